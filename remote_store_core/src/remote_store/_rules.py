@@ -1,0 +1,356 @@
+"""
+What a store decides before and after a backend call.
+
+Pure functions without I/O. Each rule is written once; the sync and the async
+store differ only in how they wait.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import inspect
+from collections.abc import Mapping
+from typing import Final
+
+from remote_store._capabilities import Capability, CapabilitySet
+from remote_store._errors import InvalidPath, NotFound
+from remote_store._glob import GlobPattern, escape_glob
+from remote_store._models import (
+    UNKNOWN_TIME,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    ResolutionPlan,
+    WriteResult,
+)
+from remote_store._path import RemotePath, normalise, strip_root
+
+__all__ = [
+    "MANDATORY",
+    "METADATA_LIMIT",
+    "FolderTally",
+    "backend_glob",
+    "check_metadata",
+    "check_max_depth",
+    "depth_below",
+    "file_key",
+    "folder_key",
+    "gate_write",
+    "head_of",
+    "is_async_backend",
+    "missing_members",
+    "name_matches",
+    "rebased_entry",
+    "rebased_file",
+    "rebased_folder",
+    "rebased_folder_info",
+    "rebased_plan",
+    "rebased_result",
+    "refuse_missing_folder",
+    "refuse_root_delete",
+    "refuse_same_path",
+]
+
+#: The members without which an object is no backend.
+MANDATORY: Final = (
+    "name",
+    "capabilities",
+    "exists",
+    "is_file",
+    "is_folder",
+    "read",
+    "read_bytes",
+    "write",
+    "write_atomic",
+    "delete",
+    "delete_folder",
+    "list_files",
+    "list_folders",
+    "get_file_info",
+    "get_folder_info",
+    "move",
+    "copy",
+)
+
+#: Bytes of all keys and values of a file's user metadata together.
+METADATA_LIMIT: Final = 2048
+
+
+def missing_members(backend: object) -> list[str]:
+    """Return the mandatory members that *backend* lacks."""
+    # Not isinstance: for wrappers that delegate attributes, the answer of a
+    # runtime-checkable protocol differs between Python versions.
+    missing = object()
+    return [name for name in MANDATORY if getattr(backend, name, missing) is missing]
+
+
+def is_async_backend(backend: object) -> bool:
+    """Tell an async backend from a sync one by its closing method, else by ``exists``."""
+    if getattr(backend, "aclose", None) is not None:
+        return True
+    if getattr(backend, "close", None) is not None:
+        return False
+    return inspect.iscoroutinefunction(getattr(backend, "exists", None))
+
+
+# Before the call -----------------------------------------------------------
+
+
+def file_key(root: str, path: str) -> str:
+    """
+    Return the backend key of a path that must name a file.
+
+    Raises:
+        InvalidPath: *path* is the root or malformed.
+        TypeError: *path* is not a str.
+    """
+    key = normalise(path)
+    return f"{root}/{key}" if root else key
+
+
+def folder_key(root: str, path: str) -> str:
+    """Return the backend key of a path that may name the root, as ``""`` or ``"."``."""
+    if path in ("", "."):
+        return root
+    key = normalise(path)
+    return f"{root}/{key}" if root else key
+
+
+def refuse_root_delete(path: str) -> None:
+    """
+    Refuse to delete the root of a store.
+
+    Raises:
+        InvalidPath: *path* is ``""`` or ``"."``.
+    """
+    if path in ("", "."):
+        msg = "Cannot delete the store root; delete what is in it, or use a child store's parent"
+        raise InvalidPath(msg, path=path)
+
+
+def check_max_depth(max_depth: int | None) -> None:
+    """
+    Refuse a negative depth.
+
+    Raises:
+        ValueError: *max_depth* is below 0.
+    """
+    if max_depth is not None and max_depth < 0:
+        msg = f"max_depth must be >= 0, got {max_depth}"
+        raise ValueError(msg)
+
+
+def gate_write(
+    capabilities: CapabilitySet,
+    metadata: Mapping[str, str] | None,
+    *,
+    atomic: bool,
+    backend: str,
+) -> None:
+    """
+    Refuse a write that the backend did not declare.
+
+    Raises:
+        ValueError: See `check_metadata`.
+        CapabilityNotSupported: Non-empty *metadata* without USER_METADATA, an
+            atomic write without ATOMIC_WRITE, any write without WRITE.
+    """
+    if metadata:
+        check_metadata(metadata)
+        capabilities.require(Capability.USER_METADATA, backend=backend)
+    if atomic:
+        capabilities.require(Capability.ATOMIC_WRITE, backend=backend)
+    capabilities.require(Capability.WRITE, backend=backend)
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """
+    Refuse user metadata that not every backend could keep.
+
+    Raises:
+        ValueError: *metadata* is no mapping; a key or value is not a str; a
+            key is empty, starts with an underscore or is not ASCII; all keys
+            and values together exceed `METADATA_LIMIT` bytes of UTF-8.
+    """
+    if not isinstance(metadata, Mapping):
+        msg = f"metadata must be a mapping of str to str, got {type(metadata).__name__}"
+        raise ValueError(msg)
+    total = 0
+    for key, value in metadata.items():
+        if not isinstance(key, str):
+            msg = f"metadata keys must be str, got {key!r}"
+            raise ValueError(msg)
+        if not isinstance(value, str):
+            msg = f"metadata value of {key!r} must be a str, got {type(value).__name__}"
+            raise ValueError(msg)
+        if not key:
+            msg = "metadata keys must not be empty"
+            raise ValueError(msg)
+        if key.startswith("_"):
+            msg = f"metadata key {key!r} must not start with an underscore"
+            raise ValueError(msg)
+        if not key.isascii():
+            msg = f"metadata key {key!r} must be ASCII"
+            raise ValueError(msg)
+        try:
+            total += len(key) + len(value.encode())
+        except UnicodeEncodeError as error:
+            msg = f"metadata value of {key!r} cannot be encoded as UTF-8"
+            raise ValueError(msg) from error
+    if total > METADATA_LIMIT:
+        msg = f"metadata takes {total} bytes, at most {METADATA_LIMIT} are allowed"
+        raise ValueError(msg)
+
+
+def backend_glob(root: str, pattern: str) -> str:
+    """
+    Return the pattern that a backend gets: below the root, which is no pattern itself.
+
+    Raises:
+        InvalidPath, ValueError, re.error, TypeError: See `GlobPattern.parse`.
+    """
+    GlobPattern.parse(pattern)
+    return f"{escape_glob(root)}/{pattern}" if root else pattern
+
+
+def refuse_same_path(path: str, *, is_file: bool, is_folder: bool, backend: str) -> None:
+    """
+    Decide a move or copy of *path* onto itself: nothing to do for a file.
+
+    Raises:
+        InvalidPath: It is a folder.
+        NotFound: Nothing is there.
+    """
+    if is_file:
+        return
+    if is_folder:
+        msg = f"Cannot move or copy a directory: {path}"
+        raise InvalidPath(msg, path=path, backend=backend)
+    msg = f"File not found: {path}"
+    raise NotFound(msg, path=path, backend=backend)
+
+
+# After the call ------------------------------------------------------------
+
+
+def _below(root: str, path: RemotePath) -> RemotePath:
+    return RemotePath.from_backend_path(strip_root(root, path.as_posix()))
+
+
+def rebased_file(root: str, info: FileInfo) -> FileInfo:
+    """Return *info* with a path relative to *root*."""
+    if not root:
+        return info
+    return FileInfo(
+        _below(root, info.path),
+        info.name,
+        info.size,
+        info.modified_at,
+        info.digest,
+        info.etag,
+        info.content_type,
+        info.metadata,
+        info.extra,
+    )
+
+
+def rebased_folder(root: str, entry: FolderEntry) -> FolderEntry:
+    """Return *entry* with a path relative to *root*."""
+    return FolderEntry(_below(root, entry.path), entry.name) if root else entry
+
+
+def rebased_entry(root: str, entry: FileInfo | FolderEntry) -> FileInfo | FolderEntry:
+    """Return a child of either kind with a path relative to *root*."""
+    if isinstance(entry, FileInfo):
+        return rebased_file(root, entry)
+    return rebased_folder(root, entry)
+
+
+def rebased_folder_info(root: str, info: FolderInfo) -> FolderInfo:
+    """Return *info* with a path relative to *root*; the root itself gives `RemotePath.ROOT`."""
+    if not root:
+        return info
+    return FolderInfo(
+        _below(root, info.path), info.file_count, info.total_size, info.modified_at, info.extra
+    )
+
+
+def rebased_result(root: str, result: WriteResult) -> WriteResult:
+    """Return *result* with a path relative to *root*."""
+    if not root:
+        return result
+    return WriteResult(
+        _below(root, result.path),
+        result.size,
+        result.source,
+        result.digest,
+        result.etag,
+        result.version_id,
+        result.last_modified,
+        result.metadata,
+    )
+
+
+def rebased_plan(key: str, plan: ResolutionPlan) -> ResolutionPlan:
+    """Return *plan* with the key as the caller gave it."""
+    return ResolutionPlan(plan.kind, plan.backend, key, plan.native_path, plan.details)
+
+
+def head_of(info: FileInfo) -> WriteResult:
+    """Return the snapshot that ``head`` gives."""
+    return WriteResult(
+        info.path,
+        info.size,
+        source="sidecar",
+        digest=info.digest,
+        etag=info.etag,
+        last_modified=None if info.modified_at == UNKNOWN_TIME else info.modified_at,
+        metadata=None if info.metadata is None else dict(info.metadata),
+    )
+
+
+def depth_below(folder: str, path: RemotePath) -> int:
+    """Return how many folders lie between *folder* (a store path in normal form) and a file."""
+    base = folder.count("/") + 1 if folder else 0
+    return path.as_posix().count("/") - base
+
+
+def name_matches(name: str, pattern: str | None) -> bool:
+    """Return True if a basename passes the ``pattern`` argument of a listing."""
+    return pattern is None or fnmatch.fnmatch(name, pattern)
+
+
+def refuse_missing_folder(path: str, *, is_file: bool, backend: str) -> None:
+    """
+    Say why there is no folder at *path*.
+
+    Raises:
+        InvalidPath: A file is there.
+        NotFound: Nothing is there.
+    """
+    if is_file:
+        msg = f"Not a folder but a file, use get_file_info: {path}"
+        raise InvalidPath(msg, path=path, backend=backend)
+    msg = f"Folder not found: {path}"
+    raise NotFound(msg, path=path, backend=backend)
+
+
+class FolderTally:
+    """Adds up the files of a depth-limited folder info."""
+
+    __slots__ = ("_count", "_latest", "_size")
+
+    def __init__(self) -> None:
+        self._count = self._size = 0
+        self._latest = UNKNOWN_TIME
+
+    def add(self, info: FileInfo) -> None:
+        """Count one file."""
+        self._count += 1
+        self._size += info.size
+        self._latest = max(self._latest, info.modified_at)
+
+    def info(self, path: RemotePath) -> FolderInfo:
+        """Return the sum; without a known time it has none."""
+        latest = None if self._latest == UNKNOWN_TIME else self._latest
+        return FolderInfo(path, self._count, self._size, latest)

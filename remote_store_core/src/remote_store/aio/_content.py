@@ -1,0 +1,144 @@
+"""What a write accepts, brought to the two forms that a backend gets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from types import GeneratorType
+from typing import Final, Protocol, TypeAlias, cast
+
+from remote_store.aio.workers import WorkerPool
+
+__all__ = ["AsyncWritableContent", "BinaryReader", "ContentSource", "ContentStream", "as_content"]
+
+#: What a backend's write methods get.
+AsyncWritableContent: TypeAlias = bytes | AsyncIterator[bytes]
+
+#: Bytes taken from a blocking source in one hop to its thread.
+HOP: Final = 1 << 20
+
+
+class BinaryReader(Protocol):
+    """A sync binary file object."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most *size* bytes, none at the end."""
+
+
+#: What a store's write methods take.
+ContentSource: TypeAlias = (
+    bytes | bytearray | memoryview | AsyncIterable[bytes] | Iterable[bytes] | BinaryReader
+)
+
+
+def as_content(source: ContentSource) -> bytes | ContentStream:
+    """
+    Return *source* as bytes or as a stream that has to be closed.
+
+    Raises:
+        TypeError: *source* is none of `ContentSource`.
+    """
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str):
+        msg = "content must be bytes, got str; encode it, or use write_text"
+        raise TypeError(msg)
+    if hasattr(source, "__aiter__"):
+        return ContentStream(source)
+    read = getattr(source, "read", None)
+    if callable(read) and not inspect.iscoroutinefunction(read):
+        return _FileStream(read)
+    try:
+        return bytes(memoryview(source))  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    if isinstance(source, Iterable):
+        return _IterableStream(source)
+    msg = (
+        "content must be bytes, a bytes-like object, an iterable or async iterable of bytes, "
+        f"or a binary file, got {type(source).__name__}"
+    )
+    raise TypeError(msg)
+
+
+def _checked(chunk: object) -> bytes:
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, (bytearray, memoryview)):
+        return bytes(chunk)
+    msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
+    raise TypeError(msg)
+
+
+class ContentStream:
+    """
+    An async iterator over a caller's chunks, each checked to be bytes.
+
+    The caller's exceptions pass through it unchanged.
+    """
+
+    def __init__(self, source: AsyncIterable[bytes]) -> None:
+        self._source = source
+        # An iterator handed in is closed even when it is never pulled from.
+        self._iterator = (
+            cast("AsyncIterator[bytes]", source) if hasattr(source, "__anext__") else None
+        )
+
+    def __aiter__(self) -> ContentStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._iterator is None:
+            self._iterator = aiter(self._source)
+        return _checked(await anext(self._iterator))
+
+    async def aclose(self) -> None:
+        """Close the caller's generator, started or not. A file stays open: it is the caller's."""
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class _FileStream(ContentStream):
+    """Reads a blocking file in one thread of its own, never on the loop."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._pool = WorkerPool("remote-store-source", 1)
+
+    async def __anext__(self) -> bytes:
+        # mutate, not query: after a cancellation the caller must find the
+        # file untouched by a thread that is still reading from it.
+        chunk = _checked(await self._pool.mutate(self._read, HOP))
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        self._pool.close()
+
+
+class _IterableStream(_FileStream):
+    """Gathers the chunks of a sync iterable, which may block as a file does."""
+
+    def __init__(self, source: Iterable[bytes]) -> None:
+        super().__init__(self._gather)
+        self._source = source
+        self._sync_iterator: Iterator[bytes] | None = None
+
+    def _gather(self, size: int) -> bytes:
+        if self._sync_iterator is None:
+            self._sync_iterator = iter(self._source)
+        parts: list[bytes] = []
+        total = 0
+        for chunk in self._sync_iterator:
+            parts.append(_checked(chunk))
+            total += len(chunk)
+            if total >= size:
+                break
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if isinstance(self._source, GeneratorType):
+            self._source.close()

@@ -1,0 +1,766 @@
+"""The async store: the façade that programs use."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from types import MethodType, TracebackType
+from typing import Any, Self, TypeVar
+
+from remote_store import _rules as rules
+from remote_store._capabilities import Capability, CapabilitySet
+from remote_store._hooks import hub
+from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from remote_store._path import RemotePath, join_root, normalise, strip_root
+from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._content import AsyncWritableContent, ContentSource, as_content
+from remote_store.aio._watch import Watch
+
+__all__ = ["AsyncStore"]
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class AsyncStore:
+    """
+    A folder of a backend, with every operation that a program needs on files.
+
+    Paths are relative to the store: ``/`` between segments, ``""`` for the
+    store's root where a folder is meant. They are normalised (``\\`` becomes
+    ``/``, empty and ``.`` segments and a leading ``/`` are dropped) and
+    refused with `InvalidPath` when they hold a ``..`` segment or a NUL.
+
+    Each method refuses what the backend does not declare with
+    `CapabilityNotSupported` before anything else happens. Methods that return
+    iterators check their arguments at the call, and raise the backend's
+    errors at the first pull; close them with `contextlib.aclosing` when you
+    may leave early.
+
+    Errors of the store carry the caller's path, errors of the backend its
+    key. Besides the errors that a method names, any of them may raise
+    `PermissionDenied` and `BackendUnavailable`.
+
+    A store does not change after its construction; tasks, and for our own
+    backends threads and loops, may share one. ``async with`` closes it.
+
+    Args:
+        backend: An `AsyncBackend`, by inheritance or by its members.
+        root_path: Folder of the backend that is the root of this store;
+            ``""`` for the backend's own root. It need not exist.
+
+    Raises:
+        TypeError: *backend* lacks members of the protocol (the message names
+            them), or is a sync backend.
+        InvalidPath: *root_path* is malformed.
+    """
+
+    __slots__ = ("_backend", "_capabilities", "_name", "_owns", "_root")
+
+    _backend: AsyncBackend
+    _capabilities: CapabilitySet
+    _name: str
+    _owns: bool
+    _root: str
+
+    def __init__(self, backend: AsyncBackend, root_path: str = "") -> None:
+        if missing := rules.missing_members(backend):
+            msg = f"{type(backend).__name__} is no backend: it lacks {', '.join(missing)}"
+            raise TypeError(msg)
+        if not rules.is_async_backend(backend):
+            msg = (
+                f"{type(backend).__name__} is a sync backend; "
+                "AsyncStore needs an async one (with coroutine methods and aclose)"
+            )
+            raise TypeError(msg)
+        self._backend = backend
+        self._root = normalise(root_path) if root_path != "" else ""
+        self._owns = True
+        # Constant for an instance's life by contract, and read in every call.
+        self._capabilities = CapabilitySet(backend.capabilities)
+        self._name = backend.name
+
+    # Reading ---------------------------------------------------------------
+
+    def read(self, path: str) -> AsyncGenerator[bytes, None]:
+        """
+        Return an async iterator over the content of a file.
+
+        Args:
+            path: Path of a file.
+
+        Returns:
+            Chunks of bytes; their size is the backend's choice. With
+            LAZY_READ a partly consumed iterator does not load the whole file.
+
+        Raises:
+            CapabilityNotSupported: No READ; at the call.
+            InvalidPath: *path* is empty or malformed (at the call), or names
+                a folder (at the first pull).
+            NotFound: The file does not exist; at the first pull.
+        """
+        self._capabilities.require(Capability.READ, backend=self._name)
+        key = rules.file_key(self._root, path)
+        return self._iterate("read", path, _relay(functools.partial(self._backend.read, key)))
+
+    async def read_bytes(self, path: str) -> bytes:
+        """
+        Return the whole content of a file.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        self._capabilities.require(Capability.READ, backend=self._name)
+        key = rules.file_key(self._root, path)
+        return await self._call("read_bytes", path, self._backend.read_bytes(key))
+
+    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """
+        Return the whole content of a file as text.
+
+        Args:
+            path: Path of a file.
+            encoding: Any name that `codecs` knows.
+            errors: Error handler: ``"strict"``, ``"ignore"``, ``"replace"``,
+                ``"backslashreplace"`` or a registered one.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+            UnicodeDecodeError: Decoding fails with ``errors="strict"``.
+            LookupError: *encoding* or *errors* is unknown.
+        """
+        return (await self.read_bytes(path)).decode(encoding, errors)
+
+    # Writing ---------------------------------------------------------------
+
+    async def write(
+        self,
+        path: str,
+        content: ContentSource,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file, creating its parent folders.
+
+        With ``overwrite=False`` the write is exclusive: of any number of
+        concurrent writers one succeeds and the others get `AlreadyExists`.
+
+        Args:
+            path: Path of a file.
+            content: Bytes, a bytes-like object, an async iterator or iterable
+                of bytes, an iterable of bytes, or a binary file (read in a
+                thread, in steps of 1 MiB). A generator is closed in every
+                case, a file never.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata: str keys (ASCII, not empty, no leading
+                underscore) and str values, at most 2048 bytes in all.
+
+        Returns:
+            Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
+            backend told about the new version.
+
+        Raises:
+            TypeError: *content* is none of these, or yields something else.
+            ValueError: *metadata* breaks a rule.
+            CapabilityNotSupported: No WRITE, or non-empty *metadata* without
+                USER_METADATA.
+            InvalidPath: *path* is empty, malformed, a folder, or below a file.
+            AlreadyExists: The file exists and *overwrite* is False.
+        """
+        return await self._write("write", path, content, overwrite, metadata)
+
+    async def write_text(
+        self,
+        path: str,
+        text: str,
+        *,
+        encoding: str = "utf-8",
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write text to a file; otherwise as `write`.
+
+        Args:
+            path: Path of a file.
+            text: The text.
+            encoding: Any name that `codecs` knows.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, as in `write`.
+
+        Raises:
+            UnicodeEncodeError: *encoding* cannot express *text*.
+            LookupError: *encoding* is unknown.
+            TypeError: *text* is not a str.
+            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As `write`.
+        """
+        if not isinstance(text, str):
+            msg = f"text must be a str, got {type(text).__name__}; use write for bytes"
+            raise TypeError(msg)
+        return await self._write("write_text", path, text.encode(encoding), overwrite, metadata)
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: ContentSource,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file so that readers see the old content or the new, never a part.
+
+        If the write fails or is interrupted, *path* is as it was before.
+
+        Args:
+            path: Path of a file.
+            content: As in `write`.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, as in `write`.
+
+        Returns:
+            As `write`.
+
+        Raises:
+            CapabilityNotSupported: No ATOMIC_WRITE, no WRITE, or non-empty
+                *metadata* without USER_METADATA.
+            TypeError, ValueError, InvalidPath, AlreadyExists: As `write`.
+        """
+        return await self._write("write_atomic", path, content, overwrite, metadata)
+
+    async def _write(
+        self,
+        name: str,
+        path: str,
+        content: ContentSource,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        body = as_content(content)
+        if isinstance(body, bytes):
+            result = await self._put(name, path, body, overwrite, metadata)
+        else:
+            async with _closing(body):
+                result = await self._put(name, path, body, overwrite, metadata)
+        return rules.rebased_result(self._root, result)
+
+    def _put(
+        self,
+        name: str,
+        path: str,
+        content: AsyncWritableContent,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> Awaitable[WriteResult]:
+        atomic = name == "write_atomic"
+        rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
+        key = rules.file_key(self._root, path)
+        write = self._backend.write_atomic if atomic else self._backend.write
+        call = write(key, content, overwrite=overwrite, metadata=metadata)
+        return self._call(name, path, call)
+
+    # Deleting --------------------------------------------------------------
+
+    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """
+        Delete a file.
+
+        Args:
+            path: Path of a file.
+            missing_ok: Do nothing when the file is missing.
+
+        Raises:
+            CapabilityNotSupported: No DELETE.
+            InvalidPath: *path* is empty or malformed, or names a folder,
+                whatever *missing_ok* says.
+            NotFound: The file is missing and *missing_ok* is False.
+        """
+        self._capabilities.require(Capability.DELETE, backend=self._name)
+        key = rules.file_key(self._root, path)
+        await self._call("delete", path, self._backend.delete(key, missing_ok=missing_ok))
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """
+        Delete a folder.
+
+        Args:
+            path: Path of a folder; not the root.
+            recursive: Delete everything in it as well.
+            missing_ok: Do nothing when the folder is missing.
+
+        Raises:
+            InvalidPath: *path* is the root or malformed, or names a file.
+            CapabilityNotSupported: No DELETE.
+            NotFound: The folder is missing and *missing_ok* is False.
+            DirectoryNotEmpty: It has content and *recursive* is False.
+        """
+        rules.refuse_root_delete(path)
+        self._capabilities.require(Capability.DELETE, backend=self._name)
+        key = rules.file_key(self._root, path)
+        call = self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
+        await self._call("delete_folder", path, call)
+
+    # Listing ---------------------------------------------------------------
+
+    def list_files(
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        pattern: str | None = None,
+        max_depth: int | None = None,
+    ) -> AsyncGenerator[FileInfo, None]:
+        """
+        Return an async iterator over the files of a folder, in no particular order.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            recursive: Also the files of all folders below; ignored when
+                *max_depth* is set.
+            pattern: `fnmatch` pattern for the file's name (not its path); see
+                `remote_store.aio.ext.glob.glob_files` for whole paths.
+            max_depth: How many folders deep: 0 for the files of *path*, 1
+                also for those of its subfolders, and so on.
+
+        Raises:
+            ValueError: *max_depth* is negative; at the call.
+            CapabilityNotSupported: No LIST; at the call.
+            InvalidPath: *path* is malformed; at the call.
+        """
+        rules.check_max_depth(max_depth)
+        self._capabilities.require(Capability.LIST, backend=self._name)
+        key = rules.folder_key(self._root, path)
+        files = self._files(key, recursive=recursive, pattern=pattern, max_depth=max_depth)
+        return self._iterate("list_files", path, files)
+
+    async def _files(
+        self, key: str, *, recursive: bool, pattern: str | None, max_depth: int | None
+    ) -> AsyncGenerator[FileInfo, None]:
+        if max_depth is not None:
+            recursive = max_depth > 0
+        folder = strip_root(self._root, key)
+        found = self._backend.list_files(key, recursive=recursive, max_depth=max_depth)
+        async with _closing(found):
+            async for info in found:
+                file = rules.rebased_file(self._root, info)
+                if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
+                    continue
+                if rules.name_matches(file.name, pattern):
+                    yield file
+
+    def list_folders(
+        self, path: str, *, pattern: str | None = None, max_depth: int | None = None
+    ) -> AsyncGenerator[FolderEntry, None]:
+        """
+        Return an async iterator over the subfolders of a folder, level by level.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            pattern: `fnmatch` pattern for the folder's name; it filters what
+                is yielded, not what is descended into.
+            max_depth: None or 0 for the immediate subfolders, 1 also for
+                theirs, and so on.
+
+        Raises:
+            ValueError: *max_depth* is negative; at the call.
+            CapabilityNotSupported: No LIST; at the call.
+            InvalidPath: *path* is malformed; at the call.
+        """
+        rules.check_max_depth(max_depth)
+        self._capabilities.require(Capability.LIST, backend=self._name)
+        key = rules.folder_key(self._root, path)
+        return self._iterate("list_folders", path, self._folders(key, pattern, max_depth or 0))
+
+    async def _folders(
+        self, key: str, pattern: str | None, max_depth: int
+    ) -> AsyncGenerator[FolderEntry, None]:
+        level = [key]
+        for depth in range(max_depth + 1):
+            below: list[str] = []
+            for folder in level:
+                found = self._backend.list_folders(folder)
+                async with _closing(found):
+                    async for entry in found:
+                        if depth < max_depth:
+                            below.append(entry.path.as_posix())
+                        if rules.name_matches(entry.name, pattern):
+                            yield rules.rebased_folder(self._root, entry)
+            level = below
+
+    def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """
+        Return an async iterator over the files and subfolders of a folder.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+
+        Raises:
+            CapabilityNotSupported: No LIST; at the call.
+            InvalidPath: *path* is malformed; at the call.
+        """
+        self._capabilities.require(Capability.LIST, backend=self._name)
+        key = rules.folder_key(self._root, path)
+        children = functools.partial(self._member("iter_children"), key)
+        entries = _relay(children, functools.partial(rules.rebased_entry, self._root))
+        return self._iterate("iter_children", path, entries)
+
+    def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
+        """
+        Return an async iterator over the files that match, found by the backend itself.
+
+        `remote_store.aio.ext.glob.glob_files` works on every store that lists.
+
+        Args:
+            pattern: See `GlobPattern`; relative to the store.
+
+        Raises:
+            CapabilityNotSupported: No GLOB; at the call.
+            InvalidPath: *pattern* is empty or has a ``..`` segment or a NUL;
+                at the call.
+            ValueError: ``**`` stands before something other than ``/``; at the call.
+        """
+        self._capabilities.require(Capability.GLOB, backend=self._name)
+        full = rules.backend_glob(self._root, pattern)
+        matches = functools.partial(self._member("glob"), full)
+        files = _relay(matches, functools.partial(rules.rebased_file, self._root))
+        return self._iterate("glob", pattern, files)
+
+    # File operations -------------------------------------------------------
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Rename a file. With ATOMIC_MOVE it is under exactly one name at every moment.
+
+        A file moved onto itself stays as it is, whatever *overwrite* says.
+
+        Args:
+            src: Path of a file.
+            dst: Path of the new file; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Raises:
+            CapabilityNotSupported: No MOVE.
+            InvalidPath: A path is empty or malformed, *src* or *dst* is a
+                folder, or *dst* is below a file.
+            NotFound: *src* does not exist.
+            AlreadyExists: *dst* exists and *overwrite* is False.
+        """
+        self._capabilities.require(Capability.MOVE, backend=self._name)
+        await self._transfer("move", src, dst, overwrite)
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Copy a file, its user metadata included; otherwise as `move`.
+
+        Args:
+            src: Path of a file.
+            dst: Path of the new file; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Raises:
+            CapabilityNotSupported: No COPY.
+            InvalidPath, NotFound, AlreadyExists: As `move`.
+        """
+        self._capabilities.require(Capability.COPY, backend=self._name)
+        await self._transfer("copy", src, dst, overwrite)
+
+    async def _transfer(self, name: str, src: str, dst: str, overwrite: bool) -> None:
+        source = rules.file_key(self._root, src)
+        target = rules.file_key(self._root, dst)
+        if source == target:
+            is_file = await self._backend.is_file(source)
+            is_folder = not is_file and await self._backend.is_folder(source)
+            rules.refuse_same_path(src, is_file=is_file, is_folder=is_folder, backend=self._name)
+            return
+        transfer = self._backend.move if name == "move" else self._backend.copy
+        await self._call(name, src, transfer(source, target, overwrite=overwrite))
+
+    # Metadata --------------------------------------------------------------
+
+    async def exists(self, path: str) -> bool:
+        """
+        Return True if a file or folder is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
+        key = rules.folder_key(self._root, path)
+        return await self._call("exists", path, self._backend.exists(key))
+
+    async def is_file(self, path: str) -> bool:
+        """
+        Return True if a file is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
+        key = rules.folder_key(self._root, path)
+        return await self._call("is_file", path, self._backend.is_file(key))
+
+    async def is_folder(self, path: str) -> bool:
+        """
+        Return True if a folder is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
+        key = rules.folder_key(self._root, path)
+        return await self._call("is_folder", path, self._backend.is_folder(key))
+
+    async def get_file_info(self, path: str) -> FileInfo:
+        """
+        Return size, modification time, ETag, metadata and whatever else is known of a file.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        info = await self._file_info("get_file_info", path)
+        return rules.rebased_file(self._root, info)
+
+    async def head(self, path: str) -> WriteResult:
+        """
+        Return what is known of a file in the form of a write result, ``source="sidecar"``.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        info = await self._file_info("head", path)
+        return rules.rebased_result(self._root, rules.head_of(info))
+
+    async def _file_info(self, name: str, path: str) -> FileInfo:
+        self._capabilities.require(Capability.METADATA, backend=self._name)
+        key = rules.file_key(self._root, path)
+        return await self._call(name, path, self._backend.get_file_info(key))
+
+    async def get_folder_info(self, path: str, *, max_depth: int | None = None) -> FolderInfo:
+        """
+        Return count, bytes and latest modification time of the files below a folder.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            max_depth: How many folders deep to count; None for all.
+
+        Raises:
+            ValueError: *max_depth* is negative.
+            CapabilityNotSupported: No METADATA, or with *max_depth* no LIST.
+            InvalidPath: *path* is malformed or names a file.
+            NotFound: The folder does not exist.
+        """
+        rules.check_max_depth(max_depth)
+        needed = Capability.METADATA if max_depth is None else Capability.LIST
+        self._capabilities.require(needed, backend=self._name)
+        key = rules.folder_key(self._root, path)
+        if max_depth is not None:
+            return await self._call("get_folder_info", path, self._tally(path, key, max_depth))
+        info = await self._call("get_folder_info", path, self._backend.get_folder_info(key))
+        return rules.rebased_folder_info(self._root, info)
+
+    async def _tally(self, path: str, key: str, max_depth: int) -> FolderInfo:
+        if not await self._backend.is_folder(key):
+            is_file = await self._backend.is_file(key)
+            rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
+        tally = rules.FolderTally()
+        files = self._files(key, recursive=False, pattern=None, max_depth=max_depth)
+        async with _closing(files):
+            async for info in files:
+                tally.add(info)
+        return tally.info(RemotePath.from_backend_path(strip_root(self._root, key)))
+
+    # Introspection ---------------------------------------------------------
+
+    def supports(self, capability: Capability) -> bool:
+        """Return True if the backend declares *capability*."""
+        return self._capabilities.supports(capability)
+
+    def resolve(self, key: str) -> ResolutionPlan:
+        """
+        Return how *key* maps to storage, without I/O.
+
+        Args:
+            key: Path in the store, ``""`` for its root. The plan repeats it
+                as it was given.
+
+        Raises:
+            InvalidPath: *key* is malformed.
+        """
+        plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
+        return rules.rebased_plan(key, plan)
+
+    def native_path(self, key: str) -> str:
+        """
+        Return *key* in the backend's own notation.
+
+        Args:
+            key: Path in the store, ``""`` for its root.
+
+        Raises:
+            InvalidPath: *key* is malformed.
+        """
+        native: str = self._member("native_path")(rules.folder_key(self._root, key))
+        return native
+
+    def to_key(self, path: str) -> str:
+        """
+        Return the store path of a native path; the inverse of `native_path`.
+
+        Args:
+            path: Path in the backend's own notation.
+
+        Raises:
+            InvalidPath: *path* does not belong to this store.
+        """
+        return strip_root(self._root, self._member("to_key")(path))
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the backend's native handle; code that uses it is bound to that backend.
+
+        Args:
+            type_hint: Type of the handle.
+
+        Raises:
+            CapabilityNotSupported: The backend has none of that type.
+        """
+        handle: T = self._member("unwrap")(type_hint)
+        return handle
+
+    # Lifecycle -------------------------------------------------------------
+
+    def child(self, subpath: str) -> AsyncStore:
+        """
+        Return a store for a folder of this one, over the same backend.
+
+        Closing a child does nothing; the backend belongs to the store that
+        was constructed with it.
+
+        Args:
+            subpath: Path of the folder, which need not exist.
+
+        Raises:
+            InvalidPath: *subpath* is empty or malformed.
+        """
+        child = AsyncStore.__new__(AsyncStore)
+        child._backend = self._backend
+        child._capabilities = self._capabilities
+        child._name = self._name
+        child._root = join_root(self._root, normalise(subpath))
+        child._owns = False
+        return child
+
+    async def ping(self) -> None:
+        """
+        Verify that the storage can be reached.
+
+        Raises:
+            PermissionDenied: Credentials are refused.
+            NotFound: The container or root is missing.
+            BackendUnavailable: The service does not answer.
+        """
+        await self._call("ping", "", self._member("check_health")())
+
+    async def aclose(self) -> None:
+        """Release the backend, unless this is a child store. Idempotent."""
+        if self._owns:
+            await self._member("aclose")()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AsyncStore):
+            return NotImplemented
+        return self._backend is other._backend and self._root == other._root
+
+    def __hash__(self) -> int:
+        return hash((id(self._backend), self._root))
+
+    def __repr__(self) -> str:
+        return f"AsyncStore(backend={self._name!r}, root_path={self._root!r})"
+
+    # Shared by the methods above -------------------------------------------
+
+    def _member(self, name: str) -> Callable[..., Any]:
+        """Return a member with a default; the protocol serves a backend that lacks it."""
+        member = getattr(self._backend, name, None)
+        return MethodType(getattr(AsyncBackend, name), self._backend) if member is None else member
+
+    def _call(self, name: str, path: str, call: Awaitable[T]) -> Awaitable[T]:
+        if hub.listening or _log.isEnabledFor(logging.INFO):
+            return Watch(_log, name, path, self._name).call(call)
+        return call
+
+    def _iterate(
+        self, name: str, path: str, items: AsyncGenerator[T, None]
+    ) -> AsyncGenerator[T, None]:
+        if hub.listening or _log.isEnabledFor(logging.INFO):
+            return Watch(_log, name, path, self._name).iterate(items)
+        return items
+
+
+@contextlib.asynccontextmanager
+async def _closing(iterator: AsyncIterator[Any]) -> AsyncGenerator[None, None]:
+    """Close *iterator* before going on: a plain iterator has no ``aclose``, a generator has."""
+    try:
+        yield
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _relay(
+    open_iterator: Callable[[], AsyncIterator[T]], convert: Callable[[T], T] | None = None
+) -> AsyncGenerator[T, None]:
+    """Yield what a backend's iterator yields, and close it before this one is closed."""
+    items = open_iterator()
+    async with _closing(items):
+        async for item in items:
+            yield item if convert is None else convert(item)
