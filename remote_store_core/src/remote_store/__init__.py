@@ -2,10 +2,25 @@
 Write file-storage code once; configuration decides where the files live.
 
 The async API is in `remote_store.aio`. Backends come from plugins: see
-`backends`, `load_backend` and `register_backend`.
+`list_backends`, `load_backend` and `register_backend`.
 """
 
-from remote_store._capabilities import Capability, CapabilitySet
+import logging
+from typing import TYPE_CHECKING, Any
+
+from remote_store._capabilities import (
+    Capability,
+    CapabilitySet,
+)
+from remote_store._config import (
+    BackendConfig,
+    RegistryConfig,
+    RetryPolicy,
+    Secret,
+    SecretRedactionFilter,
+    StoreProfile,
+    resolve_env,
+)
 from remote_store._errors import (
     AlreadyExists,
     BackendUnavailable,
@@ -20,7 +35,15 @@ from remote_store._errors import (
     ResourceLocked,
     StoreClosed,
 )
-from remote_store._glob import GlobPattern
+from remote_store._glob import (
+    GlobPattern,
+)
+from remote_store._hooks import (
+    OperationEvent,
+    hookimpl,
+    register_plugin,
+    unregister_plugin,
+)
 from remote_store._models import (
     UNKNOWN_TIME,
     ContentDigest,
@@ -31,4 +54,94 @@ from remote_store._models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._path import RemotePath
+from remote_store._path import (
+    RemotePath,
+)
+from remote_store._plugins import LISTENERS as _LISTENERS
+from remote_store._plugins import (
+    BackendPlugin,
+    list_backends,
+    load_backend,
+    register_backend,
+    unregister_backend,
+)
+from remote_store._plugins import list_plugins as _list_plugins
+
+__all__ = [
+    "UNKNOWN_TIME",
+    "AlreadyExists",
+    "BackendConfig",
+    "BackendPlugin",
+    "BackendUnavailable",
+    "Capability",
+    "CapabilityNotSupported",
+    "CapabilitySet",
+    "ContentDigest",
+    "DirectoryNotEmpty",
+    "FileInfo",
+    "FolderEntry",
+    "FolderInfo",
+    "GlobPattern",
+    "InvalidPath",
+    "NotFound",
+    "OperationEvent",
+    "PathEntry",
+    "PermissionDenied",
+    "PluginError",
+    "PreconditionFailed",
+    "RegistryConfig",
+    "RemotePath",
+    "RemoteStoreError",
+    "ResolutionPlan",
+    "ResourceLocked",
+    "RetryPolicy",
+    "Secret",
+    "SecretRedactionFilter",
+    "StoreClosed",
+    "StoreProfile",
+    "WriteResult",
+    "__version__",
+    "hookimpl",
+    "info",
+    "list_backends",
+    "load_backend",
+    "register_backend",
+    "register_plugin",
+    "resolve_env",
+    "unregister_backend",
+    "unregister_plugin",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def info() -> dict[str, Any]:
+    """
+    Return the core's version and the names of what is installed beside it.
+
+    Returns:
+        ``version``, ``backends`` (names of backend plugins) and
+        ``extensions`` (names of pluggy plugins). Nothing is imported.
+    """
+    return {
+        "version": _version(),
+        "backends": sorted({plugin.name for plugin in list_backends()}),
+        "extensions": sorted({plugin.name for plugin in _list_plugins(_LISTENERS)}),
+    }
+
+
+def _version() -> str:
+    from importlib.metadata import version  # slower to import than all of the core
+
+    return version("remote-store-core")
+
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            return _version()
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg, name=name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from remote_store._errors import CapabilityNotSupported
@@ -55,7 +56,7 @@ class Capability(enum.Enum):
     __hash__ = object.__hash__
 
 
-class CapabilitySet(Set[Capability]):
+class CapabilitySet(AbstractSet[Capability]):
     """
     An immutable set of capabilities.
 

@@ -59,7 +59,8 @@ class RemoteStoreError(Exception):
             be told: it may have happened.
     """
 
-    _errno: ClassVar[int | None] = None
+    #: The errno of the classes that are an OSError.
+    ERRNO: ClassVar[int | None] = None
 
     path: str | None
     backend: str | None
@@ -121,7 +122,7 @@ class RemoteStoreError(Exception):
 
 def _fill_os_fields(error: RemoteStoreError) -> None:
     if isinstance(error, OSError):
-        error.errno = error._errno
+        error.errno = error.ERRNO
         error.filename = error.path
 
 
@@ -138,25 +139,25 @@ def _rebuild(
 class NotFound(RemoteStoreError, FileNotFoundError):
     """Raised when a file or folder definitely does not exist."""
 
-    _errno = errno.ENOENT
+    ERRNO = errno.ENOENT
 
 
 class AlreadyExists(RemoteStoreError, FileExistsError):
     """Raised when a file is at the target and ``overwrite`` is False."""
 
-    _errno = errno.EEXIST
+    ERRNO = errno.EEXIST
 
 
 class PermissionDenied(RemoteStoreError, PermissionError):
     """Raised when the service or the operating system refuses access."""
 
-    _errno = errno.EACCES
+    ERRNO = errno.EACCES
 
 
 class DirectoryNotEmpty(RemoteStoreError, OSError):
     """Raised when a folder with children is deleted without ``recursive``."""
 
-    _errno = errno.ENOTEMPTY
+    ERRNO = errno.ENOTEMPTY
 
 
 class InvalidPath(RemoteStoreError, ValueError):
@@ -197,13 +198,13 @@ class ResourceLocked(RemoteStoreError):
 class BackendUnavailable(RemoteStoreError, ConnectionError):
     """Raised when the service cannot be reached, is overloaded or fails by itself."""
 
-    _errno = errno.ECONNREFUSED
+    ERRNO = errno.ECONNREFUSED
 
 
 class StoreClosed(BackendUnavailable):
     """Raised when a store or backend is used after it was closed."""
 
-    _errno = errno.ECONNABORTED
+    ERRNO = errno.ECONNABORTED
 
 
 class PluginError(RemoteStoreError, ValueError):

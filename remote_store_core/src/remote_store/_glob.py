@@ -45,8 +45,10 @@ class GlobPattern:
     text: str
     prefix: str
     depth: int | None
-    _regex: re.Pattern[str] = field(repr=False, eq=False)
-    _segments: tuple[re.Pattern[str] | None, ...] = field(repr=False, eq=False)
+    _regex: re.Pattern[str] = field(repr=False, eq=False, alias="regex")
+    _segments: tuple[re.Pattern[str] | None, ...] = field(
+        repr=False, eq=False, alias="segments"
+    )
 
     @classmethod
     def parse(cls, pattern: str) -> GlobPattern:

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 import pluggy
 from attrs import frozen
 
+from remote_store._errors import PluginError
+
 __all__ = [
     "OperationEvent",
     "hookimpl",
@@ -105,7 +107,7 @@ class _Hub:
         for implementation in self.manager.hook.remote_store_operation.get_hookimpls():
             try:
                 implementation.function(*_arguments(implementation, {"event": event}))
-            except Exception:
+            except Exception:  # noqa: BLE001 - a listener is somebody else's code
                 _log.exception("listener %r failed", implementation.plugin_name)
 
     def wrap(self, backend: Any, name: str) -> Any:
@@ -146,19 +148,22 @@ def register_plugin(plugin: object, name: str | None = None) -> str:
         PluginError: It is registered already, or implements a hook that does
             not exist or with arguments that the hook does not have.
     """
-    from remote_store._errors import PluginError
-
+    manager = hub.manager
+    if manager.is_registered(plugin):
+        msg = f"plugin {plugin!r} is registered already"
+        raise PluginError(msg)
     try:
-        registered = hub.manager.register(plugin, name)
+        registered = manager.register(plugin, name)
+        manager.check_pending()  # a hook that does not exist is most likely misspelt
     except (ValueError, pluggy.PluginValidationError) as error:
-        if not hub.manager.is_registered(plugin) or isinstance(error, pluggy.PluginValidationError):
-            hub.manager.unregister(plugin)
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
         msg = f"plugin {name or plugin!r} cannot be registered: {error}"
         raise PluginError(msg) from error
-    hub.refresh()
     if registered is None:
         msg = f"plugin {name!r} is blocked"
         raise PluginError(msg)
+    hub.refresh()
     return registered
 
 
@@ -169,8 +174,6 @@ def unregister_plugin(plugin: object) -> None:
     Raises:
         PluginError: *plugin* is not registered.
     """
-    from remote_store._errors import PluginError
-
     if not hub.manager.is_registered(plugin):
         msg = f"plugin {plugin!r} is not registered"
         raise PluginError(msg)

@@ -34,10 +34,12 @@ class PathEntry(Protocol):
     @property
     def name(self) -> str:
         """The last segment of the path."""
+        ...
 
     @property
     def path(self) -> RemotePath:
         """The path, relative to the store."""
+        ...
 
 
 _HEX = re.compile(r"[0-9a-f]+")
@@ -45,6 +47,18 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 def _clean(text: str) -> str:
     return text.strip().lower()
+
+
+def _has_name(instance: object, attribute: Attribute[str], value: str) -> None:
+    if not value:
+        msg = "the algorithm of a digest must not be empty"
+        raise ValueError(msg)
+
+
+def _is_hexadecimal(instance: object, attribute: Attribute[str], value: str) -> None:
+    if not _HEX.fullmatch(value):
+        msg = f"the value of a digest must be hexadecimal, got {value!r}"
+        raise ValueError(msg)
 
 
 @frozen
@@ -60,20 +74,8 @@ class ContentDigest:
         ValueError: *algorithm* is empty, or *value* is empty or not hexadecimal.
     """
 
-    algorithm: str = field(converter=_clean)
-    value: str = field(converter=_clean)
-
-    @algorithm.validator
-    def _has_name(self, attribute: Attribute[str], value: str) -> None:
-        if not value:
-            msg = "the algorithm of a digest must not be empty"
-            raise ValueError(msg)
-
-    @value.validator
-    def _is_hexadecimal(self, attribute: Attribute[str], value: str) -> None:
-        if not _HEX.fullmatch(value):
-            msg = f"the value of a digest must be hexadecimal, got {value!r}"
-            raise ValueError(msg)
+    algorithm: str = field(converter=_clean, validator=_has_name)
+    value: str = field(converter=_clean, validator=_is_hexadecimal)
 
 
 @frozen

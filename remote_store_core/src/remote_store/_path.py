@@ -164,7 +164,8 @@ class RemotePath:
         return RemotePath.from_backend_path, (self._text,)
 
 
-_set_text = RemotePath._text.__set__  # type: ignore[attr-defined]
+# The slot's own setter, which the guard against assignment does not cover.
+_set_text = RemotePath.__dict__["_text"].__set__
 _new_path = RemotePath.__new__
 
 

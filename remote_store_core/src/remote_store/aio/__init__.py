@@ -1,3 +1,29 @@
+"""
+The async API.
+
+Backend classes of installed plugins can be imported from here by their name,
+for example ``from remote_store.aio import AsyncMemoryBackend``; that is the
+same class as in the plugin's own package, and nothing is imported before it
+is asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from remote_store._plugins import lazy_classes as _lazy_classes
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import AsyncWritableContent, ContentSource
+from remote_store.aio._open import AsyncRegistry, StoreOpening, open_store
 from remote_store.aio._store import AsyncStore
+
+__all__ = [
+    "AsyncBackend",
+    "AsyncRegistry",
+    "AsyncStore",
+    "AsyncWritableContent",
+    "ContentSource",
+    "StoreOpening",
+    "open_store",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = _lazy_classes(__name__)

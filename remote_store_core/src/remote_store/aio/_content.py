@@ -23,12 +23,28 @@ class BinaryReader(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return at most *size* bytes, none at the end."""
+        ...
 
 
 #: What a store's write methods take.
 ContentSource: TypeAlias = (
     bytes | bytearray | memoryview | AsyncIterable[bytes] | Iterable[bytes] | BinaryReader
 )
+
+
+class ContentStream(Protocol):
+    """
+    An async iterator over a caller's chunks, each checked to be bytes.
+
+    The caller's exceptions pass through it unchanged.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Close the caller's generator, started or not. A file stays open: it is the caller's."""
 
 
 def as_content(source: ContentSource) -> bytes | ContentStream:
@@ -43,17 +59,17 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
     if isinstance(source, str):
         msg = "content must be bytes, got str; encode it, or use write_text"
         raise TypeError(msg)
-    if hasattr(source, "__aiter__"):
-        return ContentStream(source)
+    if isinstance(source, AsyncIterable):
+        return _AsyncStream(source)
     read = getattr(source, "read", None)
     if callable(read) and not inspect.iscoroutinefunction(read):
-        return _FileStream(read)
+        return _FileStream(cast("Callable[[int], bytes]", read))
     try:
         return bytes(memoryview(source))  # type: ignore[arg-type]
     except TypeError:
         pass
     if isinstance(source, Iterable):
-        return _IterableStream(source)
+        return _IterableStream(cast("Iterable[bytes]", source))
     msg = (
         "content must be bytes, a bytes-like object, an iterable or async iterable of bytes, "
         f"or a binary file, got {type(source).__name__}"
@@ -70,21 +86,13 @@ def _checked(chunk: object) -> bytes:
     raise TypeError(msg)
 
 
-class ContentStream:
-    """
-    An async iterator over a caller's chunks, each checked to be bytes.
-
-    The caller's exceptions pass through it unchanged.
-    """
-
+class _AsyncStream:
     def __init__(self, source: AsyncIterable[bytes]) -> None:
         self._source = source
         # An iterator handed in is closed even when it is never pulled from.
-        self._iterator = (
-            cast("AsyncIterator[bytes]", source) if hasattr(source, "__anext__") else None
-        )
+        self._iterator = source if isinstance(source, AsyncIterator) else None
 
-    def __aiter__(self) -> ContentStream:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
@@ -93,18 +101,20 @@ class ContentStream:
         return _checked(await anext(self._iterator))
 
     async def aclose(self) -> None:
-        """Close the caller's generator, started or not. A file stays open: it is the caller's."""
         close = getattr(self._iterator, "aclose", None)
         if close is not None:
             await close()
 
 
-class _FileStream(ContentStream):
+class _FileStream:
     """Reads a blocking file in one thread of its own, never on the loop."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self._pool = WorkerPool("remote-store-source", 1)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
 
     async def __anext__(self) -> bytes:
         # mutate, not query: after a cancellation the caller must find the
@@ -124,14 +134,14 @@ class _IterableStream(_FileStream):
     def __init__(self, source: Iterable[bytes]) -> None:
         super().__init__(self._gather)
         self._source = source
-        self._sync_iterator: Iterator[bytes] | None = None
+        self._items: Iterator[bytes] | None = None
 
     def _gather(self, size: int) -> bytes:
-        if self._sync_iterator is None:
-            self._sync_iterator = iter(self._source)
+        if self._items is None:
+            self._items = iter(self._source)
         parts: list[bytes] = []
         total = 0
-        for chunk in self._sync_iterator:
+        for chunk in self._items:
             parts.append(_checked(chunk))
             total += len(chunk)
             if total >= size:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from types import MethodType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,6 +15,7 @@ from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPl
 from remote_store._path import RemotePath, join_root, normalise, strip_root
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import AsyncWritableContent, ContentSource, as_content
+from remote_store.aio._iterate import closing, files_below, folders_below, relay
 from remote_store.aio._watch import Watch
 
 __all__ = ["AsyncStore"]
@@ -27,11 +27,11 @@ U = TypeVar("U")
 
 
 class AsyncStore:
-    """
+    r"""
     A folder of a backend, with every operation that a program needs on files.
 
     Paths are relative to the store: ``/`` between segments, ``""`` for the
-    store's root where a folder is meant. They are normalised (``\\`` becomes
+    store's root where a folder is meant. They are normalised (``\`` becomes
     ``/``, empty and ``.`` segments and a leading ``/`` are dropped) and
     refused with `InvalidPath` when they hold a ``..`` segment or a NUL.
 
@@ -52,6 +52,7 @@ class AsyncStore:
         backend: An `AsyncBackend`, by inheritance or by its members.
         root_path: Folder of the backend that is the root of this store;
             ``""`` for the backend's own root. It need not exist.
+        owns_backend: Close the backend when this store is closed.
 
     Raises:
         TypeError: *backend* lacks members of the protocol (the message names
@@ -67,7 +68,9 @@ class AsyncStore:
     _owns: bool
     _root: str
 
-    def __init__(self, backend: AsyncBackend, root_path: str = "") -> None:
+    def __init__(
+        self, backend: AsyncBackend, root_path: str = "", *, owns_backend: bool = True
+    ) -> None:
         if missing := rules.missing_members(backend):
             msg = f"{type(backend).__name__} is no backend: it lacks {', '.join(missing)}"
             raise TypeError(msg)
@@ -79,7 +82,7 @@ class AsyncStore:
             raise TypeError(msg)
         self._backend = backend
         self._root = normalise(root_path) if root_path != "" else ""
-        self._owns = True
+        self._owns = owns_backend
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
         self._name = backend.name
@@ -105,7 +108,7 @@ class AsyncStore:
         """
         self._capabilities.require(Capability.READ, backend=self._name)
         key = rules.file_key(self._root, path)
-        return self._iterate("read", path, _relay(functools.partial(self._backend.read, key)))
+        return self._iterate("read", path, relay(functools.partial(self._backend.read, key)))
 
     async def read_bytes(self, path: str) -> bytes:
         """
@@ -253,7 +256,7 @@ class AsyncStore:
         if isinstance(body, bytes):
             result = await self._put(name, path, body, overwrite, metadata)
         else:
-            async with _closing(body):
+            async with closing(body):
                 result = await self._put(name, path, body, overwrite, metadata)
         return rules.rebased_result(self._root, result)
 
@@ -347,23 +350,15 @@ class AsyncStore:
         rules.check_max_depth(max_depth)
         self._capabilities.require(Capability.LIST, backend=self._name)
         key = rules.folder_key(self._root, path)
-        files = self._files(key, recursive=recursive, pattern=pattern, max_depth=max_depth)
+        files = files_below(
+            self._backend,
+            self._root,
+            key,
+            recursive=recursive,
+            pattern=pattern,
+            max_depth=max_depth,
+        )
         return self._iterate("list_files", path, files)
-
-    async def _files(
-        self, key: str, *, recursive: bool, pattern: str | None, max_depth: int | None
-    ) -> AsyncGenerator[FileInfo, None]:
-        if max_depth is not None:
-            recursive = max_depth > 0
-        folder = strip_root(self._root, key)
-        found = self._backend.list_files(key, recursive=recursive, max_depth=max_depth)
-        async with _closing(found):
-            async for info in found:
-                file = rules.rebased_file(self._root, info)
-                if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
-                    continue
-                if rules.name_matches(file.name, pattern):
-                    yield file
 
     def list_folders(
         self, path: str, *, pattern: str | None = None, max_depth: int | None = None
@@ -388,23 +383,8 @@ class AsyncStore:
         rules.check_max_depth(max_depth)
         self._capabilities.require(Capability.LIST, backend=self._name)
         key = rules.folder_key(self._root, path)
-        return self._iterate("list_folders", path, self._folders(key, pattern, max_depth or 0))
-
-    async def _folders(
-        self, key: str, pattern: str | None, max_depth: int
-    ) -> AsyncGenerator[FolderEntry, None]:
-        level = [key]
-        for depth in range(max_depth + 1):
-            below: list[str] = []
-            for folder in level:
-                found = self._backend.list_folders(folder)
-                async with _closing(found):
-                    async for entry in found:
-                        if depth < max_depth:
-                            below.append(entry.path.as_posix())
-                        if rules.name_matches(entry.name, pattern):
-                            yield rules.rebased_folder(self._root, entry)
-            level = below
+        folders = folders_below(self._backend, self._root, key, pattern, max_depth or 0)
+        return self._iterate("list_folders", path, folders)
 
     def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """
@@ -422,7 +402,7 @@ class AsyncStore:
         self._capabilities.require(Capability.LIST, backend=self._name)
         key = rules.folder_key(self._root, path)
         children = functools.partial(self._member("iter_children"), key)
-        entries = _relay(children, functools.partial(rules.rebased_entry, self._root))
+        entries = relay(children, functools.partial(rules.rebased_entry, self._root))
         return self._iterate("iter_children", path, entries)
 
     def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
@@ -443,7 +423,7 @@ class AsyncStore:
         self._capabilities.require(Capability.GLOB, backend=self._name)
         full = rules.backend_glob(self._root, pattern)
         matches = functools.partial(self._member("glob"), full)
-        files = _relay(matches, functools.partial(rules.rebased_file, self._root))
+        files = relay(matches, functools.partial(rules.rebased_file, self._root))
         return self._iterate("glob", pattern, files)
 
     # File operations -------------------------------------------------------
@@ -600,8 +580,8 @@ class AsyncStore:
             is_file = await self._backend.is_file(key)
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
         tally = rules.FolderTally()
-        files = self._files(key, recursive=False, pattern=None, max_depth=max_depth)
-        async with _closing(files):
+        files = files_below(self._backend, self._root, key, max_depth=max_depth)
+        async with closing(files):
             async for info in files:
                 tally.add(info)
         return tally.info(RemotePath.from_backend_path(strip_root(self._root, key)))
@@ -679,13 +659,8 @@ class AsyncStore:
         Raises:
             InvalidPath: *subpath* is empty or malformed.
         """
-        child = AsyncStore.__new__(AsyncStore)
-        child._backend = self._backend
-        child._capabilities = self._capabilities
-        child._name = self._name
-        child._root = join_root(self._root, normalise(subpath))
-        child._owns = False
-        return child
+        root = join_root(self._root, normalise(subpath))
+        return AsyncStore(self._backend, root, owns_backend=False)
 
     async def ping(self) -> None:
         """
@@ -743,24 +718,3 @@ class AsyncStore:
         if hub.listening or _log.isEnabledFor(logging.INFO):
             return Watch(_log, name, path, self._name).iterate(items)
         return items
-
-
-@contextlib.asynccontextmanager
-async def _closing(iterator: AsyncIterator[Any]) -> AsyncGenerator[None, None]:
-    """Close *iterator* before going on: a plain iterator has no ``aclose``, a generator has."""
-    try:
-        yield
-    finally:
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()
-
-
-async def _relay(
-    open_iterator: Callable[[], AsyncIterator[T]], convert: Callable[[T], T] | None = None
-) -> AsyncGenerator[T, None]:
-    """Yield what a backend's iterator yields, and close it before this one is closed."""
-    items = open_iterator()
-    async with _closing(items):
-        async for item in items:
-            yield item if convert is None else convert(item)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "settle"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -69,18 +69,31 @@ class WorkerPool:
             job.cancel()
             raise
 
-    async def mutate(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    async def mutate(
+        self,
+        function: Callable[[*Ts], T],
+        *args: *Ts,
+        on_cancel: Callable[[], object] | None = None,
+    ) -> T:
         """
         Call *function* in a thread; when cancelled, wait for it first.
 
         CancelledError is delivered once the thread is done, so nothing
         changes afterwards (CANCEL-003). A call that has not started is
         withdrawn instead.
+
+        Args:
+            function: What to call.
+            args: Its arguments.
+            on_cancel: Called at the cancellation, before the wait: the place
+                to tell a long-running *function* to give up.
         """
         outcome, job = self._submit(function, args)
         try:
             return await outcome
         except asyncio.CancelledError:
+            if on_cancel is not None:
+                on_cancel()
             if not job.cancel():
                 await settle(asyncio.wrap_future(job))
             raise
@@ -113,7 +126,7 @@ def _run(
 ) -> None:
     try:
         result = context.run(function, *args)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - re-raised where it is awaited
         loop.call_soon_threadsafe(_deliver, outcome, None, error)
     else:
         loop.call_soon_threadsafe(_deliver, outcome, result, None)

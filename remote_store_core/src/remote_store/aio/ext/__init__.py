@@ -1,0 +1,1 @@
+"""Additions that work on every store."""

@@ -1,0 +1,315 @@
+"""
+Who serves a backend name: entry points of the installed distributions.
+
+Listing reads metadata and imports nothing; loading imports exactly one
+plugin. A name has one answer or is an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from remote_store._errors import PluginError
+from remote_store._hooks import register_plugin
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = [
+    "BACKENDS",
+    "EXTRAS",
+    "LISTENERS",
+    "BackendPlugin",
+    "find_class",
+    "import_plugin",
+    "install_line",
+    "lazy_classes",
+    "list_backends",
+    "list_plugins",
+    "load_backend",
+    "load_listeners",
+    "register_backend",
+    "unregister_backend",
+]
+
+#: Entry point group of the backend classes.
+BACKENDS: Final = "remote_store.backends"
+#: Entry point group of pluggy plugins.
+LISTENERS: Final = "remote_store.plugins"
+
+#: Comma-separated names; when set, all others are switched off.
+ALLOW: Final = "REMOTE_STORE_PLUGINS"
+#: Comma-separated names that are switched off.
+DENY: Final = "REMOTE_STORE_DISABLE_PLUGINS"
+
+#: Names and classes of our own plugins, and the extra that brings each.
+EXTRAS: Final = {
+    "memory": "memory",
+    "AsyncMemoryBackend": "memory",
+    "local": "local",
+    "file": "local",
+    "AsyncLocalBackend": "local",
+}
+
+_registered: dict[str, type[Any]] = {}
+_listening: set[BackendPlugin] = set()
+
+
+@frozen
+class BackendPlugin:
+    """
+    An entry point, as its metadata tells it.
+
+    Args:
+        name: Name that it serves, which is also its URL scheme.
+        value: Where its object is, ``"package.module:Class"``.
+        distribution: Name of the distribution that brings it.
+        version: Version of that distribution.
+        blocked: Switched off by ``REMOTE_STORE_PLUGINS`` or
+            ``REMOTE_STORE_DISABLE_PLUGINS``.
+    """
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+    blocked: bool
+
+    @property
+    def class_name(self) -> str:
+        """Last part of the value."""
+        return self.value.rpartition(":")[2].rpartition(".")[2]
+
+
+def install_line(name: str) -> str | None:
+    """Return the command that installs the plugin of a name or class of ours, else None."""
+    extra = EXTRAS.get(name)
+    return f"pip install 'remote-store-core[{extra}]'" if extra else None
+
+
+def list_backends() -> list[BackendPlugin]:
+    """
+    Return the installed backend plugins, sorted by name; imports none of them.
+
+    A name that two distributions claim appears once for each.
+    """
+    return list_plugins(BACKENDS)
+
+
+def list_plugins(group: str) -> list[BackendPlugin]:
+    """Return the entry points of a group, sorted by name; imports none of them."""
+    return [plugin for plugin, _ in _entries(group)]
+
+
+def load_backend(name: str) -> type[Any]:
+    """
+    Return the backend class that serves *name*.
+
+    Args:
+        name: A registered name (`register_backend`) or an entry point's.
+
+    Raises:
+        PluginError: No plugin serves the name (the message says how to
+            install one of ours, or lists what is installed), two
+            distributions claim it, it is switched off, or its import fails.
+    """
+    if name in _registered:
+        return _registered[name]
+    claims = _claims(name)
+    if not claims:
+        raise PluginError(_unknown(name))
+    plugin, entry_point = _only(name, claims)
+    if plugin.blocked:
+        msg = f"backend {name!r} is switched off by {ALLOW} or {DENY}"
+        raise PluginError(msg)
+    cls = import_plugin(plugin, entry_point)
+    if not isinstance(cls, type):
+        msg = f"backend plugin {_described(plugin)} is broken: {cls!r} is not a class"
+        raise PluginError(msg)
+    return cls
+
+
+def import_plugin(plugin: BackendPlugin, entry_point: EntryPoint) -> Any:
+    """
+    Import the object of one entry point.
+
+    Raises:
+        PluginError: The import fails in any way; the cause is kept.
+    """
+    try:
+        return entry_point.load()
+    except Exception as error:
+        msg = (
+            f"plugin {_described(plugin)} is broken: {type(error).__name__}: {error}; "
+            f"repair or remove {plugin.distribution!r}, or name {plugin.name!r} in {DENY}"
+        )
+        raise PluginError(msg) from error
+
+
+def find_class(class_name: str) -> type[Any] | None:
+    """
+    Return the backend class of that name, looked up by the entry points' values.
+
+    Returns:
+        None if no installed plugin has such a class and it is none of ours.
+
+    Raises:
+        ImportError: It is a class of ours whose plugin is not installed; the
+            message is the install line.
+        PluginError: Two plugins have a class of that name, or its import fails.
+    """
+    found = {
+        plugin.value: (plugin, entry_point)
+        for plugin, entry_point in _entries(BACKENDS)
+        if plugin.class_name == class_name
+    }
+    if not found:
+        if line := install_line(class_name):
+            msg = f"{class_name} is not installed; install it with: {line}"
+            raise ImportError(msg, name=class_name)
+        return None
+    cls: type[Any] = import_plugin(*_only(class_name, list(found.values())))
+    return cls
+
+
+def lazy_classes(module: str) -> Callable[[str], type[Any]]:
+    """
+    Return a module ``__getattr__`` that hands out plugins' classes by class name.
+
+    Args:
+        module: Name of the module, for its AttributeErrors.
+    """
+
+    def __getattr__(name: str) -> type[Any]:  # noqa: N807
+        # Only what looks like a class is worth a look at the metadata: the
+        # import system asks for submodules and dunder names here too.
+        cls = find_class(name) if name[:1].isupper() else None
+        if cls is None:
+            msg = f"module {module!r} has no attribute {name!r}"
+            raise AttributeError(msg, name=name)
+        return cls
+
+    return __getattr__
+
+
+def load_listeners() -> None:
+    """
+    Register the installed pluggy plugins that are not registered yet.
+
+    A broken one is reported as a RuntimeWarning and left out; it does not
+    keep anybody from opening a store.
+    """
+    for plugin, entry_point in _entries(LISTENERS):
+        if plugin.blocked or plugin in _listening:
+            continue
+        _listening.add(plugin)
+        try:
+            register_plugin(import_plugin(plugin, entry_point), plugin.name)
+        except PluginError as error:
+            warnings.warn(str(error), RuntimeWarning, stacklevel=3)
+
+
+def register_backend(name: str, cls: type[Any]) -> None:
+    """
+    Let *name* be served by *cls* in this process; it wins over entry points.
+
+    For tests and for backends that live in the program itself. A second
+    registration of a name replaces the first.
+
+    Args:
+        name: Name, and URL scheme, of the backend.
+        cls: A backend class.
+
+    Raises:
+        ValueError: *name* is no URL scheme (a letter, then letters, digits,
+            ``+``, ``-`` or ``.``).
+        TypeError: *cls* is no class.
+    """
+    if not (name.isascii() and name[:1].isalpha() and _is_scheme(name)):
+        msg = f"a backend name must be a URL scheme (letters, digits, '+', '-', '.'), got {name!r}"
+        raise ValueError(msg)
+    if not isinstance(cls, type):
+        msg = f"register_backend takes a class, got {cls!r}"
+        raise TypeError(msg)
+    _registered[name] = cls
+
+
+def unregister_backend(name: str) -> None:
+    """Take back `register_backend`; entry points serve the name again."""
+    _registered.pop(name, None)
+
+
+def _is_scheme(name: str) -> bool:
+    return name.replace("+", "").replace("-", "").replace(".", "").isalnum()
+
+
+def _unknown(name: str) -> str:
+    if line := install_line(name):
+        return f"backend {name!r} is not installed; install it with: {line}"
+    names = sorted({*_registered, *(plugin.name for plugin in list_backends())})
+    installed = ", ".join(names) or "none"
+    return f"no plugin serves backend {name!r}; installed: {installed}"
+
+
+def _claims(name: str) -> list[tuple[BackendPlugin, EntryPoint]]:
+    claims = [claim for claim in _entries(BACKENDS) if claim[0].name == name]
+    if not claims:
+        # It may have been installed since the metadata was read.
+        _scan.cache_clear()
+        claims = [claim for claim in _entries(BACKENDS) if claim[0].name == name]
+    return claims
+
+
+def _only(
+    name: str, claims: list[tuple[BackendPlugin, EntryPoint]]
+) -> tuple[BackendPlugin, EntryPoint]:
+    if len(claims) > 1:
+        who = " and ".join(f"{p.distribution!r} ({p.value})" for p, _ in claims)
+        msg = f"{name!r} is claimed by {who}; uninstall all but one"
+        raise PluginError(msg)
+    return claims[0]
+
+
+def _described(plugin: BackendPlugin) -> str:
+    return f"{plugin.name!r} ({plugin.value}, from {plugin.distribution} {plugin.version})"
+
+
+def _names(variable: str) -> set[str] | None:
+    value = os.environ.get(variable)
+    return None if value is None else {part.strip() for part in value.split(",") if part.strip()}
+
+
+def _entries(group: str) -> list[tuple[BackendPlugin, EntryPoint]]:
+    allowed, denied = _names(ALLOW), _names(DENY) or set()
+    entries = []
+    for entry_point in _scan(group, tuple(sys.path)):
+        distribution = entry_point.dist
+        name = entry_point.name
+        plugin = BackendPlugin(
+            name=name,
+            value=entry_point.value,
+            distribution=distribution.name if distribution else "unknown",
+            version=distribution.version if distribution else "unknown",
+            blocked=name in denied or (allowed is not None and name not in allowed),
+        )
+        entries.append((plugin, entry_point))
+    return entries
+
+
+@functools.cache
+def _scan(group: str, path: tuple[str, ...]) -> list[EntryPoint]:
+    """Read the metadata on *path*: tens of milliseconds, so once for each path."""
+    # Imported here: it takes longer than the rest of this package.
+    from importlib.metadata import entry_points
+
+    unique = {
+        (e.name, e.value, e.dist.name if e.dist else ""): e for e in entry_points(group=group)
+    }
+    return [unique[key] for key in sorted(unique)]

@@ -1,0 +1,83 @@
+"""
+Iterators over what a backend's iterators yield.
+
+Each closes the backend's iterator before it is closed itself: on exhaustion,
+error, early exit and cancellation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from remote_store import _rules as rules
+from remote_store._models import FileInfo, FolderEntry
+from remote_store._path import strip_root
+from remote_store.aio._backend import AsyncBackend
+
+__all__ = ["closing", "files_below", "folders_below", "relay"]
+
+T = TypeVar("T")
+
+
+@contextlib.asynccontextmanager
+async def closing(iterator: AsyncIterator[Any]) -> AsyncGenerator[None, None]:
+    """Close *iterator* at the end, if it is one that can be closed."""
+    try:
+        yield
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def relay(
+    open_iterator: Callable[[], AsyncIterator[T]], convert: Callable[[T], T] | None = None
+) -> AsyncGenerator[T, None]:
+    """Yield each item of the iterator that *open_iterator* returns, converted."""
+    items = open_iterator()
+    async with closing(items):
+        async for item in items:
+            yield item if convert is None else convert(item)
+
+
+async def files_below(
+    backend: AsyncBackend,
+    root: str,
+    key: str,
+    *,
+    recursive: bool = False,
+    pattern: str | None = None,
+    max_depth: int | None = None,
+) -> AsyncGenerator[FileInfo, None]:
+    """Yield the files of the folder *key*, relative to *root*; a depth overrides *recursive*."""
+    if max_depth is not None:
+        recursive = max_depth > 0
+    folder = strip_root(root, key)
+    found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
+    async with closing(found):
+        async for info in found:
+            file = rules.rebased_file(root, info)
+            if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
+                continue
+            if rules.name_matches(file.name, pattern):
+                yield file
+
+
+async def folders_below(
+    backend: AsyncBackend, root: str, key: str, pattern: str | None, max_depth: int
+) -> AsyncGenerator[FolderEntry, None]:
+    """Yield the folders below *key* level by level; *pattern* does not stop the descent."""
+    level = [key]
+    for depth in range(max_depth + 1):
+        below: list[str] = []
+        for folder in level:
+            found = backend.list_folders(folder)
+            async with closing(found):
+                async for entry in found:
+                    if depth < max_depth:
+                        below.append(entry.path.as_posix())
+                    if rules.name_matches(entry.name, pattern):
+                        yield rules.rebased_folder(root, entry)
+        level = below

@@ -1,0 +1,85 @@
+"""Throw-away distributions, built and installed by the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PYPROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "{dist}"
+version = "{version}"
+
+{entry_points}
+[tool.hatch.build.targets.wheel]
+packages = ["{module}"]
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[..., Path]:
+    """
+    Return a function that builds a distribution and installs it.
+
+    It returns the folder that holds everything installed in this test, to be
+    put on a child's PYTHONPATH.
+    """
+    site = tmp_path / "site"
+    site.mkdir()
+
+    def build(
+        dist: str,
+        module: str,
+        source: str,
+        entry_points: dict[str, dict[str, str]],
+        version: str = "1.2.3",
+    ) -> Path:
+        project = tmp_path / f"build-{dist}"
+        (project / module).mkdir(parents=True)
+        (project / module / "__init__.py").write_text(source)
+        tables = "".join(
+            f'[project.entry-points."{group}"]\n'
+            + "".join(f'{name} = "{value}"\n' for name, value in entries.items())
+            + "\n"
+            for group, entries in entry_points.items()
+        )
+        (project / "pyproject.toml").write_text(
+            PYPROJECT.format(dist=dist, version=version, entry_points=tables, module=module)
+        )
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        install = ["install", "--no-deps", "--no-index", "--no-build-isolation"]
+        subprocess.run([*pip, *install, "--target", str(site), str(project)], check=True)
+        return site
+
+    return build
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that runs code in a fresh interpreter and returns what it printed."""
+
+    def run(code: str, *, site: Path | None = None, **environment: str) -> str:
+        env = dict(os.environ, **environment)
+        if site is not None:
+            env["PYTHONPATH"] = str(site)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,120 @@
+"""What importing the core costs, and which names it offers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+
+import pytest
+
+import remote_store
+import remote_store.aio
+
+HEAVY = ("aiofiles", "aiohttp", "azure", "typer", "rich", "importlib.metadata", "tomllib")
+
+
+@pytest.mark.parametrize("module", ["remote_store", "remote_store.aio"])
+def test_import_is_light(module: str, run_python: Callable[..., str]) -> None:
+    """Importing the core loads attrs and pluggy and nothing else that is not the standard's."""
+    out = run_python(
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        f"import asyncio, attrs, pluggy\nallowed = set(sys.modules)\nimport {module}\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - allowed}\n"
+        "print(sorted(new - set(sys.stdlib_module_names)))\n"
+        f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
+    )
+
+    assert out.splitlines() == ["['remote_store']", "[]"]
+
+
+def test_loading_a_plugin_class_imports_no_library_of_its_own(
+    run_python: Callable[..., str],
+) -> None:
+    """The classes of the installed plugins come without aiofiles or an SDK."""
+    out = run_python(
+        "import sys, remote_store\n"
+        "from remote_store.aio import AsyncLocalBackend, AsyncMemoryBackend\n"
+        "assert remote_store.load_backend('local') is AsyncLocalBackend\n"
+        "assert remote_store.load_backend('file') is AsyncLocalBackend\n"
+        "assert remote_store.load_backend('memory') is AsyncMemoryBackend\n"
+        "print([name for name in ('aiofiles', 'aiohttp', 'azure') if name in sys.modules])\n"
+    )
+
+    assert out.strip() == "[]"
+
+
+def _public_modules() -> list[str]:
+    names = ["remote_store"]
+    for module in pkgutil.walk_packages(remote_store.__path__, "remote_store."):
+        if not any(part.startswith("_") for part in module.name.split(".")):
+            names.append(module.name)
+    return names
+
+
+@pytest.mark.parametrize("name", _public_modules())
+def test_all_is_sorted_and_complete(name: str) -> None:
+    """``__all__`` is sorted, names only what exists, and leaves out nothing public."""
+    module = importlib.import_module(name)
+    if not hasattr(module, "__all__"):
+        assert name == "remote_store.aio.ext"
+        return
+    declared = list(module.__all__)
+    plain = [n for n in declared if not n.startswith("__")]
+    here = {
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_") and getattr(value, "__module__", name).startswith("remote_store")
+    }
+    modules = {key for key, value in vars(module).items() if isinstance(value, type(sys))}
+
+    assert len(set(declared)) == len(declared)
+    assert all(hasattr(module, n) for n in declared)
+    if name in ("remote_store", "remote_store.aio"):
+        assert here - modules <= set(plain) | {"TYPE_CHECKING", "Any"}
+
+
+def test_missing_names() -> None:
+    """A plugin of ours that is missing gives the install line, anything else AttributeError."""
+    with pytest.raises(AttributeError, match=r"remote_store\.aio"):
+        _ = remote_store.aio.NoSuchBackend
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = remote_store.aio.nothing
+    with pytest.raises(AttributeError, match="no attribute 'NoSuch'"):
+        _ = remote_store.NoSuch
+    assert not hasattr(remote_store, "nothing")
+
+
+def test_version_and_info() -> None:
+    """The version is the distribution's."""
+    from importlib.metadata import version
+
+    assert remote_store.__version__ == version("remote-store-core")
+    info = remote_store.info()
+    assert info["version"] == remote_store.__version__
+    assert {"memory", "local", "file"} <= set(info["backends"])
+    assert info["extensions"] == []
+
+
+def test_uninstalled_plugin_names_the_install_line(run_python: Callable[..., str]) -> None:
+    """Where a plugin of ours is not installed, every way to it says how to install it."""
+    out = run_python(
+        "import importlib.metadata as m\n"
+        "m.entry_points = lambda **kw: m.EntryPoints(())\n"
+        "import remote_store, remote_store.aio\n"
+        "for attempt in (lambda: remote_store.load_backend('file'),\n"
+        "                lambda: remote_store.aio.AsyncMemoryBackend,\n"
+        "                lambda: remote_store.load_backend('nobody')):\n"
+        "    try: attempt()\n"
+        "    except (remote_store.PluginError, ImportError) as e: print(type(e).__name__, e)\n"
+    )
+
+    assert out.splitlines() == [
+        "PluginError backend 'file' is not installed; "
+        "install it with: pip install 'remote-store-core[local]'",
+        "ImportError AsyncMemoryBackend is not installed; "
+        "install it with: pip install 'remote-store-core[memory]'",
+        "PluginError no plugin serves backend 'nobody'; installed: none",
+    ]
