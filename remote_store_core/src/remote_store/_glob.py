@@ -46,9 +46,7 @@ class GlobPattern:
     prefix: str
     depth: int | None
     _regex: re.Pattern[str] = field(repr=False, eq=False, alias="regex")
-    _segments: tuple[re.Pattern[str] | None, ...] = field(
-        repr=False, eq=False, alias="segments"
-    )
+    _segments: tuple[re.Pattern[str] | None, ...] = field(repr=False, eq=False, alias="segments")
 
     @classmethod
     def parse(cls, pattern: str) -> GlobPattern:

@@ -14,7 +14,12 @@ from remote_store._hooks import hub
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store._path import RemotePath, join_root, normalise, strip_root
 from remote_store.aio._backend import AsyncBackend
-from remote_store.aio._content import AsyncWritableContent, ContentSource, as_content
+from remote_store.aio._content import (
+    AsyncWritableContent,
+    ContentSource,
+    ContentStream,
+    as_content,
+)
 from remote_store.aio._iterate import closing, files_below, folders_below, relay
 from remote_store.aio._watch import Watch
 
@@ -183,7 +188,8 @@ class AsyncStore:
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
         """
-        return await self._write("write", path, content, overwrite, metadata)
+        call = self._write("write", path, content, overwrite, metadata)
+        return rules.rebased_result(self._root, await call)
 
     async def write_text(
         self,
@@ -213,7 +219,8 @@ class AsyncStore:
         if not isinstance(text, str):
             msg = f"text must be a str, got {type(text).__name__}; use write for bytes"
             raise TypeError(msg)
-        return await self._write("write_text", path, text.encode(encoding), overwrite, metadata)
+        call = self._write("write_text", path, text.encode(encoding), overwrite, metadata)
+        return rules.rebased_result(self._root, await call)
 
     async def write_atomic(
         self,
@@ -242,23 +249,32 @@ class AsyncStore:
                 *metadata* without USER_METADATA.
             TypeError, ValueError, InvalidPath, AlreadyExists: As `write`.
         """
-        return await self._write("write_atomic", path, content, overwrite, metadata)
+        call = self._write("write_atomic", path, content, overwrite, metadata)
+        return rules.rebased_result(self._root, await call)
 
-    async def _write(
+    def _write(
         self,
         name: str,
         path: str,
         content: ContentSource,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
-    ) -> WriteResult:
+    ) -> Awaitable[WriteResult]:
         body = as_content(content)
         if isinstance(body, bytes):
-            result = await self._put(name, path, body, overwrite, metadata)
-        else:
-            async with closing(body):
-                result = await self._put(name, path, body, overwrite, metadata)
-        return rules.rebased_result(self._root, result)
+            return self._put(name, path, body, overwrite, metadata)
+        return self._stream(name, path, body, overwrite, metadata)
+
+    async def _stream(
+        self,
+        name: str,
+        path: str,
+        content: ContentStream,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        async with closing(content):
+            return await self._put(name, path, content, overwrite, metadata)
 
     def _put(
         self,
@@ -547,10 +563,10 @@ class AsyncStore:
         info = await self._file_info("head", path)
         return rules.rebased_result(self._root, rules.head_of(info))
 
-    async def _file_info(self, name: str, path: str) -> FileInfo:
+    def _file_info(self, name: str, path: str) -> Awaitable[FileInfo]:
         self._capabilities.require(Capability.METADATA, backend=self._name)
         key = rules.file_key(self._root, path)
-        return await self._call(name, path, self._backend.get_file_info(key))
+        return self._call(name, path, self._backend.get_file_info(key))
 
     async def get_folder_info(self, path: str, *, max_depth: int | None = None) -> FolderInfo:
         """
