@@ -7,7 +7,6 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Self
 
 from attrs import Factory, field, frozen, validators
@@ -255,7 +254,8 @@ class RegistryConfig:
         """
         import tomllib  # only programs that use TOML pay for the parser
 
-        data: Any = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            data: Any = tomllib.load(file)
         for key in table:
             data = data[key]
         if resolve_env_vars:
