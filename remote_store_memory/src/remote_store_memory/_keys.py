@@ -1,0 +1,81 @@
+"""How a key given to the backend becomes the names on the way through the tree."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from remote_store import InvalidPath
+
+__all__ = ["folder_names", "is_store_path", "source_names", "target_names"]
+
+_ODD: Final = frozenset({"", ".", ".."})
+#: How the names start that stores keep for their own temporary files.
+_RESERVED: Final = ".~tmp."
+
+
+def folder_names(key: str, backend: str) -> list[str]:
+    r"""
+    Return the names of a key that may be the root, which has none.
+
+    Empty and ``.`` segments are dropped. ``\`` is an ordinary character here:
+    a store has made it a ``/`` already.
+
+    Args:
+        key: The key as it was given.
+        backend: Name of the backend, for errors.
+
+    Raises:
+        InvalidPath: *key* has a leading ``/``, a ``..`` segment or a NUL.
+        TypeError: *key* is not a str.
+    """
+    if not isinstance(key, str):
+        msg = f"a path must be a str, got {type(key).__name__}"
+        raise TypeError(msg)
+    names = key.split("/")
+    if _ODD.isdisjoint(names) and "\0" not in key:
+        return names
+    if "\0" in key:
+        msg = f"path contains a NUL character: {key!r}"
+    elif key.startswith("/"):
+        msg = f"path must not start with '/': {key}"
+    elif ".." in names:
+        msg = f"path contains a '..' segment, which is never resolved: {key}"
+    else:
+        return [name for name in names if name not in _ODD]
+    raise InvalidPath(msg, path=key, backend=backend)
+
+
+def source_names(key: str, backend: str) -> list[str]:
+    """
+    Return the names of a key that must not be the root.
+
+    Raises:
+        InvalidPath: *key* is the root in any spelling; else as `folder_names`.
+        TypeError: *key* is not a str.
+    """
+    names = folder_names(key, backend)
+    if not names:
+        msg = f"path must not be empty: {key!r} is the root"
+        raise InvalidPath(msg, path=key, backend=backend)
+    return names
+
+
+def target_names(key: str, backend: str) -> list[str]:
+    """
+    Return the names of a key at which a file may be created.
+
+    Raises:
+        InvalidPath: One of the names is reserved for temporary files; else as
+            `source_names`.
+        TypeError: *key* is not a str.
+    """
+    names = source_names(key, backend)
+    if _RESERVED in key and any(name.startswith(_RESERVED) for name in names):
+        msg = f"path uses a name reserved for temporary files ('{_RESERVED}*'): {key}"
+        raise InvalidPath(msg, path=key, backend=backend)
+    return names
+
+
+def is_store_path(key: str) -> bool:
+    """Return False for a normal key that no path of a store equals: one with a backslash."""
+    return "\\" not in key
