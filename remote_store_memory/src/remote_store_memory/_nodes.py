@@ -25,9 +25,10 @@ class File:
         metadata: User metadata in a dict that nobody else holds, or None.
         listed: False where *path* is not quite its path, because no
             RemotePath has a backslash.
+        folder: The folder that it is in.
     """
 
-    __slots__ = ("content", "etag", "listed", "metadata", "modified_at", "name", "path")
+    __slots__ = ("content", "etag", "folder", "listed", "metadata", "modified_at", "name", "path")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class File:
         etag: str,
         metadata: dict[str, str] | None,
         listed: bool,
+        folder: Folder,
     ) -> None:
         self.path = path
         self.name = name
@@ -46,6 +48,15 @@ class File:
         self.etag = etag
         self.metadata = metadata
         self.listed = listed
+        self.folder = folder
+
+    def successor(
+        self, content: bytes, modified_at: datetime, etag: str, metadata: dict[str, str] | None
+    ) -> File:
+        """Return the next version under the same path."""
+        return File(
+            self.path, self.name, content, modified_at, etag, metadata, self.listed, self.folder
+        )
 
 
 @final
@@ -79,21 +90,19 @@ class Spot:
 
     def fill(
         self, content: bytes, modified_at: datetime, etag: str, metadata: dict[str, str] | None
-    ) -> File:
-        """Let a file appear, together with the folders it needs, in one step."""
+    ) -> tuple[str, File]:
+        """Let a file appear, together with the folders it needs, in one step; return its key."""
         name = self._names[-1]
         key = "/".join(self._names)
-        file = File(
-            RemotePath(key), name, content, modified_at, etag, metadata, listed=is_store_path(key)
-        )
-        if self._depth == len(self._names) - 1:
-            self._folder.files[name] = file
-            return file
-        branch = Folder()
-        branch.files[name] = file
-        for between in reversed(self._names[self._depth + 1 : -1]):
+        missing = self._names[self._depth : -1]
+        branch = folder = Folder() if missing else self._folder
+        path, listed = RemotePath(key), is_store_path(key)
+        file = File(path, name, content, modified_at, etag, metadata, listed, folder)
+        folder.files[name] = file
+        for between in reversed(missing[1:]):
             above = Folder()
             above.folders[between] = branch
             branch = above
-        self._folder.folders[self._names[self._depth]] = branch
-        return file
+        if missing:
+            self._folder.folders[missing[0]] = branch
+        return key, file

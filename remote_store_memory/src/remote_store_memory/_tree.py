@@ -3,15 +3,13 @@ Files and folders in memory: the one implementation behind the backends.
 
 Synchronous, and safe from any number of threads:
 
-- A mutation holds the lock while it looks and changes, never while it waits.
-- A lookup takes no lock. It follows one dictionary per level, each of which
-  answers in one step, and finds what was there at some moment of the call,
-  thanks to three habits of the mutations. A `File` never changes: a new
-  version is a new object. A new file appears in one step together with its
-  new folders. A folder never moves, and once deleted gets nothing new. Only
-  the move of a file takes two steps; a lookup that may have met a half of it
-  waits for the other half and looks again.
-- A listing holds the lock while it copies the children of one folder.
+- Everything that looks at the tree or changes it holds the lock, and waits for
+  nothing while it does. A listing holds it for one folder at a time.
+- Finding a file, by far the most frequent, takes no lock where the index has
+  the key: one look into one dictionary. A `File` never changes, a new version
+  is a new object. The index changes only with the lock held, and a key that
+  it lacks is looked up in the tree. Only the move of a file changes it in two
+  steps; a lookup that may have met a half of it takes the lock and looks again.
 """
 
 from __future__ import annotations
@@ -44,6 +42,8 @@ class Tree:
     def __init__(self, backend: str) -> None:
         self._backend = backend
         self._root = Folder()
+        #: Files by key in normal form; some may be missing, none is stale.
+        self._index: dict[str, File] = {}
         self._lock = threading.Lock()
         self._moving = False
         self._version = itertools.count(1).__next__
@@ -63,19 +63,9 @@ class Tree:
             InvalidPath: A folder is there, or *key* is malformed.
             TypeError: *key* is not a str.
         """
-        # A key that is found needs no check: no dictionary has a bad name.
-        folder = self._root
-        try:
-            names = key.split("/")
-            name = names.pop()
-            for above in names:
-                folder = folder.folders[above]
-            file = folder.files[name]
-        except (KeyError, AttributeError, TypeError):
-            pass
-        else:
-            if not self._moving:
-                return file
+        file = self._indexed(key)
+        if file is not None:
+            return file
         found = self._find(key)
         return found if isinstance(found, File) else self._refuse_file(key, found)
 
@@ -90,20 +80,7 @@ class Tree:
             InvalidPath: *key* is malformed.
             TypeError: *key* is not a str.
         """
-        folder = self._root
-        try:
-            names = key.split("/")
-            name = names.pop()
-            for above in names:
-                folder = folder.folders[above]
-            files = folder.files
-            found = files[name] if name in files else folder.folders[name]
-        except (KeyError, AttributeError, TypeError):
-            pass
-        else:
-            if not self._moving:
-                return found
-        return self._find(key)
+        return self._indexed(key) or self._find(key)
 
     def folder(self, key: str) -> Folder:
         """
@@ -192,21 +169,12 @@ class Tree:
             TypeError: *key* is not a str.
         """
         with self._lock:
-            folder = self._root
-            try:
-                names = key.split("/")
-                name = names.pop()
-                for above in names:
-                    folder = folder.folders[above]
-                old = folder.files.get(name) if overwrite else None
-            except (KeyError, AttributeError, TypeError):
-                old = None
+            old = self._index.get(key) if isinstance(key, str) and overwrite else None
             if old is None:
                 spot = self._vacancy(key, target_names(key, self._backend), overwrite)
-                return spot.fill(content, datetime.now(UTC), self._etag(), metadata)
-            now, etag = datetime.now(UTC), self._etag()
-            file = File(old.path, old.name, content, now, etag, metadata, old.listed)
-            folder.files[old.name] = file
+                return self._fill(spot, content, datetime.now(UTC), self._etag(), metadata)
+            file = old.successor(content, datetime.now(UTC), self._etag(), metadata)
+            old.folder.files[old.name] = self._index[key] = file
             return file
 
     def delete(self, key: str, *, missing_ok: bool) -> None:
@@ -227,6 +195,7 @@ class Tree:
         with self._lock:
             above, found = self._look(names)
             if isinstance(found, File):
+                self._index.pop("/".join(names), None)
                 del above.files[names[-1]]
         if not isinstance(found, File) and not (found is None and missing_ok):
             self._refuse_file(key, found)
@@ -254,6 +223,9 @@ class Tree:
                     msg = f"Folder not empty: {key}"
                     raise DirectoryNotEmpty(msg, path=key, backend=self._backend)
                 del above.folders[names[-1]]
+                if recursive:
+                    # Not searched for what was below: it fills again by and by.
+                    self._index = {}
         if isinstance(found, Folder):
             self._empty(found)
         elif found is not None or not missing_ok:
@@ -319,11 +291,13 @@ class Tree:
             # Every refusal comes before the first change.
             spot = self._vacancy(dst, target, overwrite)
             if keep_source:
-                spot.fill(file.content, datetime.now(UTC), self._etag(), file.metadata)
+                now = datetime.now(UTC)
+                self._fill(spot, file.content, now, self._etag(), file.metadata)
                 return
             self._moving = True
             try:
-                spot.fill(file.content, file.modified_at, file.etag, file.metadata)
+                self._fill(spot, file.content, file.modified_at, file.etag, file.metadata)
+                self._index.pop("/".join(source), None)
                 del above.files[source[-1]]
             finally:
                 self._moving = False
@@ -364,7 +338,27 @@ class Tree:
             raise AlreadyExists(msg, path=key, backend=self._backend)
         return Spot(names, folder, depth)
 
+    def _fill(
+        self,
+        spot: Spot,
+        content: bytes,
+        modified_at: datetime,
+        etag: str,
+        metadata: dict[str, str] | None,
+    ) -> File:
+        key, file = spot.fill(content, modified_at, etag, metadata)
+        self._index[key] = file
+        return file
+
     # Without it ------------------------------------------------------------
+
+    def _indexed(self, key: str) -> File | None:
+        try:
+            # A key that is found needs no check: the index has no malformed one.
+            file = self._index.get(key)
+        except TypeError:  # unhashable, so no str: refused where it is looked at
+            return None
+        return None if self._moving else file
 
     def _find(self, key: str) -> File | Folder | None:
         names = folder_names(key, self._backend)
