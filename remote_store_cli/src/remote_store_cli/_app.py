@@ -1,0 +1,75 @@
+"""The command line: all commands, the version, and warnings in one line."""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from remote_store_cli._console import emit, warn
+from remote_store_cli._content import cat, rm
+from remote_store_cli._copying import cp, mv
+from remote_store_cli._listing import info, ls, tree
+from remote_store_cli._plugins import backends, capabilities, doctor
+
+__all__ = ["app", "main"]
+
+_EPILOG = (
+    "A LOCATION is a URL whose scheme is a plugin's name (local:///srv/data/x.csv), "
+    "@NAME/path of a store in --config, or a path (./x.csv). "
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="remote-store",
+    help="List, inspect, copy and remove files in any store that a plugin serves.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    # Its tracebacks would show local variables, and so credentials.
+    pretty_exceptions_enable=False,
+)
+for command in (backends, capabilities, cat, cp, doctor, info, ls, mv, rm, tree):
+    app.command()(command)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        emit(f"remote-store {version('remote-store-cli')}, core {version('remote-store-core')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions."),
+    ] = False,
+) -> None:
+    """List, inspect, copy and remove files in any store that a plugin serves."""
+
+
+def main() -> None:
+    """Run the command line with the arguments of this process."""
+    warnings.showwarning = _warn_in_one_line
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    app()
+
+
+def _warn_in_one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    warn(str(message))

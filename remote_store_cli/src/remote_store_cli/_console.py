@@ -1,0 +1,109 @@
+"""What the commands print: plain lines, sizes, times, and never a secret."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from remote_store import UNKNOWN_TIME, Secret
+
+__all__ = [
+    "complain",
+    "emit",
+    "emit_json",
+    "emit_table",
+    "hide",
+    "human_size",
+    "iso_time",
+    "printable",
+    "redacted",
+    "time_text",
+    "warn",
+]
+
+_hidden: set[str] = set()
+
+
+def hide(secret: str | Secret) -> None:
+    """Show ``***`` instead of *secret* in every error and warning from now on."""
+    text = secret.reveal() if isinstance(secret, Secret) else secret
+    # Very short values would blot out ordinary words and protect nothing.
+    if len(text) >= 4:
+        _hidden.add(text)
+
+
+def redacted(text: str) -> str:
+    """Return *text* with everything that `hide` was told replaced."""
+    for secret in sorted(_hidden, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def printable(text: str) -> str:
+    """Return *text* with control characters escaped: names must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def emit(line: str) -> None:
+    """Write one line to standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def emit_json(data: Any) -> None:
+    """Write *data* to standard output as indented JSON."""
+    emit(json.dumps(data, indent=2, sort_keys=False))
+
+
+def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write aligned columns; never wrapped or cut, so that a pipe gets whole values."""
+    table = [tuple(header), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        emit("  ".join(cells).rstrip())
+
+
+def warn(message: str) -> None:
+    """Write a warning of one line to standard error."""
+    _say("warning", message)
+
+
+def complain(message: str) -> None:
+    """Write an error of one line to standard error."""
+    _say("error", message)
+
+
+def _say(kind: str, message: str) -> None:
+    line = " ".join(redacted(message).split())
+    sys.stderr.write(f"{kind}: {printable(line)}\n")
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes in binary units, such as ``1.5 KiB``."""
+    if size < 1024:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1023.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:.1f} PiB"
+
+
+def iso_time(time: datetime | None) -> str | None:
+    """Return a time as ISO 8601 in UTC; None where it is unknown."""
+    if time is None or time == UNKNOWN_TIME:
+        return None
+    return time.astimezone(UTC).isoformat()
+
+
+def time_text(time: datetime | None) -> str:
+    """Return a time for a reader, to the second in UTC; ``-`` where it is unknown."""
+    if time is None or time == UNKNOWN_TIME:
+        return "-"
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

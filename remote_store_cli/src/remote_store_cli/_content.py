@@ -1,0 +1,102 @@
+"""The commands `cat` and `rm`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated
+
+import typer
+
+from remote_store import FileInfo, NotFound, RemoteStoreError
+from remote_store_cli._console import complain
+from remote_store_cli._opening import Opener, Place
+from remote_store_cli._outcome import FAILED, UsageError, describe, run
+from remote_store_cli._settings import BackendOption, ConfigFile
+
+__all__ = ["cat", "rm"]
+
+
+def cat(
+    location: Annotated[str, typer.Argument(metavar="LOCATION", help="File.")],
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """Write the bytes of a file to standard output."""
+
+    async def work() -> None:
+        async with Opener([location], config, option) as opener:
+            place = await opener.place(opener.locations[0])
+            if not place.key:
+                msg = f"{location} is a folder"
+                raise UsageError(msg)
+            async with contextlib.aclosing(place.store.read(place.key)) as chunks:
+                async for chunk in chunks:
+                    sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+
+    run(work)
+
+
+def rm(
+    location: Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder.")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Also a folder with everything in it.")
+    ] = False,
+    missing_ok: Annotated[
+        bool, typer.Option("--missing-ok", help="It is no error when nothing is there.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Allow -r to empty the root of a store.")
+    ] = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """Remove a file, or with -r a folder; the root of a store is emptied, and only with --yes."""
+
+    async def work() -> int | None:
+        async with Opener([location], config, option) as opener:
+            try:
+                place = await opener.place(opener.locations[0])
+            except NotFound:
+                if missing_ok:
+                    return None
+                raise
+            if not place.key:
+                if not (recursive and yes):
+                    msg = f"{location} is the root of a store; -r --yes removes everything in it"
+                    raise UsageError(msg)
+                return await _empty(place)
+            await _remove(place, recursive=recursive, missing_ok=missing_ok)
+        return None
+
+    run(work)
+
+
+async def _remove(place: Place, *, recursive: bool, missing_ok: bool) -> None:
+    store, key = place.store, place.key
+    if await store.is_folder(key) and not await store.is_file(key):
+        if not recursive:
+            msg = f"{place.location.text} is a folder; -r removes it with everything in it"
+            raise UsageError(msg)
+        await store.delete_folder(key, recursive=True, missing_ok=missing_ok)
+    else:
+        await store.delete(key, missing_ok=missing_ok)
+
+
+async def _empty(place: Place) -> int | None:
+    """Remove every child of the root; one that fails does not keep the others."""
+    failed = False
+    async with contextlib.aclosing(place.store.iter_children("")) as found:
+        children = [child async for child in found]
+    for child in sorted(children, key=lambda c: c.path.as_posix()):
+        path = child.path.as_posix()
+        try:
+            if isinstance(child, FileInfo):
+                await place.store.delete(path, missing_ok=True)
+            else:
+                await place.store.delete_folder(path, recursive=True, missing_ok=True)
+        except RemoteStoreError as error:
+            failed = True
+            complain(describe(error))
+    return FAILED if failed else None

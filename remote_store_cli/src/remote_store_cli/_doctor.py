@@ -1,0 +1,173 @@
+"""What is installed, and what is wrong with it; nothing is printed here."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any, Final, Literal
+
+from attrs import frozen
+
+from remote_store import CONTRACT, BackendPlugin, PluginError, list_backends, load_backend
+from remote_store_cli._outcome import describe
+
+__all__ = ["Findings", "PluginState", "examine"]
+
+#: Version of the backend contract that this core's stores rely on.
+#: The distribution that owns the import package ``remote_store``.
+CORE: Final = "remote-store-core"
+_PACKAGE: Final = "remote_store"
+
+_EXTRA: Final = re.compile(r"([A-Za-z0-9._-]+).*;.*\bextra\s*==\s*['\"]([^'\"]+)['\"]")
+
+Status = Literal["ok", "off", "broken", "clash", "wrong contract"]
+
+
+@frozen
+class PluginState:
+    """
+    One entry point, and how it is.
+
+    Args:
+        name: Name that it serves.
+        value: ``"package.module:Class"``.
+        distribution: What brings it.
+        version: Of the distribution.
+        status: ``"off"`` is switched off by an environment variable.
+        contract: What the class says it keeps; None if it says nothing.
+        problem: What is wrong and what to do; None if nothing is.
+    """
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+    status: Status
+    contract: str | None = None
+    problem: str | None = None
+
+
+@frozen
+class Findings:
+    """
+    The outcome of an examination.
+
+    Args:
+        versions: Of Python, the core, the command line and the contract.
+        plugins: Every backend entry point.
+        missing: Extras of the core that are not installed, each with the
+            line that installs it. That is no problem.
+        problems: What is wrong, in words.
+    """
+
+    versions: dict[str, str]
+    plugins: list[PluginState]
+    missing: dict[str, str]
+    problems: list[str]
+
+    def versions_text(self) -> str:
+        """Return all versions in one line."""
+        return ", ".join(f"{name} {version}" for name, version in self.versions.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        plugins = [
+            {
+                "name": p.name,
+                "class": p.value,
+                "distribution": p.distribution,
+                "version": p.version,
+                "status": p.status,
+                "contract": p.contract,
+                "problem": p.problem,
+            }
+            for p in self.plugins
+        ]
+        return {
+            "versions": self.versions,
+            "plugins": plugins,
+            "missing": self.missing,
+            "problems": self.problems,
+        }
+
+
+def examine() -> Findings:
+    """Look at every plugin (importing those that are switched on) and at the core itself."""
+    found = list_backends()
+    claims = Counter(plugin.name for plugin in found)
+    plugins = [_state(plugin, clash=claims[plugin.name] > 1) for plugin in found]
+    problems = _other_owners()
+    # A clash concerns several entry points and is one problem.
+    problems += dict.fromkeys(p.problem for p in plugins if p.problem is not None)
+    versions = {
+        "Python": platform.python_version(),
+        CORE: metadata.version(CORE),
+        "remote-store-cli": metadata.version("remote-store-cli"),
+        "contract": CONTRACT,
+    }
+    return Findings(versions, plugins, _missing_extras(), problems)
+
+
+def _state(plugin: BackendPlugin, *, clash: bool) -> PluginState:
+    status: Status = "ok"
+    contract = problem = None
+    if plugin.blocked:
+        status = "off"
+    else:
+        try:
+            contract = getattr(load_backend(plugin.name), "CONTRACT", None)
+        except PluginError as error:
+            status = "clash" if clash else "broken"
+            problem = describe(error)
+        if contract is not None and str(contract).partition(".")[0] != CONTRACT.partition(".")[0]:
+            status = "wrong contract"
+            problem = (
+                f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) keeps contract "
+                f"{contract}, this core needs {CONTRACT}; upgrade the older of the two"
+            )
+    return PluginState(
+        plugin.name,
+        plugin.value,
+        plugin.distribution,
+        plugin.version,
+        status,
+        contract,
+        problem,
+    )
+
+
+def _other_owners() -> list[str]:
+    """Find distributions that bring an import package of the core's name, too."""
+    owners = set(metadata.packages_distributions().get(_PACKAGE, ()))
+    # An editable installation lists no files of the package: ask by name, too.
+    owners.update(name for name in _installed(["remote-store"]))
+    others = sorted(owners - {CORE})
+    return [
+        f"distribution {other!r} brings an import package {_PACKAGE!r} of its own, as {CORE!r} "
+        f"does: one overwrites the other; pip uninstall {other}, then reinstall {CORE}"
+        for other in others
+    ]
+
+
+def _installed(names: Iterable[str]) -> list[str]:
+    found = []
+    for name in names:
+        try:
+            metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        found.append(name)
+    return found
+
+
+def _missing_extras() -> dict[str, str]:
+    missing = {}
+    for requirement in metadata.requires(CORE) or ():
+        match = _EXTRA.match(requirement)
+        # An extra that only bundles others asks for the core itself, which is there.
+        if match and not _installed([match[1]]):
+            missing[match[2]] = f"pip install '{CORE}[{match[2]}]'"
+    return missing

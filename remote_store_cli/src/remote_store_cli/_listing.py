@@ -1,0 +1,230 @@
+"""The commands `ls`, `tree` and `info`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound
+from remote_store_cli._console import (
+    emit,
+    emit_json,
+    emit_table,
+    human_size,
+    iso_time,
+    printable,
+    time_text,
+)
+from remote_store_cli._opening import Opener, Place, kind_of
+from remote_store_cli._outcome import run
+from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+
+__all__ = ["info", "ls", "tree"]
+
+Where = Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder.")]
+
+
+def ls(
+    location: Where,
+    long: Annotated[bool, typer.Option("--long", "-l", help="Also size and time.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="All files below, with their paths.")
+    ] = False,
+    as_json: JsonOutput = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """List a folder, sorted by path; folders end in '/'."""
+
+    async def work() -> None:
+        async with Opener([location], config, option) as opener:
+            place = await opener.place(opener.locations[0])
+            entries = await _entries(place, recursive=recursive)
+            if as_json:
+                emit_json([_entry_facts(entry, place) for entry in entries])
+            elif long:
+                for size, time, name in _long_rows(entries, place):
+                    emit(f"{size:>10}  {time:>20}  {name}")
+            else:
+                for entry in entries:
+                    emit(_shown(entry, place))
+
+    run(work)
+
+
+async def _entries(place: Place, *, recursive: bool) -> list[FileInfo | FolderEntry]:
+    entries: list[FileInfo | FolderEntry] = []
+    store = place.store
+    if recursive:
+        async with contextlib.aclosing(store.list_files(place.key, recursive=True)) as files:
+            async for file in files:
+                entries.append(file)  # noqa: PERF401 - extend() takes no async comprehension
+    else:
+        async with contextlib.aclosing(store.iter_children(place.key)) as children:
+            async for child in children:
+                entries.append(child)  # noqa: PERF401 - as above
+    # Asked only where the listing cannot tell: a listing of what does not
+    # exist, or is a file, is empty.
+    if not entries and await kind_of(place) == "file":
+        entries = [await store.get_file_info(place.key)]
+    return sorted(entries, key=lambda entry: entry.path.as_posix())
+
+
+def _relative(entry: FileInfo | FolderEntry, place: Place) -> str:
+    path = entry.path.as_posix()
+    if not place.key:
+        return path
+    return entry.name if path == place.key else path[len(place.key) + 1 :]
+
+
+def _shown(entry: FileInfo | FolderEntry, place: Place) -> str:
+    slash = "/" if isinstance(entry, FolderEntry) else ""
+    return printable(_relative(entry, place)) + slash
+
+
+def _long_rows(entries: list[FileInfo | FolderEntry], place: Place) -> list[tuple[str, str, str]]:
+    return [
+        (human_size(entry.size), time_text(entry.modified_at), _shown(entry, place))
+        if isinstance(entry, FileInfo)
+        else ("-", "-", _shown(entry, place))
+        for entry in entries
+    ]
+
+
+def _entry_facts(entry: FileInfo | FolderEntry, place: Place) -> dict[str, Any]:
+    path = _relative(entry, place)
+    if isinstance(entry, FolderEntry):
+        return {"path": path, "type": "folder"}
+    return {"path": path, "type": "file", **_file_facts(entry)}
+
+
+def _file_facts(file: FileInfo) -> dict[str, Any]:
+    digest = file.digest
+    return {
+        "size": file.size,
+        "modified_at": iso_time(file.modified_at),
+        "etag": file.etag,
+        "content_type": file.content_type,
+        "digest": f"{digest.algorithm}:{digest.value}" if digest else None,
+        "metadata": None if file.metadata is None else dict(file.metadata),
+    }
+
+
+def tree(
+    location: Where,
+    depth: Annotated[
+        int | None, typer.Option("--depth", "-d", min=1, help="Levels to show; all if left out.")
+    ] = None,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """Draw a folder and what is below it, sorted by name."""
+
+    async def work() -> None:
+        async with Opener([location], config, option) as opener:
+            place = await opener.place(opener.locations[0])
+            is_folder = await kind_of(place) == "folder"
+            emit(printable(place.location.text))
+            if is_folder:
+                await _draw(place, depth)
+
+    run(work)
+
+
+async def _draw(place: Place, depth: int | None) -> None:
+    """Walk depth first; a stack of its own, since folders may nest deeper than calls can."""
+    branch, corner, bar, gap = _guides()
+    files = folders = 0
+    levels = [_reversed(await _entries(place, recursive=False))]
+    prefixes = [""]
+    while levels:
+        if not levels[-1]:
+            levels.pop()
+            prefixes.pop()
+            continue
+        entry = levels[-1].pop()
+        last = not levels[-1]
+        is_folder = isinstance(entry, FolderEntry)
+        slash = "/" if is_folder else ""
+        emit(f"{prefixes[-1]}{corner if last else branch}{printable(entry.name)}{slash}")
+        folders += is_folder
+        files += not is_folder
+        if is_folder and (depth is None or len(levels) < depth):
+            below = Place(place.store, entry.path.as_posix(), place.location)
+            with contextlib.suppress(NotFound):  # removed since it was listed
+                levels.append(_reversed(await _entries(below, recursive=False)))
+                prefixes.append(prefixes[-1] + (gap if last else bar))
+    emit(f"\n{_count(folders, 'folder')}, {_count(files, 'file')}")
+
+
+def _reversed(entries: list[FileInfo | FolderEntry]) -> list[FileInfo | FolderEntry]:
+    return entries[::-1]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _guides() -> tuple[str, str, str, str]:
+    try:
+        "├└│─".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "|-- ", "`-- ", "|   ", "    "
+    return "├── ", "└── ", "│   ", "    "
+
+
+def info(
+    location: Where,
+    as_json: JsonOutput = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """Show what is known of a file, or count what is below a folder."""
+
+    async def work() -> None:
+        async with Opener([location], config, option) as opener:
+            place = await opener.place(opener.locations[0])
+            if await kind_of(place) == "file":
+                found: FileInfo | FolderInfo = await place.store.get_file_info(place.key)
+            else:
+                found = await place.store.get_folder_info(place.key)
+            facts = {
+                "location": place.location.text,
+                "native_path": place.store.native_path(place.key),
+                **_facts(found),
+            }
+            if as_json:
+                emit_json(facts)
+            else:
+                rows = [(name.replace("_", " "), _value(name, v)) for name, v in facts.items()]
+                emit_table(*_headless([row for row in rows if row[1]]))
+
+    run(work)
+
+
+def _headless(rows: list[tuple[str, str]]) -> tuple[tuple[str, str], list[tuple[str, str]]]:
+    return rows[0], rows[1:]
+
+
+def _facts(found: FileInfo | FolderInfo) -> dict[str, Any]:
+    if isinstance(found, FileInfo):
+        return {"type": "file", **_file_facts(found)}
+    return {
+        "type": "folder",
+        "files": found.file_count,
+        "size": found.total_size,
+        "modified_at": iso_time(found.modified_at),
+    }
+
+
+def _value(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "size":
+        return f"{human_size(value)} ({value} bytes)"
+    if name == "metadata":
+        return ", ".join(f"{printable(k)}={printable(v)}" for k, v in sorted(value.items()))
+    return printable(str(value))

@@ -1,0 +1,232 @@
+"""
+From a location to an open store and a key in it.
+
+The store of a URL is opened at the folder that holds the named file or
+folder, so that what the backend finds out when it is opened is true of the
+place where the data is. Two URLs of one command that differ only in their
+path share one store at their closest common folder: only then can the
+backend itself move and copy between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from attrs import evolve, frozen
+
+from remote_store import (
+    NotFound,
+    PluginError,
+    RegistryConfig,
+    RemoteStoreError,
+    ResolutionPlan,
+    load_backend,
+)
+from remote_store.aio import AsyncRegistry, AsyncStore, open_store
+from remote_store_cli._location import Location, Origin, parse
+from remote_store_cli._outcome import UsageError
+from remote_store_cli._settings import BackendOptions, read_config
+
+__all__ = ["Opener", "Place", "is_within", "kind_of"]
+
+
+@frozen
+class Place:
+    """
+    A file or folder in an open store.
+
+    Args:
+        store: The store.
+        key: Path in it; ``""`` for its root.
+        location: What the user wrote.
+        root: Path of the store's root in the location.
+    """
+
+    store: AsyncStore
+    key: str
+    location: Location
+    root: str = ""
+
+    def at(self, name: str) -> Place:
+        """Return the place of *name* in this folder."""
+        return evolve(self, key=_joined(self.key, name))
+
+
+class Opener:
+    """
+    Opens the stores of one command's locations, and closes them.
+
+    Args:
+        texts: All locations of the command, as they were given.
+        config: File of ``--config``.
+        options: Values of ``--option``.
+
+    Raises:
+        UsageError: A location, an option or the configuration is wrong.
+        PluginError: A plugin is missing or broken.
+    """
+
+    def __init__(
+        self, texts: Sequence[str], config: Path | None, options: Sequence[str] | None
+    ) -> None:
+        self.locations = [parse(text) for text in texts]
+        self._options = BackendOptions.parse(options or ())
+        origins = [loc.origin for loc in self.locations]
+        self._options.check_used(o.scheme for o in origins if isinstance(o, Origin))
+        names = [o for o in origins if isinstance(o, str)]
+        self._config = read_config(config, names) if names else RegistryConfig()
+        self._bases = _shared_bases(self.locations)
+        self._stores: dict[object, AsyncStore] = {}
+        self._exit = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._exit.aclose()
+
+    async def place(self, location: Location, *, create: bool = False) -> Place:
+        """
+        Open the store of one of the locations.
+
+        Args:
+            location: One of `locations`.
+            create: It is going to be written to: its root may be created.
+                Without it a backend that would create its root at opening
+                (one whose constructor takes ``create_root``) is told not to.
+
+        Raises:
+            UsageError: The backend refuses the URL or its options.
+            PluginError: The plugin is missing or broken.
+            RemoteStoreError: The store cannot be opened.
+        """
+        base = self._bases[location]
+        key = "/".join(location.segments[base:])
+        if "\\" in key:
+            # A store would take it for "/", and so for another file.
+            msg = f"{location.text!r}: no path in a store can hold a backslash"
+            raise UsageError(msg)
+        identity = (location.origin, location.segments[:base])
+        if identity not in self._stores:
+            self._stores[identity] = await self._open(location, base, create=create)
+        root = "/".join(location.segments[:base])
+        return Place(self._stores[identity], key, location, root)
+
+    async def _open(self, location: Location, base: int, *, create: bool) -> AsyncStore:
+        try:
+            if isinstance(location.origin, str):
+                return await self._open_named(location.origin, create=create)
+            return await self._open_url(location.origin, location.segments[:base], create=create)
+        except RemoteStoreError:
+            raise  # some of them are ValueErrors, too
+        except ValueError as error:
+            msg = f"{location.text}: {error}"
+            raise UsageError(msg) from error
+        except (TypeError, ImportError) as error:
+            msg = f"the plugin of {location.text} cannot be used: {error}"
+            raise PluginError(msg) from error
+
+    async def _open_url(
+        self, origin: Origin, segments: tuple[str, ...], *, create: bool
+    ) -> AsyncStore:
+        options = self._options.of(origin.scheme)
+        if not create:
+            options = _without_creation(origin.scheme, options)
+        return await self._exit.enter_async_context(open_store(origin.url(segments), **options))
+
+    async def _open_named(self, name: str, *, create: bool) -> AsyncStore:
+        config = self._config
+        if not create:
+            used = config.stores[name].backend
+            backend = config.backends[used]
+            options = _without_creation(backend.type, backend.options)
+            config = evolve(
+                config, backends={**config.backends, used: evolve(backend, options=options)}
+            )
+        registry = await self._exit.enter_async_context(AsyncRegistry(config))
+        return await registry.get_store(name)
+
+
+def _without_creation(plugin: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        parameters = inspect.signature(load_backend(plugin)).parameters
+    except ValueError:  # a class of an extension module need not have a signature
+        return dict(options)
+    return {"create_root": False, **options} if "create_root" in parameters else dict(options)
+
+
+def _shared_bases(locations: Sequence[Location]) -> dict[Location, int]:
+    """Return for each location how many of its segments are the root of its store."""
+    bases = {location: location.base for location in locations}
+    if len(locations) == 2 and locations[0].origin == locations[1].origin:
+        first, second = locations
+        pairs = zip(first.segments[: first.base], second.segments[: second.base], strict=False)
+        common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        # A root that the user chose is kept: there may be nothing to open above it.
+        if all(common >= loc.base or not loc.explicit_root for loc in locations):
+            bases = {first: common, second: common}
+    return bases
+
+
+async def kind_of(place: Place) -> Literal["file", "folder"]:
+    """
+    Tell what is at a place.
+
+    Raises:
+        NotFound: Nothing is there.
+    """
+    if not place.key:
+        return "folder"
+    if await place.store.is_file(place.key):
+        return "file"
+    if await place.store.is_folder(place.key):
+        return "folder"
+    msg = f"no such file or folder: {place.location.text}"
+    raise NotFound(msg, path=place.key)
+
+
+def is_within(inner: Place, outer: Place) -> bool | None:
+    """
+    Tell whether *inner* is *outer* or lies in it.
+
+    Returns:
+        None when it cannot be told: the two were named in different ways, and
+        the backend does not say where its files are.
+    """
+    if inner.location.origin == outer.location.origin:
+        return _is_below(_joined(inner.root, inner.key), _joined(outer.root, outer.key))
+    a, b = inner.store.resolve(inner.key), outer.store.resolve(outer.key)
+    if a.kind != b.kind:
+        return False
+    if not a.details or not b.details:
+        return None
+    return _whereabouts(a) == _whereabouts(b) and _is_below(a.native_path, b.native_path)
+
+
+def _whereabouts(plan: ResolutionPlan) -> dict[str, object]:
+    """Return what a plan says of the place and its path does not say already."""
+    return {
+        name: value
+        for name, value in plan.details.items()
+        if not (isinstance(value, str) and _is_below(plan.native_path, value))
+    }
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
+def _is_below(path: str, folder: str) -> bool:
+    folder = folder.rstrip("/")
+    return path == folder or not folder or path.startswith(f"{folder}/")

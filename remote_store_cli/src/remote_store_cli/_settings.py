@@ -1,0 +1,149 @@
+"""The options that every command with a location takes, and what they mean."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from attrs import frozen
+
+from remote_store import RegistryConfig, Secret, resolve_env
+from remote_store_cli._console import hide
+from remote_store_cli._outcome import UsageError
+
+__all__ = ["BackendOption", "BackendOptions", "ConfigFile", "JsonOutput", "read_config"]
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="REMOTE_STORE_CONFIG",
+        help="TOML file with the stores that @NAME refers to.",
+        metavar="FILE",
+    ),
+]
+BackendOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        help="Option of the backend of a URL: KEY=TEXT, KEY:=JSON, SCHEME:KEY=TEXT. Repeatable.",
+        metavar="KEY=VALUE",
+    ),
+]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON, with exact values.")]
+
+_OPTION: Final = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):)?(?P<key>[A-Za-z_]\w*)(?P<kind>:?=)(?P<value>.*)",
+    re.DOTALL | re.ASCII,
+)
+
+
+@frozen
+class BackendOptions:
+    """The ``--option`` values of one command, in the order in which they were given."""
+
+    _given: tuple[tuple[str | None, str, Any], ...] = ()
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> BackendOptions:
+        """
+        Read ``KEY=TEXT``, ``KEY:=JSON`` and both after ``SCHEME:``.
+
+        Raises:
+            UsageError: A text is neither, its JSON is malformed, or it names
+                an environment variable that is not set.
+        """
+        return cls(tuple(_parsed(text) for text in texts))
+
+    def of(self, scheme: str) -> dict[str, Any]:
+        """Return the options for a URL of *scheme*; those named like a credential as `Secret`."""
+        options = {key: value for for_, key, value in self._given if for_ in (None, scheme)}
+        return _with_secrets(scheme, options)
+
+    def check_used(self, schemes: Iterable[str]) -> None:
+        """
+        Refuse an option that no location of the command would get.
+
+        Raises:
+            UsageError: There is one.
+        """
+        present = set(schemes)
+        for scheme, key, _ in self._given:
+            if not present or (scheme is not None and scheme not in present):
+                msg = f"option {key!r} is for no location of this command; it takes only URLs' ones"
+                raise UsageError(msg)
+
+
+def _parsed(text: str) -> tuple[str | None, str, Any]:
+    match = _OPTION.fullmatch(text)
+    if match is None:
+        # Its text is not repeated: it may be a credential.
+        msg = "an --option is KEY=TEXT or KEY:=JSON, with SCHEME: before it for one plugin only"
+        raise UsageError(msg)
+    key, value = match["key"], match["value"]
+    scheme = match["scheme"].lower() if match["scheme"] else None
+    if match["kind"] == ":=":
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            msg = f"option {key!r} is no JSON; for plain text write {key}=TEXT"
+            raise UsageError(msg) from error
+    try:
+        return scheme, key, resolve_env(value)
+    except KeyError as error:
+        msg = f"option {key!r}: {error.args[0]}"
+        raise UsageError(msg) from error
+
+
+def _with_secrets(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    # The core knows which options are credentials; this is its public door.
+    config = RegistryConfig.from_dict({"backends": {name: {"type": name, "options": options}}})
+    ready = dict(config.backends[name].options)
+    _hide_all(ready)
+    return ready
+
+
+def _hide_all(options: Mapping[str, Any]) -> None:
+    for value in options.values():
+        if isinstance(value, Secret):
+            hide(value)
+
+
+def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
+    """
+    Read the file of ``--config``.
+
+    Args:
+        path: The file.
+        names: Names of the stores that are wanted from it.
+
+    Raises:
+        UsageError: There is no file, it cannot be read or understood, or it
+            lacks one of *names*.
+    """
+    if path is None:
+        msg = f"@{names[0]} needs a file that describes it: --config FILE or REMOTE_STORE_CONFIG"
+        raise UsageError(msg)
+    try:
+        config = RegistryConfig.from_toml(path, resolve_env_vars=True)
+        config.validate()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error
+        msg = f"configuration {str(path)!r}: {reason}"
+        raise UsageError(msg) from error
+    for options in [
+        *(backend.options for backend in config.backends.values()),
+        *(store.options for store in config.stores.values()),
+    ]:
+        _hide_all(options)
+    for name in names:
+        if name not in config.stores:
+            known = ", ".join(sorted(config.stores)) or "none"
+            msg = f"configuration {str(path)!r} has no store {name!r}; known: {known}"
+            raise UsageError(msg)
+    return config

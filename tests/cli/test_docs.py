@@ -1,0 +1,87 @@
+"""The page about the command line: its examples give what it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from remote_store_cli import _outcome
+from remote_store_cli._app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+FILES = {"readme.txt": b"Hello there\n", "2024/jan.csv": b"x" * 2048, "2024/notes/a.txt": b"12345"}
+WHEN = datetime(2026, 1, 31, 8, tzinfo=UTC).timestamp()
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Yield each command of the page with the output below it."""
+    for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = example.partition("\n")
+            yield command, output
+
+
+def neutral(text: str, folder: Path) -> str:
+    """Leave out what differs from machine to machine."""
+    text = text.replace(str(folder), "/srv")
+    text = re.sub(r"Python 3[.\d\w+]+", "Python 3", text)
+    return re.sub(r"\b0\.\d+\.\d+\b", "VERSION", text)
+
+
+def test_every_example_of_the_page_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run one after the other in one folder, the commands print what the page says."""
+    folder = tmp_path.resolve()
+    for name, content in FILES.items():
+        path = folder / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (WHEN, WHEN))
+    (toml,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (folder / "stores.toml").write_text(toml)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PWD", str(folder))
+
+    ran = 0
+    for command, expected in examples():
+        program, *arguments = shlex.split(command)
+        assert program == "remote-store"
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        expected, got = neutral(expected, folder), neutral(result.output, folder)
+        if arguments[0] in ("backends", "doctor"):
+            # What else is installed adds rows, and widens columns.
+            rows = {" ".join(row.split()) for row in got.splitlines()}
+            assert {" ".join(row.split()) for row in expected.splitlines()} <= rows, command
+        else:
+            assert expected == got, command
+        ran += 1
+    assert ran >= 20
+
+
+COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_on_the_page(command: str) -> None:
+    """No command without a section and an example."""
+    text = PAGE.read_text(encoding="utf-8")
+
+    assert f"## `{command}`" in text
+    assert f"$ remote-store {command}" in text
+
+
+def test_every_exit_code_is_on_the_page() -> None:
+    """The table of exit codes is the code's."""
+    codes = {_outcome.FAILED, _outcome.USAGE, _outcome.PLUGIN, _outcome.INTERRUPTED, 0}
+    section = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2]
+
+    assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}

@@ -1,0 +1,326 @@
+"""Locations: what the text means, and how it becomes an open store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from remote_store import ResolutionPlan, Secret, register_backend, unregister_backend
+from remote_store.aio import AsyncStore
+from remote_store_cli._console import redacted
+from remote_store_cli._location import Location, Origin, parse
+from remote_store_cli._opening import Opener, Place, is_within
+from remote_store_cli._outcome import UsageError
+from remote_store_cli._settings import BackendOptions
+from remote_store_memory import AsyncMemoryBackend
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli, Servers
+
+
+@pytest.mark.parametrize(
+    ("text", "segments", "base", "folder"),
+    [
+        ("shared://h/a/b.txt", ("a", "b.txt"), 1, False),
+        ("shared://h/a/b/", ("a", "b"), 2, True),
+        ("shared://h", (), 0, False),
+        ("shared://h/", (), 0, True),
+        ("shared://h/a%20b/c%23d", ("a b", "c#d"), 1, False),
+        ("shared:///a//./b", ("a", "b"), 1, False),
+        ("@reports", (), 0, False),
+        ("@reports/2024/x.csv", ("2024", "x.csv"), 0, False),
+        ("@reports/2024/", ("2024",), 0, True),
+    ],
+)
+def test_parse(text: str, segments: tuple[str, ...], base: int, folder: bool) -> None:
+    """The last segment of a URL is the key, unless it ends in a slash; names have no base."""
+    location = parse(text)
+
+    assert (segments, base, folder) == (location.segments, location.base, location.folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a\0b", "shared://h/../x", "shared://h/a%2Fb", "local:data", "@", "@/x"]
+)
+def test_parse_refuses(text: str) -> None:
+    """What could mean two things, or leave its folder, is refused."""
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+def test_a_path_is_a_local_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain path means the local plugin, whatever characters it has."""
+    monkeypatch.chdir(tmp_path)
+    here = os.path.realpath(tmp_path).strip("/").split("/")
+
+    location = parse("./50% off?#1")
+
+    assert Origin("local", "", "") == location.origin
+    assert (*here, "50% off?#1") == location.segments
+    assert tuple(here) == parse(".").segments
+    assert parse("./x/").folder
+    assert not parse("./x").folder
+
+
+def test_a_path_goes_through_links_as_the_system_does(tmp_path: Path) -> None:
+    """``link/../x`` is next to the link's target; the last segment stays what it is."""
+    (tmp_path / "far" / "dir").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "dir")
+
+    assert parse(f"{tmp_path}/link/../x").segments[-2:] == ("far", "x")
+    assert parse(f"{tmp_path}/link").name == "link"
+
+
+def test_a_backslash_never_becomes_another_path(cli: Cli, servers: Servers) -> None:
+    """A store would read a backslash as a slash, and remove another file."""
+    servers.seed("s", {"a/b": b"precious"})
+
+    result = cli("rm", "shared://s/a\\b", code=2)
+
+    assert "backslash" in result.stderr
+    assert servers.files("s") == {"a/b": b"precious"}
+
+
+def _opened(*texts: str) -> tuple[Opener, list[Location]]:
+    opener = Opener(texts, None, None)
+    return opener, opener.locations
+
+
+@pytest.mark.asyncio
+async def test_two_urls_of_one_origin_share_a_store(servers: Servers) -> None:
+    """They meet at the closest common folder, so that the backend itself can move."""
+    opener, (a, b) = _opened("shared://h/x/in/a", "shared://h/x/out/deep/b")
+    async with opener:
+        first, second = await opener.place(a), await opener.place(b)
+
+    assert first.store is second.store
+    assert (first.key, second.key) == ("in/a", "out/deep/b")
+
+
+@pytest.mark.asyncio
+async def test_a_chosen_root_is_not_left(servers: Servers) -> None:
+    """A URL that ends in a slash is opened there, not above: there may be nothing to open."""
+    opener, (a, b) = _opened("shared://h/x/in/", "shared://h/x/out/b")
+    async with opener:
+        first, second = await opener.place(a), await opener.place(b)
+
+    assert first.store is not second.store
+    assert (first.key, second.key) == ("", "b")
+
+
+@pytest.mark.asyncio
+async def test_other_hosts_do_not_share(servers: Servers) -> None:
+    """Two servers are two stores."""
+    opener, (a, b) = _opened("shared://h1/x/a", "shared://h2/x/a")
+    async with opener:
+        assert (await opener.place(a)).store is not (await opener.place(b)).store
+
+
+class Creating(AsyncMemoryBackend):
+    """A backend with a root that its constructor may create."""
+
+    asked: ClassVar[list[bool]] = []
+
+    def __init__(self, create_root: bool = True) -> None:
+        super().__init__()
+        self.asked.append(create_root)
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> tuple[Creating, str]:
+        return cls(**options), ""
+
+
+@pytest.fixture
+def creating() -> Iterator[list[bool]]:
+    register_backend("creating", Creating)
+    Creating.asked.clear()
+    yield Creating.asked
+    unregister_backend("creating")
+
+
+def test_reading_creates_no_root(cli: Cli, creating: list[bool]) -> None:
+    """Where a backend can be told not to create its root, reading tells it so."""
+    cli("ls", "creating:///")
+    cli("cat", "creating:///no/such", code=1)
+
+    assert creating == [False, False]
+
+
+def test_writing_may_create_the_root(cli: Cli, servers: Servers, creating: list[bool]) -> None:
+    """The store of a destination is opened for writing."""
+    servers.seed("s", {"x": b""})
+
+    cli("cp", "shared://s/x", "creating:///new/y")
+
+    assert creating == [True]
+
+
+def test_named_stores_come_from_the_configuration(
+    cli: Cli, servers: Servers, tmp_path: Path, creating: list[bool]
+) -> None:
+    """@NAME/path is a path in a store of the file; reading does not create its root either."""
+    config = tmp_path / "stores.toml"
+    config.write_text(
+        '[backends.b]\ntype = "creating"\n[stores.reports]\nbackend = "b"\nroot_path = "r"\n'
+    )
+    servers.seed("s", {"x": b""})
+
+    cli("ls", "@reports", "--config", str(config))
+    cli("cp", "shared://s/x", "@reports/y", "--config", str(config))
+
+    assert creating == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("@missing/x", "no store 'missing'; known: reports"),
+        ("@reports/x", "no plugin serves backend 'nonesuch'"),
+    ],
+)
+def test_named_stores_that_cannot_be_opened(
+    cli: Cli, tmp_path: Path, text: str, message: str
+) -> None:
+    """What is wrong with a name or its plugin is said in one line."""
+    config = tmp_path / "stores.toml"
+    config.write_text('[backends.b]\ntype = "nonesuch"\n[stores.reports]\nbackend = "b"\n')
+
+    result = cli("cat", text, "--config", str(config), code=2 if "missing" in text else 3)
+
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_configuration_may_come_from_the_environment(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, creating: list[bool]
+) -> None:
+    """REMOTE_STORE_CONFIG stands in for --config."""
+    config = tmp_path / "stores.toml"
+    config.write_text('[backends.b]\ntype = "creating"\n[stores.reports]\nbackend = "b"\n')
+    monkeypatch.setenv("REMOTE_STORE_CONFIG", str(config))
+
+    cli("ls", "@reports")
+
+    assert creating == [False]
+
+
+def test_a_name_needs_a_configuration(cli: Cli, tmp_path: Path) -> None:
+    """Without a file, with a missing or a malformed one, the command is not carried out."""
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[[[")
+
+    assert "--config" in cli("ls", "@x", code=2).stderr
+    assert "No such file" in cli("ls", "@x", "--config", str(tmp_path / "no"), code=2).stderr
+    assert "bad.toml" in cli("ls", "@x", "--config", str(bad), code=2).stderr
+
+
+def test_options_reach_the_plugin(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text stays text, ``:=`` is JSON, a scheme limits, a variable is resolved, a key is secret."""
+    monkeypatch.setenv("THE_KEY", "s3cr3t-value")
+    cli(
+        *("ls", "shared://s", "-o", "number=7", "-o", "limit:=7", "-o", "shared:flag:=true"),
+        *("-o", "account_key=${THE_KEY}"),
+    )
+
+    expected = {
+        "number": "7",
+        "limit": 7,
+        "flag": True,
+        "account_key": Secret("s3cr3t-value"),
+    }
+    assert [expected] == servers.seen_options
+
+
+@pytest.mark.parametrize(
+    "option", ["novalue", "=x", "a:=nojson", "az:key=1", "x=${SURELY_NOT_SET_ANYWHERE}"]
+)
+def test_wrong_options_are_refused(cli: Cli, servers: Servers, option: str) -> None:
+    """An option that is malformed or meant for nobody is a mistake, not ignored."""
+    cli("ls", "shared://s", "-o", option, code=2)
+
+
+def test_options_a_plugin_refuses(cli: Cli, creating: list[bool]) -> None:
+    """A constructor's refusal is the user's mistake, in one line."""
+    result = cli("ls", "creating:///", "-o", "colour=red", code=2)
+
+    assert "refuses its options" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+class Leaking(AsyncMemoryBackend):
+    """A backend that repeats what it was given, as a careless one would."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> tuple[Leaking, str]:
+        revealed = [v.reveal() if isinstance(v, Secret) else v for v in options.values()]
+        raise ValueError(f"cannot connect to {url} with {revealed}")
+
+
+def test_secrets_are_never_printed(cli: Cli) -> None:
+    """Passwords, query values and credential options are masked even in a plugin's message."""
+    register_backend("leaking", Leaking)
+    try:
+        result = cli(
+            *("cat", "leaking://user:hunter22@host/x?sig=abcdefgh", "-o", "sas_token=verysecret"),
+            code=2,
+        )
+    finally:
+        unregister_backend("leaking")
+
+    assert "cannot connect to leaking://user:***@host/" in result.stderr
+    for secret in ("hunter22", "abcdefgh", "verysecret"):
+        assert secret not in result.output
+
+
+def test_redaction_takes_the_longest_secret_first() -> None:
+    """A secret inside another leaves no rest of the longer one."""
+    BackendOptions.parse(["key=abcd1234", "secret=abcd1234-and-more"]).of("any")
+
+    assert redacted("abcd1234-and-more abcd1234") == "*** ***"
+
+
+def test_an_option_for_no_location() -> None:
+    """Options are for URLs: a command that only names stores has no use for them."""
+    with pytest.raises(UsageError):
+        BackendOptions.parse(["a=b"]).check_used([])
+
+
+class Plans(AsyncMemoryBackend):
+    """A backend that says where its files are."""
+
+    def __init__(self, root: str, host: str | None) -> None:
+        super().__init__()
+        self._root, self._host = root, host
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        plan = super().resolve(path)
+        details: dict[str, object] = {"root": self._root, "host": self._host}
+        details = details if self._host else {}
+        native = f"{self._root}/{path}" if path else self._root
+        return type(plan)(plan.kind, plan.backend, path, native, details)
+
+
+@pytest.mark.parametrize(
+    ("root", "host", "key", "expected"),
+    [
+        ("/srv/data", "h1", "x/y", True),
+        ("/srv", "h1", "data/x", True),
+        ("/srv", "h1", "data/xy", False),
+        ("/srv/data", "h2", "x/y", False),
+        ("/srv/data", None, "x/y", None),
+    ],
+)
+def test_overlap_of_two_stores_is_told_by_their_plans(
+    root: str, host: str | None, key: str, expected: bool | None
+) -> None:
+    """Native paths and the rest of the plan decide; without details nothing is claimed."""
+    outer = Place(AsyncStore(Plans("/srv/data", "h1")), "x", parse("shared://s"))
+    inner = Place(AsyncStore(Plans(root, host)), key, parse("@s"))
+
+    assert expected is is_within(inner, outer)

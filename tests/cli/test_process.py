@@ -1,0 +1,333 @@
+"""The installed command as a process of its own, on the local plugin: what a shell sees."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Installed
+
+#: Serves files that never end, and tells on standard output when one is being read.
+SLOW = """
+import asyncio, os
+from remote_store import FileInfo, RemotePath
+from remote_store_memory import AsyncMemoryBackend
+
+class Backend(AsyncMemoryBackend):
+    async def is_file(self, path):
+        return path.startswith("file")
+
+    async def is_folder(self, path):
+        return not await self.is_file(path)
+
+    async def list_files(self, path, **options):
+        for i in range(20):
+            yield FileInfo(RemotePath(f"{path}/file{i}"), f"file{i}", 10**9, None)
+
+    async def get_file_info(self, path):
+        return FileInfo(RemotePath(path), path, 10**9, None)
+
+    async def read(self, path):
+        while True:
+            yield b"x" * 3_000_000
+            os.write(1, b".")
+            await asyncio.sleep(0.05)
+"""
+BROKEN = """
+from remote_store_memory import AsyncMemoryBackend
+
+class Backend(AsyncMemoryBackend):
+    async def get_file_info(self, path):
+        raise LookupError("a defect of the plugin")
+
+    async def is_file(self, path):
+        return True
+"""
+
+
+def everything_below(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--version"], 0),
+        (["ls", "."], 0),
+        (["cat", "missing"], 1),
+        (["cat", "local:///no/such/folder/x"], 1),
+        (["ls"], 2),
+        (["ls", "--no-such-option", "."], 2),
+        (["nonsense"], 2),
+        (["ls", "local:data"], 2),
+        (["rm", "-r", "local:///"], 2),
+        (["cp", "x", "y", "--jobs", "0"], 2),
+        (["ls", "nonesuch://x"], 3),
+    ],
+)
+def test_exit_codes(installed: Installed, tmp_path: Path, arguments: list[str], code: int) -> None:
+    """The documented exit codes, and never a traceback."""
+    (tmp_path / "f").write_bytes(b"")
+
+    got, _, err = installed.run(*arguments, cwd=tmp_path)
+
+    assert code == got, err
+    assert "Traceback" not in err
+    assert (code != 0) == bool(err)
+
+
+def test_a_copy_on_the_local_plugin(installed: Installed, tmp_path: Path) -> None:
+    """A tree arrives byte for byte, a second run skips it, and odd names are no obstacle."""
+    files = {"a": b"a", "sub/50% off?#1": os.urandom(3_000_000), "sub/d/ü": b""}
+    for name, content in files.items():
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    first = installed.run("cp", "-r", "in", "out", cwd=tmp_path)
+    second = installed.run("cp", "-r", "in", f"local://{tmp_path}/out/", cwd=tmp_path)
+
+    assert first == (0, b"", "copied 3 files (2.9 MiB)\n")
+    assert second[2] == "copied 0 files (0 B); skipped 3 files equal by size and time\n"
+    assert sorted(files) == everything_below(tmp_path / "out")
+    for name, content in files.items():
+        assert content == (tmp_path / "out" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ls", "no/such/folder"],
+        ["cat", "no/such/file"],
+        ["info", "no/such/file"],
+        ["tree", "local://{}/no/such/"],
+        ["rm", "-r", "no/such/folder"],
+        ["rm", "--missing-ok", "no/such/file"],
+        ["cp", "no/such/file", "new/folder/x"],
+        ["mv", "no/such/file", "new/folder/x"],
+    ],
+)
+def test_looking_creates_no_folder(
+    installed: Installed, tmp_path: Path, arguments: list[str]
+) -> None:
+    """A location that is read, or whose source is missing, leaves the disk as it was."""
+    work = tmp_path / "work"
+    work.mkdir()
+
+    installed.run(*[a.format(work) for a in arguments], cwd=work)
+
+    assert list(work.iterdir()) == []
+
+
+BUFFERED = pytest.mark.parametrize("env", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "not"])
+
+
+@BUFFERED
+@pytest.mark.parametrize("command", ["cat", "ls"])
+def test_a_closed_pipe_is_no_error(
+    installed: Installed, tmp_path: Path, command: str, env: dict[str, str]
+) -> None:
+    """A reader that has seen enough ends the command, without a word on standard error."""
+    if command == "cat":
+        (tmp_path / "big").write_bytes(b"x" * 5_000_000)
+        arguments = ["cat", "big"]
+    else:
+        for i in range(3000):
+            (tmp_path / f"{i:04}{'x' * 60}").touch()
+        arguments = ["ls", "."]
+
+    with installed.start(*arguments, cwd=tmp_path, env=env) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.read(1)
+        child.stdout.close()
+        err = child.stderr.read()
+        child.wait(timeout=30)
+
+    assert (child.returncode, err) == (0, b"")
+
+
+@BUFFERED
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["ls", "."], 0), (["doctor"], 3), (["backends", "--capabilities"], 3), (["cat", "no"], 1)],
+)
+def test_a_pipe_that_nobody_reads_keeps_the_exit_code(
+    installed: Installed, tmp_path: Path, arguments: list[str], code: int, env: dict[str, str]
+) -> None:
+    """Output that is still buffered at the end is dropped without a word."""
+    installed.add("acme-store", "acme = acme_store:Backend", acme_store="import no_such_sdk")
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    got, _, err = installed.run(*arguments, cwd=tmp_path, stdout=writer, env=env)
+    os.close(writer)
+
+    assert got == code
+    assert all(line.startswith("error: ") for line in err.splitlines())
+
+
+def test_an_ascii_terminal_gets_an_ascii_tree(installed: Installed, tmp_path: Path) -> None:
+    """What cannot be encoded is drawn otherwise or escaped, and does not fail."""
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "ü").touch()
+
+    code, out, err = installed.run("tree", ".", cwd=folder, env={"PYTHONIOENCODING": "ascii"})
+
+    assert (code, err) == (0, "")
+    assert out == b".\n`-- \\xfc\n\n0 folders, 1 file\n"
+
+
+@BUFFERED
+def test_a_full_disk_is_an_error(installed: Installed, tmp_path: Path, env: dict[str, str]) -> None:
+    """Output that cannot be written is one line and exit code 1."""
+    (tmp_path / "f").write_bytes(b"content")
+
+    with Path("/dev/full").open("wb") as full:
+        code, _, err = installed.run("cat", "f", cwd=tmp_path, stdout=full, env=env)
+
+    assert code == 1
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_ctrl_c_in_a_copy_leaves_no_part_of_a_file(installed: Installed, tmp_path: Path) -> None:
+    """Interrupted in the middle of eight files: exit 130, old content stays, no temporary file."""
+    installed.add("slow-store", "slow = slow_store:Backend", slow_store=SLOW)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "file3").write_bytes(b"old")
+
+    with installed.start("cp", "-r", "--overwrite", "slow:///in", str(out)) as child:
+        assert child.stdout is not None
+        child.stdout.read(12)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+
+    assert (child.returncode, err) == (130, b"error: interrupted\n")
+    assert everything_below(out) == ["file3"]
+    assert (out / "file3").read_bytes() == b"old"
+
+
+def test_ctrl_c_while_printing(installed: Installed) -> None:
+    """A command that only reads ends the same way."""
+    installed.add("slow-store", "slow = slow_store:Backend", slow_store=SLOW)
+
+    with installed.start("cat", "slow:///file1") as child:
+        assert child.stdout is not None
+        child.stdout.read(3_000_000)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+
+    assert (child.returncode, err) == (130, b"error: interrupted\n")
+
+
+def test_a_defect_of_a_plugin_is_shown_as_one(installed: Installed) -> None:
+    """An exception that is nobody's mistake keeps its traceback, without the values in it."""
+    installed.add("broken-store", "broken = broken_store:Backend", broken_store=BROKEN)
+
+    code, _, err = installed.run("info", "broken:///x", "-o", "password=hunter22", "-o", "a=b")
+    assert code == 2
+    assert "hunter22" not in err
+
+    code, _, err = installed.run("info", "broken:///x")
+    assert code == 1
+    assert "LookupError: a defect of the plugin" in err
+
+
+def test_progress_is_for_terminals(installed: Installed, tmp_path: Path) -> None:
+    """On a terminal a bar with a rate is drawn; --quiet draws none."""
+    (tmp_path / "f").write_bytes(os.urandom(1_000_000))
+
+    drawn = on_a_terminal(installed, tmp_path, "cp", "f", "g")
+    quiet = on_a_terminal(installed, tmp_path, "cp", "-q", "f", "h")
+
+    assert b"copying" in drawn
+    assert b"copied 1 file (976.6 KiB)" in drawn
+    assert quiet == b""
+    assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes()
+
+
+def test_no_color_is_respected(installed: Installed, tmp_path: Path) -> None:
+    """With NO_COLOR the bar has no colour; without it it has."""
+    (tmp_path / "f").write_bytes(b"content")
+    colour = b"\x1b[38;5;"
+
+    env = {"TERM": "xterm-256color", "COLORTERM": ""}
+    plain = on_a_terminal(installed, tmp_path, "cp", "f", "g", env=env | {"NO_COLOR": "1"})
+    coloured = on_a_terminal(installed, tmp_path, "cp", "f", "h", env=env)
+
+    assert colour not in plain
+    assert colour in coloured
+
+
+def on_a_terminal(
+    installed: Installed, cwd: Path, *args: str, env: dict[str, str] | None = None
+) -> bytes:
+    """Run a command whose standard error is a terminal, and return what it drew there."""
+    reader, writer = pty.openpty()
+    env = {"TERM": "xterm", **(env or {})}
+    child = installed.start(*args, cwd=cwd, stderr=writer, stdout=subprocess.DEVNULL, env=env)
+    os.close(writer)
+    drawn = b""
+    try:
+        while piece := os.read(reader, 65536):
+            drawn += piece
+    except OSError:  # Linux says EIO when the last writer is gone
+        pass
+    os.close(reader)
+    assert child.wait(timeout=30) == 0, drawn
+    return drawn
+
+
+def test_a_plugin_that_is_no_backend(installed: Installed) -> None:
+    """A class that lacks the protocol's members is a plugin problem of one line."""
+    source = "class Backend:\n    def __init__(self, **options): pass\n"
+    installed.add("odd-store", "odd = odd_store:Backend", odd_store=source)
+
+    code, _, err = installed.run("ls", "odd:///x")
+
+    assert code == 3
+    assert "Backend is no backend: it lacks name" in err
+    assert err.count("\n") == 1
+
+
+def test_the_package_is_light() -> None:
+    """Importing it imports neither the core nor the libraries of the command line."""
+    code = "import sys, remote_store_cli; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"typer", "rich", "remote_store", "asyncio"} & set(out.stdout.split())
+
+
+def test_help_imports_no_plugin() -> None:
+    """The help is there without any plugin, progress bar or look at the distributions."""
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "sys.argv = ['remote-store', '--help']\n"
+        "import remote_store_cli; remote_store_cli.main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    imported = set(run.stderr.split())
+    assert "Copy a file" in run.stdout
+    assert (
+        not {
+            "remote_store_local",
+            "remote_store_memory",
+            "aiofiles",
+            "rich.progress",
+            "importlib.metadata",
+        }
+        & imported
+    )

@@ -1,0 +1,106 @@
+"""`cat` and `rm`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from remote_store import ResourceLocked
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli, Servers
+
+BINARY = bytes(range(256)) * 5
+
+
+@pytest.fixture(autouse=True)
+def _seeded(servers: Servers) -> None:
+    servers.seed("s", {"d/x": BINARY, "d/e/y": b"y", "z": b"z"})
+
+
+def test_cat_is_binary_safe(cli: Cli) -> None:
+    """Every byte comes out as it is stored."""
+    assert cli("cat", "shared://s/d/x").stdout_bytes == BINARY
+
+
+@pytest.mark.parametrize("path", ["nope", "d/x/below", "d"])
+def test_cat_of_what_is_no_file(cli: Cli, path: str) -> None:
+    """A missing file and a folder are errors of one line."""
+    result = cli("cat", f"shared://s/{path}", code=1)
+
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_cat_of_a_root(cli: Cli) -> None:
+    """A location without a key names no file."""
+    cli("cat", "shared://s", code=2)
+
+
+def test_rm_removes_a_file_only(cli: Cli, servers: Servers) -> None:
+    """One file goes, its neighbours stay."""
+    cli("rm", "shared://s/d/x")
+
+    assert servers.files("s") == {"d/e/y": b"y", "z": b"z"}
+
+
+def test_rm_refuses_a_folder_without_r(cli: Cli, servers: Servers) -> None:
+    """A folder needs -r; nothing is removed without it."""
+    result = cli("rm", "shared://s/d", code=2)
+
+    assert "-r" in result.stderr
+    assert len(servers.files("s")) == 3
+
+
+def test_rm_recursive_removes_exactly_the_folder(cli: Cli, servers: Servers) -> None:
+    """-r removes what is below and nothing else."""
+    cli("rm", "-r", "shared://s/d")
+
+    assert servers.files("s") == {"z": b"z"}
+
+
+def test_rm_of_what_is_missing(cli: Cli) -> None:
+    """A missing file is an error, unless that is said to be fine."""
+    cli("rm", "shared://s/nope", code=1)
+    cli("rm", "--missing-ok", "shared://s/nope")
+    cli("rm", "-r", "--missing-ok", "shared://s/nope")
+
+
+@pytest.mark.parametrize("arguments", [[], ["-r"], ["--yes"], ["-r", "--missing-ok"]])
+@pytest.mark.parametrize("root", ["shared://s", "shared://s/", "shared://s/d/"])
+def test_rm_refuses_a_root(cli: Cli, servers: Servers, arguments: list[str], root: str) -> None:
+    """The root of a store is emptied only by -r --yes."""
+    before = servers.files("s")
+
+    result = cli("rm", *arguments, root, code=2)
+
+    assert "root" in result.stderr
+    assert before == servers.files("s")
+
+
+def test_rm_empties_a_root_when_told(cli: Cli, servers: Servers) -> None:
+    """-r --yes removes everything in the root, and only there."""
+    cli("rm", "-r", "--yes", "shared://s/d/")
+    assert servers.files("s") == {"z": b"z"}
+
+    cli("rm", "-r", "--yes", "shared://s")
+    assert servers.files("s") == {}
+
+
+def test_rm_of_a_root_goes_on_after_a_failure(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that cannot be removed is reported, and the others are removed."""
+    backend = servers.store("s")._backend
+
+    async def delete_folder(path: str, **options: Any) -> None:
+        msg = "locked"
+        raise ResourceLocked(msg, path=path)
+
+    monkeypatch.setattr(backend, "delete_folder", delete_folder, raising=False)
+
+    result = cli("rm", "-r", "--yes", "shared://s", code=1)
+
+    assert result.stderr == "error: d: locked\n"
+    assert {"d/x", "d/e/y"} == set(servers.files("s"))
