@@ -48,10 +48,10 @@ def test_loading_a_plugin_class_imports_no_library_of_its_own(
 
 def _public_modules() -> list[str]:
     names = ["remote_store"]
-    for module in pkgutil.walk_packages(remote_store.__path__, "remote_store."):
-        if not any(part.startswith("_") for part in module.name.split(".")):
-            names.append(module.name)
-    return names
+    names += [
+        module.name for module in pkgutil.walk_packages(remote_store.__path__, "remote_store.")
+    ]
+    return [name for name in names if "._" not in name]
 
 
 @pytest.mark.parametrize("name", _public_modules())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -240,7 +240,12 @@ async def test_plugin_registration_errors() -> None:
         @hookimpl
         def remote_store_operation(self, occasion: OperationEvent) -> None: ...
 
-    for plugin in (Misspelt(), WrongArguments()):
+    class Wrapping:
+        @hookimpl(wrapper=True)
+        def remote_store_operation(self, event: OperationEvent) -> Generator[None, None, None]:
+            yield
+
+    for plugin in (Misspelt(), WrongArguments(), Wrapping()):
         for _ in range(2):
             with pytest.raises(PluginError, match="cannot be registered"):
                 register_plugin(plugin)

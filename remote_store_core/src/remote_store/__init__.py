@@ -1,13 +1,16 @@
 """
 Write file-storage code once; configuration decides where the files live.
 
-The async API is in `remote_store.aio`. Backends come from plugins: see
-`list_backends`, `load_backend` and `register_backend`.
+This is the sync API; the async one is in `remote_store.aio`. Backends come
+from plugins: see `list_backends`, `load_backend` and `register_backend`.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from remote_store._backend import (
+    Backend,
+)
 from remote_store._capabilities import (
     Capability,
     CapabilitySet,
@@ -20,6 +23,10 @@ from remote_store._config import (
     SecretRedactionFilter,
     StoreProfile,
     resolve_env,
+)
+from remote_store._content import (
+    SyncContentSource,
+    WritableContent,
 )
 from remote_store._errors import (
     AlreadyExists,
@@ -54,6 +61,10 @@ from remote_store._models import (
     ResolutionPlan,
     WriteResult,
 )
+from remote_store._open import (
+    Registry,
+    open_store,
+)
 from remote_store._path import (
     RemotePath,
 )
@@ -66,10 +77,16 @@ from remote_store._plugins import (
     unregister_backend,
 )
 from remote_store._plugins import list_plugins as _list_plugins
+from remote_store._store import (
+    Store,
+)
 
 __all__ = [
+    "CONTRACT",
     "UNKNOWN_TIME",
     "AlreadyExists",
+    "AsyncBackendSyncAdapter",
+    "Backend",
     "BackendConfig",
     "BackendPlugin",
     "BackendUnavailable",
@@ -89,6 +106,7 @@ __all__ = [
     "PermissionDenied",
     "PluginError",
     "PreconditionFailed",
+    "Registry",
     "RegistryConfig",
     "RemotePath",
     "RemoteStoreError",
@@ -97,20 +115,27 @@ __all__ = [
     "RetryPolicy",
     "Secret",
     "SecretRedactionFilter",
+    "Store",
     "StoreClosed",
     "StoreProfile",
+    "SyncContentSource",
+    "WritableContent",
     "WriteResult",
     "__version__",
     "hookimpl",
     "info",
     "list_backends",
     "load_backend",
+    "open_store",
     "register_backend",
     "register_plugin",
     "resolve_env",
     "unregister_backend",
     "unregister_plugin",
 ]
+
+#: Version of the contract that the protocols of this core state.
+CONTRACT: Final = "1.0"
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
@@ -137,11 +162,18 @@ def _version() -> str:
 
 
 if TYPE_CHECKING:
+    from remote_store._to_sync import AsyncBackendSyncAdapter
+
     __version__: str
 else:
 
-    def __getattr__(name: str) -> str:
+    def __getattr__(name: str) -> Any:
         if name == "__version__":
             return _version()
+        if name == "AsyncBackendSyncAdapter":
+            # Not before it is asked for: a sync program has no use for asyncio.
+            from remote_store._to_sync import AsyncBackendSyncAdapter
+
+            return AsyncBackendSyncAdapter
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg, name=name)

@@ -184,7 +184,9 @@ class CapabilityNotSupported(RemoteStoreError, NotImplementedError):
         return super()._shown() | {"capability": self.capability or None}
 
     def __str__(self) -> str:
-        return super().__str__().removeprefix(" | ") if not self.args[0] else super().__str__()
+        text = super().__str__()
+        alone = not any(self.args) and self.path is None and self.backend is None
+        return text.removeprefix(" | ") if alone else text
 
 
 class PreconditionFailed(RemoteStoreError):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
+from collections.abc import Iterator
+from typing import Final
 
 from attrs import field, frozen
 
@@ -104,62 +107,132 @@ def _parse(pattern: str) -> GlobPattern:
         msg = "glob pattern has an empty or '.' segment, which no path has: nothing could match"
         raise InvalidPath(msg, path=pattern)
 
-    whole: list[str] = []
-    #: One entry for each segment: its expression, or None from the first one
-    #: on that may cross a "/", because from there nothing can be pruned.
-    segments: list[re.Pattern[str] | None] = []
-    literal: list[str] = []
-    part: list[str] = []
-    wild = crosses = False
-    i, start, n = 0, 0, len(pattern)
-    while i < n:
-        char = pattern[i]
-        if char == "*" and pattern.startswith("**", i):
-            wild = crosses = True
-            if i + 2 == n:
-                part.append(".*")
-                i = n
-            elif pattern[i + 2] == "/":
-                part.append("(?:[^/]+/)*")
-                i += 3
-            else:
-                msg = f"'**' must be followed by '/' or end the pattern: {pattern!r}"
-                raise ValueError(msg)
-        elif char == "*":
-            wild = True
-            part.append("[^/]*")
-            i += 1
-        elif char == "?":
-            wild = True
-            part.append("[^/]")
-            i += 1
-        elif char == "[" and (end := _class_end(pattern, i)) > 0:
-            wild = True
-            inside = pattern[i + 1 : end]
-            crosses = crosses or "/" in inside or inside[0] in "!^" or _spans_slash(inside)
-            part.append(_class(inside))
-            i = end + 1
-        elif char == "/":
-            if not wild and len(literal) == len(segments):
-                literal.append(pattern[start:i])
-            segments.append(None if crosses else re.compile("".join(part), re.DOTALL))
-            whole += [*part, "/"]
-            part = []
-            wild = False
-            i += 1
-            start = i
-        else:
-            part.append(re.escape(char))
-            i += 1
-    whole += part
-    segments.append(None if crosses else re.compile("".join(part), re.DOTALL))
+    segments = list(_segments(pattern))
+    literal = list(itertools.takewhile(_Segment.is_literal, segments[:-1]))
+    first_open = next((i for i, s in enumerate(segments) if s.is_open()), len(segments))
     return GlobPattern(
         text=pattern,
-        prefix="/".join(literal),
-        depth=None if crosses else len(segments) - 1 - len(literal),
-        regex=re.compile("".join(whole), re.DOTALL),
-        segments=tuple(segments),
+        prefix="/".join(segment.text for segment in literal),
+        depth=None if first_open < len(segments) else len(segments) - 1 - len(literal),
+        regex=re.compile(_expression(segments), re.DOTALL),
+        segments=tuple(
+            re.compile(segment.expression(), re.DOTALL) if i < first_open else None
+            for i, segment in enumerate(segments)
+        ),
     )
+
+
+#: Any number of whole segments.
+_SEGMENTS: Final = "(?:[^/]+/)*"
+
+
+class _Segment:
+    """What stands between two slashes of a pattern: pieces with stars between them."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        #: Expression of each piece, and whether it may match a "/".
+        self.pieces: list[tuple[str, bool]] = [("", False)]
+        #: It is ``**`` before a slash: whole segments, and nothing else.
+        self.is_any = False
+
+    def add(self, expression: str, *, crosses: bool = False) -> None:
+        """Add an expression to the last piece."""
+        last, already = self.pieces[-1]
+        self.pieces[-1] = (last + expression, already or crosses)
+
+    def star(self) -> None:
+        """Add a star."""
+        self.pieces.append(("", False))
+
+    def is_literal(self) -> bool:
+        """Return True if it has no wildcard."""
+        return not self.is_any and self.pieces == [(re.escape(self.text), False)]
+
+    def is_open(self) -> bool:
+        """Return True if it may match more than one segment of a key."""
+        return self.is_any or any(crosses for _, crosses in self.pieces)
+
+    def expression(self) -> str:
+        """
+        Return the expression of the segment.
+
+        A piece between two stars is matched where it first occurs, for good:
+        the star after it can take up whatever lies before a later occurrence.
+        Without that, the time to find out that a key does not match would
+        grow with a power of its length, one for each star.
+        """
+        first, *others = self.pieces
+        parts = [first[0]]
+        for i, (piece, crosses) in enumerate(others):
+            last = i == len(others) - 1
+            parts.append(f"[^/]*{piece}" if last or crosses else f"(?>[^/]*?{piece})")
+        return "".join(parts)
+
+
+def _expression(segments: list[_Segment]) -> str:
+    """Return the expression of a whole pattern."""
+    groups: list[list[_Segment]] = [[]]
+    for segment in segments:
+        if segment.is_any:
+            groups.append([])
+        else:
+            groups[-1].append(segment)
+    last = len(groups) - 1
+    parts = []
+    for i, group in enumerate(groups):
+        text = "/".join(segment.expression() for segment in group)
+        if group and i < last:
+            text += "/"
+        if i == 0:
+            parts.append(text)
+        elif i == last or any(segment.is_open() for segment in group):
+            parts.append(_SEGMENTS + text)
+        else:
+            # As for stars: what lies before a later occurrence of these
+            # segments can be taken up by the ``**/`` that follows them.
+            parts.append(f"(?>(?:[^/]+/)*?{text})" if group else "")
+    return "".join(parts)
+
+
+def _segments(pattern: str) -> Iterator[_Segment]:
+    """Split *pattern* at the slashes that are not inside a class."""
+    i = start = 0
+    segment = _Segment()
+    while i < len(pattern):
+        char = pattern[i]
+        if pattern.startswith("**", i):
+            after = pattern[i + 2 : i + 3]
+            if after not in ("", "/"):
+                msg = f"'**' must be followed by '/' or end the pattern: {pattern!r}"
+                raise ValueError(msg)
+            if after and i == start:
+                segment.is_any = True
+                yield segment
+                segment, start = _Segment(), i + 3
+            else:
+                segment.add(_SEGMENTS if after else ".*", crosses=True)
+            i += 3
+        elif char == "*":
+            segment.star()
+            i += 1
+        elif char == "?":
+            segment.add("[^/]")
+            i += 1
+        elif char == "[" and (end := _class_end(pattern, i)) > 0:
+            inside = pattern[i + 1 : end]
+            segment.add(_class(inside), crosses=_matches_slash(inside))
+            i = end + 1
+        elif char == "/":
+            segment.text = pattern[start:i]
+            yield segment
+            i += 1
+            segment, start = _Segment(), i
+        else:
+            segment.add(re.escape(char))
+            i += 1
+    segment.text = pattern[start:]
+    yield segment
 
 
 def _class_end(pattern: str, start: int) -> int:
@@ -185,8 +258,8 @@ def _items(inside: str) -> list[tuple[str, str]]:
     return items
 
 
-def _spans_slash(inside: str) -> bool:
-    return any(low <= "/" <= high for low, high in _items(inside))
+def _matches_slash(inside: str) -> bool:
+    return inside[0] in "!^" or any(low <= "/" <= high for low, high in _items(inside))
 
 
 def _class(inside: str) -> str:

@@ -155,6 +155,7 @@ def register_plugin(plugin: object, name: str | None = None) -> str:
     try:
         registered = manager.register(plugin, name)
         manager.check_pending()  # a hook that does not exist is most likely misspelt
+        _refuse_wrappers(plugin)
     except (ValueError, pluggy.PluginValidationError) as error:
         if manager.is_registered(plugin):
             manager.unregister(plugin)
@@ -165,6 +166,18 @@ def register_plugin(plugin: object, name: str | None = None) -> str:
         raise PluginError(msg)
     hub.refresh()
     return registered
+
+
+def _refuse_wrappers(plugin: object) -> None:
+    # Listeners and backend wrappers are called one by one, not through
+    # pluggy's wrapping, which would run one of their generators for nobody.
+    for caller in hub.manager.get_hookcallers(plugin) or ():
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is plugin and (
+                implementation.wrapper or implementation.hookwrapper
+            ):
+                msg = f"{caller.name} is no hook for wrapper=True"
+                raise ValueError(msg)
 
 
 def unregister_plugin(plugin: object) -> None:

@@ -169,8 +169,6 @@ class WriteResult:
 
 
 def _read_only(details: Mapping[str, object]) -> Mapping[str, object]:
-    if isinstance(details, MappingProxyType):
-        return details
     return MappingProxyType(dict(details))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from remote_store._errors import InvalidPath
 
 __all__ = ["RemotePath", "join_root", "normalise", "strip_root"]
+
+
+#: Paths known to be in normal form, and how many are kept.
+_seen: set[str] = set()
+_REMEMBERED: Final = 16384
 
 
 def normalise(raw: str) -> str:
@@ -21,11 +26,13 @@ def normalise(raw: str) -> str:
             nothing is left.
         TypeError: *raw* is not a str.
     """
+    # This runs once in each store call, mostly for a path in normal form that
+    # was seen a moment ago.
+    if isinstance(raw, str) and raw in _seen:
+        return raw
     if not isinstance(raw, str):
         msg = f"a path must be a str, got {type(raw).__name__}"
         raise TypeError(msg)
-    # Nearly every path is in normal form already, and this runs once in each
-    # store call: a few substring searches cost a tenth of splitting and joining.
     if (
         raw
         and "\\" not in raw
@@ -35,6 +42,9 @@ def normalise(raw: str) -> str:
         and raw[0] not in "/."
         and raw[-1] not in "/."
     ):
+        if len(_seen) >= _REMEMBERED:
+            _seen.clear()
+        _seen.add(raw)
         return raw
     if "\0" in raw:
         msg = "path contains a NUL character"

@@ -26,6 +26,7 @@ __all__ = [
     "BACKENDS",
     "EXTRAS",
     "LISTENERS",
+    "SYNC_BACKENDS",
     "BackendPlugin",
     "find_class",
     "import_plugin",
@@ -39,8 +40,10 @@ __all__ = [
     "unregister_backend",
 ]
 
-#: Entry point group of the backend classes.
+#: Entry point group of the backend classes, which are async.
 BACKENDS: Final = "remote_store.backends"
+#: Entry point group of native sync classes, under the same names.
+SYNC_BACKENDS: Final = "remote_store.sync_backends"
 #: Entry point group of pluggy plugins.
 LISTENERS: Final = "remote_store.plugins"
 
@@ -53,9 +56,11 @@ DENY: Final = "REMOTE_STORE_DISABLE_PLUGINS"
 EXTRAS: Final = {
     "memory": "memory",
     "AsyncMemoryBackend": "memory",
+    "MemoryBackend": "memory",
     "local": "local",
     "file": "local",
     "AsyncLocalBackend": "local",
+    "LocalBackend": "local",
 }
 
 _registered: dict[str, type[Any]] = {}
@@ -98,9 +103,13 @@ def list_backends() -> list[BackendPlugin]:
     """
     Return the installed backend plugins, sorted by name; imports none of them.
 
-    A name that two distributions claim appears once for each.
+    A name that two distributions claim appears once for each. A sync class is
+    listed only where its name has no async one.
     """
-    return list_plugins(BACKENDS)
+    plugins = list_plugins(BACKENDS)
+    names = {plugin.name for plugin in plugins}
+    alone = [plugin for plugin in list_plugins(SYNC_BACKENDS) if plugin.name not in names]
+    return sorted(plugins + alone, key=lambda plugin: plugin.name)
 
 
 def list_plugins(group: str) -> list[BackendPlugin]:
@@ -108,12 +117,14 @@ def list_plugins(group: str) -> list[BackendPlugin]:
     return [plugin for plugin, _ in _entries(group)]
 
 
-def load_backend(name: str) -> type[Any]:
+def load_backend(name: str, *, sync: bool = False) -> type[Any]:
     """
     Return the backend class that serves *name*.
 
     Args:
         name: A registered name (`register_backend`) or an entry point's.
+        sync: Prefer the plugin's native sync class. Where there is only one
+            class, async or sync, that one is returned either way.
 
     Raises:
         PluginError: No plugin serves the name (the message says how to
@@ -122,7 +133,7 @@ def load_backend(name: str) -> type[Any]:
     """
     if name in _registered:
         return _registered[name]
-    claims = _claims(name)
+    claims = _claims(name, (SYNC_BACKENDS, BACKENDS) if sync else (BACKENDS, SYNC_BACKENDS))
     if not claims:
         raise PluginError(_unknown(name))
     plugin, entry_point = _only(name, claims)
@@ -145,7 +156,7 @@ def import_plugin(plugin: BackendPlugin, entry_point: EntryPoint) -> Any:
     """
     try:
         return entry_point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         msg = (
             f"plugin {_described(plugin)} is broken: {type(error).__name__}: {error}; "
             f"repair or remove {plugin.distribution!r}, or name {plugin.name!r} in {DENY}"
@@ -167,7 +178,8 @@ def find_class(class_name: str) -> type[Any] | None:
     """
     found = {
         plugin.value: (plugin, entry_point)
-        for plugin, entry_point in _entries(BACKENDS)
+        for group in (BACKENDS, SYNC_BACKENDS)
+        for plugin, entry_point in _entries(group)
         if plugin.class_name == class_name
     }
     if not found:
@@ -258,13 +270,18 @@ def _unknown(name: str) -> str:
     return f"no plugin serves backend {name!r}; installed: {installed}"
 
 
-def _claims(name: str) -> list[tuple[BackendPlugin, EntryPoint]]:
-    claims = [claim for claim in _entries(BACKENDS) if claim[0].name == name]
-    if not claims:
+def _claims(name: str, groups: tuple[str, ...]) -> list[tuple[BackendPlugin, EntryPoint]]:
+    """Return who serves *name* in the first of the groups where anybody does."""
+    for _ in range(2):
+        found = [[claim for claim in _entries(g) if claim[0].name == name] for g in groups]
+        claims = [claim for group in found for claim in group]
+        if len({plugin.distribution for plugin, _ in claims}) > 1:
+            return claims
+        if claims:
+            return next(group for group in found if group)
         # It may have been installed since the metadata was read.
         _scan.cache_clear()
-        claims = [claim for claim in _entries(BACKENDS) if claim[0].name == name]
-    return claims
+    return []
 
 
 def _only(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import fnmatch
 import inspect
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from types import MethodType
+from typing import Any, Final
 
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._errors import InvalidPath, NotFound
@@ -33,11 +34,15 @@ __all__ = [
     "check_max_depth",
     "check_metadata",
     "depth_below",
+    "encoded",
     "file_key",
+    "folder_info_key",
     "folder_key",
     "gate_write",
     "head_of",
     "is_async_backend",
+    "listed_recursively",
+    "member",
     "missing_members",
     "name_matches",
     "rebased_entry",
@@ -46,6 +51,7 @@ __all__ = [
     "rebased_folder_info",
     "rebased_plan",
     "rebased_result",
+    "refuse_incomplete",
     "refuse_missing_folder",
     "refuse_root_delete",
     "refuse_same_path",
@@ -81,7 +87,27 @@ def missing_members(backend: object) -> list[str]:
     # Not isinstance: for wrappers that delegate attributes, the answer of a
     # runtime-checkable protocol differs between Python versions.
     missing = object()
+    if isinstance(backend, type):  # it has the members, but for its instances
+        return list(MANDATORY)
     return [name for name in MANDATORY if getattr(backend, name, missing) is missing]
+
+
+def refuse_incomplete(backend: object) -> None:
+    """
+    Refuse an object that is no backend, whether sync or async.
+
+    Raises:
+        TypeError: It lacks members of the protocols; the message names them.
+    """
+    if missing := missing_members(backend):
+        msg = f"{type(backend).__name__} is no backend: it lacks {', '.join(missing)}"
+        raise TypeError(msg)
+
+
+def member(backend: object, name: str, protocol: type) -> Callable[..., Any]:
+    """Return a member with a default; *protocol* itself serves a backend that lacks it."""
+    found: Callable[..., Any] | None = getattr(backend, name, None)
+    return MethodType(getattr(protocol, name), backend) if found is None else found
 
 
 def is_async_backend(backend: object) -> bool:
@@ -138,6 +164,43 @@ def check_max_depth(max_depth: int | None) -> None:
     if max_depth is not None and max_depth < 0:
         msg = f"max_depth must be >= 0, got {max_depth}"
         raise ValueError(msg)
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """
+    Return the bytes that ``write_text`` writes.
+
+    Raises:
+        TypeError: *text* is not a str.
+        UnicodeEncodeError: *encoding* cannot express *text*.
+        LookupError: *encoding* is unknown.
+    """
+    if not isinstance(text, str):
+        msg = f"text must be a str, got {type(text).__name__}; use write for bytes"
+        raise TypeError(msg)
+    return text.encode(encoding)
+
+
+def folder_info_key(
+    capabilities: CapabilitySet, root: str, path: str, max_depth: int | None, backend: str
+) -> str:
+    """
+    Return the key that a folder info is asked for; a depth takes a listing instead.
+
+    Raises:
+        ValueError: *max_depth* is below 0.
+        CapabilityNotSupported: No METADATA, or with *max_depth* no LIST.
+        InvalidPath: *path* is malformed.
+    """
+    check_max_depth(max_depth)
+    needed = Capability.METADATA if max_depth is None else Capability.LIST
+    capabilities.require(needed, backend=backend)
+    return folder_key(root, path)
+
+
+def listed_recursively(recursive: bool, max_depth: int | None) -> bool:
+    """Return what a backend is asked for: a depth overrides *recursive*."""
+    return recursive if max_depth is None else max_depth > 0
 
 
 def gate_write(

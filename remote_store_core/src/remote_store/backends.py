@@ -1,4 +1,4 @@
-"""The backend classes of all installed plugins, by class name."""
+"""The backend classes of all installed plugins, sync and async, by class name."""
 
 from typing import TYPE_CHECKING
 

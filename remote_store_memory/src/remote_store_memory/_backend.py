@@ -103,21 +103,16 @@ class AsyncMemoryBackend(AsyncBackend):
         return isinstance(self._tree.entry(path), Folder)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
-        yield self._tree.file(path).content
+        yield self._tree.file(path).version[0]
 
     async def read_bytes(self, path: str) -> bytes:
-        return self._tree.file(path).content
+        return self._tree.file(path).version[0]
 
     async def get_file_info(self, path: str) -> FileInfo:
         file = self._tree.file(path)
-        metadata = file.metadata
+        content, modified_at, etag, metadata = file.version
         return file_info(
-            file.path,
-            file.name,
-            len(file.content),
-            file.modified_at,
-            file.etag,
-            metadata and metadata.copy(),
+            file.path, file.name, len(content), modified_at, etag, metadata and metadata.copy()
         )
 
     async def get_folder_info(self, path: str) -> FolderInfo:
@@ -126,9 +121,10 @@ class AsyncMemoryBackend(AsyncBackend):
         for files in self._tree.walk(self._tree.folder(path), None):
             count += len(files)
             for file in files:
-                size += len(file.content)
-                if latest is None or file.modified_at > latest:
-                    latest = file.modified_at
+                content, modified_at, _, _ = file.version
+                size += len(content)
+                if latest is None or modified_at > latest:
+                    latest = modified_at
         key = "/".join(folder_names(path, _NAME))
         return FolderInfo(RemotePath.from_backend_path(key), count, size, latest)
 
@@ -185,9 +181,9 @@ class AsyncMemoryBackend(AsyncBackend):
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = await self._gather(path, content, overwrite)
-        file = self._tree.put(path, content, overwrite=overwrite, metadata=own or None)
+        file, version = self._tree.put(path, content, overwrite=overwrite, metadata=own or None)
         echo = None if own is None else own.copy()
-        return write_result(file.path, len(content), file.etag, file.modified_at, echo)
+        return write_result(file.path, len(content), version[2], version[1], echo)
 
     #: A version appears in one step, however it was written.
     write_atomic = write
@@ -246,7 +242,8 @@ class AsyncMemoryBackend(AsyncBackend):
 
 
 def _listed(file: File) -> FileInfo:
-    return file_info(file.path, file.name, len(file.content), file.modified_at, file.etag, None)
+    content, modified_at, etag, _ = file.version
+    return file_info(file.path, file.name, len(content), modified_at, etag, None)
 
 
 def _folder_entries(path: str, names: list[str]) -> tuple[list[FolderEntry], int]:

@@ -3,60 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import final
+from typing import TypeAlias, final
 
 from remote_store import RemotePath
 from remote_store_memory._keys import is_store_path
 
-__all__ = ["File", "Folder", "Spot"]
+__all__ = ["File", "Folder", "Spot", "Version"]
+
+
+#: One version of a file: its content, when it was written, its ETag (unique in
+#: the process) and its user metadata in a dict that nobody else holds, or None.
+Version: TypeAlias = tuple[bytes, datetime, str, dict[str, str] | None]
 
 
 @final
 class File:
     """
-    One version of a file under one path; never changed.
+    A file under one path.
 
     Args:
         path: Its path, in the form that results carry.
         name: Its name in its folder.
-        content: Its bytes.
-        modified_at: When this version was written.
-        etag: Token of this version, unique in the process.
-        metadata: User metadata in a dict that nobody else holds, or None.
         listed: False where *path* is not quite its path, because no
             RemotePath has a backslash.
-        folder: The folder that it is in.
+        version: Its current version: replaced as a whole, so that whoever
+            takes it without a lock has parts that belong together.
     """
 
-    __slots__ = ("content", "etag", "folder", "listed", "metadata", "modified_at", "name", "path")
+    __slots__ = ("listed", "name", "path", "version")
 
-    def __init__(
-        self,
-        path: RemotePath,
-        name: str,
-        content: bytes,
-        modified_at: datetime,
-        etag: str,
-        metadata: dict[str, str] | None,
-        listed: bool,
-        folder: Folder,
-    ) -> None:
+    def __init__(self, path: RemotePath, name: str, listed: bool, version: Version) -> None:
         self.path = path
         self.name = name
-        self.content = content
-        self.modified_at = modified_at
-        self.etag = etag
-        self.metadata = metadata
         self.listed = listed
-        self.folder = folder
-
-    def successor(
-        self, content: bytes, modified_at: datetime, etag: str, metadata: dict[str, str] | None
-    ) -> File:
-        """Return the next version under the same path."""
-        return File(
-            self.path, self.name, content, modified_at, etag, metadata, self.listed, self.folder
-        )
+        self.version = version
 
 
 @final
@@ -88,17 +68,13 @@ class Spot:
         self._folder = folder
         self._depth = depth
 
-    def fill(
-        self, content: bytes, modified_at: datetime, etag: str, metadata: dict[str, str] | None
-    ) -> tuple[str, File]:
+    def fill(self, version: Version) -> tuple[str, File]:
         """Let a file appear, together with the folders it needs, in one step; return its key."""
         name = self._names[-1]
         key = "/".join(self._names)
         missing = self._names[self._depth : -1]
         branch = folder = Folder() if missing else self._folder
-        path, listed = RemotePath(key), is_store_path(key)
-        file = File(path, name, content, modified_at, etag, metadata, listed, folder)
-        folder.files[name] = file
+        file = folder.files[name] = File(RemotePath(key), name, is_store_path(key), version)
         for between in reversed(missing[1:]):
             above = Folder()
             above.folders[between] = branch

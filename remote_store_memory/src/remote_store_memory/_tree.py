@@ -6,8 +6,8 @@ Synchronous, and safe from any number of threads:
 - Everything that looks at the tree or changes it holds the lock, and waits for
   nothing while it does. A listing holds it for one folder at a time.
 - Finding a file, by far the most frequent, takes no lock where the index has
-  the key: one look into one dictionary. A `File` never changes, a new version
-  is a new object. The index changes only with the lock held, and a key that
+  the key: one look into one dictionary. A version of a file is replaced as a
+  whole. The index changes only with the lock held, and a key that
   it lacks is looked up in the tree. Only the move of a file changes it in two
   steps; a lookup that may have met a half of it takes the lock and looks again.
 """
@@ -23,7 +23,7 @@ from typing import NoReturn
 
 from remote_store import AlreadyExists, DirectoryNotEmpty, InvalidPath, NotFound
 from remote_store_memory._keys import folder_names, source_names, target_names
-from remote_store_memory._nodes import File, Folder, Spot
+from remote_store_memory._nodes import File, Folder, Spot, Version
 
 __all__ = ["Tree"]
 
@@ -46,7 +46,7 @@ class Tree:
         self._index: dict[str, File] = {}
         self._lock = threading.Lock()
         self._moving = False
-        self._version = itertools.count(1).__next__
+        self._count = itertools.count(1).__next__
         self._token = f"{secrets.token_hex(8)}-"
 
     # Looking ---------------------------------------------------------------
@@ -149,7 +149,7 @@ class Tree:
 
     def put(
         self, key: str, content: bytes, *, overwrite: bool, metadata: dict[str, str] | None
-    ) -> File:
+    ) -> tuple[File, Version]:
         """
         Store a file, together with the folders above it.
 
@@ -160,7 +160,7 @@ class Tree:
             metadata: User metadata, kept as it is.
 
         Returns:
-            The new version.
+            The file, and its new version.
 
         Raises:
             InvalidPath: *key* is the root, malformed, reserved or a folder,
@@ -169,13 +169,14 @@ class Tree:
             TypeError: *key* is not a str.
         """
         with self._lock:
-            old = self._index.get(key) if isinstance(key, str) and overwrite else None
-            if old is None:
+            version = content, datetime.now(UTC), f"{self._token}{self._count()}", metadata
+            file = self._index.get(key) if overwrite and isinstance(key, str) else None
+            if file is None:
                 spot = self._vacancy(key, target_names(key, self._backend), overwrite)
-                return self._fill(spot, content, datetime.now(UTC), self._etag(), metadata)
-            file = old.successor(content, datetime.now(UTC), self._etag(), metadata)
-            old.folder.files[old.name] = self._index[key] = file
-            return file
+                file = self._fill(spot, version)
+            else:
+                file.version = version
+            return file, version
 
     def delete(self, key: str, *, missing_ok: bool) -> None:
         """
@@ -291,12 +292,13 @@ class Tree:
             # Every refusal comes before the first change.
             spot = self._vacancy(dst, target, overwrite)
             if keep_source:
-                now = datetime.now(UTC)
-                self._fill(spot, file.content, now, self._etag(), file.metadata)
+                content, _, _, metadata = file.version
+                etag = f"{self._token}{self._count()}"
+                self._fill(spot, (content, datetime.now(UTC), etag, metadata))
                 return
             self._moving = True
             try:
-                self._fill(spot, file.content, file.modified_at, file.etag, file.metadata)
+                self._fill(spot, file.version)
                 self._index.pop("/".join(source), None)
                 del above.files[source[-1]]
             finally:
@@ -338,15 +340,8 @@ class Tree:
             raise AlreadyExists(msg, path=key, backend=self._backend)
         return Spot(names, folder, depth)
 
-    def _fill(
-        self,
-        spot: Spot,
-        content: bytes,
-        modified_at: datetime,
-        etag: str,
-        metadata: dict[str, str] | None,
-    ) -> File:
-        key, file = spot.fill(content, modified_at, etag, metadata)
+    def _fill(self, spot: Spot, version: Version) -> File:
+        key, file = spot.fill(version)
         self._index[key] = file
         return file
 
@@ -364,9 +359,6 @@ class Tree:
         names = folder_names(key, self._backend)
         with self._lock:
             return self._look(names)[1]
-
-    def _etag(self) -> str:
-        return f"{self._token}{self._version()}"
 
     def _refuse_file(self, key: str, found: Folder | None) -> NoReturn:
         if found is None:

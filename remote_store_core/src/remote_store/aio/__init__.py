@@ -14,6 +14,7 @@ from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import AsyncWritableContent, ContentSource
 from remote_store.aio._open import AsyncRegistry, StoreOpening, open_store
 from remote_store.aio._store import AsyncStore
+from remote_store.aio._to_async import SyncBackendAdapter
 
 __all__ = [
     "AsyncBackend",
@@ -22,6 +23,7 @@ __all__ = [
     "AsyncWritableContent",
     "ContentSource",
     "StoreOpening",
+    "SyncBackendAdapter",
     "open_store",
 ]
 

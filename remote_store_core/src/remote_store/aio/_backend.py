@@ -328,6 +328,7 @@ class AsyncBackend(Protocol):
 
     async def aclose(self) -> None:
         """Release what the backend holds; idempotent (LIFE-002). The default does nothing."""
+        return  # a body, without which type checkers take the method for abstract
 
     async def check_health(self) -> None:
         """
@@ -340,6 +341,7 @@ class AsyncBackend(Protocol):
             NotFound: The container or root is missing.
             BackendUnavailable: The service does not answer.
         """
+        return
 
     def resolve(self, path: str) -> ResolutionPlan:
         """Return how a key maps to storage, without I/O and without secrets."""

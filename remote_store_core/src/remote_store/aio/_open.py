@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import threading
 from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from remote_store._config import BackendConfig, RegistryConfig, StoreProfile, resolve_secrets
+from remote_store._config import RegistryConfig, StoreProfile
 from remote_store._hooks import hub
+from remote_store._locate import construct, located, place_of, refuse_target, scheme_of
 from remote_store._plugins import load_backend, load_listeners
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._store import AsyncStore
+from remote_store.aio._to_async import as_async
 
 __all__ = ["AsyncRegistry", "StoreOpening", "open_store"]
 
@@ -41,9 +44,7 @@ class StoreOpening:
     __slots__ = ("_options", "_store", "_target")
 
     def __init__(self, target: str | StoreProfile, options: Mapping[str, Any]) -> None:
-        if not isinstance(target, (str, StoreProfile)):
-            msg = f"open_store takes a URL or a StoreProfile, got {type(target).__name__}"
-            raise TypeError(msg)
+        refuse_target(target)
         self._target = target
         self._options = options
         self._store: AsyncStore | None = None
@@ -69,10 +70,11 @@ class StoreOpening:
         target = self._target
         if isinstance(target, StoreProfile):
             name, root_path = target.backend, target.root_path
-            backend = _construct(name, {**target.options, **self._options})
+            backend = construct(load_backend(name), name, {**target.options, **self._options})
         else:
-            name = _scheme(target)
-            backend, root_path = await _from_url(name, target, self._options)
+            name = scheme_of(target)
+            found = located(load_backend(name), name, target, self._options)
+            backend, root_path = await found if inspect.isawaitable(found) else found
         try:
             return AsyncStore(hub.wrap(backend, name), root_path)
         except BaseException:
@@ -80,56 +82,12 @@ class StoreOpening:
             raise
 
 
-def _scheme(url: str) -> str:
-    scheme, colon, _ = url.partition(":")
-    # A single letter is a Windows drive.
-    if not colon or len(scheme) < 2 or not scheme.isascii():
-        msg = "a store's URL starts with the name of a backend, as in 'local:///srv/data'"
-        raise ValueError(msg)
-    return scheme.lower()
-
-
-async def _from_url(name: str, url: str, options: Mapping[str, Any]) -> tuple[AsyncBackend, str]:
-    cls = load_backend(name)
-    from_url = getattr(cls, "from_url", None)
-    if from_url is not None:
-        try:
-            opened = from_url(url, **resolve_secrets(options))
-        except TypeError as error:
-            raise _refused(name, options, error) from error
-        backend, root_path = await opened if inspect.isawaitable(opened) else opened
-        return backend, root_path
-    from urllib.parse import unquote, urlsplit  # a tenth of the core's import, for few
-
-    parts = urlsplit(url)
-    if parts.netloc or parts.query or parts.fragment:
-        # The URL is not repeated: what it holds may be a credential.
-        msg = (
-            f"backend {name!r} reads only a path from a URL ({name}:///folder); "
-            "pass everything else as options"
-        )
-        raise ValueError(msg)
-    return _construct(name, options), unquote(parts.path).strip("/")
-
-
-def _construct(name: str, options: Mapping[str, Any]) -> AsyncBackend:
-    cls = load_backend(name)
-    try:
-        backend: AsyncBackend = cls(**resolve_secrets(options))
-    except TypeError as error:
-        raise _refused(name, options, error) from error
-    return backend
-
-
-def _refused(name: str, options: Mapping[str, Any], error: TypeError) -> ValueError:
-    given = ", ".join(sorted(options)) or "none"
-    return ValueError(f"backend {name!r} refuses its options ({given}): {error}")
-
-
 async def _close(backend: object) -> None:
     close = getattr(backend, "aclose", None)
     if close is not None:
         await close()
+    elif (close := getattr(backend, "close", None)) is not None:
+        await asyncio.to_thread(close)
 
 
 class AsyncRegistry:
@@ -166,21 +124,14 @@ class AsyncRegistry:
             PluginError: No plugin serves the backend's type, or it is broken.
             ValueError: The backend refuses its options.
         """
-        profiles = self._config.stores
-        if name not in profiles:
-            known = ", ".join(sorted(profiles)) or "none"
-            msg = f"no store {name!r} in the configuration; known: {known}"
-            raise KeyError(msg)
-        profile = profiles[name]
-        key = f"store:{name}" if profile.options else f"backend:{profile.backend}"
+        place = place_of(self._config, name)
         load_listeners()
         with self._lock:
-            if key not in self._backends:
-                config = self._config.backends[profile.backend]
-                backend = _construct(config.type, _constructor_options(config, profile))
-                self._backends[key] = hub.wrap(backend, config.type)
-            backend = self._backends[key]
-        return AsyncStore(backend, profile.root_path, owns_backend=False)
+            if place.key not in self._backends:
+                backend = construct(load_backend(place.backend), place.backend, place.options)
+                self._backends[place.key] = as_async(hub.wrap(backend, place.backend))
+            backend = self._backends[place.key]
+        return AsyncStore(backend, place.root_path, owns_backend=False)
 
     async def aclose(self) -> None:
         """
@@ -214,10 +165,3 @@ class AsyncRegistry:
 
     def __repr__(self) -> str:
         return f"AsyncRegistry(stores={sorted(self._config.stores)})"
-
-
-def _constructor_options(config: BackendConfig, profile: StoreProfile) -> dict[str, Any]:
-    options = {**config.options, **profile.options}
-    if config.retry is not None:
-        options.setdefault("retry", config.retry)
-    return options

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from types import MethodType, TracebackType
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from remote_store import _rules as rules
+from remote_store._backend import Backend
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._hooks import hub
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
@@ -21,11 +22,23 @@ from remote_store.aio._content import (
     as_content,
 )
 from remote_store.aio._iterate import closing, files_below, folders_below, relay
+from remote_store.aio._to_async import as_async
 from remote_store.aio._watch import Watch
 
 __all__ = ["AsyncStore"]
 
 _log = logging.getLogger(__name__)
+_reports = _log.isEnabledFor
+_INFO = logging.INFO
+
+# Looking a member up on its class takes longer than the rest of a gate.
+_COPY = Capability.COPY
+_DELETE = Capability.DELETE
+_GLOB = Capability.GLOB
+_LIST = Capability.LIST
+_METADATA = Capability.METADATA
+_MOVE = Capability.MOVE
+_READ = Capability.READ
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -54,42 +67,36 @@ class AsyncStore:
     backends threads and loops, may share one. ``async with`` closes it.
 
     Args:
-        backend: An `AsyncBackend`, by inheritance or by its members.
+        backend: An `AsyncBackend`, by inheritance or by its members. A sync
+            `remote_store.Backend` is put behind a `SyncBackendAdapter`.
         root_path: Folder of the backend that is the root of this store;
             ``""`` for the backend's own root. It need not exist.
         owns_backend: Close the backend when this store is closed.
 
     Raises:
-        TypeError: *backend* lacks members of the protocol (the message names
-            them), or is a sync backend.
+        TypeError: *backend* lacks members of the protocols (the message names
+            them).
         InvalidPath: *root_path* is malformed.
     """
 
-    __slots__ = ("_backend", "_capabilities", "_name", "_owns", "_root")
+    __slots__ = ("_backend", "_capabilities", "_lacks", "_name", "_owns", "_root")
 
     _backend: AsyncBackend
     _capabilities: CapabilitySet
+    _lacks: frozenset[Capability]
     _name: str
     _owns: bool
     _root: str
 
     def __init__(
-        self, backend: AsyncBackend, root_path: str = "", *, owns_backend: bool = True
+        self, backend: AsyncBackend | Backend, root_path: str = "", *, owns_backend: bool = True
     ) -> None:
-        if missing := rules.missing_members(backend):
-            msg = f"{type(backend).__name__} is no backend: it lacks {', '.join(missing)}"
-            raise TypeError(msg)
-        if not rules.is_async_backend(backend):
-            msg = (
-                f"{type(backend).__name__} is a sync backend; "
-                "AsyncStore needs an async one (with coroutine methods and aclose)"
-            )
-            raise TypeError(msg)
-        self._backend = backend
+        self._backend = as_async(backend)
         self._root = normalise(root_path) if root_path != "" else ""
         self._owns = owns_backend
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
+        self._lacks = frozenset(Capability).difference(self._capabilities)
         self._name = backend.name
 
     # Reading ---------------------------------------------------------------
@@ -111,7 +118,8 @@ class AsyncStore:
                 a folder (at the first pull).
             NotFound: The file does not exist; at the first pull.
         """
-        self._capabilities.require(Capability.READ, backend=self._name)
+        if _READ in self._lacks:
+            self._refuse(_READ)
         key = rules.file_key(self._root, path)
         return self._iterate("read", path, relay(functools.partial(self._backend.read, key)))
 
@@ -127,7 +135,8 @@ class AsyncStore:
             InvalidPath: *path* is empty, malformed or names a folder.
             NotFound: The file does not exist.
         """
-        self._capabilities.require(Capability.READ, backend=self._name)
+        if _READ in self._lacks:
+            self._refuse(_READ)
         key = rules.file_key(self._root, path)
         return await self._call("read_bytes", path, self._backend.read_bytes(key))
 
@@ -216,10 +225,8 @@ class AsyncStore:
             TypeError: *text* is not a str.
             ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As `write`.
         """
-        if not isinstance(text, str):
-            msg = f"text must be a str, got {type(text).__name__}; use write for bytes"
-            raise TypeError(msg)
-        call = self._write("write_text", path, text.encode(encoding), overwrite, metadata)
+        content = rules.encoded(text, encoding)
+        call = self._write("write_text", path, content, overwrite, metadata)
         return rules.rebased_result(self._root, await call)
 
     async def write_atomic(
@@ -285,7 +292,8 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
     ) -> Awaitable[WriteResult]:
         atomic = name == "write_atomic"
-        rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
+        if metadata or self._lacks:
+            rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
         call = write(key, content, overwrite=overwrite, metadata=metadata)
@@ -307,7 +315,8 @@ class AsyncStore:
                 whatever *missing_ok* says.
             NotFound: The file is missing and *missing_ok* is False.
         """
-        self._capabilities.require(Capability.DELETE, backend=self._name)
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
         key = rules.file_key(self._root, path)
         await self._call("delete", path, self._backend.delete(key, missing_ok=missing_ok))
 
@@ -329,7 +338,8 @@ class AsyncStore:
             DirectoryNotEmpty: It has content and *recursive* is False.
         """
         rules.refuse_root_delete(path)
-        self._capabilities.require(Capability.DELETE, backend=self._name)
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
         key = rules.file_key(self._root, path)
         call = self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
         await self._call("delete_folder", path, call)
@@ -364,7 +374,8 @@ class AsyncStore:
             InvalidPath: *path* is malformed; at the call.
         """
         rules.check_max_depth(max_depth)
-        self._capabilities.require(Capability.LIST, backend=self._name)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         files = files_below(
             self._backend,
@@ -397,7 +408,8 @@ class AsyncStore:
             InvalidPath: *path* is malformed; at the call.
         """
         rules.check_max_depth(max_depth)
-        self._capabilities.require(Capability.LIST, backend=self._name)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         folders = folders_below(self._backend, self._root, key, pattern, max_depth or 0)
         return self._iterate("list_folders", path, folders)
@@ -415,7 +427,8 @@ class AsyncStore:
             CapabilityNotSupported: No LIST; at the call.
             InvalidPath: *path* is malformed; at the call.
         """
-        self._capabilities.require(Capability.LIST, backend=self._name)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         children = functools.partial(self._member("iter_children"), key)
         entries = relay(children, functools.partial(rules.rebased_entry, self._root))
@@ -436,7 +449,8 @@ class AsyncStore:
                 at the call.
             ValueError: ``**`` stands before something other than ``/``; at the call.
         """
-        self._capabilities.require(Capability.GLOB, backend=self._name)
+        if _GLOB in self._lacks:
+            self._refuse(_GLOB)
         full = rules.backend_glob(self._root, pattern)
         matches = functools.partial(self._member("glob"), full)
         files = relay(matches, functools.partial(rules.rebased_file, self._root))
@@ -462,7 +476,8 @@ class AsyncStore:
             NotFound: *src* does not exist.
             AlreadyExists: *dst* exists and *overwrite* is False.
         """
-        self._capabilities.require(Capability.MOVE, backend=self._name)
+        if _MOVE in self._lacks:
+            self._refuse(_MOVE)
         await self._transfer("move", src, dst, overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
@@ -478,19 +493,23 @@ class AsyncStore:
             CapabilityNotSupported: No COPY.
             InvalidPath, NotFound, AlreadyExists: As `move`.
         """
-        self._capabilities.require(Capability.COPY, backend=self._name)
+        if _COPY in self._lacks:
+            self._refuse(_COPY)
         await self._transfer("copy", src, dst, overwrite)
 
     async def _transfer(self, name: str, src: str, dst: str, overwrite: bool) -> None:
         source = rules.file_key(self._root, src)
         target = rules.file_key(self._root, dst)
         if source == target:
-            is_file = await self._backend.is_file(source)
-            is_folder = not is_file and await self._backend.is_folder(source)
-            rules.refuse_same_path(src, is_file=is_file, is_folder=is_folder, backend=self._name)
+            await self._call(name, src, self._stay(src, source), changes=False)
             return
         transfer = self._backend.move if name == "move" else self._backend.copy
         await self._call(name, src, transfer(source, target, overwrite=overwrite))
+
+    async def _stay(self, path: str, key: str) -> None:
+        is_file = await self._backend.is_file(key)
+        is_folder = not is_file and await self._backend.is_folder(key)
+        rules.refuse_same_path(path, is_file=is_file, is_folder=is_folder, backend=self._name)
 
     # Metadata --------------------------------------------------------------
 
@@ -564,7 +583,8 @@ class AsyncStore:
         return rules.rebased_result(self._root, rules.head_of(info))
 
     def _file_info(self, name: str, path: str) -> Awaitable[FileInfo]:
-        self._capabilities.require(Capability.METADATA, backend=self._name)
+        if _METADATA in self._lacks:
+            self._refuse(_METADATA)
         key = rules.file_key(self._root, path)
         return self._call(name, path, self._backend.get_file_info(key))
 
@@ -582,10 +602,7 @@ class AsyncStore:
             InvalidPath: *path* is malformed or names a file.
             NotFound: The folder does not exist.
         """
-        rules.check_max_depth(max_depth)
-        needed = Capability.METADATA if max_depth is None else Capability.LIST
-        self._capabilities.require(needed, backend=self._name)
-        key = rules.folder_key(self._root, path)
+        key = rules.folder_info_key(self._capabilities, self._root, path, max_depth, self._name)
         if max_depth is not None:
             return await self._call("get_folder_info", path, self._tally(path, key, max_depth))
         info = await self._call("get_folder_info", path, self._backend.get_folder_info(key))
@@ -718,19 +735,22 @@ class AsyncStore:
 
     # Shared by the methods above -------------------------------------------
 
-    def _member(self, name: str) -> Callable[..., Any]:
-        """Return a member with a default; the protocol serves a backend that lacks it."""
-        member = getattr(self._backend, name, None)
-        return MethodType(getattr(AsyncBackend, name), self._backend) if member is None else member
+    def _refuse(self, capability: Capability) -> None:
+        self._capabilities.require(capability, backend=self._name)
 
-    def _call(self, name: str, path: str, call: Awaitable[T]) -> Awaitable[T]:
-        if hub.listening or _log.isEnabledFor(logging.INFO):
-            return Watch(_log, name, path, self._name).call(call)
+    def _member(self, name: str) -> Callable[..., Any]:
+        return rules.member(self._backend, name, AsyncBackend)
+
+    def _call(
+        self, name: str, path: str, call: Awaitable[T], *, changes: bool = True
+    ) -> Awaitable[T]:
+        if hub.listening or _reports(_INFO):
+            return Watch(_log, name, path, self._name, changes).call(call)
         return call
 
     def _iterate(
         self, name: str, path: str, items: AsyncGenerator[T, None]
     ) -> AsyncGenerator[T, None]:
-        if hub.listening or _log.isEnabledFor(logging.INFO):
+        if hub.listening or _reports(_INFO):
             return Watch(_log, name, path, self._name).iterate(items)
         return items

@@ -92,10 +92,12 @@ class WorkerPool:
         try:
             return await outcome
         except asyncio.CancelledError:
-            if on_cancel is not None:
-                on_cancel()
-            if not job.cancel():
-                await settle(asyncio.wrap_future(job))
+            try:
+                if on_cancel is not None:
+                    on_cancel()
+            finally:
+                if not job.cancel():
+                    await settle(asyncio.wrap_future(job))
             raise
 
     def close(self) -> None:
@@ -139,7 +141,9 @@ def _deliver(outcome: asyncio.Future[Any], result: Any, error: BaseException | N
         outcome.set_result(result)
     elif isinstance(error, StopIteration):
         # A future cannot carry StopIteration; without this its waiter hangs.
-        outcome.set_exception(RuntimeError(f"worker raised {error!r}"))
+        carrier = RuntimeError(f"worker raised {error!r}")
+        carrier.__cause__ = error
+        outcome.set_exception(carrier)
     else:
         outcome.set_exception(error)
 

@@ -1,0 +1,121 @@
+"""A binary stream over chunks that come one at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["HOP", "ChunkReader", "repeating"]
+
+#: Bytes that cross between a thread and a loop, or leave a blocking source, at once.
+HOP: Final = 1 << 20
+
+
+def repeating(pull: Callable[[], bytes]) -> Callable[[], bytes]:
+    """
+    Return *pull* such that its failure is raised again by every later call.
+
+    Whoever goes on reading after an error must not take it for the end.
+    """
+    failure: BaseException | None = None
+
+    def pull_or_fail() -> bytes:
+        nonlocal failure
+        if failure is not None:
+            raise failure
+        try:
+            return pull()
+        except BaseException as error:
+            failure = error
+            raise
+
+    return pull_or_fail
+
+
+class ChunkReader(io.RawIOBase):
+    """
+    Forward-only stream over the chunks that *pull* returns.
+
+    At most one pull runs at a time. Not for several threads at once, like any
+    file.
+
+    Args:
+        pull: Returns the next chunk, ``b""`` at the end; not called again
+            then. Skipping empty chunks before the end is its own business.
+    """
+
+    def __init__(self, pull: Callable[[], bytes]) -> None:
+        super().__init__()
+        self._pull: Callable[[], bytes] | None = pull
+        self._tail = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """
+        Return *size* bytes, fewer only at the end; all that is left for None or -1.
+
+        Raises:
+            ValueError: The stream is closed.
+        """
+        self._refuse_closed()
+        wanted = None if size is None or size < 0 else size
+        parts: list[Any] = []
+        while wanted is None or wanted > 0:
+            if not self._fill():
+                break
+            part = self._take(wanted)
+            parts.append(part)
+            if wanted is not None:
+                wanted -= len(part)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def readall(self) -> bytes:
+        """Return all that is left."""
+        return self.read()
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """
+        Fill *buffer* from at most one pull and return the number of bytes, 0 at the end.
+
+        Raises:
+            ValueError: The stream is closed.
+        """
+        self._refuse_closed()
+        target = memoryview(buffer).cast("B")
+        if not target or not self._fill():
+            return 0
+        part = self._take(len(target))
+        target[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        """Drop what is left. Idempotent."""
+        self._pull = None
+        self._tail = memoryview(b"")
+        super().close()
+
+    def _fill(self) -> bool:
+        """Return False at the end; else there is something in the tail."""
+        if not self._tail and self._pull is not None:
+            chunk = self._pull()
+            if not chunk:
+                self._pull = None
+            self._tail = memoryview(chunk)
+        return bool(self._tail)
+
+    def _take(self, size: int | None) -> memoryview:
+        part = self._tail if size is None else self._tail[:size]
+        self._tail = self._tail[len(part) :]
+        return part
+
+    def _refuse_closed(self) -> None:
+        if self.closed:
+            msg = "I/O operation on closed file"
+            raise ValueError(msg)

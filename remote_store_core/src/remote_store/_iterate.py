@@ -1,0 +1,82 @@
+"""
+Iterators over what a backend's iterators yield, sync.
+
+Each closes the backend's iterator before it is closed itself: on exhaustion,
+error and early exit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar
+
+from remote_store import _rules as rules
+from remote_store._backend import Backend
+from remote_store._models import FileInfo, FolderEntry
+from remote_store._path import strip_root
+
+__all__ = ["closing", "files_below", "folders_below", "relay"]
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def closing(iterator: Iterator[Any]) -> Iterator[None]:
+    """Close *iterator* at the end, if it is one that can be closed."""
+    try:
+        yield
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def relay(
+    open_iterator: Callable[[], Iterator[T]], convert: Callable[[T], T] | None = None
+) -> Generator[T, None, None]:
+    """Yield each item of the iterator that *open_iterator* returns, converted."""
+    items = open_iterator()
+    with closing(items):
+        for item in items:
+            yield item if convert is None else convert(item)
+
+
+def files_below(
+    backend: Backend,
+    root: str,
+    key: str,
+    *,
+    recursive: bool = False,
+    pattern: str | None = None,
+    max_depth: int | None = None,
+) -> Generator[FileInfo, None, None]:
+    """Yield the files of the folder *key*, relative to *root*."""
+    recursive = rules.listed_recursively(recursive, max_depth)
+    folder = strip_root(root, key)
+    found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
+    with closing(found):
+        for info in found:
+            file = rules.rebased_file(root, info)
+            if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
+                continue
+            if rules.name_matches(file.name, pattern):
+                yield file
+
+
+def folders_below(
+    backend: Backend, root: str, key: str, pattern: str | None, max_depth: int
+) -> Generator[FolderEntry, None, None]:
+    """Yield the folders below *key* level by level; *pattern* does not stop the descent."""
+    level = [key]
+    for depth in range(max_depth + 1):
+        below: list[str] = []
+        for folder in level:
+            found = backend.list_folders(folder)
+            with closing(found):
+                for entry in found:
+                    if depth < max_depth:
+                        below.append(entry.path.as_posix())
+                    if rules.name_matches(entry.name, pattern):
+                        yield rules.rebased_folder(root, entry)
+        level = below

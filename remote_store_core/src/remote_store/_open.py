@@ -1,0 +1,158 @@
+"""Opening a sync store by URL, profile or name."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from remote_store import _rules as rules
+from remote_store._backend import Backend
+from remote_store._config import RegistryConfig, StoreProfile
+from remote_store._hooks import hub
+from remote_store._locate import construct, located, place_of, refuse_target, scheme_of
+from remote_store._plugins import load_backend, load_listeners
+from remote_store._store import Store
+
+if TYPE_CHECKING:
+    from remote_store._loop_thread import LoopThread
+
+__all__ = ["Registry", "open_store"]
+
+
+def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
+    """
+    Open a store; close it, or use it in a ``with`` statement.
+
+    The plugin's native sync class is used where it has one, else its async
+    class behind an `AsyncBackendSyncAdapter`.
+
+    Args:
+        target: A URL whose scheme is the name of a backend, for example
+            ``"local:///srv/data"``, or a profile whose ``backend`` is.
+        options: Keyword arguments of the backend's constructor.
+
+    Raises:
+        PluginError: No plugin serves the name, or it is broken.
+        ValueError: *target* has no scheme, or the backend refuses the URL or
+            the options.
+        TypeError: *target* is neither a str nor a profile.
+    """
+    refuse_target(target)
+    load_listeners()
+    loop_thread = None
+    if isinstance(target, StoreProfile):
+        name, root_path = target.backend, target.root_path
+        backend = construct(load_backend(name, sync=True), name, {**target.options, **options})
+    else:
+        name = scheme_of(target)
+        found = located(load_backend(name, sync=True), name, target, options)
+        if inspect.isawaitable(found):
+            from remote_store._loop_thread import LoopThread
+
+            # The backend goes on living on the loop that it was made on.
+            loop_thread = LoopThread("AsyncBackendSyncAdapter")
+            found = loop_thread.call(lambda: found)
+        backend, root_path = found
+    opened = backend
+    try:
+        opened = hub.wrap(backend, name)
+        return Store(_sync(opened, loop_thread), root_path)
+    except BaseException:
+        with contextlib.suppress(TypeError):  # it is no backend
+            _close(_sync(opened, loop_thread))
+        raise
+
+
+def _sync(backend: Any, loop_thread: LoopThread | None = None) -> Backend:
+    """Return a backend that is sync: itself, or an adapter around it."""
+    if rules.is_async_backend(backend):
+        # Not before it is needed: a sync program has no use for asyncio.
+        from remote_store._to_sync import AsyncBackendSyncAdapter
+
+        return AsyncBackendSyncAdapter(backend, loop_thread=loop_thread)
+    return cast("Backend", backend)
+
+
+def _close(backend: Backend) -> None:
+    rules.member(backend, "close", Backend)()
+
+
+class Registry:
+    """
+    Stores by name, over backends that are built once and shared.
+
+    ``with`` closes the backends at the end.
+
+    Args:
+        config: The configuration; validated here, nothing is opened yet.
+
+    Raises:
+        ValueError: A store names an unknown backend.
+    """
+
+    def __init__(self, config: RegistryConfig | None = None) -> None:
+        self._config = config or RegistryConfig()
+        self._config.validate()
+        self._backends: dict[str, Backend] = {}
+        self._lock = threading.Lock()
+
+    def get_store(self, name: str) -> Store:
+        """
+        Return a new store over the shared backend of its profile.
+
+        A profile with options of its own gets a backend of its own. Closing
+        the store does nothing; close the registry.
+
+        Args:
+            name: Name of a store in the configuration.
+
+        Raises:
+            KeyError: There is no such store.
+            PluginError: No plugin serves the backend's type, or it is broken.
+            ValueError: The backend refuses its options.
+        """
+        place = place_of(self._config, name)
+        load_listeners()
+        with self._lock:
+            if place.key not in self._backends:
+                cls = load_backend(place.backend, sync=True)
+                backend = construct(cls, place.backend, place.options)
+                self._backends[place.key] = _sync(hub.wrap(backend, place.backend))
+            backend = self._backends[place.key]
+        return Store(backend, place.root_path, owns_backend=False)
+
+    def close(self) -> None:
+        """
+        Close every backend that was built, also when one fails to close.
+
+        Raises:
+            Exception: The first error of a backend's close, once all are closed.
+        """
+        with self._lock:
+            backends = list(self._backends.values())
+            self._backends.clear()
+        first: BaseException | None = None
+        for backend in backends:
+            try:
+                _close(backend)
+            except BaseException as error:  # noqa: BLE001 - re-raised below
+                first = first or error
+        if first is not None:
+            raise first
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Registry(stores={sorted(self._config.stores)})"

@@ -1,0 +1,431 @@
+"""An async backend behind the sync protocol."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import (
+    Any,
+    BinaryIO,
+    ClassVar,
+    Generic,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    runtime_checkable,
+)
+
+from remote_store import _rules as rules
+from remote_store._backend import Backend
+from remote_store._capabilities import Capability, CapabilitySet
+from remote_store._chunks import ChunkReader
+from remote_store._content import SyncContentSource
+from remote_store._errors import CapabilityNotSupported
+from remote_store._loop_thread import LoopThread
+from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from remote_store._spool import spooled_write
+from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._content import as_content
+from remote_store.aio._iterate import closing
+
+__all__ = ["AsyncBackendSyncAdapter"]
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_END: Any = object()
+
+
+@runtime_checkable
+class _SyncSafeHandleProvider(Protocol):
+    """An async backend that has a handle which sync code in other threads may use."""
+
+    def sync_safe_unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the handle of the given type.
+
+        Raises:
+            CapabilityNotSupported: There is none.
+        """
+        ...
+
+
+class AsyncBackendSyncAdapter(Backend):
+    """
+    Makes a sync backend of an async one, which runs on a loop of the adapter's own.
+
+    The loop lives on a daemon thread until `close`. Any number of threads may
+    use the adapter at once. Calls wait without a time limit; time limits are
+    the backend's. An exception comes back as the same object. A
+    KeyboardInterrupt cancels the call and waits for its end.
+
+    Every blocking call raises RuntimeError on a closed adapter, in a thread
+    that runs an event loop (which it would block), and in a forked child
+    (whose copy has no thread).
+
+    The backend's own ``__aenter__`` is not called.
+
+    Args:
+        async_backend: An `AsyncBackend`, by inheritance or by its members;
+            closed by `close`.
+        loop_thread: Where it runs; a new one if None. Ended by `close`.
+
+    Raises:
+        TypeError: *async_backend* is no async backend.
+    """
+
+    close_is_terminal: ClassVar[bool] = False
+
+    def __init__(
+        self, async_backend: AsyncBackend, *, loop_thread: LoopThread | None = None
+    ) -> None:
+        if rules.missing_members(async_backend) or not rules.is_async_backend(async_backend):
+            msg = (
+                f"AsyncBackendSyncAdapter takes an AsyncBackend, got {type(async_backend).__name__}"
+            )
+            raise TypeError(msg)
+        self._backend = async_backend
+        self._runner = loop_thread or LoopThread(type(self).__name__)
+        self._loop = self._runner.loop
+        self._thread = self._runner.thread
+
+    @property
+    def name(self) -> str:
+        """Name of the wrapped backend."""
+        return self._backend.name
+
+    @functools.cached_property
+    def capabilities(self) -> CapabilitySet:
+        """Capabilities of the wrapped backend without SEEKABLE_READ: streams go forward only."""
+        return CapabilitySet(set(self._backend.capabilities) - {Capability.SEEKABLE_READ})
+
+    def to_key(self, native_path: str) -> str:
+        """Return the key of a native path."""
+        key: str = self._member("to_key")(native_path)
+        return key
+
+    def native_path(self, path: str) -> str:
+        """Return a key in the backend's own notation."""
+        native: str = self._member("native_path")(path)
+        return native
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        """Return how a key maps to storage."""
+        plan: ResolutionPlan = self._member("resolve")(path)
+        return plan
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return a handle that is safe to use from sync code, if the backend has one.
+
+        Handles of async SDKs are bound to the adapter's loop. A backend that
+        has another one provides ``sync_safe_unwrap(type_hint)``.
+
+        Raises:
+            CapabilityNotSupported: It provides none.
+        """
+        if isinstance(self._backend, _SyncSafeHandleProvider):
+            return self._backend.sync_safe_unwrap(type_hint)
+        msg = (
+            f"AsyncBackendSyncAdapter does not expose native handle {type_hint!r} of "
+            f"{self.name!r}: it belongs to the adapter's loop"
+        )
+        raise CapabilityNotSupported(msg, backend=self.name, capability="unwrap")
+
+    # Calls --------------------------------------------------------------------
+
+    def exists(self, path: str) -> bool:
+        """Return True if a file or folder is at *path*."""
+        return self._runner.call(self._backend.exists, path)
+
+    def is_file(self, path: str) -> bool:
+        """Return True if a file is at *path*."""
+        return self._runner.call(self._backend.is_file, path)
+
+    def is_folder(self, path: str) -> bool:
+        """Return True if a folder is at *path*."""
+        return self._runner.call(self._backend.is_folder, path)
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the whole content of a file."""
+        return self._runner.call(self._backend.read_bytes, path)
+
+    def get_file_info(self, path: str) -> FileInfo:
+        """Return what is known about a file."""
+        return self._runner.call(self._backend.get_file_info, path)
+
+    def get_folder_info(self, path: str) -> FolderInfo:
+        """Return the sum of all files below a folder."""
+        return self._runner.call(self._backend.get_folder_info, path)
+
+    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """Delete a file."""
+        self._runner.call(self._backend.delete, path, missing_ok=missing_ok)
+
+    def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """Delete a folder."""
+        delete = self._backend.delete_folder
+        self._runner.call(delete, path, recursive=recursive, missing_ok=missing_ok)
+
+    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Rename a file."""
+        self._runner.call(self._backend.move, src, dst, overwrite=overwrite)
+
+    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Copy a file."""
+        self._runner.call(self._backend.copy, src, dst, overwrite=overwrite)
+
+    def check_health(self) -> None:
+        """
+        Ask the wrapped backend whether its storage can be reached.
+
+        Raises:
+            PermissionDenied, NotFound, BackendUnavailable: As it says.
+            RuntimeError: See the class.
+        """
+        self._runner.call(self._member("check_health"))
+
+    # Writing ------------------------------------------------------------------
+
+    def write(
+        self,
+        path: str,
+        content: SyncContentSource,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Write a file; a file object is read in a thread, in steps of 1 MiB."""
+        write = self._backend.write
+        return self._runner.call(_write, write, path, content, overwrite, metadata)
+
+    def write_atomic(
+        self,
+        path: str,
+        content: SyncContentSource,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Write a file of which readers never see a part; *content* as in `write`."""
+        write = self._backend.write_atomic
+        return self._runner.call(_write, write, path, content, overwrite, metadata)
+
+    def open_atomic(
+        self, path: str, *, overwrite: bool = False
+    ) -> AbstractContextManager[BinaryIO]:
+        """
+        Return a context manager over a file that is written by `write_atomic` at its end.
+
+        Up to 8 MiB are kept in memory, more on disk.
+
+        Raises:
+            InvalidPath, AlreadyExists: At the end of the ``with`` block.
+        """
+        self._runner.guard()
+        return spooled_write(lambda file: self.write_atomic(path, file, overwrite=overwrite))
+
+    # Streams and listings -------------------------------------------------------
+
+    def read(self, path: str) -> BinaryIO:
+        """
+        Return a forward-only stream that pulls one chunk at a time.
+
+        The backend is not asked before the first read: that is where
+        NotFound and InvalidPath appear. A failed stream is at its end
+        afterwards. Closing it closes the backend's iterator.
+
+        Raises:
+            RuntimeError: See the class.
+        """
+        self._runner.guard()
+        return cast("BinaryIO", _ChunkStream(self, self._backend.read(path)))
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> Iterator[FileInfo]:
+        """Return an iterator over the files of a folder; each ``next`` pulls one."""
+        self._runner.guard()
+        found = self._backend.list_files(path, recursive=recursive, max_depth=max_depth)
+        return _AsyncIteratorBridge(self, found)
+
+    def list_folders(self, path: str) -> Iterator[FolderEntry]:
+        """Return an iterator over the immediate subfolders."""
+        self._runner.guard()
+        return _AsyncIteratorBridge(self, self._backend.list_folders(path))
+
+    def glob(self, pattern: str) -> Iterator[FileInfo]:
+        """Return an iterator over the files whose key matches."""
+        self._runner.guard()
+        return _AsyncIteratorBridge(self, self._member("glob")(pattern))
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        """Return an iterator over the files and the subfolders of a folder."""
+        self._runner.guard()
+        return _AsyncIteratorBridge(self, self._member("iter_children")(path))
+
+    # Lifecycle ------------------------------------------------------------------
+
+    def close(self, timeout: float | None = 30.0) -> None:
+        """
+        Close the backend, wait for what is running, and end the loop and its thread.
+
+        Calls that come later, or too late, raise RuntimeError; none is lost.
+        Idempotent. When the time is over, one warning tells of what is still
+        running; it is cancelled.
+
+        Args:
+            timeout: Seconds for all of it together; None for as long as it takes.
+        """
+        self._runner.stop(self._member("aclose"), timeout, _log)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._backend,)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._backend!r})"
+
+    def _member(self, name: str) -> Callable[..., Any]:
+        return rules.member(self._backend, name, AsyncBackend)
+
+
+class _Pulling(Generic[T]):
+    """What a stream and a listing share: pulling from an async iterator, and closing it."""
+
+    def __init__(self, runner: LoopThread, items: AsyncIterator[T]) -> None:
+        self._runner = runner
+        self._items = items
+        self._over = False
+
+    def pull(self) -> T:
+        """
+        Return the next item that is not empty.
+
+        Raises:
+            StopIteration: At the end, and after a failure.
+        """
+        if self._over:
+            raise StopIteration
+        try:
+            item = self._runner.call(_next, self._items)
+        except BaseException:
+            self._over = True
+            raise
+        if item is _END:
+            self._over = True
+            raise StopIteration
+        return cast("T", item)
+
+    def close(self, what: str) -> None:
+        """Close the iterator and wait; what goes wrong is logged, not raised."""
+        try:
+            self._runner.call(_aclose, self._items, what)
+        except RuntimeError:  # of the runner: it cannot be waited for here, or is closed
+            self.abandon(what)
+        self._over = True
+
+    def abandon(self, what: str) -> None:
+        """Have the iterator closed without waiting, if it has begun and not ended."""
+        if not self._over:
+            self._over = True
+            self._runner.post(_aclose, self._items, what)
+
+
+class _ChunkStream(ChunkReader):
+    """Forward-only stream over the chunks of an async iterator."""
+
+    def __init__(self, adapter: AsyncBackendSyncAdapter, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = _Pulling(adapter._runner, chunks)  # noqa: SLF001 - of this module
+        super().__init__(self._next_chunk)
+
+    def _next_chunk(self) -> bytes:
+        try:
+            return self._chunks.pull()
+        except StopIteration:
+            return b""
+
+    def close(self) -> None:
+        """Close the backend's iterator. Idempotent."""
+        if not self.closed:
+            super().close()
+            self._chunks.close("stream")
+
+    def __del__(self) -> None:
+        # Never waits: this may run at any moment, in any thread.
+        self._chunks.abandon("stream")
+        super().close()
+
+
+class _AsyncIteratorBridge(Iterator[T]):
+    """Sync iterator over an async one, an item at a time."""
+
+    def __init__(self, adapter: AsyncBackendSyncAdapter, async_iter: AsyncIterator[T]) -> None:
+        self._items: _Pulling[T] = _Pulling(adapter._runner, async_iter)  # noqa: SLF001
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        return self._items.pull()
+
+    def close(self) -> None:
+        """Close the backend's iterator and wait for that. Idempotent."""
+        self._items.close("listing")
+
+    def _aclose_best_effort(self) -> None:
+        self._items.abandon("listing")
+
+    def __del__(self) -> None:
+        self._aclose_best_effort()
+
+
+# On the loop --------------------------------------------------------------------
+
+
+async def _write(
+    write: Callable[..., Awaitable[WriteResult]],
+    path: str,
+    content: SyncContentSource,
+    overwrite: bool,
+    metadata: Mapping[str, str] | None,
+) -> WriteResult:
+    body = as_content(content)
+    if isinstance(body, bytes):
+        return await write(path, body, overwrite=overwrite, metadata=metadata)
+    async with closing(body):
+        return await write(path, body, overwrite=overwrite, metadata=metadata)
+
+
+async def _next(items: AsyncIterator[Any]) -> Any:
+    """Return the next item, `_END` at the end; an empty chunk is not the end."""
+    while (item := await anext(items, _END)) == b"":
+        pass
+    return item
+
+
+async def _aclose(items: AsyncIterator[Any], what: str) -> None:
+    close = getattr(items, "aclose", None)
+    if close is None:
+        return
+    try:
+        await close()
+    except Exception:  # noqa: BLE001 - what was read is complete without it
+        _log.debug("%s aclose raised", what, exc_info=True)

@@ -1,0 +1,150 @@
+"""A blocking write whose content comes from an async iterator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, Final, Generic, TypeVar, cast
+
+from remote_store._chunks import HOP, ChunkReader
+from remote_store.aio.workers import settle
+
+__all__ = ["ContentAbandoned", "pump"]
+
+T = TypeVar("T")
+
+#: Seconds after which a waiting thread looks whether its loop is still there.
+_PULSE: Final = 1.0
+
+
+class ContentAbandoned(Exception):
+    """What a blocking write gets instead of content when its caller was cancelled or is gone."""
+
+
+async def pump(function: Callable[[BinaryIO], T], content: AsyncIterator[bytes]) -> T:
+    """
+    Call *function* in a thread, with a file that reads from *content*.
+
+    The iterator is advanced in the calling task, only when the thread asks,
+    and by at most `HOP` bytes (or one chunk) at a time. What *content* raises
+    is raised in the thread, and then here, as the same object. A cancelled
+    call makes the thread's next read fail, and waits for its end.
+
+    The thread is not one of a pool: it may wait for the source as long as it
+    likes, and the source may itself be waiting for another write.
+    """
+    return await _Pump(function, content).run()
+
+
+class _Pump(Generic[T]):
+    def __init__(self, function: Callable[[BinaryIO], T], content: AsyncIterator[bytes]) -> None:
+        self._function = function
+        self._content = content
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Event()
+        self._outcome: asyncio.Future[T] = self._loop.create_future()
+        self._replies: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+
+    async def run(self) -> T:
+        context = contextvars.copy_context()
+        # A daemon, so that a loop that is never run again does not keep the
+        # interpreter from its end.
+        threading.Thread(
+            target=context.run, args=(self._call,), name="remote-store-write", daemon=True
+        ).start()
+        try:
+            await self._serve()
+        except BaseException as error:
+            self._abandon()
+            if isinstance(error, GeneratorExit):  # the loop is gone: nothing can be awaited
+                raise
+            await settle(self._outcome)
+            raise
+        if self._failure is not None:
+            # Whatever the backend made of it, the source's error is the cause.
+            self._outcome.exception()
+            raise self._failure
+        return self._outcome.result()
+
+    async def _serve(self) -> None:
+        while True:
+            await self._turn.wait()
+            self._turn.clear()
+            if self._outcome.done():
+                return
+            try:
+                chunk = await self._next()
+            except Exception as error:  # noqa: BLE001 - raised in the thread, then in run
+                self._failure = error
+                chunk = None
+            self._replies.put(chunk)
+
+    async def _next(self) -> bytes:
+        """Return about `HOP` bytes, or ``b""`` at the end."""
+        parts: list[bytes] = []
+        size = 0
+        while size < HOP:
+            try:
+                part = await anext(self._content)
+            except StopAsyncIteration:
+                break
+            if not isinstance(part, bytes):
+                msg = f"content must consist of bytes, but its source gave {type(part).__name__}"
+                raise TypeError(msg)
+            if part:
+                parts.append(part)
+                size += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _abandon(self) -> None:
+        if self._failure is None:
+            self._failure = ContentAbandoned("the write was cancelled")
+        self._replies.put(None)
+
+    # In the thread ----------------------------------------------------------
+
+    def _call(self) -> None:
+        result, error = None, None
+        try:
+            result = self._function(cast("BinaryIO", ChunkReader(self._pull)))
+        except BaseException as raised:  # noqa: BLE001 - raised by run
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._finish, result, error)
+
+    def _finish(self, result: T | None, error: BaseException | None) -> None:
+        if isinstance(error, StopIteration):
+            # Neither a future nor a coroutine can carry it.
+            wrapped = RuntimeError("the backend raised StopIteration")
+            wrapped.__cause__ = error
+            error = wrapped
+        if error is None:
+            self._outcome.set_result(cast("T", result))
+        else:
+            self._outcome.set_exception(error)
+        self._turn.set()
+
+    def _pull(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        if self._outcome.done():
+            msg = "the content of a write was read after the write"
+            raise ValueError(msg)
+        self._loop.call_soon_threadsafe(self._turn.set)
+        chunk = self._reply()
+        if chunk is None:
+            raise self._failure or ContentAbandoned("the event loop was closed during the write")
+        return chunk
+
+    def _reply(self) -> bytes | None:
+        while True:
+            try:
+                return self._replies.get(timeout=_PULSE)
+            except queue.Empty:
+                if self._loop.is_closed():
+                    return None

@@ -1,0 +1,355 @@
+"""A sync backend behind the async protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
+
+from remote_store import _rules as rules
+from remote_store._backend import Backend
+from remote_store._capabilities import Capability, CapabilitySet
+from remote_store._chunks import HOP
+from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._content import AsyncWritableContent
+from remote_store.aio._pages import pages
+from remote_store.aio._pump import pump
+from remote_store.aio.workers import WorkerPool
+
+__all__ = ["SyncBackendAdapter", "as_async"]
+
+T = TypeVar("T")
+
+#: Calls of one adapter that run at once; further ones wait for their turn.
+_WORKERS: Final = 32
+#: Entries of a listing that are fetched in one hop.
+_PAGE: Final = 512
+
+
+class SyncBackendAdapter(AsyncBackend):
+    """
+    Makes an async backend of a sync one, by running its calls in threads.
+
+    `AsyncStore` wraps sync backends by itself. The threads are the adapter's
+    own: slow calls never fill the loop's default executor. Context variables
+    go with each call, and exceptions come back as they are.
+
+    Content crosses in steps of 1 MiB: a read is pulled as it is consumed, an
+    async iterator is read by the sync backend as a file. Listings cross in
+    pages. A stream or iterator that is left early is closed in a thread.
+
+    When cancelled, a call that changes something waits for its thread, so
+    that nothing changes afterwards (CANCEL-003); a timeout around it waits
+    too. A streamed write is told to give up: its next read fails. A call that
+    only looks is left behind at once.
+
+    One adapter may be used from several loops at the same time.
+
+    Args:
+        backend: The sync backend; closed by `aclose`.
+
+    Raises:
+        TypeError: *backend* lacks members of the protocol, or is async.
+    """
+
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
+
+    def __init__(self, backend: Backend) -> None:
+        rules.refuse_incomplete(backend)
+        if rules.is_async_backend(backend):
+            msg = f"SyncBackendAdapter takes a sync backend, {type(backend).__name__} is async"
+            raise TypeError(msg)
+        self._backend = backend
+        self._pool = WorkerPool(f"remote-store-{backend.name}", _WORKERS)
+
+    @property
+    def name(self) -> str:
+        """Name of the wrapped backend."""
+        return self._backend.name
+
+    @property
+    def capabilities(self) -> CapabilitySet:
+        """Capabilities of the wrapped backend."""
+        return self._backend.capabilities
+
+    @property
+    def close_is_terminal(self) -> bool:
+        """Whether the wrapped backend cannot be used after its close."""
+        return bool(getattr(self._backend, "close_is_terminal", False))
+
+    def to_key(self, native_path: str) -> str:
+        """Return the key of a native path."""
+        key: str = self._member("to_key")(native_path)
+        return key
+
+    def native_path(self, path: str) -> str:
+        """Return a key in the backend's own notation."""
+        native: str = self._member("native_path")(path)
+        return native
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        """Return how a key maps to storage."""
+        plan: ResolutionPlan = self._member("resolve")(path)
+        return plan
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the wrapped backend's native handle.
+
+        Raises:
+            CapabilityNotSupported: It has none of that type.
+        """
+        handle: T = self._member("unwrap")(type_hint)
+        return handle
+
+    # Queries: left behind when cancelled ------------------------------------
+
+    async def exists(self, path: str) -> bool:
+        """Return True if a file or folder is at *path*."""
+        return await self._pool.query(self._backend.exists, path)
+
+    async def is_file(self, path: str) -> bool:
+        """Return True if a file is at *path*."""
+        return await self._pool.query(self._backend.is_file, path)
+
+    async def is_folder(self, path: str) -> bool:
+        """Return True if a folder is at *path*."""
+        return await self._pool.query(self._backend.is_folder, path)
+
+    async def read_bytes(self, path: str) -> bytes:
+        """
+        Return the whole content of a file.
+
+        Raises:
+            NotFound, InvalidPath: As `AsyncBackend.read_bytes`.
+        """
+        return await self._pool.query(self._backend.read_bytes, path)
+
+    async def get_file_info(self, path: str) -> FileInfo:
+        """
+        Return what is known about a file.
+
+        Raises:
+            NotFound, InvalidPath: As `AsyncBackend.get_file_info`.
+        """
+        return await self._pool.query(self._backend.get_file_info, path)
+
+    async def get_folder_info(self, path: str) -> FolderInfo:
+        """
+        Return the sum of all files below a folder.
+
+        Raises:
+            NotFound, InvalidPath: As `AsyncBackend.get_folder_info`.
+        """
+        return await self._pool.query(self._backend.get_folder_info, path)
+
+    async def check_health(self) -> None:
+        """
+        Verify that the backend is reachable.
+
+        Raises:
+            PermissionDenied, NotFound, BackendUnavailable: It is not.
+        """
+        await self._pool.query(self._member("check_health"))
+
+    # Changes: waited for when cancelled --------------------------------------
+
+    async def write(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file.
+
+        Raises:
+            TypeError: *content* is neither bytes nor an async iterator of bytes.
+            InvalidPath, AlreadyExists: As `AsyncBackend.write`.
+        """
+        return await self._write(self._backend.write, path, content, overwrite, metadata)
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file of which readers never see a part.
+
+        Raises:
+            TypeError: *content* is neither bytes nor an async iterator of bytes.
+            InvalidPath, AlreadyExists, CapabilityNotSupported: As
+                `AsyncBackend.write_atomic`.
+        """
+        return await self._write(self._backend.write_atomic, path, content, overwrite, metadata)
+
+    async def _write(
+        self,
+        write: Callable[..., WriteResult],
+        path: str,
+        content: AsyncWritableContent,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        if isinstance(content, bytes):
+            return await self._pool.mutate(
+                functools.partial(write, path, content, overwrite=overwrite, metadata=metadata)
+            )
+
+        def write_from(file: BinaryIO) -> WriteResult:
+            return write(path, file, overwrite=overwrite, metadata=metadata)
+
+        return await pump(write_from, aiter(content))
+
+    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """
+        Delete a file.
+
+        Raises:
+            NotFound, InvalidPath: As `AsyncBackend.delete`.
+        """
+        await self._pool.mutate(
+            functools.partial(self._backend.delete, path, missing_ok=missing_ok)
+        )
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """
+        Delete a folder.
+
+        Raises:
+            NotFound, InvalidPath, DirectoryNotEmpty: As `AsyncBackend.delete_folder`.
+        """
+        delete = self._backend.delete_folder
+        await self._pool.mutate(
+            functools.partial(delete, path, recursive=recursive, missing_ok=missing_ok)
+        )
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Rename a file.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.move`.
+        """
+        await self._pool.mutate(
+            functools.partial(self._backend.move, src, dst, overwrite=overwrite)
+        )
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Copy a file.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy`.
+        """
+        await self._pool.mutate(
+            functools.partial(self._backend.copy, src, dst, overwrite=overwrite)
+        )
+
+    # Streams and listings -----------------------------------------------------
+
+    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
+        """
+        Yield the content of a file in chunks of about 1 MiB.
+
+        Raises:
+            NotFound, InvalidPath: On the first pull, as `AsyncBackend.read`.
+        """
+
+        def open_stream() -> tuple[Iterator[bytes], Callable[[], object]]:
+            stream = self._backend.read(path)
+            return _chunks(stream), stream.close
+
+        async with contextlib.aclosing(pages(self._pool, open_stream, len, HOP)) as found:
+            async for chunks in found:
+                yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files of a folder."""
+        list_files = self._backend.list_files
+        return self._listing(list_files, path, recursive=recursive, max_depth=max_depth)
+
+    def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
+        """Yield the immediate subfolders."""
+        return self._listing(self._backend.list_folders, path)
+
+    def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
+        """
+        Yield the files whose key matches.
+
+        Raises:
+            CapabilityNotSupported: On the first pull: the backend has no glob.
+        """
+        return self._listing(self._member("glob"), pattern)
+
+    def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """Yield the files and the subfolders of a folder."""
+        return self._listing(self._member("iter_children"), path)
+
+    async def _listing(
+        self, function: Callable[..., Iterator[T]], /, *args: Any, **options: Any
+    ) -> AsyncGenerator[T, None]:
+        def open_listing() -> tuple[Iterator[T], Callable[[], object]]:
+            items = iter(function(*args, **options))
+            return items, getattr(items, "close", _nothing)
+
+        async with contextlib.aclosing(pages(self._pool, open_listing, _one, _PAGE)) as found:
+            async for page in found:
+                for item in page:
+                    yield item
+
+    # Lifecycle ----------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Close the wrapped backend and end the threads. Idempotent."""
+        try:
+            await self._pool.mutate(self._member("close"))
+        finally:
+            self._pool.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SyncBackendAdapter, (self._backend,)
+
+    def __repr__(self) -> str:
+        return f"SyncBackendAdapter({self._backend!r})"
+
+    def _member(self, name: str) -> Callable[..., Any]:
+        return rules.member(self._backend, name, Backend)
+
+
+def as_async(backend: AsyncBackend | Backend) -> AsyncBackend:
+    """
+    Return *backend* itself if it is async, else a new adapter around it.
+
+    Raises:
+        TypeError: *backend* lacks members of the protocols.
+    """
+    rules.refuse_incomplete(backend)
+    if rules.is_async_backend(backend):
+        return cast("AsyncBackend", backend)
+    return SyncBackendAdapter(cast("Backend", backend))
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(HOP):
+        yield chunk
+
+
+def _one(_: object) -> int:
+    return 1
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,3 @@
+"""Additions that work on every sync store."""
+
+__all__: list[str] = []
