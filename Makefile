@@ -1,0 +1,49 @@
+# Every target is one line; what needs more is a script in scripts/.
+# All of them use .venv, which scripts/install makes from the project's own files.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format types imports docs build bench clean
+
+BIN := .venv/bin
+# -P: the folders of the members must not be importable from the working directory.
+PYTHON := $(BIN)/python -P
+INSTALL_FROM := scripts/install constraints.txt pyproject.toml $(wildcard */pyproject.toml)
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.stamp-demo ## Copy thousands of real files local -> memory, verify each; under 30 s once installed.
+	@$(PYTHON) scripts/demo.py
+
+test: check ## Run everything that CI runs: check, then all tests under coverage.
+	@scripts/test
+
+check: lint types imports ## Everything but the tests.
+
+lint: .venv/.stamp-dev ## Lint, and check the formatting.
+	@$(BIN)/ruff check && $(BIN)/ruff format --check
+
+format: .venv/.stamp-dev ## Repair what ruff can repair.
+	@$(BIN)/ruff check --fix && $(BIN)/ruff format
+
+types: .venv/.stamp-dev ## mypy (strict) over everything, pyright over the packages.
+	@$(BIN)/mypy && $(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: .venv/.stamp-dev ## An import goes down, never up.
+	@$(BIN)/lint-imports
+
+docs: .venv/.stamp-dev ## Build the site into site/, strictly and offline.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+build: .venv/.stamp-dev ## Build wheel and sdist of every member into dist/.
+	@scripts/build dist
+
+bench: .venv/.stamp-dev ## Run the benchmarks; numbers are ratios measured side by side.
+	@for file in benchmarks/*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
+
+clean: ## Remove everything that was generated, .venv included.
+	rm -rf .venv build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.stamp-%: $(INSTALL_FROM)
+	@scripts/install $*
