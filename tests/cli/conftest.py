@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 from urllib.parse import unquote, urlsplit
@@ -61,7 +63,9 @@ class Installed:
         env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         env |= {"PYTHONPATH": str(self.site), "PYTHONWARNINGS": "error", **options.pop("env", {})}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen([str(script), *args], env=env, **pipes)
+        # A test run in the background has Ctrl-C switched off, which children inherit.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen([str(script), *args], env=env, preexec_fn=heed, **pipes)
 
     def run(self, *args: str, **options: Any) -> tuple[int, bytes, str]:
         """Return exit code, standard output and standard error."""

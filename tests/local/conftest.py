@@ -1,0 +1,50 @@
+"""Backends on a fresh folder, with each way of opening folders and of exclusive renaming."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remote_store_local import AsyncLocalBackend, _files, _publish
+
+Make = Callable[..., AsyncLocalBackend]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder that the backend is confined to, with a neighbour outside."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(params=["walk", "path"])
+def method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Force one way of opening folders."""
+    monkeypatch.setattr(_files, "best_method", lambda: request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def link_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that no file system renames without replacing."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(_publish, "renameat2", refuse)
+
+
+@pytest.fixture
+def backend(root: Path) -> AsyncLocalBackend:
+    """A backend on this machine's own file system."""
+    return AsyncLocalBackend(root)
+
+
+def litter(root: Path) -> list[str]:
+    """Return every temporary file below *root*."""
+    return [name for _, _, names in os.walk(root) for name in names if name.startswith(".~tmp.")]

@@ -1,0 +1,210 @@
+"""Deleting files and folders."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remote_store import DirectoryNotEmpty, InvalidPath, NotFound, RemoteStoreError
+from remote_store_local import AsyncLocalBackend, _remove
+from remote_store_local._confine import Folder
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
+
+
+async def test_delete(backend: AsyncLocalBackend, root: Path) -> None:
+    """DEL-001 to 003: gone, the folder stays; missing and wrong kinds are told apart."""
+    await backend.write("d/f", b"1")
+    await backend.delete("d/f")
+    assert (root / "d").is_dir()
+    await backend.write("file", b"1")
+    for key in ("d/f", "missing/x", "file/below"):
+        with pytest.raises(NotFound, match=key) as caught:
+            await backend.delete(key)
+        assert isinstance(caught.value.__cause__, OSError)
+        await backend.delete(key, missing_ok=True)
+    for missing_ok in (False, True):
+        for key in ("d", "", "."):
+            with pytest.raises(InvalidPath):
+                await backend.delete(key, missing_ok=missing_ok)
+
+
+async def test_delete_folder(backend: AsyncLocalBackend, root: Path) -> None:
+    """DEL-004 to 006: empty, full, recursive, missing, a file, the root."""
+    for key in ("a/b/c", "a/d", "ab/x", "a/e/f/g"):
+        await backend.write(key, b"1")
+    for key in ("a", "a/b"):
+        with pytest.raises(DirectoryNotEmpty, match=key) as caught:
+            await backend.delete_folder(key)
+        assert isinstance(caught.value.__cause__, OSError)
+    await backend.delete_folder("a", recursive=True)
+    assert sorted(p.name for p in root.rglob("*")) == ["ab", "x"]
+    (root / "empty").mkdir()
+    await backend.delete_folder("empty")
+    for key in ("a", "ab/x/y"):
+        for recursive in (False, True):
+            with pytest.raises(NotFound):
+                await backend.delete_folder(key, recursive=recursive)
+            await backend.delete_folder(key, recursive=recursive, missing_ok=True)
+    for recursive in (False, True):
+        with pytest.raises(InvalidPath):
+            await backend.delete_folder("ab/x", recursive=recursive, missing_ok=True)
+        for key in ("", "."):
+            with pytest.raises(InvalidPath):
+                await backend.delete_folder(key, recursive=recursive, missing_ok=True)
+    assert await backend.read_bytes("ab/x") == b"1"
+
+
+async def test_one_of_many_deletes_wins(backend: AsyncLocalBackend) -> None:
+    """DEL-007: of concurrent deletes of one file one succeeds."""
+    for _ in range(20):
+        await backend.write("f", b"1")
+        answers = await asyncio.gather(
+            *[backend.delete("f") for _ in range(8)], return_exceptions=True
+        )
+        assert sorted(type(a).__name__ for a in answers) == ["NoneType"] + ["NotFound"] * 7
+
+
+async def test_a_child_that_appears_is_never_removed(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The non-recursive form cannot remove a child, however late it comes."""
+    (root / "d").mkdir()
+    rmdir = Folder.rmdir
+
+    def late(self: Folder, name: str) -> None:
+        (root / "d/child").write_bytes(b"1")
+        rmdir(self, name)
+
+    monkeypatch.setattr(Folder, "rmdir", late)
+    with pytest.raises(DirectoryNotEmpty):
+        await backend.delete_folder("d")
+    assert (root / "d/child").exists()
+
+
+async def test_a_file_that_appears_during_a_recursive_delete(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written into a folder while it is being deleted stays, with its folders."""
+    (root / "d/e").mkdir(parents=True)
+    (root / "d/old").touch()
+    rmdir = Folder.rmdir
+
+    def late(self: Folder, name: str) -> None:
+        if name == "e":
+            (root / "d/e/new").write_bytes(b"1")
+        rmdir(self, name)
+
+    monkeypatch.setattr(Folder, "rmdir", late)
+    await backend.delete_folder("d", recursive=True)
+    assert [p.name for p in sorted(root.rglob("*"))] == ["d", "e", "new"]
+
+
+async def test_entries_that_vanish_or_change(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A subfolder that vanishes or becomes a link meanwhile is no error and no way out."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/keep").touch()
+    for name in ("a", "b", "c"):
+        (root / "d" / name).mkdir(parents=True)
+    empty = _remove._empty
+    calls: list[int] = []
+
+    def late(folder: Folder) -> list[str]:
+        names = empty(folder)
+        if not calls:
+            os.rmdir(root / "d/a")
+            os.rmdir(root / "d/b")
+            os.symlink(tmp_path / "outside", root / "d/b")
+        calls.append(1)
+        return names
+
+    monkeypatch.setattr(_remove, "_empty", late)
+    await backend.delete_folder("d", recursive=True)
+    assert os.listdir(root) == []
+    assert (tmp_path / "outside/keep").exists()
+
+
+async def test_a_folder_that_is_moved_away(
+    backend: AsyncLocalBackend,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    method: str,
+) -> None:
+    """The way back up never goes to another folder than the one it came from."""
+    if method == "path":
+        return  # goes by paths, not through ".."
+    (tmp_path / "outside/sub").mkdir(parents=True)
+    (root / "d/sub/deep").mkdir(parents=True)
+    empty = _remove._empty
+
+    def late(folder: Folder) -> list[str]:
+        names = empty(folder)
+        if not names and (root / "d/sub/deep").exists():
+            os.rename(root / "d/sub/deep", tmp_path / "outside/deep")
+        return names
+
+    monkeypatch.setattr(_remove, "_empty", late)
+    with pytest.raises(RemoteStoreError, match="moved away") as caught:
+        await backend.delete_folder("d", recursive=True)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.ESTALE
+    assert (tmp_path / "outside/sub").exists()
+
+
+async def test_what_cannot_be_deleted_raises(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal in the middle of a recursive delete comes out; what is left is whole."""
+    await backend.write("d/e/f", b"1")
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EIO, "disk")
+
+    for name in ("unlink", "rmdir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Folder, name, fail)
+            for recursive in (True, False):
+                if name == "rmdir" or recursive:
+                    with pytest.raises(RemoteStoreError, match="disk"):
+                        await backend.delete_folder("d", recursive=recursive)
+    assert (root / "d").exists()
+
+
+async def test_cancelled_recursive_delete(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CANCEL-003: a cancelled delete ends early and nothing changes afterwards."""
+    import threading
+    import time
+
+    for n in range(200):
+        (root / f"d/{n}").mkdir(parents=True)
+        (root / f"d/{n}/f").touch()
+    started = threading.Event()
+    rmdir = Folder.rmdir
+
+    def slow(self: Folder, name: str) -> None:
+        started.set()
+        time.sleep(0.003)
+        rmdir(self, name)
+
+    monkeypatch.setattr(Folder, "rmdir", slow)
+    task = asyncio.ensure_future(backend.delete_folder("d", recursive=True))
+    await asyncio.to_thread(started.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    left = len(list((root / "d").iterdir()))
+    assert 150 < left < 200
+    await asyncio.sleep(0.1)
+    assert len(list((root / "d").iterdir())) == left
+    monkeypatch.undo()
+    await backend.delete_folder("d", recursive=True)

@@ -1,0 +1,7 @@
+"""The fixtures of the core's tests that run plugins and fresh interpreters."""
+
+from __future__ import annotations
+
+from tests.core.conftest import install, run_python
+
+__all__ = ["install", "run_python"]
