@@ -1,0 +1,160 @@
+"""
+What a file carries beside its content, kept in extended attributes of the file itself.
+
+User metadata is one attribute holding JSON; where a file system keeps
+attributes in one block of 4 KiB, JSON that escaping made long is compressed.
+A second attribute is the generation: a random id that each version written by
+this library gets. It makes the ETag honest: times, sizes and inode numbers
+can repeat, a generation cannot.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from remote_store import UNKNOWN_TIME, RemoteStoreError
+
+__all__ = [
+    "decode_metadata",
+    "encode_metadata",
+    "etag_of",
+    "keeps_attributes",
+    "modified_at",
+    "read_attributes",
+    "write_attributes",
+]
+
+_METADATA: Final = "user.remote_store.metadata"
+_GENERATION: Final = "user.remote_store.generation"
+#: Ends the generation of a file that has metadata; no digit of its own.
+_WITH_METADATA: Final = "m"
+#: Longer JSON is compressed, so that the greatest metadata fit one block.
+_PLAIN: Final = 3000
+#: Bytes of JSON that metadata can take at most, several times over.
+_DECODED: Final = 1 << 17
+#: "There is no such attribute", in the two spellings of the systems.
+_NO_ATTRIBUTE: Final = {errno.ENODATA, getattr(errno, "ENOATTR", errno.ENODATA)}
+
+
+def keeps_attributes(path: str) -> bool:
+    """Return True if the file system at *path* keeps extended attributes; writes nothing."""
+    if not hasattr(os, "getxattr"):
+        return False
+    try:
+        os.getxattr(path, _GENERATION)
+    except OSError as error:
+        return error.errno in _NO_ATTRIBUTE
+    return True
+
+
+def encode_metadata(metadata: Mapping[str, str] | None) -> bytes:
+    """
+    Return the attribute's value, ``b""`` for no metadata.
+
+    Raises:
+        ValueError: A value has no UTF-8 form.
+    """
+    if not metadata:
+        return b""
+    try:
+        text = json.dumps(dict(metadata), ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        msg = "a metadata value cannot be encoded as UTF-8"
+        raise ValueError(msg) from error
+    return text if len(text) <= _PLAIN else zlib.compress(text, 9)
+
+
+def decode_metadata(raw: bytes, key: str, backend: str) -> dict[str, str] | None:
+    """
+    Return the metadata of an attribute's value, None for ``b""``.
+
+    Raises:
+        RemoteStoreError: The value is none of ours.
+    """
+    if not raw:
+        return None
+    try:
+        if raw[:1] != b"{":
+            raw = zlib.decompressobj().decompress(raw, _DECODED)
+        decoded = json.loads(raw)
+        if not isinstance(decoded, dict):
+            msg = f"expected an object, got {type(decoded).__name__}"
+            raise ValueError(msg)
+    except (ValueError, zlib.error) as error:
+        msg = f"Unreadable metadata in attribute {_METADATA!r} of {key!r}"
+        raise RemoteStoreError(msg, path=key, backend=backend) from error
+    return {str(name): str(value) for name, value in decoded.items()}
+
+
+def write_attributes(fd: int, generation: str, metadata: bytes) -> str | None:
+    """
+    Mark an open file that is not published yet.
+
+    Args:
+        fd: Its descriptor.
+        generation: A random id.
+        metadata: Encoded metadata.
+
+    Returns:
+        The generation as `read_attributes` will give it, None if the file
+        system keeps no attributes and none had to be kept.
+
+    Raises:
+        OSError: Metadata could not be kept (ENOTSUP, ENOSPC ...).
+    """
+    if metadata:
+        os.setxattr(fd, _METADATA, metadata)
+        generation += _WITH_METADATA
+    try:
+        os.setxattr(fd, _GENERATION, generation.encode())
+    except OSError as error:
+        # Another file system mounted below the root may keep none.
+        if error.errno == errno.ENOTSUP:
+            return None
+        raise
+    return generation
+
+
+def read_attributes(fd: int) -> tuple[str | None, bytes]:
+    """Return generation (None without one) and encoded metadata of an open file."""
+    generation = _get(fd, _GENERATION).decode("ascii", "replace")
+    if generation and not generation.endswith(_WITH_METADATA):
+        return generation, b""  # most files: no second call
+    return generation or None, _get(fd, _METADATA)
+
+
+def _get(fd: int, name: str) -> bytes:
+    try:
+        return os.getxattr(fd, name)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTE or error.errno == errno.ENOTSUP:
+            return b""
+        raise
+
+
+def etag_of(generation: str | None, found: os.stat_result) -> str | None:
+    """
+    Return the version token of a file, None for a file without a generation.
+
+    Another program that writes into the file keeps the generation but not the
+    times and size, so that both kinds of change give a new token.
+    """
+    if generation is None:
+        return None
+    parts = (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size)
+    return "-".join((generation, *(format(part, "x") for part in parts)))
+
+
+def modified_at(found: os.stat_result) -> datetime:
+    """Return the modification time, in whole microseconds, or `UNKNOWN_TIME`."""
+    seconds, rest = divmod(found.st_mtime_ns, 1_000_000_000)
+    try:
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+    except (OverflowError, ValueError, OSError):  # beyond the year 9999
+        return UNKNOWN_TIME

@@ -1,0 +1,325 @@
+"""
+Finding what a key names without leaving the root, whatever the links on the way say.
+
+A key is resolved in two steps: its folder is opened, and everything that
+follows is done relative to that open folder and to one name in it, which is
+never followed when it is a link. How a folder is opened is the `Method`:
+
+- ``walk``: one step at a time, each relative to the folder above and refusing
+  links; wherever calls take ``dir_fd``. No race can lead out: a folder that
+  is swapped for a link is refused like any other link.
+- ``path``: its real path is compared with the root's (Windows). Somebody who
+  swaps a folder for a link at the very moment could win a race.
+
+A link is resolved by its real path, which has to lie below the root, and the
+result is opened in the same way again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from remote_store import InvalidPath
+
+__all__ = ["Folder", "Method", "Place", "Tree", "best_method", "is_own_folder"]
+
+Method = Literal["walk", "path"]
+
+_DIRECTORY: Final = getattr(os, "O_DIRECTORY", 0)
+_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+#: Enough to use a folder, without the permission to list it.
+_ENTER: Final = getattr(os, "O_PATH", os.O_RDONLY) | _DIRECTORY
+_LIST: Final = os.O_RDONLY | _DIRECTORY
+#: Opening never waits for the other end of a pipe, and never adopts a terminal.
+_SAFE: Final = (
+    _NOFOLLOW
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_MAX_LINKS: Final = 40
+_DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os.link}
+
+
+def best_method() -> Method:
+    """Return the safest way of opening folders that this system offers."""
+    if os.supports_dir_fd >= _DIR_FD and _NOFOLLOW and os.scandir in os.supports_fd:
+        return "walk"
+    return "path"
+
+
+class Folder:
+    """
+    An open folder, and what is done to the names in it; no method follows a link.
+
+    Args:
+        fd: Descriptor, or None where calls cannot be relative to one.
+        prefix: Path of the folder with a separator; ``""`` beside a descriptor.
+    """
+
+    __slots__ = ("fd", "prefix")
+
+    def __init__(self, fd: int | None, prefix: str = "") -> None:
+        self.fd = fd
+        self.prefix = prefix
+
+    def close(self) -> None:
+        """Close the descriptor; idempotent."""
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def handle(self) -> int | str:
+        """What listing and status calls take: the descriptor, or else the path."""
+        return self.prefix if self.fd is None else self.fd
+
+    def at(self, name: str) -> str:
+        """Return *name* as system calls want it, together with ``dir_fd=self.fd``."""
+        return self.prefix + name
+
+    def stat(self, name: str) -> os.stat_result:
+        """Return what *name* is; a link is a link."""
+        return os.stat(self.prefix + name, dir_fd=self.fd, follow_symlinks=False)
+
+    def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+        """Open *name*, refusing links; never blocks on a pipe or device."""
+        return os.open(self.prefix + name, flags | _SAFE, mode, dir_fd=self.fd)
+
+    def unlink(self, name: str) -> None:
+        """Remove the file or link *name*."""
+        os.unlink(self.prefix + name, dir_fd=self.fd)
+
+    def rmdir(self, name: str) -> None:
+        """Remove the empty folder *name*."""
+        os.rmdir(self.prefix + name, dir_fd=self.fd)
+
+    def mkdir(self, name: str) -> None:
+        """Create the folder *name*."""
+        os.mkdir(self.prefix + name, dir_fd=self.fd)
+
+    def enter(self, name: str, *, listing: bool = False) -> Folder:
+        """
+        Open the subfolder *name*.
+
+        Raises:
+            OSError: EXDEV: it is a link; ENOTDIR: it is something else.
+        """
+        if self.fd is not None:
+            return Folder(_enter(self.fd, name, (_LIST if listing else _ENTER) | _NOFOLLOW))
+        found = self.stat(name)
+        if stat.S_ISLNK(found.st_mode) or _is_junction(found):
+            raise OSError(errno.EXDEV, "is a link", name)
+        if not stat.S_ISDIR(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+        return Folder(None, self.prefix + name + os.sep)
+
+    def reopened(self) -> Folder:
+        """Return the same folder, opened for listing and syncing."""
+        if self.fd is None:
+            return Folder(None, self.prefix)
+        return Folder(os.open(".", _LIST, dir_fd=self.fd))
+
+    def sync(self) -> None:
+        """Bring the names in this folder to the disk; nothing on Windows, which cannot."""
+        if self.fd is not None:
+            with self.reopened() as folder:
+                os.fsync(folder.fd or 0)
+
+
+def _is_junction(found: os.stat_result) -> bool:
+    """Return True for what Windows reports as a folder although it leads elsewhere."""
+    attributes: int = getattr(found, "st_file_attributes", 0)
+    return bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
+
+
+def is_own_folder(entry: os.DirEntry[str]) -> bool:
+    """Return True if a listed entry is a folder, and no link or junction to one."""
+    if not entry.is_dir(follow_symlinks=False):
+        return False
+    return os.name != "nt" or not _is_junction(entry.stat(follow_symlinks=False))
+
+
+def _enter(fd: int, name: str, flags: int) -> int:
+    """Open the subfolder *name* of an open folder; see `Folder.enter`."""
+    try:
+        return os.open(name, flags, dir_fd=fd)
+    except OSError as error:
+        # A link is refused with one of these, depending on the system.
+        if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
+            mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):
+                raise OSError(errno.EXDEV, "is a link, or was one", name) from error
+        raise
+
+
+class Place:
+    """
+    A name in an open folder: what a key leads to, links followed.
+
+    Args:
+        folder: The folder; closed together with this.
+        name: The name in it.
+        found: What is there, or None for nothing.
+        followed: Whether the key's own last segment is a link.
+        absence: The system's word that nothing is there.
+    """
+
+    __slots__ = ("absence", "folder", "followed", "found", "name")
+
+    def __init__(
+        self,
+        folder: Folder,
+        name: str,
+        found: os.stat_result | None,
+        followed: bool,
+        absence: FileNotFoundError | None = None,
+    ) -> None:
+        self.folder = folder
+        self.name = name
+        self.found = found
+        self.followed = followed
+        self.absence = absence
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.folder.close()
+
+
+class Tree:
+    """
+    Everything below one root.
+
+    No descriptor is held between calls, so that forks, pickles and a root
+    that is replaced need no care.
+
+    Args:
+        root: Absolute path of the root.
+        backend: Name for errors.
+        method: How folders are opened.
+    """
+
+    __slots__ = ("backend", "method", "root")
+
+    def __init__(self, root: str, backend: str, method: Method) -> None:
+        self.root = root
+        self.backend = backend
+        self.method: Method = method
+
+    def open_folder(self, key: str, *, listing: bool = False) -> Folder:
+        """
+        Open the folder of a key, ``""`` for the root; links inside the root are followed.
+
+        Args:
+            key: Key in normal form.
+            listing: Open it for listing, which needs one permission more.
+
+        Raises:
+            OSError: ENOENT, ENOTDIR, ENAMETOOLONG ...
+            InvalidPath: A link on the way leads out of the root.
+        """
+        target = key
+        for _ in range(_MAX_LINKS):
+            try:
+                if self.method == "path":
+                    return self._checked_path(target)
+                return self._walk(target, listing)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+            target = self.canonical(key)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
+
+    def _walk(self, key: str, listing: bool) -> Folder:
+        # On the path of every operation: bare descriptors, no object for each step.
+        flags = (_LIST if listing else _ENTER) | _NOFOLLOW
+        if not key:
+            return Folder(os.open(self.root, flags & ~_NOFOLLOW))
+        fd = os.open(self.root, _ENTER)
+        names = key.split("/")
+        last = names.pop()
+        try:
+            for name in names:
+                below = _enter(fd, name, _ENTER | _NOFOLLOW)
+                os.close(fd)
+                fd = below
+            return Folder(_enter(fd, last, flags))
+        finally:
+            os.close(fd)
+
+    def _checked_path(self, key: str) -> Folder:
+        path = self.root
+        if target := self.canonical(key):
+            path = os.path.join(path, *target.split("/"))
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return Folder(None, os.path.join(path, ""))
+
+    def canonical(self, key: str) -> str:
+        """
+        Return the key without links that leads to the same place.
+
+        Raises:
+            InvalidPath: That place is outside the root.
+        """
+        base = os.path.realpath(self.root)
+        path = os.path.realpath(os.path.join(base, *key.split("/")))
+        if path == base:
+            return ""
+        base = os.path.join(base, "")
+        if not path.startswith(base):
+            msg = f"Path follows a link that leaves the root: {key!r}"
+            raise InvalidPath(msg, path=key, backend=self.backend)
+        return path[len(base) :].replace(os.sep, "/")
+
+    def locate(self, key: str, *, follow: bool = True) -> Place:
+        """
+        Find what a key leads to.
+
+        Args:
+            key: Key in normal form, ``""`` for the root.
+            follow: Follow a link in the last segment; False finds the link.
+
+        Raises:
+            OSError: The folder of *key* is missing (ENOENT) or a file
+                (ENOTDIR), or cannot be looked into.
+            InvalidPath: A link on the way leads out of the root.
+        """
+        target = key
+        for hops in range(_MAX_LINKS):
+            above, _, name = target.rpartition("/")
+            folder = self.open_folder(above)
+            try:
+                found = folder.stat(name or ".")
+            except FileNotFoundError as error:
+                return Place(folder, name, None, hops > 0, error)
+            except BaseException:
+                folder.close()
+                raise
+            if not (follow and stat.S_ISLNK(found.st_mode)):
+                return Place(folder, name or ".", found, hops > 0)
+            folder.close()
+            target = self.canonical(target)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)

@@ -1,0 +1,158 @@
+"""Things that a worker thread may be using at the moment when their owner lets go of them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import threading
+from collections.abc import Callable, Generator
+from typing import Generic, TypeVar
+
+__all__ = ["Lease", "Pages", "Source", "SourceFile"]
+
+T = TypeVar("T")
+
+
+class Lease:
+    """
+    Closes something as soon as nobody uses it.
+
+    A cancelled read or listing is left behind at once, and its thread with
+    it; closing a file under a running system call would let that call hit
+    whatever gets the descriptor next.
+
+    Args:
+        close: Called exactly once.
+    """
+
+    __slots__ = ("_close", "_closed", "_lock", "_users")
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        self._close = close
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closed = False
+
+    def enter(self) -> bool:
+        """Keep it open until `leave`; False if it is closed already, then do not leave."""
+        with self._lock:
+            if self._closed:
+                return False
+            self._users += 1
+            return True
+
+    def leave(self) -> None:
+        """End what `enter` began."""
+        with self._lock:
+            self._users -= 1
+            last = self._closed and not self._users
+        if last:
+            self._close()
+
+    @contextlib.contextmanager
+    def use(self) -> Generator[bool, None, None]:
+        """Keep it open meanwhile; gives False if it is closed already."""
+        usable = self.enter()
+        try:
+            yield usable
+        finally:
+            if usable:
+                self.leave()
+
+    def release(self) -> None:
+        """Close it now, or when its user is done; idempotent, never waits."""
+        with self._lock:
+            idle = not self._closed and not self._users
+            self._closed = True
+        if idle:
+            self._close()
+
+
+class SourceFile(io.FileIO):
+    """A raw file that may be let go of while a thread reads from it."""
+
+    def __init__(self, fd: int, lease: Lease) -> None:
+        super().__init__(fd, "rb")
+        self._lease = lease
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return at most *size* bytes, none at the end or once released."""
+        if not self._lease.enter():  # in the inner loop of streams: no generator
+            return b""
+        try:
+            return super().read(size) or b""
+        finally:
+            self._lease.leave()
+
+
+class Source:
+    """A file that is opened by its first read, in whichever thread that happens."""
+
+    __slots__ = ("_lease", "ended", "file", "got", "size")
+
+    def __init__(self) -> None:
+        self.file: SourceFile | None = None
+        self.size = self.got = 0
+        self.ended = False
+        self._lease = Lease(self._close)
+
+    def start(self, open_file: Callable[[], tuple[int, os.stat_result]], chunk: int) -> bytes:
+        """
+        Open the file and return its first bytes.
+
+        Args:
+            open_file: Gives descriptor and status of a regular file.
+            chunk: Bytes to read, one more if that shows the end.
+        """
+        with self._lease.use() as usable:
+            if not usable:
+                return b""
+            fd, found = open_file()
+            self.file = SourceFile(fd, self._lease)
+            self.size = found.st_size
+            return self.took(self.file.read(self.wanted(chunk)), chunk)
+
+    def wanted(self, chunk: int) -> int:
+        """Return how many bytes to ask for: at the end one more, which shows that it is one."""
+        left = self.size - self.got
+        return chunk if left > chunk else max(left, 0) + 1
+
+    def took(self, data: bytes, chunk: int) -> bytes:
+        """Count what a read gave; a regular file gives less only at its end."""
+        self.ended = len(data) < self.wanted(chunk)
+        self.got += len(data)
+        return data
+
+    def release(self) -> None:
+        """Close the file, at the latest when the read that is running ends; idempotent."""
+        self._lease.release()
+
+    def _close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+class Pages(Generic[T]):
+    """
+    A generator that is advanced in worker threads, some items at a time.
+
+    Args:
+        items: The generator; closed on release.
+    """
+
+    __slots__ = ("_items", "_lease")
+
+    def __init__(self, items: Generator[T, None, None]) -> None:
+        self._items = items
+        self._lease = Lease(items.close)
+
+    def next(self, count: int) -> list[T]:
+        """Return the next *count* items, fewer at the end, none once released."""
+        with self._lease.use() as usable:
+            return list(itertools.islice(self._items, count)) if usable else []
+
+    def release(self) -> None:
+        """Close the generator, at the latest when the page that is running ends."""
+        self._lease.release()

@@ -1,0 +1,427 @@
+"""
+How a file comes into being: whole, or not at all.
+
+A `Draft` is a temporary file in the target's own folder. It is created
+exclusively, locked while its writer lives (so that a sweep can tell it from
+litter), and given the target's name in one step when it is complete. Whatever
+happens before that step leaves the target untouched.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable
+from typing import Final, Literal
+
+from remote_store import AlreadyExists, InvalidPath, NotFound, PreconditionFailed
+from remote_store_local._attributes import write_attributes
+from remote_store_local._confine import Folder, Place, Tree
+from remote_store_local._names import RESERVED
+from remote_store_local._syscalls import renameat2
+
+try:
+    import fcntl
+except ImportError:  # Windows keeps an open file from being removed by itself
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "Draft",
+    "Stopped",
+    "fcntl",
+    "lock",
+    "never_stop",
+    "open_target",
+    "refuse_kind",
+    "remove_made",
+    "rename_exclusive",
+    "renames_exclusively",
+    "taken_by",
+]
+
+#: Bytes for each write call; between two of them a cancelled operation ends.
+STEP: Final = 8 << 20
+#: How often a folder may vanish under a writer before it gives up.
+_TRIES: Final = 100
+#: False where the system does not rename files that are open.
+_RENAMES_OPEN_FILES: Final = os.name != "nt"
+_CANNOT: Final = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+class Stopped(Exception):
+    """Raised in the worker thread when the operation's caller was cancelled."""
+
+
+def never_stop() -> bool:
+    """Say that nobody was cancelled."""
+    return False
+
+
+def lock(fd: int) -> bool:
+    """
+    Take the lock that living writers hold on their temporary files; never wait.
+
+    Returns:
+        False if somebody else has it, or no lock can be had here.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atomic: bool) -> None:
+    """
+    Give a file another name that nobody has: one of several callers succeeds.
+
+    Args:
+        source: Folder of the file.
+        src: Its name.
+        target: Folder of the new name.
+        dst: The new name.
+        atomic: Whether the file system renames without replacing. If not, a
+            second link is made and the first removed.
+
+    Raises:
+        OSError: EEXIST: something is at *dst*.
+    """
+    if atomic and source.fd is not None and target.fd is not None:
+        try:
+            renameat2(source.fd, src, target.fd, dst)
+        except OSError as error:
+            # Another file system mounted below the root may not have it.
+            if error.errno not in _CANNOT:
+                raise
+        else:
+            return
+    if not _RENAMES_OPEN_FILES:
+        os.rename(source.at(src), target.at(dst))  # refuses to replace, on Windows
+        return
+    os.link(
+        source.at(src),
+        target.at(dst),
+        src_dir_fd=source.fd,
+        dst_dir_fd=target.fd,
+        follow_symlinks=False,
+    )
+    source.unlink(src)
+
+
+def renames_exclusively(folder: Folder) -> bool:
+    """Try on a temporary file whether the file system renames without replacing."""
+    if folder.fd is None:
+        return False
+    name = RESERVED + os.urandom(16).hex()
+    os.close(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        renameat2(folder.fd, name, folder.fd, name + "r")
+        name += "r"
+    except OSError:
+        return False
+    finally:
+        folder.unlink(name)
+    return True
+
+
+def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
+    """
+    Refuse a target that cannot be written.
+
+    Raises:
+        InvalidPath: A folder or special file is there.
+        AlreadyExists: A file is there and *overwrite* is False.
+    """
+    if place.found is None:
+        return
+    mode = place.found.st_mode
+    if stat.S_ISDIR(mode):
+        msg = f"Path exists as a directory: {key!r}"
+        raise InvalidPath(msg, path=key, backend=tree.backend)
+    if not stat.S_ISREG(mode):
+        msg = f"Path exists, but as a special file: {key!r}"
+        raise InvalidPath(msg, path=key, backend=tree.backend)
+    if not overwrite:
+        msg = f"File already exists: {key!r}"
+        raise AlreadyExists(msg, path=key, backend=tree.backend)
+
+
+def open_target(tree: Tree, key: str, made: list[str]) -> Place:
+    """
+    Find the place to write a key to, creating the folders above it.
+
+    Args:
+        tree: Where.
+        key: Key of a file.
+        made: Gets the keys of the folders that were created.
+
+    Raises:
+        InvalidPath: A segment above *key* is a file.
+        NotFound: The root itself is missing.
+        OSError: A folder cannot be created.
+    """
+    for _ in range(_TRIES):
+        try:
+            return tree.locate(key)
+        except NotADirectoryError as error:
+            msg = f"A folder above the path exists as a file: {key!r}"
+            raise InvalidPath(msg, path=key, backend=tree.backend) from error
+        except FileNotFoundError:
+            _make_folders(tree, key, made)
+    msg = f"Its folder is deleted again and again: {key!r}"
+    raise PreconditionFailed(msg, path=key, backend=tree.backend)
+
+
+def _make_folders(tree: Tree, key: str, made: list[str]) -> None:
+    """Create what is missing above *key*, starting at the nearest folder that exists."""
+    missing: list[str] = []
+    above = tree.canonical(key).rpartition("/")[0]
+    while True:
+        try:
+            folder = tree.open_folder(above)
+            break
+        except FileNotFoundError as error:
+            if not above:
+                msg = f"The root folder is missing, cannot write {key!r}"
+                raise NotFound(msg, path=key, backend=tree.backend) from error
+            above, _, name = above.rpartition("/")
+            missing.append(name)
+    while missing:
+        name = missing.pop()
+        above = f"{above}/{name}" if above else name
+        with folder:
+            try:
+                folder.mkdir(name)
+                made.append(above)
+            except FileExistsError:
+                pass  # another writer was faster
+            except FileNotFoundError:
+                return  # deleted meanwhile: start again
+        try:
+            folder = tree.open_folder(above)
+        except FileNotFoundError:
+            return
+    folder.close()
+
+
+def remove_made(tree: Tree, made: list[str]) -> None:
+    """Remove folders that a failed write created, as far as nobody uses them."""
+    for key in reversed(made):
+        above, _, name = key.rpartition("/")
+        try:
+            with tree.open_folder(above) as folder:
+                folder.rmdir(name)
+        except OSError:
+            return
+    made.clear()
+
+
+class Draft:
+    """
+    A file that is being written.
+
+    Args:
+        tree: Where.
+        key: The key that it will have.
+        overwrite: Whether it may replace a file.
+        sync: Whether it must survive a power loss once it is published.
+        atomic: Whether the file system renames without replacing.
+        mode: Permissions if it replaces no file; None for those of any new file.
+
+    Raises:
+        InvalidPath, AlreadyExists, NotFound, OSError: See `open_target`, `refuse_kind`.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        key: str,
+        *,
+        overwrite: bool,
+        sync: bool,
+        atomic: bool,
+        mode: int | None = None,
+    ) -> None:
+        self.key = key
+        self.fd = -1
+        self.written = 0
+        #: Held by a block of a stream that is being written in some thread.
+        self.busy = threading.Lock()
+        self._tree = tree
+        self._overwrite = overwrite
+        self._sync = sync
+        self._atomic = atomic
+        self._mode = mode
+        self._made: list[str] = []
+        self._generation = os.urandom(16).hex()
+        self._temporary = RESERVED + self._generation
+        self._state: Literal["open", "published", "done"] = "open"
+        try:
+            self._place = self._create()
+        except BaseException:
+            remove_made(tree, self._made)
+            raise
+
+    def _create(self) -> Place:
+        for _ in range(_TRIES):
+            place = open_target(self._tree, self.key, self._made)
+            try:
+                refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
+                if place.found is not None:
+                    # A private file stays private, whatever the umask.
+                    self._mode = place.found.st_mode
+                self.fd = place.folder.open(
+                    self._temporary,
+                    os.O_RDWR | os.O_CREAT | os.O_EXCL,
+                    # Attributes can be set only while the owner may write.
+                    0o666 if self._mode is None else self._mode & 0o777 | 0o600,
+                )
+            except FileNotFoundError:
+                place.folder.close()  # deleted since it was opened
+                continue
+            except BaseException:
+                place.folder.close()
+                raise
+            lock(self.fd)
+            return place
+        msg = f"Its folder is deleted again and again: {self.key!r}"
+        raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend)
+
+    def write(self, data: bytes | memoryview, stopped: Callable[[], bool] = never_stop) -> None:
+        """
+        Append *data*.
+
+        Raises:
+            Stopped: *stopped* said so.
+            OSError: The system could not.
+        """
+        view = memoryview(data)
+        start = 0
+        while start < len(view):
+            if stopped():
+                raise Stopped
+            start += os.write(self.fd, view[start : start + STEP])
+        self.written += start
+
+    def commit(
+        self, metadata: bytes = b"", *, mark: bool = True, times: tuple[int, int] | None = None
+    ) -> tuple[os.stat_result, str | None]:
+        """
+        Publish the file under its key.
+
+        Args:
+            metadata: Encoded user metadata.
+            mark: Whether the file system keeps attributes.
+            times: Access and modification time to set, in nanoseconds.
+
+        Returns:
+            What the published file looks like, and its generation if it keeps one.
+
+        Raises:
+            AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
+            PreconditionFailed: The folder was deleted meanwhile.
+            OSError: The system could not. Once published, the key holds the
+                new content all the same.
+        """
+        generation = None
+        if mark:
+            generation = write_attributes(self.fd, self._generation, metadata)
+        if self._mode is not None and hasattr(os, "fchmod"):
+            os.fchmod(self.fd, self._mode & 0o777)
+        if times is not None and os.utime in os.supports_fd:
+            os.utime(self.fd, ns=times)
+        if self._sync:
+            os.fsync(self.fd)
+        if not _RENAMES_OPEN_FILES:
+            self._close_file()
+        self._publish()
+        self._state = "published"
+        if self._sync:
+            self._sync_folders()
+        # Only now: each of the steps above changes the times.
+        found = os.fstat(self.fd) if self.fd >= 0 else self._place.folder.stat(self._place.name)
+        self._close()
+        return found, generation
+
+    def _publish(self) -> None:
+        folder, name = self._place.folder, self._place.name
+        try:
+            if self._overwrite:
+                os.replace(
+                    folder.at(self._temporary),
+                    folder.at(name),
+                    src_dir_fd=folder.fd,
+                    dst_dir_fd=folder.fd,
+                )
+            else:
+                rename_exclusive(folder, self._temporary, folder, name, atomic=self._atomic)
+        except FileNotFoundError as error:
+            msg = f"Its folder was deleted while it was being written: {self.key!r}"
+            raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend) from error
+        except (FileExistsError, IsADirectoryError) as error:
+            taken_by(self._tree, self.key, folder, name, error)
+
+    def _sync_folders(self) -> None:
+        self._place.folder.sync()
+        for key in self._made:
+            with self._tree.open_folder(key.rpartition("/")[0]) as above:
+                above.sync()
+
+    def discard(self) -> None:
+        """
+        Remove what is there if it was not published; idempotent.
+
+        Raises:
+            OSError: The temporary file could not be removed.
+        """
+        with self.busy:
+            self._discard()
+
+    def _discard(self) -> None:
+        if self._state == "done":
+            return
+        published = self._state == "published"
+        self._state = "done"
+        self._close_file()  # first: Windows removes no file that is open
+        try:
+            if not published:
+                self._place.folder.unlink(self._temporary)
+        except FileNotFoundError:
+            pass  # deleted together with its folder
+        finally:
+            self._close()
+            if not published:
+                remove_made(self._tree, self._made)
+
+    def _close_file(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _close(self) -> None:
+        self._state = "done"
+        self._place.folder.close()
+        self._close_file()
+
+
+def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) -> None:
+    """
+    Say what took the name of a file that was about to get it.
+
+    Raises:
+        InvalidPath: A folder did.
+        AlreadyExists: A file did.
+    """
+    try:
+        mode = folder.stat(name).st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG  # it came and went: the writer lost all the same
+    if stat.S_ISDIR(mode):
+        msg = f"Path exists as a directory: {key!r}"
+        raise InvalidPath(msg, path=key, backend=tree.backend) from error
+    msg = f"File already exists: {key!r}"
+    raise AlreadyExists(msg, path=key, backend=tree.backend) from error

@@ -1,0 +1,176 @@
+"""Reading and writing in steps: one hop to a thread for each block, through aiofiles."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Final
+
+from remote_store import WriteResult
+from remote_store.aio.workers import WorkerPool, settle
+from remote_store_local._errors import translate
+from remote_store_local._files import LocalFiles, Write
+from remote_store_local._lease import Source
+from remote_store_local._publish import Draft
+
+__all__ = ["BLOCK", "read_blocks", "write_blocks"]
+
+_log = logging.getLogger("remote_store_local")
+
+#: Bytes for each hop of a write, and for the first of a read.
+BLOCK: Final = 1 << 20
+#: Bytes for each further hop of a read; one of them is read ahead.
+NEXT_BLOCK: Final = 2 << 20
+
+
+async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGenerator[bytes, None]:
+    """
+    Yield the content of a file; the next block is read while one is consumed.
+
+    Args:
+        files: Where.
+        pool: Threads.
+        key: Key of a file.
+
+    Raises:
+        NotFound, InvalidPath, PermissionDenied, RemoteStoreError: See `LocalFiles`.
+        PreconditionFailed: Another program cut the file short meanwhile.
+    """
+    source = Source()
+    ahead: asyncio.Task[bytes] | None = None
+    try:
+        data = await pool.query(files.open_source, key, source, BLOCK)
+        while data:
+            ahead = None if source.ended else asyncio.create_task(_pull(pool, source))
+            yield data
+            if ahead is None:
+                break
+            try:
+                data = await ahead
+            except OSError as error:
+                raise translate(error, key, files.name) from error
+        if source.got < source.size:
+            raise files.shrunk(key, source.got, source.size)
+    except asyncio.CancelledError:
+        # Left behind at once; its thread closes the file.
+        if ahead is not None:
+            ahead.cancel()
+        raise
+    finally:
+        if ahead is not None:
+            await settle(ahead)
+        source.release()
+
+
+def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
+    # Imported here: loading the backend class shall cost no more than it must.
+    # The executor anew for each hop: closing the backend starts another.
+    from aiofiles.threadpool import wrap
+
+    return wrap(file, executor=pool.executor)
+
+
+async def _pull(pool: WorkerPool, source: Source) -> bytes:
+    assert source.file is not None
+    file = _wrapped(source.file, pool)
+    return source.took(await file.read(source.wanted(NEXT_BLOCK)), NEXT_BLOCK)
+
+
+async def write_blocks(
+    files: LocalFiles, pool: WorkerPool, key: str, content: AsyncIterator[bytes], write: Write
+) -> WriteResult:
+    """
+    Write a file from a stream; small chunks are gathered into blocks.
+
+    Args:
+        files: Where.
+        pool: Threads.
+        key: Key of a file.
+        content: The bytes; its exceptions pass unchanged.
+        write: What is to be done with them.
+
+    Raises:
+        TypeError: A chunk is not bytes.
+        AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError: See
+            `LocalFiles`; an existing key and a bad path before *content* is
+            asked for anything.
+    """
+    drafts: list[Draft] = []
+    try:
+        await pool.mutate(_begin, files, key, write, drafts)
+        draft = drafts[0]
+        raw = DraftFile(draft)
+        waiting: list[bytes] = []
+        size = 0
+        async for chunk in content:
+            waiting.append(_checked(chunk))
+            size += len(chunk)
+            if size >= BLOCK:
+                block = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+                waiting.clear()
+                size = 0
+                draft.written += await _put(pool, files, key, raw, block)
+        rest = b"".join(waiting)
+        return await pool.mutate(files.finish, key, draft, rest, write)
+    except GeneratorExit:  # the coroutine is thrown away: there is no loop to wait on
+        for draft in drafts:
+            draft.discard()
+        raise
+    except BaseException:
+        for draft in drafts:
+            await _discard(pool, draft)
+        raise
+
+
+def _begin(files: LocalFiles, key: str, write: Write, drafts: list[Draft]) -> None:
+    # Not returned: the caller may be cancelled and must still find it.
+    drafts.append(files.draft(key, write))
+
+
+def _checked(chunk: object) -> bytes:
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, (bytearray, memoryview)):
+        return bytes(chunk)
+    msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
+    raise TypeError(msg)
+
+
+class DraftFile(io.FileIO):
+    """
+    A draft as the raw file that aiofiles writes to.
+
+    A block whose caller was cancelled keeps the draft busy until it is
+    written, and discarding the draft waits for that; a block that comes later
+    finds the draft gone and writes nothing.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(draft.fd, "wb", closefd=False)
+        self._draft = draft
+
+    def write(self, data: Any, /) -> int:
+        """Write at most all of *data*; return how many bytes."""
+        with self._draft.busy:
+            return super().write(data) if self._draft.fd >= 0 else 0
+
+
+async def _put(pool: WorkerPool, files: LocalFiles, key: str, raw: DraftFile, block: bytes) -> int:
+    view = memoryview(block)
+    while view:
+        file = _wrapped(raw, pool)
+        try:
+            done = await file.write(view)
+        except OSError as error:
+            raise translate(error, key, files.name) from error
+        view = view[done:]
+    return len(block)
+
+
+async def _discard(pool: WorkerPool, draft: Draft) -> None:
+    task = asyncio.create_task(pool.mutate(draft.discard))
+    await settle(task)
+    if error := task.exception():
+        _log.warning("Could not remove a temporary file of %r: %s", draft.key, error)

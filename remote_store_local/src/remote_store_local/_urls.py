@@ -1,0 +1,54 @@
+"""URLs of local folders."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from remote_store_local._names import WINDOWS
+
+__all__ = ["folder_of_url"]
+
+_SCHEMES: Final = ("local", "file")
+
+
+def folder_of_url(url: str, *, windows: bool = WINDOWS) -> str:
+    """
+    Return the folder that *url* names; a relative one stays relative.
+
+    ``file:///srv/data`` and ``local:///srv/data`` are absolute,
+    ``local:data`` is relative to the working directory. Special characters
+    are percent-encoded.
+
+    Args:
+        url: The URL.
+        windows: Take the slash before a drive letter off.
+
+    Raises:
+        ValueError: Another scheme, a host, a query or fragment, nothing left,
+            or a byte sequence that is no UTF-8 or has a NUL.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon or scheme.lower() not in _SCHEMES:
+        msg = f"expected a URL with the scheme 'local' or 'file', got {url!r}"
+        raise ValueError(msg)
+    if "?" in rest or "#" in rest:
+        msg = f"a local URL has no query or fragment; write %3F for ? and %23 for #: {url!r}"
+        raise ValueError(msg)
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        if host.lower() not in ("", "localhost"):
+            msg = f"a local URL names no host, write three slashes: {scheme}:///{rest[2:]}"
+            raise ValueError(msg)
+        rest = slash + path
+    try:
+        folder = unquote_to_bytes(rest).decode()
+    except UnicodeDecodeError as error:
+        msg = f"the path of a local URL must be UTF-8: {url!r}"
+        raise ValueError(msg) from error
+    if not folder or "\0" in folder:
+        msg = f"the URL names no folder: {url!r}"
+        raise ValueError(msg)
+    if windows and folder[2:3] == ":":
+        folder = folder.removeprefix("/")
+    return folder
