@@ -324,7 +324,7 @@ async def test_failing_block(
         async def write(self, _: Any) -> int:
             raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(_streams, "wrap", Full)
+    monkeypatch.setattr(_streams, "_wrapped", Full)
     with pytest.raises(RemoteStoreError, match="No space") as caught:
         await backend.write("d/f", chunks(b"x" * (2 << 20)))
     assert isinstance(caught.value.__cause__, OSError)
