@@ -317,3 +317,25 @@ async def test_settle_outlives_cancellations() -> None:
     cancelled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     cancelled.cancel()
     await settle(cancelled)
+
+
+@pytest.mark.asyncio
+async def test_close_at_any_moment_loses_no_call() -> None:
+    """Calls that race with a close are all answered: by old threads or by new ones."""
+    pool = WorkerPool(PREFIX, 4)
+    stop = threading.Event()
+
+    def close_again_and_again() -> None:
+        while not stop.is_set():
+            pool.close()
+
+    closer = threading.Thread(target=close_again_and_again)
+    closer.start()
+    try:
+        for n in range(300):
+            assert await asyncio.wait_for(pool.query(lambda n=n: n), 10) == n  # type: ignore[misc]
+    finally:
+        stop.set()
+        closer.join()
+        pool.close()
+    assert wait_until(lambda: not threads())

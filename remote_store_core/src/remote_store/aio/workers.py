@@ -47,14 +47,14 @@ class WorkerPool:
     @property
     def executor(self) -> ThreadPoolExecutor:
         """The executor itself, for libraries that take one."""
-        executor = self._executor
-        if executor is not None and self._pid == os.getpid():
-            return executor
         with self._lock:
-            if self._executor is None or self._pid != os.getpid():
-                self._executor = ThreadPoolExecutor(self._max_workers, self._name)
-                self._pid = os.getpid()
-            return self._executor
+            return self._running()
+
+    def _running(self) -> ThreadPoolExecutor:
+        if self._executor is None or self._pid != os.getpid():
+            self._executor = ThreadPoolExecutor(self._max_workers, self._name)
+            self._pid = os.getpid()
+        return self._executor
 
     async def query(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """
@@ -115,7 +115,8 @@ class WorkerPool:
         context = contextvars.copy_context()
         # Delivering the result ourselves instead of chaining asyncio's future
         # to the executor's takes a quarter off the cost of a hop.
-        job = self.executor.submit(_run, loop, outcome, context, function, args)
+        with self._lock:  # or `close` could come between finding the executor and using it
+            job = self._running().submit(_run, loop, outcome, context, function, args)
         return outcome, job
 
 
