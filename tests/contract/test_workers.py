@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -320,22 +321,19 @@ async def test_settle_outlives_cancellations() -> None:
 
 
 @pytest.mark.asyncio
-async def test_close_at_any_moment_loses_no_call() -> None:
-    """Calls that race with a close are all answered: by old threads or by new ones."""
-    pool = WorkerPool(PREFIX, 4)
-    stop = threading.Event()
+async def test_close_cannot_come_between(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A close in the middle of a submission waits for it: the call is answered."""
+    submit = ThreadPoolExecutor.submit
+    closing = threading.Thread(target=pool.close)
 
-    def close_again_and_again() -> None:
-        while not stop.is_set():
-            pool.close()
+    def submit_while_closing(self: ThreadPoolExecutor, /, *args: Any, **kwargs: Any) -> Any:
+        closing.start()
+        closing.join(0.2)
+        return submit(self, *args, **kwargs)
 
-    closer = threading.Thread(target=close_again_and_again)
-    closer.start()
-    try:
-        for n in range(300):
-            assert await asyncio.wait_for(pool.query(lambda n=n: n), 10) == n  # type: ignore[misc]
-    finally:
-        stop.set()
-        closer.join()
-        pool.close()
-    assert wait_until(lambda: not threads())
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", submit_while_closing)
+        answer = asyncio.create_task(pool.query(lambda: 7))
+        await asyncio.sleep(0)
+    assert await asyncio.wait_for(answer, 10) == 7
+    closing.join()
