@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -175,3 +175,17 @@ async def test_result_agrees_with_the_info(store: AsyncStore, name: str, overwri
         if info.etag is not None:
             assert '"' not in info.etag
         overwrite = True
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_metadata_cannot_change_while_content_is_read(store: AsyncStore, name: str) -> None:
+    """What was checked is what is stored (META-003)."""
+    given = {"k": "v"}
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield BODY
+        given["_private"] = "y" * 5000
+        given["k"] = "changed"
+
+    await getattr(store, name)("f", chunks(), metadata=given)
+    assert (await store.get_file_info("f")).metadata == {"k": "v"}

@@ -209,9 +209,13 @@ def gate_write(
     *,
     atomic: bool,
     backend: str,
-) -> None:
+) -> Mapping[str, str] | None:
     """
     Refuse a write that the backend did not declare.
+
+    Returns:
+        The metadata to hand on: a copy, which the caller cannot change while
+        the content is being read.
 
     Raises:
         ValueError: See `check_metadata`.
@@ -224,6 +228,7 @@ def gate_write(
     if atomic:
         capabilities.require(Capability.ATOMIC_WRITE, backend=backend)
     capabilities.require(Capability.WRITE, backend=backend)
+    return dict(metadata) if metadata else metadata
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:

@@ -201,7 +201,7 @@ class Store:
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
         atomic = name == "write_atomic"
-        rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
+        metadata = rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
         result = self._call(name, path, write, key, content, overwrite=overwrite, metadata=metadata)

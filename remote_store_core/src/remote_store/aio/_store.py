@@ -293,7 +293,9 @@ class AsyncStore:
     ) -> Awaitable[WriteResult]:
         atomic = name == "write_atomic"
         if metadata or self._lacks:
-            rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
+            metadata = rules.gate_write(
+                self._capabilities, metadata, atomic=atomic, backend=self._name
+            )
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
         call = write(key, content, overwrite=overwrite, metadata=metadata)
