@@ -55,20 +55,21 @@ def to_async(size: int, write: bool, gather: bool) -> None:
         if write:
             await adapter.write("x", flow(size))
             return
-        chunks = [] if gather else None
-        async for chunk in AsyncStore(adapter).read("x"):
-            if chunks is not None:
-                chunks.append(chunk)
+        chunks = AsyncStore(adapter).read("x")
+        if gather:
+            _ = [chunk async for chunk in chunks]
+        async for _chunk in chunks:
+            pass
 
     asyncio.run(run())
 
 
 def to_sync(size: int, write: bool, gather: bool) -> None:
     async def sink(path: str, content: AsyncIterator[bytes], **options: Any) -> None:
-        kept = []
-        async for chunk in content:
-            if gather:
-                kept.append(chunk)
+        if gather:
+            _ = [chunk async for chunk in content]
+        async for _chunk in content:
+            pass
 
     backend = scripted(read=lambda path: flow(size), write=sink)
     with AsyncBackendSyncAdapter(backend) as adapter:

@@ -61,7 +61,7 @@ def test_guards(name: str) -> None:
 
     asyncio.run(inside("cannot be called from a running event loop.*AsyncStore"))
     adapter.close()
-    with pytest.raises(RuntimeError, match="^AsyncBackendSyncAdapter is closed$"):
+    with pytest.raises(RuntimeError, match=r"^AsyncBackendSyncAdapter is closed$"):
         BLOCKING[name](adapter)
     asyncio.run(inside("is closed"))
 
@@ -280,18 +280,20 @@ def test_no_call_is_lost_in_a_race_with_close() -> None:
     """Whatever the moment of the close, each call gives its answer or RuntimeError; none hangs."""
     for round_ in range(60):
         adapter = AsyncBackendSyncAdapter(AsyncMemoryBackend())
-        outcomes: list[str] = []
+        outcomes: list[object] = []
         start = threading.Barrier(9)
 
-        def use() -> None:
+        def use(
+            adapter: AsyncBackendSyncAdapter = adapter,
+            outcomes: list[object] = outcomes,
+            start: threading.Barrier = start,
+        ) -> None:
             start.wait()
             for _ in range(200):
                 try:
-                    assert adapter.exists("") is True
+                    outcomes.append(adapter.exists(""))
                 except RuntimeError as error:
-                    assert "is closed" in str(error)
-                    outcomes.append("closed")
-                    return
+                    outcomes.append(str(error))
 
         threads = [threading.Thread(target=use, daemon=True) for _ in range(8)]
         for thread in threads:
@@ -302,6 +304,8 @@ def test_no_call_is_lost_in_a_race_with_close() -> None:
         for thread in threads:
             thread.join(20)
             assert not thread.is_alive(), "a call hangs"
+        assert len(outcomes) == 1600
+        assert set(outcomes) <= {True, "AsyncBackendSyncAdapter is closed"}
         with pytest.raises(RuntimeError, match="is closed"):
             adapter.exists("")
 
@@ -479,7 +483,7 @@ def test_second_interrupt_stops_waiting() -> None:
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_forked_child_is_told() -> None:
-    """In a forked child calls say so, close returns, and a new adapter works; the parent's lives."""
+    """In a forked child calls say so, close returns, a new adapter works; the parent's lives."""
     with AsyncBackendSyncAdapter(AsyncMemoryBackend()) as adapter:
         adapter.write("x", b"1")
         stream = adapter.read("x")
@@ -503,10 +507,10 @@ def test_forked_child_is_told() -> None:
                 os._exit(0)
         os.close(write)
         with os.fdopen(read, "rb") as pipe:
-            told = pipe.read().decode()
+            heard = pipe.read().decode()
         os.waitpid(pid, 0)
-        assert "fork" in told
-        assert told.endswith(" | True")
+        assert "fork" in heard
+        assert heard.endswith(" | True")
         assert adapter.read_bytes("x") == b"1"
         stream.close()
 

@@ -116,7 +116,9 @@ def test_awaitable_from_url() -> None:
 
     class Later(Plain):
         @classmethod
-        async def from_url(cls, url: str, **options: Any) -> tuple[Any, str]:
+        async def from_url(  # type: ignore[override]
+            cls, url: str, **options: Any
+        ) -> tuple[Any, str]:
             loops.append(asyncio.get_running_loop())
             if "fail" in url:
                 raise OSError

@@ -20,7 +20,7 @@ PAIRS = [
 
 
 def methods(cls: type[Any]) -> dict[str, Callable[..., Any]]:
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for name in dir(cls):
         member = inspect.getattr_static(cls, name)
         if inspect.isfunction(member) and (not name.startswith("_") or name == "__init__"):
@@ -50,8 +50,8 @@ def test_same_methods_with_the_same_parameters(
 
 def test_same_mandatory_members() -> None:
     """What a sync backend must define is what an async one must, and open_atomic."""
-    sync = Backend.__abstractmethods__  # type: ignore[attr-defined]
-    asynchronous = AsyncBackend.__abstractmethods__  # type: ignore[attr-defined]
+    sync = Backend.__abstractmethods__
+    asynchronous = AsyncBackend.__abstractmethods__
 
     assert sync == asynchronous | {"open_atomic"}
 

@@ -107,7 +107,7 @@ def test_capabilities(adapter: AsyncBackendSyncAdapter) -> None:
 
 @pytest.mark.parametrize("thing", [object(), DictBackend(), AsyncMemoryBackend, None])
 def test_only_async_backends(thing: Any) -> None:
-    """Anything else is a TypeError that names AsyncBackend and what was given; no thread is left."""
+    """Anything else is a TypeError that names AsyncBackend and the type; no thread is left."""
     before = threading.active_count()
     with pytest.raises(TypeError, match=f"AsyncBackend, got {type(thing).__name__}"):
         AsyncBackendSyncAdapter(thing)
@@ -220,7 +220,7 @@ def test_failing_source(adapter: AsyncBackendSyncAdapter) -> None:
             raise error
 
     with pytest.raises(OSError, match="source") as caught:
-        adapter.write("n", Broken())  # type: ignore[arg-type]
+        adapter.write("n", Broken())
     assert caught.value is error
     assert not adapter.exists("n")
     with pytest.raises(TypeError):
@@ -332,7 +332,7 @@ def test_readinto_pulls_at_most_one_chunk() -> None:
         buffer = bytearray(2)
         assert (stream.readinto(buffer), bytes(buffer)) == (2, b"ab")
         assert stream.readinto(buffer) == 1
-        assert (stream.readinto(buffer), buffer[0:1]) == (1, b"d")
+        assert (stream.readinto(buffer), bytes(buffer)) == (1, b"db")
         assert stream.readinto(buffer) == 0
         assert stream.readinto(bytearray()) == 0
         stream.close()
@@ -439,11 +439,11 @@ def test_listing_pulls_one_by_one() -> None:
     """Each ``next`` pulls one entry; nothing is gathered."""
     items = Chunks("a", "b", "c")
     with opened(list_files=lambda path, **options: items) as adapter:
-        found = adapter.list_files("")
+        found: Any = adapter.list_files("")
         assert items.pulled == 0
         assert (next(found), items.pulled) == ("a", 1)
         assert (next(found), items.pulled) == ("b", 2)
-        found.close()  # type: ignore[attr-defined]
+        found.close()
         assert items.closed >= 1
         assert list(found) == []
 
@@ -453,8 +453,8 @@ def test_ended_listing_stays_ended(error: Exception | None) -> None:
     """After its end or an error a listing stops for ever."""
     items = Chunks("a", *([error, "b"] if error else []))
     with opened(list_folders=lambda path: items) as adapter:
-        found = adapter.list_folders("")
-        assert next(found) == "a"  # type: ignore[comparison-overlap]
+        found: Any = adapter.list_folders("")
+        assert next(found) == "a"
         if error:
             with pytest.raises(OSError, match="x") as caught:
                 next(found)
@@ -522,7 +522,7 @@ def test_glob_uses_the_backends(adapter: AsyncBackendSyncAdapter) -> None:
     with opened() as plain, pytest.raises(CapabilityNotSupported):
         next(plain.glob("*"))
     with opened(glob=lambda pattern: Chunks(pattern)) as own:
-        assert list(own.glob("x*")) == ["x*"]
+        assert [*map(str, own.glob("x*"))] == ["x*"]
 
 
 # Both bridges ----------------------------------------------------------------------------
@@ -550,10 +550,13 @@ def test_bridge_over_bridge() -> None:
 
 def test_pickles_as_its_backend() -> None:
     """A copy is built around a copy of the backend, on a loop of its own."""
-    with AsyncBackendSyncAdapter(SyncBackendAdapter(as_backend(Plain()))) as adapter:
-        with pickle.loads(pickle.dumps(adapter)) as again:
-            assert again.exists("")
-            assert again._loop is not adapter._loop
+    inner = SyncBackendAdapter(as_backend(Plain()))
+    with (
+        AsyncBackendSyncAdapter(inner) as adapter,
+        pickle.loads(pickle.dumps(adapter)) as again,
+    ):
+        assert again.exists("")
+        assert again._loop is not adapter._loop
 
 
 class Plain(DictBackend):

@@ -79,6 +79,10 @@ class AsyncBackendSyncAdapter(Backend):
         TypeError: *async_backend* is no async backend.
     """
 
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability) - {Capability.SEEKABLE_READ}
+    )
+    CONTRACT: ClassVar[str] = "1.0"
     close_is_terminal: ClassVar[bool] = False
 
     def __init__(

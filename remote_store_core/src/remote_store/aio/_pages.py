@@ -6,9 +6,9 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from time import monotonic
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from remote_store.aio.workers import WorkerPool
+from remote_store.aio.workers import WorkerPool, settle
 
 __all__ = ["pages"]
 
@@ -23,6 +23,8 @@ async def pages(
     open_iterator: Callable[[], tuple[Iterator[T], Callable[[], object]]],
     weigh: Callable[[T], int],
     limit: int,
+    *,
+    ahead: bool = False,
 ) -> AsyncGenerator[list[T], None]:
     """
     Yield the items of a blocking iterator, page by page.
@@ -37,20 +39,36 @@ async def pages(
         open_iterator: Returns the iterator and the function that closes it.
         weigh: Weight of an item.
         limit: Weight at which a page is full.
+        ahead: Fetch one page while the consumer works on the one before.
     """
     source = _Source(open_iterator, weigh, limit)
+    coming: asyncio.Future[tuple[list[T], bool]] | None = None
+    more = True
     try:
-        while not source.ended:
-            page = await pool.query(source.pull)
+        while more:
+            fetched = pool.query(source.pull) if coming is None else coming
+            page, more = await fetched
+            coming = asyncio.ensure_future(pool.query(source.pull)) if ahead and more else None
             if page:
                 yield page
     except asyncio.CancelledError:
+        if coming is not None:
+            coming.add_done_callback(_seen)
+            coming.cancel()
+            coming = None
         if source.release():
             pool.executor.submit(source.close)
         raise
     finally:
         if source.release():
             await pool.mutate(source.close)
+        if coming is not None:
+            await settle(coming)  # a thread that is busy closes the iterator itself
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()  # so that asyncio does not report it as lost
 
 
 class _Source(Generic[T]):
@@ -67,7 +85,6 @@ class _Source(Generic[T]):
         weigh: Callable[[T], int],
         limit: int,
     ) -> None:
-        self.ended = False
         self._open = open_iterator
         self._weigh = weigh
         self._limit = limit
@@ -78,28 +95,33 @@ class _Source(Generic[T]):
         self._close: Callable[[], object] | None = None
         self._failure: Exception | None = None
 
-    def pull(self) -> list[T]:
-        """Return the next page, opening the iterator first and closing it after the last."""
+    def pull(self) -> tuple[list[T], bool]:
+        """
+        Return the next page, and whether there may be another one.
+
+        Opens the iterator first, and closes it after the last page.
+        """
         with self._lock:
             if self._released:
-                return []
+                return [], False
             self._busy = True
+        more = False
         try:
-            return self._page()
+            page, more = self._page()
+            return page, more
         finally:
             with self._lock:
                 self._busy = False
                 left = self._released
-            if self.ended or left:
+            if left or not more:
                 self.close()
 
-    def _page(self) -> list[T]:
-        page: list[T] = []
-        self.ended = True  # unless there is more
+    def _page(self) -> tuple[list[T], bool]:
         if self._failure is not None:
             raise self._failure
         if self._items is None:
             self._items, self._close = self._open()
+        page: list[T] = []
         deadline = monotonic() + _PATIENCE
         weight = 0
         try:
@@ -107,14 +129,13 @@ class _Source(Generic[T]):
                 page.append(item)
                 weight += self._weigh(item)
                 if weight >= self._limit or monotonic() > deadline:
-                    self.ended = False
-                    break
+                    return page, True
         except Exception as error:
             if not page:
                 raise
             self._failure = error
-            self.ended = False
-        return page
+            return page, True
+        return page, False
 
     def release(self) -> bool:
         """Give the iterator up; return True if the caller has to `close` it."""

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 from remote_store import _rules as rules
 from remote_store._backend import Backend
 from remote_store._capabilities import Capability, CapabilitySet
-from remote_store._chunks import HOP
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import AsyncWritableContent
@@ -24,6 +23,8 @@ T = TypeVar("T")
 
 #: Calls of one adapter that run at once; further ones wait for their turn.
 _WORKERS: Final = 32
+#: Bytes of a read that cross in one hop; one hop is fetched ahead.
+_READ: Final = 2 << 20
 #: Entries of a listing that are fetched in one hop.
 _PAGE: Final = 512
 
@@ -36,9 +37,10 @@ class SyncBackendAdapter(AsyncBackend):
     own: slow calls never fill the loop's default executor. Context variables
     go with each call, and exceptions come back as they are.
 
-    Content crosses in steps of 1 MiB: a read is pulled as it is consumed, an
-    async iterator is read by the sync backend as a file. Listings cross in
-    pages. A stream or iterator that is left early is closed in a thread.
+    Content crosses in steps: 2 MiB in a read, of which one is fetched ahead of
+    the consumer; 1 MiB in a write, where the sync backend reads the async
+    iterator as a file. Listings cross in pages. A stream or iterator that is
+    left early is closed in a thread.
 
     When cancelled, a call that changes something waits for its thread, so
     that nothing changes afterwards (CANCEL-003); a timeout around it waits
@@ -55,6 +57,9 @@ class SyncBackendAdapter(AsyncBackend):
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
+    CONTRACT: ClassVar[str] = "1.0"
+    #: Of an instance: whether the wrapped backend cannot be used after its close.
+    close_is_terminal: bool = False
 
     def __init__(self, backend: Backend) -> None:
         rules.refuse_incomplete(backend)
@@ -62,6 +67,7 @@ class SyncBackendAdapter(AsyncBackend):
             msg = f"SyncBackendAdapter takes a sync backend, {type(backend).__name__} is async"
             raise TypeError(msg)
         self._backend = backend
+        self.close_is_terminal = bool(getattr(backend, "close_is_terminal", False))
         self._pool = WorkerPool(f"remote-store-{backend.name}", _WORKERS)
 
     @property
@@ -73,11 +79,6 @@ class SyncBackendAdapter(AsyncBackend):
     def capabilities(self) -> CapabilitySet:
         """Capabilities of the wrapped backend."""
         return self._backend.capabilities
-
-    @property
-    def close_is_terminal(self) -> bool:
-        """Whether the wrapped backend cannot be used after its close."""
-        return bool(getattr(self._backend, "close_is_terminal", False))
 
     def to_key(self, native_path: str) -> str:
         """Return the key of a native path."""
@@ -260,7 +261,7 @@ class SyncBackendAdapter(AsyncBackend):
 
     async def read(self, path: str) -> AsyncGenerator[bytes, None]:
         """
-        Yield the content of a file in chunks of about 1 MiB.
+        Yield the content of a file in chunks of up to 2 MiB.
 
         Raises:
             NotFound, InvalidPath: On the first pull, as `AsyncBackend.read`.
@@ -270,7 +271,8 @@ class SyncBackendAdapter(AsyncBackend):
             stream = self._backend.read(path)
             return _chunks(stream), stream.close
 
-        async with contextlib.aclosing(pages(self._pool, open_stream, len, HOP)) as found:
+        found = pages(self._pool, open_stream, len, _READ, ahead=True)
+        async with contextlib.aclosing(found):
             async for chunks in found:
                 yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -343,7 +345,7 @@ def as_async(backend: AsyncBackend | Backend) -> AsyncBackend:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    while chunk := stream.read(HOP):
+    while chunk := stream.read(_READ):
         yield chunk
 
 

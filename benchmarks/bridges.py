@@ -1,0 +1,135 @@
+"""
+What the two bridges cost, each beside the least that the same work can cost.
+
+usage: python benchmarks/bridges.py [--rival PYTHON]
+
+PYTHON is an interpreter with remote-store installed, for the same streaming
+read there. Ratios are of the best of several interleaved rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from remote_store import AsyncBackendSyncAdapter, Backend
+from remote_store.aio import SyncBackendAdapter
+from remote_store_memory import AsyncMemoryBackend
+
+SIZE = 256 << 20
+CALLS = 3000
+
+RIVAL = """
+import asyncio, sys, time
+from remote_store.aio import SyncBackendAdapter
+from remote_store.backends import LocalBackend
+async def main():
+    best = 1e9
+    adapter = SyncBackendAdapter(LocalBackend(sys.argv[1]))
+    for _ in range(5):
+        start, total = time.perf_counter(), 0
+        async for chunk in adapter.read("big"):
+            total += len(chunk)
+        assert total == int(sys.argv[2])
+        best = min(best, time.perf_counter() - start)
+    print(best)
+asyncio.run(main())
+"""
+
+
+def best(rounds: int, **work: Callable[[], None]) -> dict[str, float]:
+    """Return the least seconds of each, taking turns."""
+    least = dict.fromkeys(work, float("inf"))
+    for _ in range(rounds):
+        for name, run in work.items():
+            start = time.perf_counter()
+            run()
+            least[name] = min(least[name], time.perf_counter() - start)
+    return least
+
+
+def calls() -> None:
+    """Time a call through AsyncBackendSyncAdapter and a bare round trip to the same loop."""
+    backend = AsyncMemoryBackend()
+    with AsyncBackendSyncAdapter(backend) as adapter:
+        loop = adapter._loop  # noqa: SLF001 - the same loop for both
+
+        def bare() -> None:
+            for _ in range(CALLS):
+                asyncio.run_coroutine_threadsafe(backend.exists("x"), loop).result()
+
+        def bridged() -> None:
+            for _ in range(CALLS):
+                adapter.exists("x")
+
+        least = best(9, bare=bare, bridged=bridged)
+    for name, seconds in least.items():
+        print(f"{name:30} {seconds / CALLS * 1e6:8.1f} us a call")
+    print(f"{'ratio (goal: at most 1.3)':30} {least['bridged'] / least['bare']:8.2f}")
+
+
+class Files:
+    """As much of a local backend as a read takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    name = "files"
+    capabilities: frozenset[Any] = frozenset()
+
+    def read(self, path: str) -> BinaryIO:
+        return (self._folder / path).open("rb")
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(Backend, name) and name != "aclose":
+            return None
+        raise AttributeError(name)
+
+
+def streaming(rival: str | None) -> None:
+    """Time a streaming read of a file through SyncBackendAdapter and a plain loop."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with (folder / "big").open("wb") as file:
+            for _ in range(SIZE >> 20):
+                file.write(bytes(1 << 20))
+
+        def plain() -> None:
+            with (folder / "big").open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+        async def read() -> None:
+            adapter = SyncBackendAdapter(Files(folder))  # type: ignore[arg-type]
+            total = 0
+            async for chunk in adapter.read("big"):
+                total += len(chunk)
+            assert total == SIZE
+
+        least = best(7, plain=plain, bridged=lambda: asyncio.run(read()))
+        if rival:
+            done = subprocess.run(
+                [rival, "-c", RIVAL, name, str(SIZE)], capture_output=True, text=True, check=True
+            )
+            least["rival"] = float(done.stdout)
+    for label, seconds in least.items():
+        print(f"{label:30} {SIZE / seconds / (1 << 20):8.0f} MiB/s")
+    if rival:
+        print(f"{'times rival (goal: 5)':30} {least['rival'] / least['bridged']:8.1f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rival", help="interpreter with remote-store installed")
+    options = parser.parse_args()
+    print(f"AsyncBackendSyncAdapter over memory, Python {sys.version.split()[0]}")
+    calls()
+    print(f"SyncBackendAdapter, reading {SIZE >> 20} MiB")
+    streaming(options.rival)
