@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.local.conftest import litter
 
-from remote_store_local import AsyncLocalBackend, _publish, _syscalls
+from remote_store_local import AsyncLocalBackend, _publish, _syscalls, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -173,15 +173,16 @@ async def test_other_mutations_settle(
     """CANCEL-003: move, copy and delete are waited for as well."""
     await backend.write("a", NEW)
     entered = threading.Event()
-    name = {"move": "_rename", "copy": "_draft", "delete": "_locate_file"}[kind]
-    original = getattr(type(backend._files), name)
+    owner: Any = _transfer if kind == "move" else type(backend._files)
+    name = {"move": "_rename", "copy": "checked_draft", "delete": "locate_file"}[kind]
+    original = getattr(owner, name)
 
-    def late(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def late(*args: Any, **kwargs: Any) -> Any:
         entered.set()
         time.sleep(0.1)
-        return original(self, *args, **kwargs)
+        return original(*args, **kwargs)
 
-    monkeypatch.setattr(type(backend._files), name, late)
+    monkeypatch.setattr(owner, name, late)
     arguments = ("a",) if kind == "delete" else ("a", "b")
     task = asyncio.ensure_future(getattr(backend, kind)(*arguments))
     await asyncio.to_thread(entered.wait, 10)
@@ -201,14 +202,14 @@ async def test_reads_are_left_at_once(
     await backend.write("f", bytes(3 << 20))
     before = sorted(os.listdir("/proc/self/fd"))
     go, entered = threading.Event(), threading.Event()
-    original = type(backend._files)._open_file
+    original = type(backend._files).open_file
 
     def hang(self: Any, key: str) -> Any:
         entered.set()
         assert go.wait(10)
         return original(self, key)
 
-    monkeypatch.setattr(type(backend._files), "_open_file", hang)
+    monkeypatch.setattr(type(backend._files), "open_file", hang)
     for call in (
         lambda: backend.read_bytes("f"),
         lambda: backend.get_file_info("f"),

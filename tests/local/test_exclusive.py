@@ -17,7 +17,7 @@ import pytest
 from tests.local.conftest import litter
 
 from remote_store import AlreadyExists
-from remote_store_local import AsyncLocalBackend, _publish
+from remote_store_local import AsyncLocalBackend, _publish, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -132,7 +132,7 @@ async def test_threads(root: Path, way: str, kind: str) -> None:
 WORKER = """
     import asyncio, sys
     from remote_store import AlreadyExists
-    from remote_store_local import AsyncLocalBackend, _publish
+    from remote_store_local import AsyncLocalBackend, _publish, _transfer
 
     root, number, count, way = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     if way == "link":
@@ -226,10 +226,8 @@ def check_then_act(source: Any, src: str, target: Any, dst: str, *, atomic: bool
 @pytest.mark.parametrize("kind", KINDS)
 async def test_check_then_act_fails(root: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """The same test catches a backend that looks first and acts afterwards."""
-    from remote_store_local import _files
-
     monkeypatch.setattr(_publish, "rename_exclusive", check_then_act)
-    monkeypatch.setattr(_files, "rename_exclusive", check_then_act)
+    monkeypatch.setattr(_transfer, "rename_exclusive", check_then_act)
     backend = AsyncLocalBackend(root)
     with pytest.raises(AssertionError, match="succeeded"):
         await rounds(root, backend, kind, 200)

@@ -138,7 +138,7 @@ async def test_pickle(backend: AsyncLocalBackend, root: Path) -> None:
     await backend.write("f", b"1")
     copy = pickle.loads(pickle.dumps(AsyncLocalBackend(root, fsync="always", max_workers=3)))
     assert await copy.read_bytes("f") == b"1"
-    assert (copy._fsync, copy._max_workers) == ("always", 3)
+    assert (copy._options["fsync"], copy._options["max_workers"]) == ("always", 3)
     assert await pickle.loads(pickle.dumps(backend)).read_bytes("f") == b"1"
 
 

@@ -20,7 +20,7 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _files, _publish, _syscalls
+from remote_store_local import AsyncLocalBackend, _publish, _syscalls, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -176,18 +176,18 @@ async def test_destination_folder_vanishes(
                 os.unlink(root / "d" / name)
             os.rmdir(root / "d")
 
-    rename, publish = _files.LocalFiles._rename, _publish.Draft._publish
+    rename, publish = _transfer._rename, _publish.Draft._publish
 
-    def late_rename(self: Any, *args: Any) -> None:
+    def late_rename(*args: Any) -> None:
         vanish()
-        rename(self, *args)
+        rename(*args)
 
     def late_publish(self: Any) -> None:
         if self.key == "d/f":
             vanish()
         publish(self)
 
-    monkeypatch.setattr(_files.LocalFiles, "_rename", late_rename)
+    monkeypatch.setattr(_transfer, "_rename", late_rename)
     monkeypatch.setattr(_publish.Draft, "_publish", late_publish)
     await getattr(backend, kind)("a", "d/f", overwrite=overwrite)
     assert left == [0]

@@ -8,18 +8,31 @@ from remote_store import InvalidPath
 from remote_store_local._names import check_key, is_key, is_reserved, windows_refuses
 
 
-@pytest.mark.parametrize("key", ["", "."])
-def test_both_spellings_of_the_root(key: str) -> None:
-    """The root has two spellings and no third."""
+@pytest.mark.parametrize("key", ["", ".", "./", ".//", "./."])
+def test_spellings_of_the_root(key: str) -> None:
+    """Nothing but empty and dot segments is the root."""
     assert check_key(key, "b") == ""
+
+
+@pytest.mark.parametrize("key", ["a/b", "a/b/", "a//b", "a/./b", "./a/b", "./a//./b/."])
+def test_normal_form(key: str) -> None:
+    """Empty and dot segments are dropped."""
+    assert check_key(key, "b") == "a/b"
+
+
+def test_only_text_is_a_key() -> None:
+    """What is no str is a TypeError, not a path."""
+    for key in (None, b"a", 1):
+        with pytest.raises(TypeError):
+            check_key(key, "b")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "key",
-    ["/", "./", "//", ".//", "/a", "a/", "a//b", "a/./b", "./a", "..", "a/../b", "a\0b", "a\\b"],
+    ["/", "//", "/.", "/a", "..", "../", "./..", "a/../b", "a\0b", "\0", "./\0", "a\\b", "a/\\"],
 )
 def test_other_forms_are_refused(key: str) -> None:
-    """PATH-002: a key that is not in normal form is refused, never rewritten."""
+    """PATH-002: a leading slash, a parent segment, a NUL and a backslash are refused."""
     with pytest.raises(InvalidPath) as caught:
         check_key(key, "b")
     assert (caught.value.path, caught.value.backend) == (key, "b")

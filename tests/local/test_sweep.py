@@ -16,18 +16,27 @@ import pytest
 from tests.local.conftest import litter
 
 from remote_store import DirectoryNotEmpty, InvalidPath, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _publish, _sweep
+from remote_store_local import AsyncLocalBackend, LocalBackend, _publish, _sweep
 from remote_store_local._confine import Folder
 
 pytestmark = pytest.mark.asyncio
 
 DAY = 24 * 3600
+#: The tests live so many seconds after the files that they make: the time of
+#: a file's last change of status cannot be set.
+LATER = 100 * DAY
+
+
+@pytest.fixture(autouse=True)
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shift the sweep's clock."""
+    monkeypatch.setattr(_sweep, "now", lambda: time.time() + LATER)
 
 
 def make(path: Path, age: float) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x")
-    then = time.time() - age
+    then = time.time() + LATER - age
     os.utime(path, (then, then))
     return path
 
@@ -59,13 +68,36 @@ async def test_what_goes_and_what_stays(
         await backend.sweep("../x")
 
 
-async def test_living_stream_keeps_its_file(
+async def test_old_times_of_a_copy_are_no_age(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A temporary file with the old time of its source is as young as its last change."""
+    times: list[float] = []
+    with monkeypatch.context() as patch:
+
+        def die(draft: _publish.Draft) -> None:
+            times.append(os.fstat(draft.fd).st_mtime)
+            raise KeyboardInterrupt
+
+        patch.setattr(_publish.Draft, "_publish", die)
+        patch.setattr(_publish.Draft, "discard", lambda draft: draft._close())
+        make(root / "old", 0)
+        os.utime(root / "old", (0, 0))
+        with pytest.raises(KeyboardInterrupt):
+            LocalBackend(root).copy("old", "new")
+    assert times == [0]
+    real = time.time()
+    monkeypatch.setattr(_sweep, "now", lambda: real + DAY - 60)
+    assert await backend.sweep() == 0
+    assert len(litter(root)) == 1
+    monkeypatch.setattr(_sweep, "now", lambda: real + DAY + 60)
+    assert await backend.sweep() == 1
+    assert litter(root) == []
+
+
+async def test_living_stream_keeps_its_file(backend: AsyncLocalBackend, root: Path) -> None:
     """A stream that takes longer than a day is not swept, by no other process either."""
     other = AsyncLocalBackend(root)
-    real = _sweep.now
-    monkeypatch.setattr(_sweep, "now", lambda: real() + 3 * DAY)
     code = (
         "import asyncio, sys, time; from remote_store_local import AsyncLocalBackend, _sweep; "
         f"_sweep.now = lambda: time.time() + {3 * DAY}; "
@@ -178,8 +210,10 @@ async def test_without_locks(
     assert await backend.sweep() == 1
 
 
+# Plain renames are for systems that go by paths.
+@pytest.mark.parametrize("method", ["path"], indirect=True)
 async def test_without_renaming_open_files(
-    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    root: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """Where open files cannot be renamed, they are closed first; the rest is the same."""
     monkeypatch.setattr(_publish, "_RENAMES_OPEN_FILES", False)
@@ -193,8 +227,6 @@ async def test_without_renaming_open_files(
             raise FileExistsError(errno.EEXIST, "exists")
         os.replace(src, dst)
 
-    if method == "walk":
-        return  # plain renames are for systems that go by paths
     monkeypatch.setattr(_publish, "renameat2", refuse)
     monkeypatch.setattr(os, "rename", rename)
     backend = AsyncLocalBackend(root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._errors import CapabilityNotSupported
@@ -17,6 +17,7 @@ __all__ = ["AsyncBackend"]
 T = TypeVar("T")
 
 
+@runtime_checkable
 class AsyncBackend(Protocol):
     """
     What a store needs from a backend.

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from types import GeneratorType
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
+from remote_store._chunks import HOP, repeating
+from remote_store._content import BinaryReader, checked
 from remote_store.aio.workers import WorkerPool
 
-__all__ = ["AsyncWritableContent", "BinaryReader", "ContentSource", "ContentStream", "as_content"]
+__all__ = ["AsyncWritableContent", "ContentSource", "ContentStream", "as_content"]
 
 #: What a backend's write methods get.
 AsyncWritableContent: TypeAlias = bytes | AsyncIterator[bytes]
-
-#: Bytes taken from a blocking source in one hop to its thread.
-HOP: Final = 1 << 20
-
-
-class BinaryReader(Protocol):
-    """A sync binary file object."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most *size* bytes, none at the end."""
-        ...
-
 
 #: What a store's write methods take.
 ContentSource: TypeAlias = (
@@ -63,7 +54,7 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
         return _AsyncStream(source)
     read = getattr(source, "read", None)
     if callable(read) and not inspect.iscoroutinefunction(read):
-        return _FileStream(cast("Callable[[int], bytes]", read))
+        return _BlockingStream(functools.partial(cast("Callable[[int], bytes]", read), HOP))
     try:
         return bytes(memoryview(source))  # type: ignore[arg-type]
     except TypeError:
@@ -74,15 +65,6 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
         "content must be bytes, a bytes-like object, an iterable or async iterable of bytes, "
         f"or a binary file, got {type(source).__name__}"
     )
-    raise TypeError(msg)
-
-
-def _checked(chunk: object) -> bytes:
-    if isinstance(chunk, bytes):
-        return chunk
-    if isinstance(chunk, (bytearray, memoryview)):
-        return bytes(chunk)
-    msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
     raise TypeError(msg)
 
 
@@ -98,7 +80,7 @@ class _AsyncStream:
     async def __anext__(self) -> bytes:
         if self._iterator is None:
             self._iterator = aiter(self._source)
-        return _checked(await anext(self._iterator))
+        return checked(await anext(self._iterator))
 
     async def aclose(self) -> None:
         close = getattr(self._iterator, "aclose", None)
@@ -106,11 +88,11 @@ class _AsyncStream:
             await close()
 
 
-class _FileStream:
-    """Reads a blocking file in one thread of its own, never on the loop."""
+class _BlockingStream:
+    """Pulls chunks in one thread of its own, never on the loop."""
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
+    def __init__(self, pull: Callable[[], bytes]) -> None:
+        self._pull = repeating(pull)
         self._pool = WorkerPool("remote-store-source", 1)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -119,7 +101,7 @@ class _FileStream:
     async def __anext__(self) -> bytes:
         # mutate, not query: after a cancellation the caller must find the
         # file untouched by a thread that is still reading from it.
-        chunk = _checked(await self._pool.mutate(self._read, HOP))
+        chunk = checked(await self._pool.mutate(self._pull))
         if not chunk:
             raise StopAsyncIteration
         return chunk
@@ -128,7 +110,7 @@ class _FileStream:
         self._pool.close()
 
 
-class _IterableStream(_FileStream):
+class _IterableStream(_BlockingStream):
     """Gathers the chunks of a sync iterable, which may block as a file does."""
 
     def __init__(self, source: Iterable[bytes]) -> None:
@@ -136,15 +118,15 @@ class _IterableStream(_FileStream):
         self._source = source
         self._items: Iterator[bytes] | None = None
 
-    def _gather(self, size: int) -> bytes:
+    def _gather(self) -> bytes:
         if self._items is None:
             self._items = iter(self._source)
         parts: list[bytes] = []
         total = 0
         for chunk in self._items:
-            parts.append(_checked(chunk))
+            parts.append(checked(chunk))
             total += len(chunk)
-            if total >= size:
+            if total >= HOP:
                 break
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -52,8 +52,7 @@ async def files_below(
     max_depth: int | None = None,
 ) -> AsyncGenerator[FileInfo, None]:
     """Yield the files of the folder *key*, relative to *root*; a depth overrides *recursive*."""
-    if max_depth is not None:
-        recursive = max_depth > 0
+    recursive = rules.listed_recursively(recursive, max_depth)
     folder = strip_root(root, key)
     found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
     async with closing(found):

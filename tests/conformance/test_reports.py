@@ -1,0 +1,167 @@
+"""Reports: JSON is the source, the rest is drawn from it."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conformance.conftest import clause_of
+
+from remote_store import Capability, CapabilitySet
+from remote_store_conformance.cli import main
+from remote_store_conformance.engine import Session
+from remote_store_conformance.expect import expect
+from remote_store_conformance.reference import ALL
+from remote_store_conformance.report import badge, data, html, markdown, terminal
+from remote_store_conformance.stand_in import StandIn
+from remote_store_conformance.trial import Trial
+
+EVIL = "<script>alert('x')</script> | `x`"
+
+
+async def passes(t: Trial) -> None:
+    """Keep the rule."""
+
+
+async def fails(t: Trial) -> None:
+    """Break the rule, in a way that an HTML page must not repeat."""
+    expect(False, EVIL, observed=EVIL, path=Path("a"))
+
+
+def report_of(*checks: Any, name: str = "target", **fields: Any) -> data.Report:
+    """Return the report of a run of checks, the first of them with a capability."""
+    clauses = [clause_of(check, requires=[Capability.GLOB]) for check in checks]
+    with StandIn(name=name, **fields).offered() as target, Session(target) as session:
+        return data.as_report(session.run_all(clauses))
+
+
+def test_json_says_everything(tmp_path: Path) -> None:
+    """A report survives its file, and holds versions, declaration, verdict and facts."""
+    report = report_of(fails)
+    data.save(report, tmp_path / "r.json")
+
+    loaded = data.load(tmp_path / "r.json")
+    assert loaded == report
+    assert loaded["schema"] == 1
+    assert loaded["verdict"] == "NOT CONFORMANT"
+    assert loaded["about"]["declared"] == sorted(c.value for c in Capability)
+    entry = loaded["clauses"][0]
+    assert (entry["status"], entry["message"], entry["evidence"]) == ("fail", EVIL, {"path": "a"})
+
+
+def test_capabilities_tell_what_was_shown() -> None:
+    """Kept, broken and refused are told apart, and nothing is kept that was not checked."""
+    assert report_of(passes)["capabilities"]["glob"] == "kept"
+    assert report_of(fails)["capabilities"]["glob"] == "broken"
+    assert report_of(passes)["capabilities"]["read"] == "unverified"
+    less = CapabilitySet(ALL - {Capability.GLOB, Capability.LAZY_READ})
+    refused = report_of(fails, capabilities=less)["capabilities"]
+    assert (refused["glob"], refused["lazy_read"]) == ("refused", "not claimed")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 99}'])
+def test_a_file_that_is_no_report_is_wrong_usage(text: str, tmp_path: Path) -> None:
+    """A broken file and a schema of another version give exit code 2."""
+    path = tmp_path / "r.json"
+    path.write_text(text)
+
+    assert main(["badge", str(path)]) == 2
+    assert main(["badge", str(tmp_path / "missing.json")]) == 2
+
+
+def test_a_regression_is_told_and_an_improvement_is_not(tmp_path: Path) -> None:
+    """The exit code of diff is that of what became worse."""
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    data.save(report_of(passes), good)
+    data.save(report_of(fails), bad)
+
+    assert main(["diff", str(good), str(bad)]) == 1
+    assert main(["diff", str(bad), str(good)]) == 0
+    assert main(["diff", str(good), str(good)]) == 0
+
+
+def test_a_capability_that_is_given_up_is_a_regression() -> None:
+    """Declaring less, or checking less, is no way to a better report."""
+    less = report_of(passes, capabilities=CapabilitySet(ALL - {Capability.COPY}))
+    worse, _ = data.differences(report_of(passes), less)
+    assert worse == ["copy is no longer declared"]
+
+    worse, _ = data.differences(report_of(passes), report_of())
+    assert worse == ["WRITE-999: pass -> not checked"]
+
+
+class Page(HTMLParser):
+    """Notes every tag with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_matrix_is_one_file_without_scripts() -> None:
+    """No script, nothing to load from elsewhere, and no text of a result becomes a tag."""
+    text = html.render([report_of(passes, name="one"), report_of(fails, name="<two>")])
+    page = Page(text)
+
+    assert "script" not in {tag for tag, _ in page.found}
+    loads = {"src", "href", "srcset", "data"}
+    links = [v for _, attrs in page.found for k, v in attrs.items() if k in loads]
+    assert links
+    assert all(v is not None and v.startswith("#") for v in links)
+    assert "url(" not in text
+    assert "&lt;two&gt;" in text
+    assert "<two>" not in text
+
+
+def test_every_cell_of_the_matrix_leads_to_its_explanation() -> None:
+    """Each button opens an element that is there."""
+    page = Page(html.render([report_of(passes), report_of(fails)]))
+
+    ids = {attrs.get("id") for _, attrs in page.found if "popover" in attrs}
+    targets = [attrs["popovertarget"] for _, attrs in page.found if "popovertarget" in attrs]
+    assert len(targets) == 2
+    assert set(targets) <= ids
+
+
+def test_markdown_keeps_its_tables() -> None:
+    """A bar in a text does not end a cell."""
+    text = markdown.render([report_of(fails)])
+
+    assert EVIL not in text
+    rows = [line for line in text.splitlines() if line.startswith("| `WRITE-999`")]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == 5
+
+
+def test_the_terminal_shows_what_needs_attention() -> None:
+    """A failure with its facts, and no failure without one."""
+    assert "FAIL WRITE-999 (MUST) It holds." in terminal.render(report_of(fails))
+    assert "FAIL" not in terminal.render(report_of(passes))
+    assert "pass          WRITE-999" in terminal.render(report_of(passes), verbose=True)
+
+
+def test_the_badge_counts_what_was_proven() -> None:
+    """The colour is that of the verdict."""
+    assert badge.render(report_of(passes))["message"] == "conformant 1/1"
+    assert badge.render(report_of(fails))["color"] == "red"
+
+
+def test_the_matrix_command_takes_several_reports(tmp_path: Path) -> None:
+    """Rows are clauses, columns are targets."""
+    names = []
+    for number, check in enumerate((passes, fails)):
+        names.append(str(tmp_path / f"{number}.json"))
+        data.save(report_of(check, name=f"t{number}"), Path(names[-1]))
+
+    page = tmp_path / "m.html"
+    assert main(["matrix", *names, "--html", str(page), "--markdown", str(tmp_path / "m.md")]) == 0
+    assert "t0" in page.read_text()
+    assert "| clause | level | rule | t0 | t1 |" in (tmp_path / "m.md").read_text()
+    json.loads((tmp_path / "0.json").read_text())
