@@ -1,0 +1,1 @@
+"""The clauses, one module for each family or group of families."""

@@ -1,0 +1,237 @@
+"""ATOM: atomic writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from remote_store import AlreadyExists, Capability, InvalidPath
+from remote_store.aio import AsyncStore
+from remote_store_conformance.cancelling import Cancelled, cancel_after_seconds, cancel_after_steps
+from remote_store_conformance.contract import Level, Need, Trait, clause
+from remote_store_conformance.expect import Violation, expect, raises, shown
+from remote_store_conformance.races import crew
+from remote_store_conformance.sources import CallerError, Source, pattern
+from remote_store_conformance.trial import Trial, collect
+
+C = Capability
+
+_ATOMIC = (C.ATOMIC_WRITE, C.WRITE)
+
+
+@clause(
+    "ATOM-001",
+    "During atomic overwrites every reader sees a whole old version or a whole new one.",
+    intent="Configuration is replaced under programs that are reading it.",
+    level=Level.STOCHASTIC,
+    requires=[*_ATOMIC, C.READ],
+    seconds=60,
+)
+async def old_or_new(t: Trial) -> None:
+    path = t.name()
+    versions = (pattern(300_000, seed=1), pattern(200_000, seed=2))
+    await t.store.write_atomic(path, versions[0])
+    times = 15 if t.is_a(Trait.LOCAL) else 4
+
+    async def write(store: AsyncStore) -> list[str]:
+        for number in range(times):
+            content = versions[number % 2]
+            half = Source([content[:100_000], content[100_000:]]).open()
+            await store.write_atomic(path, half if number % 3 else content, overwrite=True)
+        return []
+
+    async def read(store: AsyncStore) -> list[str]:
+        odd = []
+        for number in range(2 * times):
+            if number % 2:
+                content = b"".join(await collect(store.read(path)))
+            else:
+                content = await store.read_bytes(path)
+            if content not in versions:
+                odd.append(shown(content))
+        return odd
+
+    async with crew(t, 4) as racers:
+        for _ in range(3):
+            outcomes = await racers.race([write, read, read, read])
+            errors = [repr(o.error) for o in outcomes if not o.won]
+            expect(not errors, "an atomic overwrite or a read beside it failed", observed=errors)
+            odd = [text for outcome in outcomes for text in outcome.value or ()]
+            expect(
+                not odd,
+                "during an atomic overwrite a reader saw neither the old version nor the new",
+                observed=odd[0] if odd else None,
+                expected="300000 or 200000 bytes of one pattern",
+                times=len(odd),
+            )
+
+
+async def _only(t: Trial, names: list[str], after: str) -> None:
+    """State that no file is there but those of *names*, temporary ones included."""
+
+    async def clean() -> bool:
+        return await t.names() == names
+
+    # The removal of a temporary file may still be on its way to a service.
+    with contextlib.suppress(Violation):
+        await t.eventually(clean, "a clean folder", seconds=0 if t.is_a(Trait.LOCAL) else None)
+    left = sorted(set(await t.names()) - set(names))
+    expect(not left, f"{after} a temporary or half-written file is left", observed=left)
+
+
+@clause(
+    "ATOM-002",
+    "An atomic write whose source fails leaves the target as it was, and no temporary file.",
+    intent="What is half written must neither be read nor fill the storage.",
+    requires=_ATOMIC,
+    needs=[Need.PEEK],
+)
+async def failing_source(t: Trial) -> None:
+    there = await t.seed_file(f"{t.name('folder')}/there", b"old")
+    absent = f"{there}-not"
+    for after in (0, 1, 3):
+        for path, old in ((there, b"old"), (absent, None)):
+            source = Source(error=CallerError("source"), fail_after=after)
+            with raises(CallerError, f"when the content fails after {after} chunks"):
+                await t.store.write_atomic(path, source.open(), overwrite=True)
+            found = await t.peek(path)
+            expect(
+                found == old,
+                "an atomic write whose source failed changed the target",
+                observed=found,
+                expected=old,
+            )
+            await _only(t, [there], "after an atomic write whose source failed")
+
+
+@clause(
+    "ATOM-003",
+    "An atomic write that is cancelled, at whatever moment, leaves the old version or the new, "
+    "and no temporary file.",
+    intent="A timeout around a write is a cancellation.",
+    level=Level.STOCHASTIC,
+    requires=_ATOMIC,
+    needs=[Need.PEEK],
+    seconds=60,
+)
+async def cancelled(t: Trial) -> None:
+    path = t.name()
+    old, new = b"old", b"new" * 3
+    await t.seed_file(path, old)
+
+    def call() -> Any:
+        return t.store.write_atomic(path, Source([b"new"] * 3).open(), overwrite=True)
+
+    start = asyncio.get_running_loop().time()
+    await call()
+    duration = asyncio.get_running_loop().time() - start
+
+    async def cancelled_by(cancelling: Callable[[], Awaitable[Cancelled[Any]]]) -> bool:
+        await t.seed_file(path, old)
+        ended = await cancelling()
+        expect(
+            ended.finished or ended.came_out or ended.error is None,
+            "a cancelled atomic write raised something else",
+            observed=repr(ended.error),
+            expected="CancelledError",
+        )
+        found = await t.peek(path)
+        expect(
+            found in (old, new),
+            "a cancelled atomic write left neither the old version nor the new",
+            observed=found,
+        )
+        await _only(t, [path], "after a cancelled atomic write")
+        return ended.finished
+
+    for steps in range(40):
+        if await cancelled_by(lambda: cancel_after_steps(call(), steps)):  # noqa: B023 - called at once
+            break
+    for tenth in range(11):
+        seconds = duration * tenth / 10
+        await cancelled_by(lambda: cancel_after_seconds(call(), seconds))  # noqa: B023 - as above
+
+
+@clause(
+    "ATOM-004",
+    "No listing and no count shows a temporary file or the new one before it is complete.",
+    intent="A listing that shows temporary files makes programs read them.",
+    requires=[*_ATOMIC, C.LIST],
+)
+async def hidden_meanwhile(t: Trial) -> None:
+    folder = t.name("folder")
+    await t.seed_file(f"{folder}/old", b"old")
+    seen: dict[str, Any] = {}
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"n" * 300_000
+        seen["list_files"] = [f.name for f in await collect(t.store.list_files(folder))]
+        deep = t.store.list_files("", recursive=True)
+        seen["list_files(recursive=True)"] = [f.name for f in await collect(deep)]
+        seen["iter_children"] = [e.name for e in await collect(t.store.iter_children(folder))]
+        folders = await collect(t.store.list_folders("", max_depth=3))
+        seen["list_folders"] = [e.name for e in folders]
+        if t.declares(C.GLOB):
+            seen["glob"] = [f.name for f in await collect(t.store.glob("**/*"))]
+        if t.declares(C.METADATA):
+            info = await t.store.get_folder_info(folder)
+            seen["get_folder_info"] = ["old"] if info.file_count == 1 else info.file_count
+        yield b"n"
+
+    await t.store.write_atomic(f"{folder}/new", content())
+    for method, names in seen.items():
+        expected = [folder] if method == "list_folders" else ["old"]
+        expect(
+            names == expected,
+            f"{method} shows what an atomic write has not yet finished",
+            observed=names,
+            expected=expected,
+        )
+
+
+@clause(
+    "ATOM-006",
+    "An atomic write refuses what a plain write refuses, and changes nothing then.",
+    intent="Exclusive creation is wanted most where files must be whole.",
+    requires=_ATOMIC,
+    needs=[Need.PEEK],
+)
+async def refuses_alike(t: Trial) -> None:
+    path = await t.seed_file(f"{t.name('folder')}/file", b"old")
+    async with t.unchanged("by a refused atomic write"):
+        for form in ("bytes", "a stream"):
+            content: Any = b"new" if form == "bytes" else Source().open()
+            with raises(AlreadyExists, f"by an atomic write of {form} over a file"):
+                await t.store.write_atomic(path, content)
+        if t.is_a(Trait.HIERARCHICAL):
+            for where, target in (
+                ("to a folder", path.partition("/")[0]),
+                ("below a file", f"{path}/below"),
+            ):
+                with raises(InvalidPath, f"by an atomic write {where}"):
+                    await t.store.write_atomic(target, Source().open(), overwrite=True)
+
+
+@clause(
+    "ATOM-007",
+    "An atomic write stores every size, zero included, from bytes as from a stream, also in new "
+    "folders.",
+    intent="Temporary files and renames have a way of forgetting the empty file.",
+    requires=_ATOMIC,
+    needs=[Need.PEEK],
+)
+async def every_size(t: Trial) -> None:
+    for size in (0, 1, 65_536, 300_000):
+        content = pattern(size, seed=size)
+        for form, source in (("bytes", content), ("a stream", Source([content]).open())):
+            path = f"{t.name('new')}/folder/file"
+            result = await t.store.write_atomic(path, source)
+            found = await t.peek(path)
+            expect(
+                (found, result.size) == (content, size),
+                f"an atomic write of {size} bytes from {form} did not store them",
+                observed=(found, result.size),
+                expected=(content, size),
+            )

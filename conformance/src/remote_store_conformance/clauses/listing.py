@@ -1,0 +1,350 @@
+"""LIST: listing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
+
+from remote_store import UNKNOWN_TIME, Capability, FileInfo, FolderEntry
+from remote_store.aio import AsyncStore
+from remote_store_conformance.contract import Level, Need, Trait, clause
+from remote_store_conformance.expect import expect
+from remote_store_conformance.races import crew
+from remote_store_conformance.trial import Trial, collect
+
+C = Capability
+
+#: Names of files in a folder, with folders whose names begin alike.
+_TREE: Final = ("sub/b", "a", "subx/a", "sub/a", "sub/deep/er/a", "ab", "sub/deep/a", "sub.txt")
+
+#: Files in a folder that takes more than one page, where pages are the backend's own.
+_MANY: Final = 600
+
+
+async def _seed_tree(t: Trial) -> str:
+    folder = t.name("folder")
+    for name in _TREE:
+        await t.seed_file(f"{folder}/{name}", name.encode())
+    return folder
+
+
+async def _paths(folder: str, listing: AsyncIterator[Any]) -> list[str]:
+    """Return the paths of a listing, relative to *folder* and sorted."""
+    found = [entry.path.as_posix() for entry in await collect(listing)]
+    return sorted([path.removeprefix(f"{folder}/") for path in found])
+
+
+async def _names(listing: AsyncIterator[Any]) -> list[str]:
+    return [entry.name for entry in await collect(listing)]
+
+
+def _lists(what: str, found: Iterable[str], expected: Iterable[str]) -> None:
+    """State that a listing is complete and has nothing else, and nothing twice."""
+    seen, wanted = sorted(found), sorted(expected)
+    missing = [name for name in wanted if name not in seen]
+    excess = [name for name in seen if name not in wanted]
+    twice = sorted({name for name in seen if seen.count(name) > 1})
+    faults = {"missing": missing[:5], "too much": excess[:5], "more than once": twice[:5]}
+    expect(
+        seen == wanted,
+        f"{what} is not what is there",
+        observed="; ".join(f"{fault}: {names}" for fault, names in faults.items() if names),
+        expected=f"{len(wanted)} entries",
+        listed=len(seen),
+    )
+
+
+@clause(
+    "LIST-001",
+    "list_files gives every file of a folder, and with recursive every file below it.",
+    intent="What a listing leaves out is not backed up, not deleted and not found.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def complete(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    direct = [name for name in _TREE if "/" not in name]
+    flat = await _paths(folder, t.store.list_files(folder))
+    _lists("list_files", flat, direct)
+    deep = await _paths(folder, t.store.list_files(folder, recursive=True))
+    _lists("list_files(recursive=True)", deep, _TREE)
+    root = await _paths(folder, t.store.list_files("", recursive=True))
+    _lists("list_files('', recursive=True)", root, _TREE)
+    entries: list[Any] = await collect(t.backend.list_files(t.key(folder)))
+    expect(
+        all(isinstance(entry, FileInfo) for entry in entries),
+        "list_files yields something other than FileInfo",
+        observed=entries[:1],
+    )
+
+
+@clause(
+    "LIST-002",
+    "A folder's listing has nothing of a neighbour whose name begins alike.",
+    intent="A prefix of keys is no folder: 'sub' does not hold 'subx/a'.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def whole_segments(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    sub = f"{folder}/sub"
+    files = await _paths(sub, t.store.list_files(sub, recursive=True))
+    _lists("list_files('sub', recursive=True)", files, ["a", "b", "deep/a", "deep/er/a"])
+    _lists("list_files('sub')", await _paths(sub, t.store.list_files(sub)), ["a", "b"])
+    _lists("list_folders('sub')", await _paths(sub, t.store.list_folders(sub)), ["deep"])
+    short = f"{folder}/su"
+    _lists("list_files of a name's beginning", await _paths(short, t.store.list_files(short)), [])
+
+
+@clause(
+    "LIST-003",
+    "list_folders gives each immediate subfolder once, and no file.",
+    intent="A folder comes once, however many files it holds.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def folders_once(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    found = await _paths(folder, t.store.list_folders(folder))
+    _lists("list_folders", found, ["sub", "subx"])
+    entries: list[Any] = await collect(t.backend.list_folders(t.key(folder)))
+    expect(
+        all(isinstance(entry, FolderEntry) for entry in entries),
+        "list_folders yields something other than FolderEntry",
+        observed=entries[:1],
+    )
+    names = sorted(entry.name for entry in entries)
+    expect(
+        names == ["sub", "subx"],
+        "the name of a folder is not the last segment of its path",
+        observed=names,
+        expected=["sub", "subx"],
+    )
+
+
+@clause(
+    "LIST-004",
+    "Listing a missing path, a file, or a path through a file gives nothing and no error.",
+    intent="On half of all storage a folder without files does not exist.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def nothing(t: Trial) -> None:
+    path = await t.seed_file(f"{t.name('folder')}/file")
+    for what, asked in (
+        ("a missing folder", t.name("missing")),
+        ("a missing folder in a missing folder", f"{t.name('missing')}/below"),
+        ("a file", path),
+        ("a path through a file", f"{path}/below"),
+    ):
+        for method, listing in (
+            ("list_files", t.store.list_files(asked)),
+            ("list_files(recursive=True)", t.store.list_files(asked, recursive=True)),
+            ("list_files(max_depth=1)", t.store.list_files(asked, max_depth=1)),
+            ("list_folders", t.store.list_folders(asked)),
+            ("iter_children", t.store.iter_children(asked)),
+        ):
+            found: list[Any] = await collect(listing)
+            expect(not found, f"{method} of {what} gives something", observed=found, expected=[])
+
+
+@clause(
+    "LIST-005",
+    "A listing of more entries than fit one page gives each exactly once.",
+    intent="The border between two pages loses an entry or repeats it.",
+    level=Level.SHOULD,
+    requires=[C.LIST],
+    needs=[Need.SEED],
+    seconds=120,
+)
+async def pages(t: Trial) -> None:
+    number = min(_MANY if t.is_a(Trait.LOCAL) else 5_100, t.target.max_list)
+    folder = t.name("many")
+    names = [f"file-{n:05d}" for n in range(number)]
+
+    async def seed(some: list[str]) -> None:
+        for name in some:
+            path = f"{folder}/{name}"
+            # The probe, where there is one: this clause is not about writes.
+            await (t.probe.put(t.key(path), b"x") if t.probe else t.seed_file(path, b"x"))
+
+    await asyncio.gather(*(seed(names[n::16]) for n in range(16)))
+    _lists(
+        f"list_files of {number} files",
+        await _paths(folder, t.store.list_files(folder)),
+        names,
+    )
+    _lists(
+        f"list_files(recursive=True) of {number} files",
+        await _paths(folder, t.store.list_files("", recursive=True)),
+        names,
+    )
+
+
+@clause(
+    "LIST-006",
+    "max_depth bounds how many folders deep a listing goes, 0 for the folder itself.",
+    intent="It is what makes listing a deep tree affordable.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def depth(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    for limit in range(5):
+        files = await _paths(folder, t.store.list_files(folder, max_depth=limit))
+        expected = [name for name in _TREE if name.count("/") <= limit]
+        _lists(f"list_files(max_depth={limit})", files, expected)
+    for limit, folders in (
+        (0, ["sub", "subx"]),
+        (1, ["sub", "subx", "sub/deep"]),
+        (2, ["sub", "subx", "sub/deep", "sub/deep/er"]),
+    ):
+        found = await _paths(folder, t.store.list_folders(folder, max_depth=limit))
+        _lists(f"list_folders(max_depth={limit})", found, folders)
+
+
+@clause(
+    "LIST-007",
+    "A listing beside writes and deletes does not fail, and gives what stays in place once.",
+    intent="Stores are listed while others work on them.",
+    level=Level.STOCHASTIC,
+    requires=[C.LIST, C.WRITE],
+    seconds=60,
+)
+async def beside_writes(t: Trial) -> None:
+    folder = t.name("folder")
+    stay = [f"stay-{n:02d}" for n in range(20)]
+    for name in stay:
+        await t.store.write(f"{folder}/{name}", b"x")
+    times = 8 if t.is_a(Trait.LOCAL) else 3
+
+    async def listed(store: AsyncStore) -> list[list[str]]:
+        found = []
+        for _ in range(times):
+            found.append(await _names(store.list_files(folder)))
+            found.append(await _names(store.list_files("", recursive=True)))
+            found.append(await _names(store.iter_children(folder)))
+        return found
+
+    async def churned(store: AsyncStore) -> list[list[str]]:
+        for number in range(4 * times):
+            path = f"{folder}/{t.name('come-and-go')}"
+            await store.write(path, b"x")
+            if number % 2 and t.declares(C.DELETE):
+                await store.delete(path)
+        return []
+
+    async with crew(t, 4) as racers:
+        outcomes = await racers.race([listed, churned, churned, listed])
+    errors = [repr(outcome.error) for outcome in outcomes if not outcome.won]
+    expect(not errors, "a listing or a write beside it failed", observed=errors)
+    for names in (names for outcome in outcomes for names in outcome.value or ()):
+        kept = [name for name in names if name.startswith("stay-")]
+        _lists("what a listing beside writes tells of files that stay in place", kept, stay)
+
+
+@clause(
+    "LIST-008",
+    "Every entry of a listing has the path that leads to it, and its name is the last segment.",
+    intent="Programs open, delete and filter what they have listed.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def paths_lead_back(t: Trial) -> None:
+    folder = t.name("a b%20[c]")
+    await t.seed_file(f"{folder}/sub ü/file 1+2.txt")
+    await t.seed_file(f"{folder}/file#?.txt")
+    for file in await collect(t.store.list_files("", recursive=True)):
+        path = file.path.as_posix()
+        there = await t.store.is_file(path)
+        expect(there is True, "a listed path leads to no file", observed=path)
+        name = path.rpartition("/")[2]
+        expect(file.name == name, "a file's name is not the last segment", observed=file.name)
+    for entry in await collect(t.store.list_folders("", max_depth=1)):
+        path = entry.path.as_posix()
+        there = await t.store.is_folder(path)
+        expect(there is True, "a listed path leads to no folder", observed=path)
+    found = await _paths(folder, t.store.list_files("", recursive=True, pattern="file *.txt"))
+    _lists("list_files(pattern='file *.txt')", found, ["sub ü/file 1+2.txt"])
+
+
+@clause(
+    "LIST-009",
+    "iter_children gives the files as FileInfo and the subfolders as FolderEntry, each once.",
+    intent="It is one request where two listings are two.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def children(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    entries: list[Any] = await collect(t.store.iter_children(folder))
+    names = [entry.name for entry in entries]
+    _lists("iter_children", names, ["a", "ab", "sub.txt", "sub", "subx"])
+    own = getattr(t.backend, "iter_children", None)
+    for entry in entries if own is None else await collect(own(t.key(folder))):
+        kind = FolderEntry if entry.name in ("sub", "subx") else FileInfo
+        expect(
+            isinstance(entry, kind),
+            "iter_children yields an entry of the wrong kind",
+            observed=entry,
+            expected=kind.__name__,
+        )
+
+
+@clause(
+    "LIST-010",
+    "A listing that waits for its consumer, or is left early, blocks nobody.",
+    intent="The consumer often deletes what it lists, or stops at the first entry.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def blocks_nobody(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    for what in ("list_files", "list_folders", "iter_children"):
+        listing = getattr(t.store, what)(folder)
+        await anext(listing)
+        await _works(t, f"while a {what} waits for its consumer")
+        await t.within(listing.aclose(), f"aclose of a {what}")
+        await _works(t, f"after a {what} was left early")
+
+
+async def _works(t: Trial, when: str) -> None:
+    path = t.name("other")
+    await t.within(t.store.exists(path), f"exists {when}")
+    await t.within(collect(t.store.list_files("")), f"another listing {when}")
+    if t.declares(C.WRITE):
+        await t.within(t.store.write(path, b"x"), f"a write {when}")
+        if t.declares(C.DELETE):
+            await t.within(t.store.delete(path), f"a delete {when}")
+
+
+@clause(
+    "LIST-011",
+    "Size, time, ETag and digest in a listing are those of get_file_info, or None where a "
+    "listing does not fetch them.",
+    intent="Synchronising programs decide by what a listing tells.",
+    requires=[C.LIST, C.METADATA],
+    needs=[Need.SEED],
+)
+async def agrees_with_info(t: Trial) -> None:
+    folder = await _seed_tree(t)
+    for file in await collect(t.store.list_files(folder, recursive=True)):
+        info = await t.store.get_file_info(file.path.as_posix())
+        seen = (file.size, file.modified_at)
+        unknown = file.modified_at == UNKNOWN_TIME
+        expected = (info.size, file.modified_at if unknown else info.modified_at)
+        expect(
+            seen == expected,
+            "a listing tells another size or time than get_file_info",
+            observed=seen,
+            expected=expected,
+        )
+        for name in ("etag", "digest"):
+            listed, told = getattr(file, name), getattr(info, name)
+            expect(
+                listed in (None, told),
+                f"a listing tells another {name} than get_file_info",
+                observed=listed,
+                expected=told,
+            )

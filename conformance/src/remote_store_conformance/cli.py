@@ -1,0 +1,314 @@
+"""
+``remote-store-conform``: check a backend, and read the reports.
+
+Exit codes: 0 conformant (also with waivers, and without ``--strict`` when
+something could not be verified), 1 violations, stale or expired waivers,
+regressions or a self-test that fails, 2 wrong usage, 3 the target did not
+open, 4 inconclusive: the kit itself failed somewhere, or with ``--strict``
+something could not be verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from remote_store_conformance.contract import FAMILIES, Clause, all_clauses, find
+from remote_store_conformance.engine import NotOpen, Session
+from remote_store_conformance.hookspecs import Target
+from remote_store_conformance.manager import Kit
+from remote_store_conformance.report import badge, data, html, markdown, terminal
+from remote_store_conformance.results import Run, Status, Verdict
+from remote_store_conformance.targets import find_targets, target_of_url
+from remote_store_conformance.waivers import UsageError, Waivers, load_waivers
+
+__all__ = ["choose", "main", "options_of", "session_for"]
+
+_OK: Final = 0
+_VIOLATED: Final = 1
+_USAGE: Final = 2
+_NOT_OPEN: Final = 3
+_INCONCLUSIVE: Final = 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = _parser().parse_args(arguments)
+    try:
+        code: int = given.command(given)
+    except UsageError as error:
+        _say(f"remote-store-conform: {error}", error=True)
+        return _USAGE
+    except NotOpen as error:
+        _say(f"remote-store-conform: {error}", error=True)
+        return _NOT_OPEN
+    return code
+
+
+def _say(text: str, *, error: bool = False) -> None:
+    print(text, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("remote-store-conform", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="check a backend")
+    run.set_defaults(command=_run)
+    run.add_argument("name", help="a plugin (all of its targets) or one target")
+    run.add_argument("--url", help="check the storage at this URL instead of shipped targets")
+    run.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the backend"
+    )
+    run.add_argument("--flat", action="store_true", help="with --url: folders are only prefixes")
+    run.add_argument(
+        "--volatile", action="store_true", help="with --url: files die with the backend object"
+    )
+    run.add_argument(
+        "--environment",
+        choices=["in-process", "local", "emulator", "live"],
+        default="live",
+        help="with --url: what kind of storage it is (default: live)",
+    )
+    _shared_options(run)
+    run.add_argument("--strict", action="store_true", help="what is unverified gives exit code 4")
+    for name, what in {
+        "json": "the report",
+        "markdown": "the report as Markdown",
+        "html": "the matrix",
+        "badge": "a badge for shields.io",
+    }.items():
+        run.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}")
+    run.add_argument("-v", "--verbose", action="store_true", help="show every clause")
+
+    listing = commands.add_parser("list", help="list the clauses, or the targets")
+    listing.set_defaults(command=_list)
+    listing.add_argument("--targets", action="store_true", help="list targets")
+    listing.add_argument("-k", "--clause", default="*", metavar="PATTERN")
+
+    explain = commands.add_parser("explain", help="explain a clause")
+    explain.set_defaults(command=_explain)
+    explain.add_argument("clause", metavar="ID")
+
+    matrix = commands.add_parser("matrix", help="draw reports side by side")
+    matrix.set_defaults(command=_matrix)
+    matrix.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
+    matrix.add_argument("--html", type=Path, metavar="FILE")
+    matrix.add_argument("--markdown", type=Path, metavar="FILE")
+    matrix.add_argument("--title", default="Storage conformance")
+
+    diff = commands.add_parser("diff", help="show what became worse between two reports")
+    diff.set_defaults(command=_diff)
+    diff.add_argument("old", type=Path)
+    diff.add_argument("new", type=Path)
+
+    shield = commands.add_parser("badge", help="print the badge of a report")
+    shield.set_defaults(command=_badge)
+    shield.add_argument("report", type=Path)
+
+    own = commands.add_parser("self-test", help="prove that the kit's checks can fail")
+    own.set_defaults(command=_self_test)
+    own.add_argument("-k", "--clause", default="*", metavar="PATTERN")
+    return parser
+
+
+def _shared_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-k", "--clause", action="append", default=[], metavar="PATTERN", help="id, or WRITE-*"
+    )
+    parser.add_argument("--waivers", type=Path, metavar="FILE", help="TOML file with waivers")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice")
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help="start no clause after it")
+    parser.add_argument("--patience", type=float, default=2.0, metavar="SECONDS")
+
+
+def choose(patterns: Sequence[str]) -> list[Clause]:
+    """
+    Return the clauses that match one of the patterns, all without any.
+
+    Raises:
+        UsageError: A pattern matches none.
+    """
+    clauses = all_clauses()
+    for pattern in patterns:
+        if not any(fnmatch.fnmatch(c.id, pattern) for c in clauses):
+            msg = f"no clause matches {pattern!r}"
+            raise UsageError(msg)
+    if not patterns:
+        return clauses
+    return [c for c in clauses if any(fnmatch.fnmatch(c.id, p) for p in patterns)]
+
+
+def session_for(kit: Kit, target: Target, given: argparse.Namespace) -> Session:
+    """
+    Return a session with the options that both front-ends share.
+
+    Raises:
+        UsageError: A waiver may not be used.
+    """
+    extra = load_waivers(given.waivers) if given.waivers else []
+    return Session(
+        target,
+        kit=kit,
+        waivers=Waivers.of([*extra, *kit.waivers(target)]),
+        seed=given.seed,
+        budget=given.budget,
+        patience=given.patience,
+    )
+
+
+def options_of(pairs: Sequence[str]) -> dict[str, str]:
+    """
+    Return what was given as NAME=VALUE.
+
+    Raises:
+        UsageError: Something else was given.
+    """
+    options = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            msg = f"--option takes NAME=VALUE, got {pair!r}"
+            raise UsageError(msg)
+        options[name] = value
+    return options
+
+
+def _kit() -> Kit:
+    kit = Kit()
+    for problem in kit.load_shipped():
+        _say(f"warning: targets of {problem} are left out", error=True)
+    return kit
+
+
+def _run(given: argparse.Namespace) -> int:
+    kit = _kit()
+    options = options_of(given.option)
+    if given.url:
+        target = target_of_url(
+            given.name,
+            given.url,
+            options,
+            flat=given.flat,
+            volatile=given.volatile,
+            environment=given.environment,
+        )
+        targets = [target]
+    else:
+        targets = find_targets(kit, given.name, options)
+    clauses = choose(given.clause)
+    runs = []
+    for target in targets:
+        with session_for(kit, target, given) as session:
+            run = session.run_all(clauses)
+        kit.report(run)
+        runs.append(run)
+        _say(terminal.render(data.as_report(run), verbose=given.verbose))
+    _write(given, [data.as_report(run) for run in runs])
+    return max(_code(run, strict=given.strict) for run in runs)
+
+
+def _write(given: argparse.Namespace, reports: Sequence[data.Report]) -> None:
+    if given.json:
+        _each(given.json, reports, lambda r: json.dumps(r, indent=1, ensure_ascii=False) + "\n")
+    if given.badge:
+        _each(given.badge, reports, lambda r: json.dumps(badge.render(r)) + "\n")
+    if given.markdown:
+        given.markdown.write_text(markdown.render(reports), encoding="utf-8")
+    if given.html:
+        given.html.write_text(html.render(reports), encoding="utf-8")
+
+
+def _each(path: Path, reports: Sequence[data.Report], text: Callable[[data.Report], str]) -> None:
+    """Write one file, or with several targets one for each, named after it."""
+    for report in reports:
+        label = report["target"].replace(":", "-").replace("/", "-")
+        name = path if len(reports) == 1 else path.with_stem(f"{path.stem}-{label}")
+        name.write_text(text(report), encoding="utf-8")
+
+
+def _code(run: Run, *, strict: bool) -> int:
+    if run.verdict is Verdict.NOT_CONFORMANT:
+        return _VIOLATED
+    if any(r.status is Status.ERROR for r in run.results) or not run.results:
+        return _INCONCLUSIVE
+    return _INCONCLUSIVE if strict and run.verdict is Verdict.INCONCLUSIVE else _OK
+
+
+def _list(given: argparse.Namespace) -> int:
+    if given.targets:
+        for target in _kit().targets():
+            _say(f"{target.name:<30} {target.environment}")
+        return _OK
+    for clause in choose([given.clause]):
+        _say(f"{clause.id:<11} {clause.level.value:<10} {clause.text}")
+    return _OK
+
+
+def _explain(given: argparse.Namespace) -> int:
+    try:
+        clause = find(given.clause)
+    except KeyError as error:
+        raise UsageError(error.args[0]) from None
+    needs = [c.name for c in clause.requires]
+    lines = {
+        "rule": clause.text,
+        "why": clause.intent,
+        "level": f"{clause.level.value}, since contract {clause.since}",
+        "family": FAMILIES[clause.family],
+        "about": ", ".join(sorted(needs)) or "no capability",
+        "needs": ", ".join(sorted(n.value for n in clause.needs)) or "nothing else",
+        "only if": ", ".join(sorted(t.value for t in clause.only)) or "always",
+        "catches": ", ".join(clause.mutants) or "no mutant",
+    }
+    _say(clause.id)
+    for name, text in lines.items():
+        _say(textwrap.fill(f"{name:<8} {text}", 100, subsequent_indent=" " * 9))
+    return _OK
+
+
+def _matrix(given: argparse.Namespace) -> int:
+    reports = [data.load(path) for path in given.reports]
+    if given.html:
+        given.html.write_text(html.render(reports, given.title), encoding="utf-8")
+    if given.markdown:
+        given.markdown.write_text(markdown.render(reports), encoding="utf-8")
+    if not given.html and not given.markdown:
+        _say(markdown.render(reports))
+    return _OK
+
+
+def _diff(given: argparse.Namespace) -> int:
+    worse, other = data.differences(data.load(given.old), data.load(given.new))
+    for line in worse:
+        _say(f"worse  {line}")
+    for line in other:
+        _say(f"       {line}")
+    if not worse:
+        _say("no regression")
+    return _VIOLATED if worse else _OK
+
+
+def _badge(given: argparse.Namespace) -> int:
+    _say(json.dumps(badge.render(data.load(given.report))))
+    return _OK
+
+
+def _self_test(given: argparse.Namespace) -> int:
+    from remote_store_conformance.selftest import self_test
+
+    report = self_test(given.clause, _say)
+    for problem in report.problems:
+        _say(f"PROBLEM {problem}")
+    _say(
+        f"{report.runs} runs on {len(report.counts)} correct backends, {report.mutants} mutants, "
+        f"{len(report.problems)} problems"
+    )
+    return _VIOLATED if report.problems else _OK

@@ -1,0 +1,244 @@
+"""
+What a vendor gives to the kit: targets, and the hooks that supply them.
+
+A plugin ships an object with hook implementations under the entry point group
+``remote_store.conformance``; a conftest.py implements the same hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+import pluggy
+from attrs import Attribute, field, frozen
+
+from remote_store.aio import AsyncBackend
+
+if TYPE_CHECKING:
+    from remote_store_conformance.results import Run
+
+__all__ = [
+    "GROUP",
+    "PROJECT",
+    "Meter",
+    "Probe",
+    "Scratch",
+    "Target",
+    "Traffic",
+    "Waiver",
+    "hookimpl",
+]
+
+PROJECT: Final = "remote_store_conformance"
+
+#: Entry point group of the objects that ship targets with a plugin.
+GROUP: Final = "remote_store.conformance"
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+
+#: Marks a function or method as an implementation of one of the hooks.
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@frozen
+class Scratch:
+    """
+    The place of one clause run: nothing outside of it may be touched.
+
+    Args:
+        prefix: Folder of the backend that is the root of the run's store;
+            fresh for each run.
+        folder: An empty local folder of the run's own.
+        endpoint: Host and port to connect to: the kit's proxy where it stands
+            in front of the target's endpoint, else that endpoint, else None.
+    """
+
+    prefix: str
+    folder: Path
+    endpoint: tuple[str, int] | None = None
+
+
+class Probe(Protocol):
+    """
+    A way to the storage that does not lead through the plugin.
+
+    Keys are the backend's keys. It makes the checks of writes honest, and it
+    shows what a plugin hides, such as temporary files.
+    """
+
+    async def put(self, key: str, content: bytes) -> None:
+        """Write a file, creating its folders."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a file's content, None where there is no file."""
+        ...
+
+    async def names(self, prefix: str) -> list[str]:
+        """Return the keys of all files below a folder, temporary ones included."""
+        ...
+
+    async def remove(self, prefix: str) -> None:
+        """Remove a folder with everything in it; one that is missing is no error."""
+        ...
+
+
+@frozen
+class Traffic:
+    """
+    What went over the wire.
+
+    Args:
+        sent: Bytes from the backend to its service.
+        received: Bytes from the service to the backend.
+        requests: Requests sent; None where the meter cannot tell.
+    """
+
+    sent: int = 0
+    received: int = 0
+    requests: int | None = None
+
+    def __sub__(self, earlier: Traffic) -> Traffic:
+        if self.requests is None or earlier.requests is None:
+            requests = None
+        else:
+            requests = self.requests - earlier.requests
+        return Traffic(self.sent - earlier.sent, self.received - earlier.received, requests)
+
+
+class Meter(Protocol):
+    """Counts what a backend sends and receives."""
+
+    def read(self) -> Traffic:
+        """Return the totals so far."""
+        ...
+
+
+def _is_target_name(instance: object, attribute: Attribute[str], value: str) -> None:
+    if not value or value != value.strip() or any(c in value for c in "[]\n"):
+        msg = f"a target's name is one line without brackets, got {value!r}"
+        raise ValueError(msg)
+
+
+Opener = Callable[[Scratch], AbstractAsyncContextManager[AsyncBackend]]
+
+
+@frozen
+class Target:
+    """
+    One thing to check: a backend, opened in one way, on one kind of storage.
+
+    Args:
+        name: ``"backend:variant"``, such as ``"azure:azurite"``.
+        open: Called with a `Scratch`; returns an async context manager whose
+            value is the open backend. With the same scratch it must lead to
+            the same storage each time, if *persistent*.
+        environment: ``"in-process"``, ``"local"`` (this machine's disk),
+            ``"emulator"`` or ``"live"``.
+        plugin: Name of the backend's entry point; by default the part of
+            *name* before the colon. ``""`` where there is none.
+        root: Folder of the backend below which scratch folders are made.
+        hierarchical: Folders are real; False where they are prefixes of keys.
+        persistent: A second `open` with the same scratch sees the same files.
+        loops: One backend object serves several event loops and threads.
+        endpoint: Host and port of the service; the kit then stands a proxy in
+            front of it and hands its address out as `Scratch.endpoint`.
+        url: Called with a `Scratch`; returns the URL and the options with
+            which another process opens the same storage. None: no other can.
+        probe: Called with the open backend and its scratch; see `Probe`.
+        meter: Called with the open backend; by default the kit's proxy counts.
+        waivers: Deviations that are known and explained.
+        secrets: Values that no error, repr or log record may contain.
+        consistency: Seconds until a write must be visible.
+        max_object: Bytes of the largest file that a check may write.
+        max_list: Files that a check may put in one folder.
+        read_ahead: Bytes that a lazy read may take beyond what was asked for.
+    """
+
+    name: str = field(validator=_is_target_name)
+    open: Opener = field(eq=False, repr=False)
+    environment: Literal["in-process", "local", "emulator", "live"] = "in-process"
+    plugin: str = field()
+    root: str = ""
+    hierarchical: bool = True
+    persistent: bool = True
+    loops: bool = True
+    endpoint: tuple[str, int] | None = None
+    url: Callable[[Scratch], tuple[str, Mapping[str, Any]]] | None = field(
+        default=None, eq=False, repr=False
+    )
+    probe: Callable[[AsyncBackend, Scratch], Probe] | None = field(
+        default=None, eq=False, repr=False
+    )
+    meter: Callable[[AsyncBackend], Meter] | None = field(default=None, eq=False, repr=False)
+    waivers: tuple[Waiver, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    consistency: float = 0.0
+    max_object: int = 64 << 20
+    max_list: int = 5_100
+    read_ahead: int = 8 << 20
+
+    @plugin.default
+    def _plugin_of_name(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def local(self) -> bool:
+        """True if the storage is in this process or on this machine's disk."""
+        return self.environment in ("in-process", "local")
+
+
+@frozen
+class Waiver:
+    """
+    A clause that a target is known to break, and why.
+
+    Args:
+        clause: Exact id.
+        reason: Why, in more than ten characters.
+        targets: Names of the targets that it holds for; empty for all.
+        link: Where the matter is tracked; required for clauses that gate.
+        until: ISO date after which the waiver is a failure.
+    """
+
+    clause: str
+    reason: str
+    targets: tuple[str, ...] = ()
+    link: str = ""
+    until: str = ""
+
+
+class Hooks:
+    """The hook specifications."""
+
+    @_hookspec
+    def conformance_targets(self, config: Mapping[str, str]) -> Iterable[Target]:
+        """
+        Return the targets that this plugin or repository offers.
+
+        Args:
+            config: What was given with ``--option name=value``.
+        """
+        return ()
+
+    @_hookspec(firstresult=True)
+    def conformance_probe(
+        self, target: Target, backend: AsyncBackend, scratch: Scratch
+    ) -> Probe | None:
+        """Return a probe for a target that has none of its own."""
+
+    @_hookspec(firstresult=True)
+    def conformance_meter(self, target: Target, backend: AsyncBackend) -> Meter | None:
+        """Return a meter for a target that has none of its own."""
+
+    @_hookspec
+    def conformance_waivers(self, target: Target) -> Iterable[Waiver]:
+        """Return waivers for a target beside its own."""
+        return ()
+
+    @_hookspec
+    def conformance_report(self, run: Run) -> None:
+        """Called once with the finished run of a target."""

@@ -1,0 +1,49 @@
+"""Backends whose defects only a sequence of calls brings out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from remote_store import WriteResult
+from remote_store_conformance.mutants import mutant
+from remote_store_conformance.reference import Content, ReferenceBackend, turn
+
+
+@mutant("MODEL-001", "not what it must be")
+class ListsByBarePrefix(ReferenceBackend):
+    """A recursive delete of "a" also takes "ab": its prefix ends in the middle of a name."""
+
+    def below(self, key: str) -> list[str]:
+        return [k for k in self.tree.files if k.startswith(key)]
+
+
+@mutant("MODEL-002", "neither the old nor")
+class StreamsIntoTheFile(ReferenceBackend):
+    """A write appends chunk by chunk to the file itself, and stops half-way when cancelled."""
+
+    async def store(
+        self, path: str, content: Content, overwrite: bool, metadata: Mapping[str, str] | None
+    ) -> WriteResult:
+        if isinstance(content, bytes):
+            return await super().store(path, content, overwrite, metadata)
+        whole = b""
+        result = self.commit(path, whole, overwrite, None)
+        async for chunk in content:
+            whole += chunk
+            result = self.commit(path, whole, True, None)
+            await turn()
+        return result
+
+
+@mutant("MODEL-003", "no order")
+class MovesWhatItSaw(ReferenceBackend):
+    """A move looks first and acts later, on what it saw."""
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        file = self.file(src)
+        target = self.check_target(dst, overwrite=overwrite) if src != dst else src
+        await turn()
+        await turn()
+        if self.key(src) != target:
+            self.tree.put(target, file)
+            self.tree.files.pop(self.key(src), None)

@@ -1,0 +1,83 @@
+"""A reference plugin that is really installed, in a folder of its own, for the time of a check."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import itertools
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from attrs import define, evolve
+
+from remote_store_conformance.hookspecs import Target
+from remote_store_conformance.stand_in import StandIn
+
+__all__ = ["PackagedStandIn"]
+
+_SOURCE: Final = """
+from remote_store_conformance.reference import ReferenceBackend
+
+
+class Backend(ReferenceBackend):
+    pass
+"""
+
+_numbers = itertools.count(1)
+
+
+@define(eq=False)
+class PackagedStandIn(StandIn):
+    """
+    A stand-in whose plugin is installed: a module, metadata, an entry point.
+
+    Args:
+        source: Code of the module.
+        entry_point: Value of the entry point; ``{module}`` is the module.
+        scheme: Name of the entry point; ``{module}`` is the module.
+        requires: Requirements of the distribution.
+        distributions: How many distributions claim the name.
+    """
+
+    source: str = _SOURCE
+    entry_point: str = "{module}:Backend"
+    scheme: str = "{module}"
+    requires: tuple[str, ...] = ("remote-store-core>=0.1,<0.2",)
+    distributions: int = 1
+
+    @contextlib.contextmanager
+    def offered(self) -> Iterator[Target]:
+        """Install the plugin for the time of a block."""
+        module = f"rsconformplugin{next(_numbers)}"
+        scheme = self.scheme.format(module=module)
+        with tempfile.TemporaryDirectory(prefix="remote-store-conform-") as name:
+            folder = Path(name)
+            (folder / f"{module}.py").write_text(textwrap.dedent(self.source), encoding="utf-8")
+            for number in range(self.distributions):
+                self._describe(folder, module, scheme, number)
+            sys.path.insert(0, name)
+            importlib.invalidate_caches()
+            try:
+                yield evolve(self.make(), plugin=scheme)
+            finally:
+                sys.path.remove(name)
+                sys.modules.pop(module, None)
+                importlib.invalidate_caches()
+
+    def _describe(self, folder: Path, module: str, scheme: str, number: int) -> None:
+        name = f"{module}-{number}" if number else module
+        info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0"]
+        lines += [f"Requires-Dist: {line}" for line in self.requires]
+        value = self.entry_point.format(module=module)
+        for file, text in {
+            "METADATA": "\n".join(lines) + "\n",
+            "entry_points.txt": f"[remote_store.backends]\n{scheme} = {value}\n",
+            "RECORD": f"{module}.py,,\n",
+        }.items():
+            (info / file).write_text(text, encoding="utf-8")

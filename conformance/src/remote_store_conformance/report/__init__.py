@@ -1,0 +1,1 @@
+"""Reports: JSON is the only source, everything else is drawn from it."""

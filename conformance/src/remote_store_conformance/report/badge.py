@@ -1,0 +1,33 @@
+"""A badge: JSON in the form that shields.io's endpoint badges read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from remote_store_conformance.report.data import Report, counts
+from remote_store_conformance.results import Verdict
+
+__all__ = ["render"]
+
+_COLORS: Final = {
+    Verdict.CONFORMANT.value: "brightgreen",
+    Verdict.WAIVED.value: "yellowgreen",
+    Verdict.INCONCLUSIVE.value: "lightgrey",
+    Verdict.NOT_CONFORMANT.value: "red",
+}
+
+#: Statuses of a clause that binds this target and that a check can tell.
+_OUT_OF_COUNT: Final = ("untested", "inapplicable", "unclaimed")
+
+
+def render(report: Report) -> dict[str, object]:
+    """Return the badge of a report: how many of the clauses that bind it were proven."""
+    found = counts(report)
+    proven = found.get("pass", 0) + found.get("refused", 0)
+    binding = sum(number for status, number in found.items() if status not in _OUT_OF_COUNT)
+    return {
+        "schemaVersion": 1,
+        "label": f"storage contract {report['contract']}",
+        "message": f"{report['verdict'].lower()} {proven}/{binding}",
+        "color": _COLORS[report["verdict"]],
+    }

@@ -1,0 +1,201 @@
+"""The JSON report: what it says, and how two of them differ."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from remote_store import Capability
+from remote_store_conformance.contract import FAMILIES, GATES, VERSION
+from remote_store_conformance.results import Result, Run, Status
+from remote_store_conformance.waivers import UsageError
+
+__all__ = [
+    "SCHEMA",
+    "Report",
+    "as_report",
+    "counts",
+    "differences",
+    "entry_of",
+    "load",
+    "plugin_of",
+    "save",
+]
+
+#: Version of the form of a report. A reader that knows another one says so.
+SCHEMA: Final = 1
+
+Report: TypeAlias = dict[str, Any]
+
+
+def as_report(run: Run) -> Report:
+    """Return a run as JSON-friendly data."""
+    about = dict(run.about)
+    return {
+        "schema": SCHEMA,
+        "kit": _version("remote-store-conformance"),
+        "core": _version("remote-store-core"),
+        "plugin": plugin_of(str(about.pop("plugin", ""))),
+        "contract": VERSION,
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "target": run.target,
+        "verdict": run.verdict.value,
+        "about": about,
+        "capabilities": _capabilities(run),
+        "clauses": [entry_of(result) for result in run.results],
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def plugin_of(name: str) -> dict[str, str]:
+    """Return distribution and version of a backend's entry point; empty where there is none."""
+    from remote_store import list_backends
+
+    for plugin in list_backends():
+        if plugin.name == name:
+            return {"name": name, "distribution": plugin.distribution, "version": plugin.version}
+    return {}
+
+
+def entry_of(result: Result) -> dict[str, Any]:
+    """Return one result as JSON-friendly data."""
+    clause = result.clause
+    entry = {
+        "id": clause.id,
+        "family": clause.family,
+        "level": clause.level.value,
+        "since": clause.since,
+        "requires": sorted(c.value for c in clause.requires),
+        "text": clause.text,
+        "intent": clause.intent,
+        "status": result.status.value,
+        "blocks": result.blocks,
+        "seconds": round(result.seconds, 4),
+        "message": result.message,
+        "observed": result.observed,
+        "expected": result.expected,
+        "evidence": dict(result.evidence),
+        "advice": list(result.advice),
+        "waiver": result.waiver,
+    }
+    # What a check measured is its own choice; a report must not fail over it.
+    text: dict[str, Any] = json.loads(json.dumps(entry, default=str))
+    return text
+
+
+def _capabilities(run: Run) -> dict[str, str]:
+    """Tell of each capability what the run has shown."""
+    declared = set(run.about.get("declared", ()))
+    found: dict[str, str] = {}
+    for capability in Capability:
+        about = [r for r in run.results if capability in r.clause.requires]
+        states = {r.status for r in about}
+        if capability.value in declared:
+            if any(r.blocks for r in about):
+                state = "broken"
+            elif Status.PASS in states and not any(r.open for r in about):
+                state = "kept"
+            else:
+                state = "unverified"
+        elif capability not in GATES:
+            state = "not claimed"
+        elif any(r.blocks for r in about):
+            state = "broken"
+        else:
+            state = "refused" if Status.REFUSED in states else "not checked"
+        found[capability.value] = state
+    return found
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Return how often each status came, in the order of `Status`."""
+    statuses = [entry["status"] for entry in report["clauses"]]
+    return {s.value: statuses.count(s.value) for s in Status if s.value in statuses}
+
+
+def save(report: Report, path: Path) -> None:
+    """Write a report."""
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Report:
+    """
+    Read a report.
+
+    Raises:
+        UsageError: It is missing, no report, or of another schema.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"cannot read the report {path}: {error}"
+        raise UsageError(msg) from error
+    if not isinstance(data, Mapping) or "schema" not in data:
+        msg = f"{path} is no report of this kit"
+        raise UsageError(msg)
+    if data["schema"] != SCHEMA:
+        msg = f"{path} has schema {data['schema']}, this kit reads {SCHEMA}"
+        raise UsageError(msg)
+    return dict(data)
+
+
+#: Statuses from good to bad; a step to the right is a regression.
+_ORDER: Final = [
+    {"pass", "refused", "unclaimed", "inapplicable", "untested"},
+    {"unverified", "waived", "upcoming"},
+    {"error"},
+    {"stale-waiver", "fail"},
+]
+
+
+def _rank(status: str) -> int:
+    return next(n for n, group in enumerate(_ORDER) if status in group)
+
+
+def differences(old: Report, new: Report) -> tuple[list[str], list[str]]:
+    """
+    Compare two reports of one target.
+
+    Returns:
+        Regressions, and all other changes, one line each. A clause that is
+        gone is a regression, a capability that is no longer declared too.
+    """
+    before = {e["id"]: e for e in old["clauses"]}
+    after = {e["id"]: e for e in new["clauses"]}
+    worse: list[str] = []
+    other: list[str] = []
+    for name in sorted(before.keys() | after.keys(), key=_clause_order):
+        if name not in after:
+            worse.append(f"{name}: {before[name]['status']} -> not checked")
+        elif name not in before:
+            line = f"{name}: new, {after[name]['status']}"
+            (worse if _rank(after[name]["status"]) == _rank("fail") else other).append(line)
+        elif before[name]["status"] != after[name]["status"]:
+            line = f"{name}: {before[name]['status']} -> {after[name]['status']}"
+            if message := after[name]["message"]:
+                line += f" ({message})"
+            rise = _rank(after[name]["status"]) - _rank(before[name]["status"])
+            (worse if rise > 0 else other).append(line)
+    gone = set(old["about"].get("declared", ())) - set(new["about"].get("declared", ()))
+    worse += [f"{name} is no longer declared" for name in sorted(gone)]
+    return worse, other
+
+
+def _clause_order(name: str) -> tuple[int, str]:
+    family = re.split("-", name)[0]
+    order = list(FAMILIES)
+    return (order.index(family) if family in order else len(order), name)

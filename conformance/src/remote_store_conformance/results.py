@@ -1,0 +1,124 @@
+"""What came out: of one clause, and of a whole run."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from remote_store_conformance.contract import Clause, Level
+
+__all__ = ["Result", "Run", "Status", "Verdict", "verdict_of"]
+
+
+class Status(enum.Enum):
+    """What became of a clause on a target."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    #: It needs a capability that is not declared, and the refusal was proven.
+    REFUSED = "refused"
+    #: It is about a promise of quality that the backend does not make.
+    UNCLAIMED = "unclaimed"
+    #: It speaks about another kind of target.
+    INAPPLICABLE = "inapplicable"
+    #: It fails as a waiver says.
+    WAIVED = "waived"
+    #: A waiver holds for it, and it passes.
+    STALE_WAIVER = "stale-waiver"
+    #: The target lacks what the measurement needs.
+    UNVERIFIED = "unverified"
+    #: It fails, but is newer than the contract that the backend states.
+    UPCOMING = "upcoming"
+    #: A rule that no check can tell.
+    UNTESTED = "untested"
+    #: The kit or the environment broke before anything could be told.
+    ERROR = "error"
+
+
+class Verdict(enum.Enum):
+    """What can be said about a target as a whole."""
+
+    CONFORMANT = "CONFORMANT"
+    WAIVED = "CONFORMANT WITH WAIVERS"
+    NOT_CONFORMANT = "NOT CONFORMANT"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@frozen
+class Result:
+    """
+    What became of one clause.
+
+    Args:
+        clause: The clause.
+        target: Name of the target.
+        status: See `Status`.
+        seconds: Duration.
+        message: One paragraph for whoever has to repair it; empty on a pass.
+        observed: What happened, in a failure.
+        expected: What the contract asks for, in a failure.
+        evidence: Measurements, JSON-friendly.
+        advice: Remarks that do not change the verdict.
+        waiver: Reason of the waiver, where one holds.
+    """
+
+    clause: Clause
+    target: str
+    status: Status
+    seconds: float = 0.0
+    message: str = ""
+    observed: str | None = None
+    expected: str | None = None
+    evidence: Mapping[str, Any] = field(factory=dict)
+    advice: tuple[str, ...] = ()
+    waiver: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """True if this alone makes the target not conformant."""
+        if self.status is Status.STALE_WAIVER:
+            return self.clause.level is not Level.STOCHASTIC and self.clause.family != "MODEL"
+        return self.status is Status.FAIL and self.clause.gates
+
+    @property
+    def open(self) -> bool:
+        """True if it leaves something unknown that a verdict would have to know."""
+        return self.status is Status.ERROR or (
+            self.status is Status.UNVERIFIED and self.clause.gates
+        )
+
+
+@frozen
+class Run:
+    """
+    All results of one target, and what they were made with.
+
+    Args:
+        target: Name of the target.
+        results: One for each clause.
+        about: Versions, platform, the declared capabilities, the seed.
+    """
+
+    target: str
+    results: tuple[Result, ...]
+    about: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """See `verdict_of`."""
+        return verdict_of(self.results)
+
+
+def verdict_of(results: Iterable[Result]) -> Verdict:
+    """Return what results say together: a failure first, then a gap, then waivers."""
+    found = list(results)
+    if any(r.blocks for r in found):
+        return Verdict.NOT_CONFORMANT
+    if not found or any(r.open for r in found):
+        return Verdict.INCONCLUSIVE
+    if any(r.status is Status.WAIVED for r in found):
+        return Verdict.WAIVED
+    return Verdict.CONFORMANT

@@ -1,0 +1,124 @@
+"""Which targets a name stands for: those that plugins ship, or one that a URL describes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from remote_store import PluginError, load_backend
+from remote_store.aio import AsyncBackend
+from remote_store_conformance.engine import NotOpen
+from remote_store_conformance.hookspecs import Scratch, Target
+from remote_store_conformance.manager import Kit
+from remote_store_conformance.waivers import UsageError
+
+__all__ = ["find_targets", "target_of_url"]
+
+
+def find_targets(kit: Kit, name: str, config: Mapping[str, str]) -> list[Target]:
+    """
+    Return the targets that a name stands for.
+
+    Args:
+        kit: Where targets come from.
+        name: Name of a target, or of a plugin for all of its targets.
+        config: Options for whoever makes the targets.
+
+    Raises:
+        UsageError: No target has that name, or two have.
+    """
+    offered = kit.targets(config)
+    found = [t for t in offered if t.name == name] or [t for t in offered if t.plugin == name]
+    if not found:
+        known = ", ".join(t.name for t in offered) or "none"
+        msg = (
+            f"no target {name!r}; known: {known}. A plugin without targets of its own "
+            f"is checked with --url, for example: run {name} --url {name}:///folder"
+        )
+        raise UsageError(msg)
+    names = [t.name for t in found]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        msg = f"two targets are called {twice[0]!r}"
+        raise UsageError(msg)
+    return found
+
+
+def target_of_url(
+    name: str,
+    url: str,
+    options: Mapping[str, Any],
+    *,
+    flat: bool = False,
+    volatile: bool = False,
+    environment: Literal["in-process", "local", "emulator", "live"] = "live",
+) -> Target:
+    """
+    Return a target for a backend that nobody prepared one for.
+
+    Args:
+        name: Name of the backend's entry point.
+        url: URL of the storage.
+        options: Arguments of the backend.
+        flat: Folders are prefixes of keys.
+        volatile: Files die with the backend object.
+        environment: See `Target`.
+
+    Raises:
+        UsageError: No plugin serves *name*, or it refuses the URL or the options.
+        NotOpen: It fails in another way.
+    """
+    try:
+        load_backend(name)
+        root = asyncio.run(_root(name, url, options))
+    except (PluginError, ValueError, TypeError) as error:
+        msg = f"{name}: {error}"
+        raise UsageError(msg) from error
+    except Exception as error:
+        msg = f"{name} does not open {url!r}: {type(error).__name__}: {error}"
+        raise NotOpen(msg) from error
+
+    @contextlib.asynccontextmanager
+    async def opened(scratch: Scratch) -> AsyncGenerator[AsyncBackend, None]:
+        backend, _ = await _open(name, url, options)
+        try:
+            yield backend
+        finally:
+            await _close(backend)
+
+    return Target(
+        name=f"{name}:url",
+        open=opened,
+        environment=environment,
+        plugin=name,
+        root=root,
+        hierarchical=not flat,
+        persistent=not volatile,
+        url=None if volatile else (lambda scratch: (url, options)),
+    )
+
+
+async def _root(name: str, url: str, options: Mapping[str, Any]) -> str:
+    backend, root = await _open(name, url, options)
+    await _close(backend)
+    return root
+
+
+async def _open(name: str, url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    cls = load_backend(name)
+    from_url = getattr(cls, "from_url", None)
+    if from_url is None:
+        parts = urlsplit(url)
+        return cls(**options), unquote(parts.path).strip("/")
+    opened = from_url(url, **options)
+    backend, root = await opened if inspect.isawaitable(opened) else opened
+    return backend, root
+
+
+async def _close(backend: Any) -> None:
+    close = getattr(backend, "aclose", None)
+    if close is not None:
+        await close()
