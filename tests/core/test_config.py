@@ -138,7 +138,7 @@ def test_resolve_env() -> None:
     resolved = resolve_env(data, environ={"A": "1"})
 
     assert {"${A}": ["1", {"x": "a1bcd:e"}, 3, None], "s": "${secret:v/${x"} == resolved
-    assert "${A}" == data["${A}"][0]  # type: ignore[comparison-overlap]
+    assert "${A}" == data["${A}"][0]
     assert "${A} ${" == resolve_env("$${A} $${", environ={})
 
 

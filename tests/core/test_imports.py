@@ -79,11 +79,11 @@ def test_all_is_sorted_and_complete(name: str) -> None:
 def test_missing_names() -> None:
     """A plugin of ours that is missing gives the install line, anything else AttributeError."""
     with pytest.raises(AttributeError, match=r"remote_store\.aio"):
-        _ = remote_store.aio.NoSuchBackend
+        _ = getattr(remote_store.aio, "NoSuchBackend")  # noqa: B009
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = remote_store.aio.nothing
+        _ = getattr(remote_store.aio, "nothing")  # noqa: B009
     with pytest.raises(AttributeError, match="no attribute 'NoSuch'"):
-        _ = remote_store.NoSuch
+        _ = getattr(remote_store, "NoSuch")  # noqa: B009
     assert not hasattr(remote_store, "nothing")
 
 

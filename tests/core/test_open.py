@@ -46,11 +46,11 @@ def scripted(**members: Any) -> type[Any]:
         self.closed = 0
         cls.made.append(self)
 
-    mandatory = AsyncBackend.__abstractmethods__ - {"name", "capabilities"}  # type: ignore[attr-defined]
+    mandatory = AsyncBackend.__abstractmethods__ - {"name", "capabilities"}
     body: dict[str, Any] = dict.fromkeys(mandatory, nothing)
     body |= {"name": "scripted", "capabilities": (), "__init__": init, "aclose": aclose}
-    cls = type("ScriptedBackend", (), body | {"made": []} | members)
-    return cls
+    cls: Any = type("ScriptedBackend", (), body | {"made": []} | members)
+    return cls  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ async def test_options_that_the_backend_refuses() -> None:
 async def test_from_url(later: bool) -> None:
     """A class with from_url reads the whole URL itself, awaited where it has to be."""
 
-    def from_url(cls: Any, url: str, **options: Any) -> Any:
+    def from_url(cls: Any, /, url: str, **options: Any) -> Any:
         async def answer() -> tuple[Any, str]:
             return cls(url=url, **options), "deep"
 
