@@ -82,6 +82,7 @@ class Wire:
     _thread: threading.Thread = field(init=False)
     _server: asyncio.Server = field(init=False)
     _writers: set[asyncio.StreamWriter] = field(init=False, factory=set)
+    _links: set[asyncio.Task[None]] = field(init=False, factory=set)
     _marks: list[tuple[int, Callable[[], object]]] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -131,35 +132,40 @@ class Wire:
         self.heal()
         self._marks.clear()
 
-        async def drop() -> None:
-            for writer in list(self._writers):
-                writer.close()
-
-        self._ask(drop())
+        self._ask(self._drop())
 
     def close(self) -> None:
         """Stop the proxy and end its thread."""
 
         async def stop() -> None:
             self._server.close()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                task.cancel()
-            for writer in list(self._writers):
-                writer.close()
-            await asyncio.sleep(0)
+            await self._drop()
 
         self._ask(stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
 
+    async def _drop(self) -> None:
+        links = set(self._links)
+        for task in links:
+            task.cancel()
+        if links:
+            await asyncio.wait(links)
+        for writer in list(self._writers):
+            writer.close()
+
     # The traffic -----------------------------------------------------------
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(task)
         try:
             fault = self._due("refuse")
             if fault is not None:
+                self.hit()
                 _reset(writer)
                 return
             there_reader, there_writer = await asyncio.open_connection(
@@ -174,7 +180,11 @@ class Wire:
                 there_writer.close()
         except OSError:
             _reset(writer)
+        except asyncio.CancelledError:
+            # From `_drop`; the callback of asyncio's streams would log it.
+            pass
         finally:
+            self._links.discard(task)
             self._writers.discard(writer)
             writer.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from functools import partial
 
@@ -11,7 +12,7 @@ from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
 from remote_store_conformance.contract import Level, Need, clause
 from remote_store_conformance.expect import expect
-from remote_store_conformance.races import crew, tasks
+from remote_store_conformance.races import Outcome, crew, tasks
 from remote_store_conformance.sources import Source, pattern
 from remote_store_conformance.trial import Trial, collect
 
@@ -212,41 +213,63 @@ async def second_loop(t: Trial) -> None:
 )
 async def listing_during_deletes(t: Trial) -> None:
     folder = t.name("folder")
-    for _ in range(rounds(t, 5)):
-        stay = [await t.seed_file(f"{folder}/stay-{n}") for n in range(20)]
-        go = [await t.seed_file(f"{folder}/go-{n}") for n in range(20)]
 
-        async def remove(store: AsyncStore, go: list[str] = go) -> list[str]:
-            for path in go:
-                await store.delete(path)
-            return go
+    async def remove(store: AsyncStore) -> list[str]:
+        for n in range(20):
+            await store.delete(f"{folder}/go-{n}")
+        return []
 
-        async def look(store: AsyncStore) -> list[str]:
-            files = await collect(store.list_files(folder))
-            return [file.path.as_posix() for file in files]
+    async def look(store: AsyncStore) -> list[str]:
+        files = await collect(store.list_files(folder))
+        return [file.path.as_posix() for file in files]
 
-        async with crew(t, 2) as racers:
-            removed, listed = await racers.race([remove, look])
-        for outcome in (removed, listed):
-            expect(
-                outcome.won,
-                "a listing, or a delete, failed because the other ran at the same moment",
-                observed=f"{outcome}: {outcome.error}",
-                expected="both succeed",
-            )
-        found = listed.value or []
+    async def look_and_remove(store: AsyncStore) -> list[str]:
+        """Delete in the middle of the listing, which no race is needed for."""
+        found: list[str] = []
+        async with contextlib.aclosing(store.list_files(folder)) as files:
+            async for file in files:
+                found.append(file.path.as_posix())
+                if len(found) == 10:
+                    await remove(store)
+        return found
+
+    await _fill(t, folder)
+    _judge_listing(folder, await tasks([partial(look_and_remove, t.store)]))
+    async with crew(t, 2) as racers:
+        for _ in range(rounds(t, 5)):
+            await _fill(t, folder)
+            _judge_listing(folder, await racers.race([look, remove]))
+
+
+async def _fill(t: Trial, folder: str) -> None:
+    for n in range(20):
+        await t.seed_file(f"{folder}/go-{n}")
+        await t.seed_file(f"{folder}/stay-{n}")
+
+
+def _judge_listing(folder: str, outcomes: list[Outcome[list[str]]]) -> None:
+    """Look at what came of a listing, the first of *outcomes*, and of deletes."""
+    for outcome in outcomes:
         expect(
-            sorted(p for p in found if p in stay) == sorted(stay),
-            "a listing during deletes left out a file that stays, or yielded it twice",
-            observed=sorted(p for p in found if p in stay),
-            expected=sorted(stay),
+            outcome.won,
+            "a listing, or a delete, failed because the other ran at the same moment",
+            observed=f"{outcome}: {outcome.error}",
+            expected="both succeed",
         )
-        expect(
-            len(set(found)) == len(found),
-            "a listing during deletes yielded a file twice",
-            observed=sorted(found),
-            expected="each file once",
-        )
+    found = outcomes[0].value or []
+    stay = sorted(f"{folder}/stay-{n}" for n in range(20))
+    expect(
+        sorted(path for path in found if path in stay) == stay,
+        "a listing during deletes left out a file that stays, or yielded it twice",
+        observed=sorted(path for path in found if path in stay),
+        expected=stay,
+    )
+    expect(
+        len(set(found)) == len(found),
+        "a listing during deletes yielded a file twice",
+        observed=sorted(found),
+        expected="each file once",
+    )
 
 
 @clause(

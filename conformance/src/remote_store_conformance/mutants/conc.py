@@ -44,7 +44,7 @@ class SharesItsBuffer(ReferenceBackend):
         return self._buffer
 
 
-@mutant("CONC-001", "has not its content")
+@mutant("CONC-001", "at the same moment")
 class RewritesTheIndex(ReferenceBackend):
     """A write loads the index, adds its file and saves it: one of two additions is lost."""
 
@@ -82,7 +82,7 @@ class WritersShareTheFile(ReferenceBackend):
         whole = await self.gather(content)
         result = await super().store(path, b"", overwrite, metadata)
         for start in range(0, len(whole), 20_000):
-            await turn()
+            await asyncio.sleep(0.001)
             file = self.tree.files[key]
             block = whole[start : start + 20_000]
             rest = file.content[start + len(block) :]
