@@ -7,7 +7,7 @@ import io
 import logging
 from collections.abc import Callable, Generator, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, TypeVar, cast
 
 from remote_store._hooks import OperationEvent, hub
 from remote_store._models import WriteResult
@@ -51,6 +51,9 @@ class Timed:
     # Not attrs: it would be a tenth of the time that importing the core takes.
     __slots__ = ("_bytes", "backend", "changes", "log", "name", "path")
 
+    #: What a cancelled operation raises; an interrupt is the sync form of that.
+    CANCELLATION: ClassVar[type[BaseException]] = KeyboardInterrupt
+
     def __init__(
         self, log: logging.Logger, name: str, path: str, backend: str, changes: bool = True
     ) -> None:
@@ -86,28 +89,16 @@ class Timed:
         if self.changes and self.name in _REPORTED:
             self.log.info("%s %r done", self.name, self.path, extra=extra)
 
-    def emit(self, seconds: float, error: BaseException | None) -> None:
-        """Tell the listeners."""
-        raise NotImplementedError
-
-    def facts(
-        self, seconds: float, error: BaseException | None, *, cancelled: bool
-    ) -> dict[str, Any]:
-        """Return the fields of the event."""
-        outcome: Literal["ok", "error", "cancelled"] = "cancelled" if cancelled else "error"
-        return {
-            "name": self.name,
-            "path": self.path,
-            "backend": self.backend,
-            "bytes": self._bytes,
-            "seconds": seconds,
-            "outcome": "ok" if error is None else outcome,
-            "error": error,
-        }
-
     def _report(self, start: float, error: BaseException | None) -> None:
-        if hub.listening:
-            self.emit(perf_counter() - start, error)
+        if not hub.listening:
+            return
+        outcome: Literal["ok", "error", "cancelled"] = "ok"
+        if error is not None:
+            outcome = "cancelled" if isinstance(error, self.CANCELLATION) else "error"
+        seconds = perf_counter() - start
+        hub.emit(
+            OperationEvent(self.name, self.path, self.backend, self._bytes, seconds, outcome, error)
+        )
 
 
 class Watch(Timed):
@@ -136,11 +127,6 @@ class Watch(Timed):
             stream = function()
             failed.pop_all()
         return cast("BinaryIO", _WatchedStream(stream, self, end))
-
-    def emit(self, seconds: float, error: BaseException | None) -> None:
-        """Tell the listeners; an interrupt is the sync form of a cancellation."""
-        cancelled = isinstance(error, KeyboardInterrupt)
-        hub.emit(OperationEvent(**self.facts(seconds, error, cancelled=cancelled)))
 
 
 class _WatchedStream(io.BufferedIOBase):

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
 
-from remote_store._hooks import OperationEvent, hub
 from remote_store._watch import Timed
 
 __all__ = ["Watch"]
@@ -19,6 +18,8 @@ class Watch(Timed):
     """Watches one operation of an async store."""
 
     __slots__ = ()
+
+    CANCELLATION = asyncio.CancelledError
 
     async def call(self, awaitable: Awaitable[T]) -> T:
         """Await an operation."""
@@ -34,8 +35,3 @@ class Watch(Timed):
                 async for item in items:
                     self.note(item)
                     yield item
-
-    def emit(self, seconds: float, error: BaseException | None) -> None:
-        """Tell the listeners."""
-        cancelled = isinstance(error, asyncio.CancelledError)
-        hub.emit(OperationEvent(**self.facts(seconds, error, cancelled=cancelled)))
