@@ -31,6 +31,7 @@ from remote_store import (
     register_plugin,
     unregister_plugin,
 )
+from remote_store import _watch as shared_watch
 from remote_store.aio import AsyncStore, _store, _watch
 
 pytestmark = pytest.mark.asyncio
@@ -252,7 +253,7 @@ async def test_without_listeners_nothing_is_built(
         return make
 
     monkeypatch.setattr(_store, "Watch", noting("watch", _watch.Watch))
-    monkeypatch.setattr(_watch, "OperationEvent", noting("event", OperationEvent))
+    monkeypatch.setattr(shared_watch, "OperationEvent", noting("event", OperationEvent))
     listener = Listener()
     if watching:
         register_plugin(listener)
@@ -272,7 +273,7 @@ async def test_no_event_object_while_only_logging(
 ) -> None:
     """Logging alone takes the watched way, but builds no event."""
     built: list[Any] = []
-    monkeypatch.setattr(_watch, "OperationEvent", lambda **fields: built.append(fields))
+    monkeypatch.setattr(shared_watch, "OperationEvent", lambda *fields: built.append(fields))
     caplog.set_level(logging.DEBUG, "remote_store")
     await filled.read_bytes("d/f")
     assert caplog.records
