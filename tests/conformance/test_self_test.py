@@ -8,40 +8,77 @@ import pytest
 from attrs import evolve
 from tests.conformance.conftest import clause_of, run_one
 
+from remote_store_conformance import selftest
 from remote_store_conformance.cli import main
-from remote_store_conformance.contract import Level, all_clauses, find
+from remote_store_conformance.contract import all_clauses
 from remote_store_conformance.expect import expect
 from remote_store_conformance.mutants import Mutant, all_mutants, mutant
 from remote_store_conformance.reference import ReferenceBackend
-from remote_store_conformance.selftest import check_mutant, references, run_reference, wrong
+from remote_store_conformance.selftest import (
+    check_mutant,
+    clauses_for,
+    references,
+    self_test,
+    wrong,
+)
 from remote_store_conformance.stand_in import StandIn
 from remote_store_conformance.trial import Trial
 
-MUTANTS = all_mutants()
-
-
-@pytest.mark.parametrize("one", MUTANTS, ids=lambda m: f"{m.clause}-{m.name}")
-def test_every_mutant_is_caught_by_its_clause(one: Mutant) -> None:
-    """The headline clause fails, with a message that helps."""
-    assert check_mutant(one, find(one.clause)) == ""
-
-
-def test_every_clause_that_is_tested_has_a_mutant() -> None:
-    """A check that nothing makes fail proves nothing."""
-    hunted = {m.clause for m in MUTANTS}
-    lacking = [c.id for c in all_clauses() if c.level is not Level.UNTESTED and c.id not in hunted]
-
-    assert lacking == []
-
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("stand_in", references(), ids=lambda s: s.name)
-def test_a_correct_backend_keeps_every_clause(stand_in: StandIn) -> None:
-    """With the full set, without each capability, with few, with none, and of every kind."""
-    problems = [wrong(stand_in, result) for result in run_reference(stand_in, all_clauses())]
+@pytest.mark.timeout(600)
+def test_the_kit_proves_itself() -> None:
+    """Correct backends of every kind keep every clause, and every mutant is caught by its own."""
+    report = self_test(jobs=2)
 
-    assert [p for p in problems if p] == []
+    assert report.problems == ()
+    assert report.mutants == len(all_mutants()) >= 70
+    assert set(report.counts) == {stand_in.name for stand_in in references()}
+    assert sum(report.counts["full"].values()) == len(all_clauses()) >= 80
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_work_is_the_same_however_it_is_shared(jobs: int) -> None:
+    """Each clause runs on each correct backend that it is for, and each mutant is shown once."""
+    lines: list[str] = []
+    report = self_test("CAP-01*", lines.append, jobs)
+    mutants = [m for m in all_mutants() if m.clause.startswith("CAP-01")]
+    clauses = [c for c in all_clauses() if c.id.startswith("CAP-01")]
+
+    assert report.problems == ()
+    assert report.runs == len(clauses) * len(references()) > 0
+    assert len(lines) == len(references()) + len(mutants)
+    assert all(line.startswith("ok  ") for line in lines)
+
+
+def test_a_clause_without_a_mutant_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that nothing makes fail proves nothing."""
+    monkeypatch.setattr(selftest, "all_mutants", list)
+
+    assert "CAP-011 has no mutant" in "".join(self_test("CAP-011").problems)
+
+
+def test_a_mutant_that_escapes_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A correct backend that is called a mutant is not caught, however often it is tried."""
+    correct = Mutant("m", "It is right.", "CAP-011", ("wrong",), StandIn())
+    monkeypatch.setattr(selftest, "all_mutants", lambda: [correct])
+    report = self_test("CAP-011")
+
+    assert len(report.problems) == 1
+    assert "m (CAP-011) is not caught: pass" in report.problems[0]
+
+
+def test_special_references_run_what_they_are_special_in() -> None:
+    """All others run every clause; the families of the special ones exist."""
+    everything = all_clauses()
+    special = {
+        s.name: {c.family for c in clauses_for(s, everything)}
+        for s in references()
+        if len(clauses_for(s, everything)) < len(everything)
+    }
+
+    assert set(special) == set(selftest._SPECIAL)
+    assert special == selftest._SPECIAL
 
 
 async def blind(t: Trial) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from remote_store_local import AsyncLocalBackend, _files, _publish
+from remote_store_local import AsyncLocalBackend, LocalBackend, _files, _publish
 
 Make = Callable[..., AsyncLocalBackend]
 
@@ -43,6 +43,12 @@ def link_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
 def backend(root: Path) -> AsyncLocalBackend:
     """A backend on this machine's own file system."""
     return AsyncLocalBackend(root)
+
+
+@pytest.fixture
+def local(root: Path) -> LocalBackend:
+    """A sync backend on this machine's own file system."""
+    return LocalBackend(root)
 
 
 def litter(root: Path) -> list[str]:

@@ -262,13 +262,13 @@ def test_moved_file_has_one_name(half: str, monkeypatch: pytest.MonkeyPatch) -> 
             watcher.start()
             watcher.join(0.1)
 
-    def fill(self: Spot, *version: Any) -> File:
+    def fill(self: Spot, *version: Any) -> tuple[str, File]:
         if half == "before":
             pause()
-        file = original(self, *version)
+        filled = original(self, *version)
         if half == "after":
             pause()
-        return file
+        return filled
 
     _now(backend.write("from/f", b"1"))
     _now(backend.write("to/x", b""))

@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._content import WritableContent
-from remote_store._errors import CapabilityNotSupported
+from remote_store._errors import unsupported
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store._spool import spooled_read, spooled_write
 
@@ -177,7 +177,7 @@ class Backend(Protocol):
             CapabilityNotSupported: Always, from this default.
         """
         msg = f"backend {self.name!r} does not support glob"
-        raise CapabilityNotSupported(
+        raise unsupported(
             msg, path=pattern, backend=self.name, capability=Capability.GLOB.value
         )
         yield  # makes this a generator, as every override is
@@ -229,7 +229,7 @@ class Backend(Protocol):
             CapabilityNotSupported: There is none; always, from this default.
         """
         msg = f"backend {self.name!r} does not expose native handle {type_hint!r}"
-        raise CapabilityNotSupported(msg, backend=self.name, capability="unwrap")
+        raise unsupported(msg, backend=self.name, capability="unwrap")
 
     def native_path(self, path: str) -> str:
         """Return a key in the backend's own notation; the default changes nothing (PATH-009)."""

@@ -39,6 +39,7 @@ __all__ = [
     "RemoteStoreError",
     "ResourceLocked",
     "StoreClosed",
+    "unsupported",
 ]
 
 
@@ -187,6 +188,17 @@ class CapabilityNotSupported(RemoteStoreError, NotImplementedError):
         text = super().__str__()
         alone = not any(self.args) and self.path is None and self.backend is None
         return text.removeprefix(" | ") if alone else text
+
+
+def unsupported(message: str, **fields: Any) -> RemoteStoreError:
+    """
+    Return a `CapabilityNotSupported`.
+
+    For the protocols' default methods: type checkers take a method that
+    raises a NotImplementedError by its class for abstract, and would refuse
+    to construct whoever inherits it.
+    """
+    return CapabilityNotSupported(message, **fields)
 
 
 class PreconditionFailed(RemoteStoreError):

@@ -103,8 +103,9 @@ class AsyncBackendSyncAdapter(Backend):
         """Name of the wrapped backend."""
         return self._backend.name
 
+    # A cached property is a property to whoever reads it.
     @functools.cached_property
-    def capabilities(self) -> CapabilitySet:
+    def capabilities(self) -> CapabilitySet:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Capabilities of the wrapped backend without SEEKABLE_READ: streams go forward only."""
         return CapabilitySet(set(self._backend.capabilities) - {Capability.SEEKABLE_READ})
 

@@ -7,40 +7,34 @@ import functools
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Final, Self, TypeVar, cast, get_args
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from remote_store import (
     Capability,
-    CapabilityNotSupported,
     CapabilitySet,
     FileInfo,
     FolderEntry,
     FolderInfo,
-    InvalidPath,
-    NotFound,
-    ResolutionPlan,
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.aio.workers import WorkerPool
-from remote_store_local._errors import translate
-from remote_store_local._files import Fsync, LocalFiles, Write
+from remote_store_local._delete import delete, delete_folder
+from remote_store_local._files import Fsync, Write
 from remote_store_local._lease import Pages
-from remote_store_local._names import check_key
+from remote_store_local._rooted import Rooted
 from remote_store_local._streams import read_blocks, write_blocks
-from remote_store_local._urls import folder_of_url
+from remote_store_local._transfer import copy, move
 
 __all__ = ["AsyncLocalBackend"]
 
 T = TypeVar("T")
 
-_NAME: Final = "async-local"
 #: Entries of a listing for each hop.
 _PAGE: Final = 256
 
 
-class AsyncLocalBackend(AsyncBackend):
+class AsyncLocalBackend(Rooted, AsyncBackend):
     """
     Files below one folder of this machine.
 
@@ -77,8 +71,7 @@ class AsyncLocalBackend(AsyncBackend):
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
         set(Capability) - {Capability.SEEKABLE_READ}
     )
-    CONTRACT: ClassVar[str] = "1.0"
-    close_is_terminal: ClassVar[bool] = False
+    _NAME: ClassVar[str] = "async-local"
 
     def __init__(
         self,
@@ -88,79 +81,8 @@ class AsyncLocalBackend(AsyncBackend):
         max_workers: int = 16,
         create_root: bool = True,
     ) -> None:
-        path = os.fspath(root)
-        if not path:
-            msg = "the root must not be empty; write '.' for the working directory"
-            raise ValueError(msg)
-        if fsync not in get_args(Fsync):
-            msg = f"fsync must be one of {', '.join(get_args(Fsync))}, got {fsync!r}"
-            raise ValueError(msg)
-        self._root = os.path.abspath(path)
-        self._fsync: Fsync = fsync
-        self._max_workers = max_workers
-        self._create_root = create_root
         self._pool = WorkerPool("remote-store-local", max_workers)
-        self._open_root()
-        self._files = LocalFiles(self._root, _NAME, fsync)
-        missing = {Capability.SEEKABLE_READ}
-        if not self._files.keeps_metadata:
-            missing.add(Capability.USER_METADATA)
-        if not self._files.moves_atomically:
-            missing.add(Capability.ATOMIC_MOVE)
-        self._capabilities = CapabilitySet(set(Capability) - missing)
-
-    def _open_root(self) -> None:
-        try:
-            if self._create_root:
-                os.makedirs(self._root, exist_ok=True)
-            with os.scandir(self._root):
-                pass
-        except FileNotFoundError as error:
-            msg = f"Root folder not found: {self._root!r}"
-            raise NotFound(msg, path="", backend=_NAME) from error
-        except (FileExistsError, NotADirectoryError) as error:
-            msg = f"Root is not a folder: {self._root!r}"
-            raise InvalidPath(msg, path="", backend=_NAME) from error
-        except OSError as error:
-            raise translate(error, self._root, _NAME) from error
-
-    @classmethod
-    def from_url(cls, url: str, **options: Any) -> tuple[Self, str]:
-        """
-        Return the backend of a URL and the path in it, which is always the root.
-
-        Args:
-            url: ``file:///srv/data`` or ``local:///srv/data``, or relative to
-                the working directory ``local:data``; percent-encoded.
-            options: Keywords of the class.
-
-        Raises:
-            ValueError: *url* names a host, or no folder; otherwise as the class.
-        """
-        return cls(folder_of_url(url), **options), ""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        rebuild = functools.partial(
-            type(self),
-            self._root,
-            fsync=self._fsync,
-            max_workers=self._max_workers,
-            create_root=self._create_root,
-        )
-        return rebuild, ()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._root!r}, fsync={self._fsync!r})"
-
-    @property
-    def name(self) -> str:
-        """``"async-local"``."""
-        return _NAME
-
-    @property
-    def capabilities(self) -> CapabilitySet:
-        """All but SEEKABLE_READ, as far as the root's file system provides for them."""
-        return self._capabilities
+        super().__init__(root, fsync=fsync, create_root=create_root, max_workers=max_workers)
 
     async def _stoppable(self, function: Callable[..., T], *args: Any) -> T:
         """Call what changes something and asks its last argument whether to stop."""
@@ -298,7 +220,7 @@ class AsyncLocalBackend(AsyncBackend):
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file; of a link only the link. Raises as in the protocol."""
-        await self._pool.mutate(self._files.delete, path, missing_ok)
+        await self._pool.mutate(delete, self._files, path, missing_ok)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -316,7 +238,7 @@ class AsyncLocalBackend(AsyncBackend):
                 temporary files of writes that are running, or died in the
                 last 24 hours, are left in it.
         """
-        await self._stoppable(self._files.delete_folder, path, recursive, missing_ok)
+        await self._stoppable(delete_folder, self._files, path, recursive, missing_ok)
 
     async def sweep(self, path: str = "") -> int:
         """
@@ -344,7 +266,7 @@ class AsyncLocalBackend(AsyncBackend):
             NotFound, InvalidPath, AlreadyExists: As in the protocol.
             RemoteStoreError: *dst* is on another file system; copy and delete.
         """
-        await self._pool.mutate(self._files.move, src, dst, overwrite)
+        await self._pool.mutate(move, self._files, src, dst, overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """
@@ -353,7 +275,7 @@ class AsyncLocalBackend(AsyncBackend):
         Raises:
             NotFound, InvalidPath, AlreadyExists: As in the protocol.
         """
-        await self._stoppable(self._files.copy, src, dst, overwrite)
+        await self._stoppable(copy, self._files, src, dst, overwrite)
 
     # Listing ---------------------------------------------------------------
 
@@ -401,48 +323,7 @@ class AsyncLocalBackend(AsyncBackend):
         finally:
             pages.release()
 
-    # Names -----------------------------------------------------------------
-
-    def native_path(self, path: str) -> str:
-        """
-        Return the absolute path of a key; nothing need be there.
-
-        Raises:
-            InvalidPath: *path* is malformed.
-        """
-        key = check_key(path, _NAME)
-        return os.path.join(self._root, *key.split("/")) if key else self._root
-
-    def to_key(self, native_path: str) -> str:
-        """
-        Return the key of an absolute path, ``""`` for the root's.
-
-        Raises:
-            InvalidPath: *native_path* is not below the root, or no key can name it.
-        """
-        base = os.path.join(self._root, "")
-        if native_path in (self._root, base):
-            return ""
-        if not native_path.startswith(base):
-            msg = f"path is not under the root {self._root!r}: {native_path!r}"
-            raise InvalidPath(msg, path=native_path, backend=_NAME)
-        return check_key(native_path[len(base) :].replace(os.sep, "/"), _NAME)
-
-    def resolve(self, path: str) -> ResolutionPlan:
-        """Return the absolute path of a key as a plan; details hold the ``root``."""
-        return ResolutionPlan(_NAME, _NAME, path, self.native_path(path), {"root": self._root})
-
-    def unwrap(self, type_hint: type[T]) -> T:
-        """
-        Return the root as a `pathlib.Path`.
-
-        Raises:
-            CapabilityNotSupported: Another type was asked for.
-        """
-        if type_hint is Path:
-            return cast("T", Path(self._root))
-        msg = f"backend {_NAME!r} does not expose native handle {type_hint!r}, only pathlib.Path"
-        raise CapabilityNotSupported(msg, backend=_NAME, capability="unwrap")
+    # Lifecycle -------------------------------------------------------------
 
     async def aclose(self) -> None:
         """End the threads; the next operation starts new ones. Idempotent."""

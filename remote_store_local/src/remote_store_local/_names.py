@@ -42,7 +42,9 @@ def windows_refuses(key: str) -> bool:
 
 def check_key(key: str, backend: str, *, windows: bool = WINDOWS) -> str:
     """
-    Return *key*, the root as ``""``; refuse what is not in normal form.
+    Return *key* in normal form, the root as ``""``.
+
+    Empty and ``.`` segments are dropped.
 
     Args:
         key: What the caller gave.
@@ -50,29 +52,38 @@ def check_key(key: str, backend: str, *, windows: bool = WINDOWS) -> str:
         windows: Apply the rules of Windows as well.
 
     Raises:
-        InvalidPath: *key* has a leading ``/``, a ``.``, ``..`` or empty
-            segment, a backslash, a NUL, or no UTF-8 form; or Windows would
-            take it for something else.
+        InvalidPath: *key* has a leading ``/``, a ``..`` segment, a backslash,
+            a NUL, or no UTF-8 form; or Windows would take it for something
+            else.
+        TypeError: *key* is not a str.
     """
     if key in ("", "."):
         return ""
     try:
         normal = RemotePath(key).as_posix()
     except InvalidPath as error:
+        if _is_root(key):
+            return ""
         raise InvalidPath(str(error.args[0]), path=key, backend=backend) from error
-    if normal != key:
-        msg = f"not a path in normal form (that would be {normal!r}): {key!r}"
+    if normal != key and (key[0] == "/" or "\\" in key):
+        # A store has made one of its paths of it already.
+        msg = f"not a key: it has a leading slash or a backslash: {key!r}"
         raise InvalidPath(msg, path=key, backend=backend)
-    if not key.isascii():
+    if not normal.isascii():
         try:
-            key.encode()
+            normal.encode()
         except UnicodeEncodeError as error:
             msg = f"path has no UTF-8 form: {key!r}"
             raise InvalidPath(msg, path=key, backend=backend) from error
-    if windows and windows_refuses(key):
+    if windows and windows_refuses(normal):
         msg = f"no path that Windows can keep: {key!r}"
         raise InvalidPath(msg, path=key, backend=backend)
-    return key
+    return normal
+
+
+def _is_root(key: str) -> bool:
+    """Return True for what is left with nothing when its empty and ``.`` segments are dropped."""
+    return key[0] != "/" and all(name in ("", ".") for name in key.split("/"))
 
 
 def is_key(name: str) -> bool:

@@ -10,17 +10,18 @@ happens before that step leaves the target untouched.
 from __future__ import annotations
 
 import errno
+import logging
 import os
-import stat
 import threading
 from collections.abc import Callable
 from typing import Final, Literal
 
-from remote_store import AlreadyExists, InvalidPath, NotFound, PreconditionFailed
+from remote_store import PreconditionFailed
 from remote_store_local._attributes import write_attributes
 from remote_store_local._confine import Folder, Place, Tree
 from remote_store_local._names import RESERVED
 from remote_store_local._syscalls import renameat2
+from remote_store_local._target import TRIES, open_target, refuse_kind, remove_made, taken_by
 
 try:
     import fcntl
@@ -33,18 +34,15 @@ __all__ = [
     "fcntl",
     "lock",
     "never_stop",
-    "open_target",
-    "refuse_kind",
-    "remove_made",
     "rename_exclusive",
     "renames_exclusively",
-    "taken_by",
+    "warn_of_litter",
 ]
+
+_log = logging.getLogger("remote_store_local")
 
 #: Bytes for each write call; between two of them a cancelled operation ends.
 STEP: Final = 8 << 20
-#: How often a folder may vanish under a writer before it gives up.
-_TRIES: Final = 100
 #: False where the system does not rename files that are open.
 _RENAMES_OPEN_FILES: Final = os.name != "nt"
 _CANNOT: Final = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
@@ -128,98 +126,6 @@ def renames_exclusively(folder: Folder) -> bool:
     return True
 
 
-def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
-    """
-    Refuse a target that cannot be written.
-
-    Raises:
-        InvalidPath: A folder or special file is there.
-        AlreadyExists: A file is there and *overwrite* is False.
-    """
-    if place.found is None:
-        return
-    mode = place.found.st_mode
-    if stat.S_ISDIR(mode):
-        msg = f"Path exists as a directory: {key!r}"
-        raise InvalidPath(msg, path=key, backend=tree.backend)
-    if not stat.S_ISREG(mode):
-        msg = f"Path exists, but as a special file: {key!r}"
-        raise InvalidPath(msg, path=key, backend=tree.backend)
-    if not overwrite:
-        msg = f"File already exists: {key!r}"
-        raise AlreadyExists(msg, path=key, backend=tree.backend)
-
-
-def open_target(tree: Tree, key: str, made: list[str]) -> Place:
-    """
-    Find the place to write a key to, creating the folders above it.
-
-    Args:
-        tree: Where.
-        key: Key of a file.
-        made: Gets the keys of the folders that were created.
-
-    Raises:
-        InvalidPath: A segment above *key* is a file.
-        NotFound: The root itself is missing.
-        OSError: A folder cannot be created.
-    """
-    for _ in range(_TRIES):
-        try:
-            return tree.locate(key)
-        except NotADirectoryError as error:
-            msg = f"A folder above the path exists as a file: {key!r}"
-            raise InvalidPath(msg, path=key, backend=tree.backend) from error
-        except FileNotFoundError:
-            _make_folders(tree, key, made)
-    msg = f"Its folder is deleted again and again: {key!r}"
-    raise PreconditionFailed(msg, path=key, backend=tree.backend)
-
-
-def _make_folders(tree: Tree, key: str, made: list[str]) -> None:
-    """Create what is missing above *key*, starting at the nearest folder that exists."""
-    missing: list[str] = []
-    above = tree.canonical(key).rpartition("/")[0]
-    while True:
-        try:
-            folder = tree.open_folder(above)
-            break
-        except FileNotFoundError as error:
-            if not above:
-                msg = f"The root folder is missing, cannot write {key!r}"
-                raise NotFound(msg, path=key, backend=tree.backend) from error
-            above, _, name = above.rpartition("/")
-            missing.append(name)
-    while missing:
-        name = missing.pop()
-        above = f"{above}/{name}" if above else name
-        with folder:
-            try:
-                folder.mkdir(name)
-                made.append(above)
-            except FileExistsError:
-                pass  # another writer was faster
-            except FileNotFoundError:
-                return  # deleted meanwhile: start again
-        try:
-            folder = tree.open_folder(above)
-        except FileNotFoundError:
-            return
-    folder.close()
-
-
-def remove_made(tree: Tree, made: list[str]) -> None:
-    """Remove folders that a failed write created, as far as nobody uses them."""
-    for key in reversed(made):
-        above, _, name = key.rpartition("/")
-        try:
-            with tree.open_folder(above) as folder:
-                folder.rmdir(name)
-        except OSError:
-            return
-    made.clear()
-
-
 class Draft:
     """
     A file that is being written.
@@ -267,7 +173,7 @@ class Draft:
             raise
 
     def _create(self) -> Place:
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             place = open_target(self._tree, self.key, self._made)
             try:
                 refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
@@ -408,20 +314,6 @@ class Draft:
         self._close_file()
 
 
-def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) -> None:
-    """
-    Say what took the name of a file that was about to get it.
-
-    Raises:
-        InvalidPath: A folder did.
-        AlreadyExists: A file did.
-    """
-    try:
-        mode = folder.stat(name).st_mode
-    except FileNotFoundError:
-        mode = stat.S_IFREG  # it came and went: the writer lost all the same
-    if stat.S_ISDIR(mode):
-        msg = f"Path exists as a directory: {key!r}"
-        raise InvalidPath(msg, path=key, backend=tree.backend) from error
-    msg = f"File already exists: {key!r}"
-    raise AlreadyExists(msg, path=key, backend=tree.backend) from error
+def warn_of_litter(draft: Draft, error: BaseException) -> None:
+    """Log that a draft could not be discarded; its writer has an error of its own to raise."""
+    _log.warning("Could not remove a temporary file of %r: %s", draft.key, error)

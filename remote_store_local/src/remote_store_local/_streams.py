@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
 
@@ -13,11 +12,9 @@ from remote_store.aio.workers import WorkerPool, settle
 from remote_store_local._errors import translate
 from remote_store_local._files import LocalFiles, Write
 from remote_store_local._lease import Source
-from remote_store_local._publish import Draft
+from remote_store_local._publish import Draft, warn_of_litter
 
-__all__ = ["BLOCK", "read_blocks", "write_blocks"]
-
-_log = logging.getLogger("remote_store_local")
+__all__ = ["BLOCK", "checked", "read_blocks", "write_blocks"]
 
 #: Bytes for each hop of a write, and for the first of a read.
 BLOCK: Final = 1 << 20
@@ -105,7 +102,7 @@ async def write_blocks(
         waiting: list[bytes] = []
         size = 0
         async for chunk in content:
-            waiting.append(_checked(chunk))
+            waiting.append(checked(chunk))
             size += len(chunk)
             if size >= BLOCK:
                 block = waiting[0] if len(waiting) == 1 else b"".join(waiting)
@@ -129,7 +126,13 @@ def _begin(files: LocalFiles, key: str, write: Write, drafts: list[Draft]) -> No
     drafts.append(files.draft(key, write))
 
 
-def _checked(chunk: object) -> bytes:
+def checked(chunk: object) -> bytes:
+    """
+    Return a chunk of somebody's content as bytes.
+
+    Raises:
+        TypeError: It is not bytes-like.
+    """
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, (bytearray, memoryview)):
@@ -173,4 +176,4 @@ async def _discard(pool: WorkerPool, draft: Draft) -> None:
     task = asyncio.create_task(pool.mutate(draft.discard))
     await settle(task)
     if error := task.exception():
-        _log.warning("Could not remove a temporary file of %r: %s", draft.key, error)
+        warn_of_litter(draft, error)

@@ -49,7 +49,10 @@ def sweep_folder(folder: Folder) -> int:
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             found = folder.stat(name)
-            if not stat.S_ISREG(found.st_mode) or now() - found.st_mtime < STALE:
+            # A copy gives its file the old time of its source: only the change
+            # of its status tells how old it is.
+            touched = max(found.st_mtime, found.st_ctime)
+            if not stat.S_ISREG(found.st_mode) or now() - touched < STALE:
                 continue
             if not is_live(folder, name):
                 folder.unlink(name)

@@ -1,5 +1,6 @@
-"""The in-memory backend of remote_store."""
+"""The in-memory backend of remote_store, async and sync."""
 
 from remote_store_memory._backend import AsyncMemoryBackend
+from remote_store_memory._sync import MemoryBackend
 
-__all__ = ["AsyncMemoryBackend"]
+__all__ = ["AsyncMemoryBackend", "MemoryBackend"]

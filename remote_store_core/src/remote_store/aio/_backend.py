@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from remote_store._capabilities import Capability, CapabilitySet
-from remote_store._errors import CapabilityNotSupported
+from remote_store._errors import unsupported
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store.aio._content import AsyncWritableContent
 
@@ -322,7 +322,7 @@ class AsyncBackend(Protocol):
             CapabilityNotSupported: Always, from this default.
         """
         msg = f"backend {self.name!r} does not support glob"
-        raise CapabilityNotSupported(
+        raise unsupported(
             msg, path=pattern, backend=self.name, capability=Capability.GLOB.value
         )
         yield  # makes this an async generator, as every override is
@@ -364,7 +364,7 @@ class AsyncBackend(Protocol):
             CapabilityNotSupported: There is none; always, from this default.
         """
         msg = f"backend {self.name!r} does not expose native handle {type_hint!r}"
-        raise CapabilityNotSupported(msg, backend=self.name, capability="unwrap")
+        raise unsupported(msg, backend=self.name, capability="unwrap")
 
     def native_path(self, path: str) -> str:
         """Return a key in the backend's own notation; the default changes nothing (PATH-009)."""

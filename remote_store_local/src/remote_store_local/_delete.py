@@ -1,0 +1,109 @@
+"""Deleting files and folders."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from remote_store import DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store_local._confine import Place
+from remote_store_local._errors import mapped
+from remote_store_local._files import LocalFiles
+from remote_store_local._names import RESERVED, is_reserved
+from remote_store_local._remove import remove_tree
+from remote_store_local._sweep import sweep_folder
+
+__all__ = ["delete", "delete_folder"]
+
+
+@mapped
+def delete(files: LocalFiles, key: str, missing_ok: bool) -> None:
+    """Remove a file; of a link the link, never what it leads to."""
+    try:
+        with files.locate_file(key) as place:
+            if not place.followed:
+                place.folder.unlink(place.name)
+                return
+        with files.tree.locate(files.key(key), follow=False) as place:
+            place.folder.unlink(place.name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if missing_ok:
+            return
+        if isinstance(error, NotFound):
+            raise
+        raise files.missing(key) from error
+
+
+@mapped
+def delete_folder(
+    files: LocalFiles, key: str, recursive: bool, missing_ok: bool, stopped: Callable[[], bool]
+) -> None:
+    """Remove a folder; of a link the link, never what it leads to."""
+    key = files.key(key)
+    if not key:
+        msg = "Cannot delete the root: path must not be empty"
+        raise InvalidPath(msg, path=key, backend=files.name)
+    try:
+        if is_reserved(key):
+            raise files.missing(key)
+        with files.tree.locate(key) as place:
+            _delete_folder(files, key, place, recursive, stopped)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if missing_ok:
+            return
+        if isinstance(error, NotFound):
+            raise
+        raise files.missing(key) from error
+
+
+def _delete_folder(
+    files: LocalFiles, key: str, place: Place, recursive: bool, stopped: Callable[[], bool]
+) -> None:
+    kind = files.kind_of(key, place)
+    if kind is None:
+        raise files.missing(key) from place.absence
+    if kind == "file":
+        msg = f"Not a folder but a file: {key!r}"
+        raise InvalidPath(msg, path=key, backend=files.name)
+    if place.followed:
+        if not recursive:
+            _refuse_children(files, key)
+        with files.tree.locate(key, follow=False) as link:
+            link.folder.unlink(link.name)
+    elif recursive:
+        remove_tree(place.folder, place.name, stopped)
+    else:
+        try:
+            place.folder.rmdir(place.name)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            _retry_rmdir(files, key, place, error)
+
+
+def _refuse_children(files: LocalFiles, key: str) -> None:
+    with files.tree.open_folder(key, listing=True) as folder:
+        if os.listdir(folder.handle):
+            msg = f"Folder is not empty: {key!r}"
+            raise DirectoryNotEmpty(msg, path=key, backend=files.name)
+
+
+def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> None:
+    """Remove litter of dead writers, and say so if it is a living one's file that is left."""
+    with place.folder.enter(place.name, listing=True) as folder:
+        names = os.listdir(folder.handle)
+        if not all(name.startswith(RESERVED) for name in names):
+            msg = f"Folder is not empty: {key!r}"
+            raise DirectoryNotEmpty(msg, path=key, backend=files.name) from error
+        sweep_folder(folder)
+    try:
+        place.folder.rmdir(place.name)
+    except OSError as again:
+        if again.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        msg = (
+            f"Folder is not empty, it holds temporary files of writes that are running or "
+            f"were killed in the last 24 hours; wait, or delete recursively: {key!r}"
+        )
+        raise DirectoryNotEmpty(msg, path=key, backend=files.name) from again

@@ -1,0 +1,230 @@
+"""The sync backend: each operation in the thread that calls it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager
+from typing import BinaryIO, ClassVar, cast
+
+from remote_store import (
+    Backend,
+    Capability,
+    CapabilitySet,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    WritableContent,
+    WriteResult,
+)
+from remote_store_local._delete import delete, delete_folder
+from remote_store_local._files import Fsync, Write
+from remote_store_local._handles import open_draft, open_reader, write_from
+from remote_store_local._publish import never_stop
+from remote_store_local._rooted import Rooted
+from remote_store_local._transfer import copy, move
+
+__all__ = ["LocalBackend"]
+
+
+class LocalBackend(Rooted, Backend):
+    """
+    Files below one folder of this machine, for a sync store.
+
+    The same files, rules and errors as of `AsyncLocalBackend`, without threads
+    of its own. One instance serves any number of threads; it pickles as its
+    configuration. Closing it changes nothing.
+
+    Args:
+        root: The folder. A relative one is taken from the working directory
+            of this moment.
+        fsync: What survives a power loss, as in `AsyncLocalBackend`; what
+            `open_atomic` publishes counts as a `write_atomic`.
+        create_root: Create the folder if it is missing.
+
+    Raises:
+        NotFound: *root* is missing and *create_root* is False.
+        InvalidPath: *root* is not a folder.
+        PermissionDenied: *root* cannot be created or looked into.
+        ValueError: *root* is empty or *fsync* unknown.
+    """
+
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
+    _NAME: ClassVar[str] = "local"
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        fsync: Fsync = "atomic",
+        create_root: bool = True,
+    ) -> None:
+        super().__init__(root, fsync=fsync, create_root=create_root)
+
+    # Questions -------------------------------------------------------------
+
+    def exists(self, path: str) -> bool:
+        """Return True if a file or folder is at *path*; raises as `AsyncLocalBackend.exists`."""
+        return self._files.kind(path) is not None
+
+    def is_file(self, path: str) -> bool:
+        """Return True if a file is at *path*; raises as `exists`."""
+        return self._files.kind(path) == "file"
+
+    def is_folder(self, path: str) -> bool:
+        """Return True if a folder is at *path*; raises as `exists`."""
+        return self._files.kind(path) == "folder"
+
+    def get_file_info(self, path: str) -> FileInfo:
+        """Return size, modification time, ETag and user metadata of a file."""
+        return self._files.info(path)
+
+    def get_folder_info(self, path: str) -> FolderInfo:
+        """Add up the files below a folder; linked folders are not entered."""
+        return self._files.folder_info(path, never_stop)
+
+    def check_health(self) -> None:
+        """
+        Look into the root.
+
+        Raises:
+            NotFound: It is missing.
+            InvalidPath: It is not a folder.
+            PermissionDenied: It cannot be listed.
+        """
+        self._files.check("")
+
+    # Reading ---------------------------------------------------------------
+
+    def read(self, path: str) -> BinaryIO:
+        """
+        Open one version of a file: a version that is replaced meanwhile is read to its end.
+
+        Returns:
+            A buffered binary file that can seek, with a descriptor (``fileno``).
+            Its reads raise PreconditionFailed when another program has cut the
+            file short meanwhile.
+
+        Raises:
+            NotFound, InvalidPath: As in the protocol.
+        """
+        return open_reader(self._files, path)
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the whole content of a file; raises as `read` and its stream."""
+        return self._files.read_bytes(path)
+
+    # Writing ---------------------------------------------------------------
+
+    def write(
+        self,
+        path: str,
+        content: WritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file, as `AsyncLocalBackend.write`; a stream is copied in steps of 1 MiB.
+
+        Raises:
+            InvalidPath, AlreadyExists, CapabilityNotSupported, ValueError: As
+                in the protocol.
+            PreconditionFailed: The folder was deleted while a stream was
+                being written.
+            TypeError: *content* is neither bytes nor a binary file.
+        """
+        return self._write(path, content, Write(overwrite, False, metadata))
+
+    def write_atomic(
+        self,
+        path: str,
+        content: WritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """As `write`; unless ``fsync="never"``, it also survives a power loss."""
+        return self._write(path, content, Write(overwrite, True, metadata))
+
+    def _write(self, path: str, content: WritableContent, write: Write) -> WriteResult:
+        if isinstance(content, bytes):
+            return self._files.write(path, content, write, never_stop)
+        return write_from(self._files, path, content, write)
+
+    def open_atomic(
+        self, path: str, *, overwrite: bool = False
+    ) -> AbstractContextManager[BinaryIO]:
+        """
+        Return a context manager over the new version of a file, published at its end.
+
+        What is written goes straight to a temporary file beside the target,
+        which can be read and sought in too. An exception in the block
+        publishes nothing.
+
+        Raises:
+            InvalidPath, AlreadyExists: At the start of the block; and at its
+                end, if somebody else took the name meanwhile.
+            PreconditionFailed: At the end: the folder was deleted meanwhile.
+        """
+        return open_draft(self._files, path, overwrite=overwrite)
+
+    # Deleting --------------------------------------------------------------
+
+    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """Delete a file; of a link only the link. Raises as in the protocol."""
+        delete(self._files, path, missing_ok)
+
+    def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """Delete a folder; of a link only the link. As `AsyncLocalBackend.delete_folder`."""
+        delete_folder(self._files, path, recursive, missing_ok, never_stop)
+
+    def sweep(self, path: str = "") -> int:
+        """Remove temporary files of killed writers, as `AsyncLocalBackend.sweep`."""
+        return self._files.sweep(path, never_stop)
+
+    # Moving and copying ----------------------------------------------------
+
+    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Rename a file, as `AsyncLocalBackend.move`."""
+        move(self._files, src, dst, overwrite)
+
+    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Copy a file with metadata, modification time and permissions."""
+        copy(self._files, src, dst, overwrite, never_stop)
+
+    # Listing ---------------------------------------------------------------
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> Generator[FileInfo, None, None]:
+        """
+        Yield the files of a folder, without ETag and metadata; see `get_file_info`.
+
+        Raises:
+            PermissionDenied: A folder cannot be listed.
+        """
+        depth = max_depth if recursive else 0
+        items = self._files.walk(path, depth=depth, files=True, folders=False)
+        return cast("Generator[FileInfo, None, None]", items)
+
+    def list_folders(self, path: str) -> Generator[FolderEntry, None, None]:
+        """Yield the subfolders of a folder; raises as `list_files`."""
+        items = self._files.walk(path, depth=0, files=False, folders=True)
+        return cast("Generator[FolderEntry, None, None]", items)
+
+    def iter_children(self, path: str) -> Generator[FileInfo | FolderEntry, None, None]:
+        """Yield the files and subfolders of a folder in one pass; raises as `list_files`."""
+        return self._files.walk(path, depth=0, files=True, folders=True)
+
+    def glob(self, pattern: str) -> Generator[FileInfo, None, None]:
+        """
+        Yield the files whose key matches; only folders that may hold one are opened.
+
+        Raises:
+            InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
+            PermissionDenied: A folder cannot be listed.
+        """
+        return self._files.glob(pattern)

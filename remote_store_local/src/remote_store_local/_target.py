@@ -1,0 +1,125 @@
+"""The place that a file is to get: finding it, making the folders above it, refusing it."""
+
+from __future__ import annotations
+
+import stat
+from typing import Final
+
+from remote_store import AlreadyExists, InvalidPath, NotFound, PreconditionFailed
+from remote_store_local._confine import Folder, Place, Tree
+
+__all__ = ["TRIES", "open_target", "refuse_kind", "remove_made", "taken_by"]
+
+#: How often a folder may vanish under a writer before it gives up.
+TRIES: Final = 100
+
+
+def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
+    """
+    Refuse a target that cannot be written.
+
+    Raises:
+        InvalidPath: A folder or special file is there.
+        AlreadyExists: A file is there and *overwrite* is False.
+    """
+    if place.found is None:
+        return
+    mode = place.found.st_mode
+    if stat.S_ISDIR(mode):
+        msg = f"Path exists as a directory: {key!r}"
+        raise InvalidPath(msg, path=key, backend=tree.backend)
+    if not stat.S_ISREG(mode):
+        msg = f"Path exists, but as a special file: {key!r}"
+        raise InvalidPath(msg, path=key, backend=tree.backend)
+    if not overwrite:
+        msg = f"File already exists: {key!r}"
+        raise AlreadyExists(msg, path=key, backend=tree.backend)
+
+
+def open_target(tree: Tree, key: str, made: list[str]) -> Place:
+    """
+    Find the place to write a key to, creating the folders above it.
+
+    Args:
+        tree: Where.
+        key: Key of a file.
+        made: Gets the keys of the folders that were created.
+
+    Raises:
+        InvalidPath: A segment above *key* is a file.
+        NotFound: The root itself is missing.
+        OSError: A folder cannot be created.
+    """
+    for _ in range(TRIES):
+        try:
+            return tree.locate(key)
+        except NotADirectoryError as error:
+            msg = f"A folder above the path exists as a file: {key!r}"
+            raise InvalidPath(msg, path=key, backend=tree.backend) from error
+        except FileNotFoundError:
+            _make_folders(tree, key, made)
+    msg = f"Its folder is deleted again and again: {key!r}"
+    raise PreconditionFailed(msg, path=key, backend=tree.backend)
+
+
+def _make_folders(tree: Tree, key: str, made: list[str]) -> None:
+    """Create what is missing above *key*, starting at the nearest folder that exists."""
+    missing: list[str] = []
+    above = tree.canonical(key).rpartition("/")[0]
+    while True:
+        try:
+            folder = tree.open_folder(above)
+            break
+        except FileNotFoundError as error:
+            if not above:
+                msg = f"The root folder is missing, cannot write {key!r}"
+                raise NotFound(msg, path=key, backend=tree.backend) from error
+            above, _, name = above.rpartition("/")
+            missing.append(name)
+    while missing:
+        name = missing.pop()
+        above = f"{above}/{name}" if above else name
+        with folder:
+            try:
+                folder.mkdir(name)
+                made.append(above)
+            except FileExistsError:
+                pass  # another writer was faster
+            except FileNotFoundError:
+                return  # deleted meanwhile: start again
+        try:
+            folder = tree.open_folder(above)
+        except FileNotFoundError:
+            return
+    folder.close()
+
+
+def remove_made(tree: Tree, made: list[str]) -> None:
+    """Remove folders that a failed write created, as far as nobody uses them."""
+    for key in reversed(made):
+        above, _, name = key.rpartition("/")
+        try:
+            with tree.open_folder(above) as folder:
+                folder.rmdir(name)
+        except OSError:
+            return
+    made.clear()
+
+
+def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) -> None:
+    """
+    Say what took the name of a file that was about to get it.
+
+    Raises:
+        InvalidPath: A folder did.
+        AlreadyExists: A file did.
+    """
+    try:
+        mode = folder.stat(name).st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG  # it came and went: the writer lost all the same
+    if stat.S_ISDIR(mode):
+        msg = f"Path exists as a directory: {key!r}"
+        raise InvalidPath(msg, path=key, backend=tree.backend) from error
+    msg = f"File already exists: {key!r}"
+    raise AlreadyExists(msg, path=key, backend=tree.backend) from error

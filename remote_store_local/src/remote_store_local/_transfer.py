@@ -1,0 +1,146 @@
+"""Moving and copying files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from remote_store import NotFound, PreconditionFailed
+from remote_store_local._attributes import read_attributes
+from remote_store_local._confine import Place
+from remote_store_local._errors import mapped
+from remote_store_local._files import RETRIES, LocalFiles, Write
+from remote_store_local._publish import Draft, rename_exclusive
+from remote_store_local._target import open_target, refuse_kind, remove_made, taken_by
+
+__all__ = ["copy", "move"]
+
+
+@mapped
+def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
+    """Rename a file; a link is followed, and left behind dangling."""
+    files.file_key(key)  # refused in this order, before anything is looked at
+    target = files.target_key(dst)
+    for left in range(RETRIES - 1, -1, -1):
+        with files.locate_file(key) as source:
+            made: list[str] = []
+            try:
+                with _target(files, target, made) as place:
+                    if _same_place(source, place):
+                        return
+                    refuse_kind(files.tree, dst, place, overwrite=overwrite)
+                    _rename(files, dst, source, place, overwrite)
+                    _sync_rename(files, source, place, made)
+                return
+            except FileNotFoundError as error:
+                remove_made(files.tree, made)
+                if isinstance(error, NotFound) or not left:
+                    raise
+            except BaseException:
+                remove_made(files.tree, made)
+                raise
+
+
+@mapped
+def _target(files: LocalFiles, dst: str, made: list[str]) -> Place:
+    return open_target(files.tree, dst, made)
+
+
+def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite: bool) -> None:
+    if not overwrite:
+        try:
+            rename_exclusive(
+                source.folder,
+                source.name,
+                place.folder,
+                place.name,
+                atomic=files.moves_atomically,
+            )
+        except FileExistsError as error:
+            taken_by(files.tree, dst, place.folder, place.name, error)
+    elif _is_second_link(source, place):
+        # The system takes two links to one file for one name, and would keep both.
+        source.folder.unlink(source.name)
+    else:
+        try:
+            os.replace(
+                source.folder.at(source.name),
+                place.folder.at(place.name),
+                src_dir_fd=source.folder.fd,
+                dst_dir_fd=place.folder.fd,
+            )
+        except IsADirectoryError as error:
+            taken_by(files.tree, dst, place.folder, place.name, error)
+
+
+def _sync_rename(files: LocalFiles, source: Place, place: Place, made: list[str]) -> None:
+    if files.fsync == "always":
+        place.folder.sync()
+        source.folder.sync()
+        for key in made:
+            with files.tree.open_folder(key.rpartition("/")[0]) as above:
+                above.sync()
+
+
+@mapped
+def copy(
+    files: LocalFiles, key: str, dst: str, overwrite: bool, stopped: Callable[[], bool]
+) -> None:
+    """Copy a file with its metadata, modification time and permissions."""
+    files.file_key(key)
+    target = files.target_key(dst)
+    write = Write(overwrite=overwrite, atomic=False, metadata=None)
+    fd, found = files.open_file(key)
+    try:
+        if _is_same_file(files, files.key(key), target):
+            return
+        metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
+        for left in range(RETRIES - 1, -1, -1):
+            draft = files.checked_draft(target, write, found.st_mode)
+            try:
+                os.lseek(fd, 0, os.SEEK_SET)
+                _pump(fd, draft, stopped)
+                draft.commit(
+                    metadata,
+                    mark=files.keeps_metadata,
+                    times=(found.st_atime_ns, found.st_mtime_ns),
+                )
+                return
+            except PreconditionFailed:  # the folder was deleted: the copy comes afterwards
+                if not left:
+                    raise
+            finally:
+                draft.discard()
+    finally:
+        os.close(fd)
+
+
+def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
+    try:
+        with files.tree.locate(key) as source, files.tree.locate(dst) as place:
+            return _same_place(source, place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _pump(fd: int, draft: Draft, stopped: Callable[[], bool]) -> None:
+    while data := os.read(fd, 1 << 20):
+        draft.write(data, stopped)
+
+
+def _same_place(source: Place, place: Place) -> bool:
+    return source.name == place.name and _same_folder(source, place)
+
+
+def _same_folder(source: Place, place: Place) -> bool:
+    if source.folder.fd is None or place.folder.fd is None:
+        return source.folder.prefix == place.folder.prefix
+    return os.path.sameopenfile(source.folder.fd, place.folder.fd)
+
+
+def _is_second_link(source: Place, place: Place) -> bool:
+    one, other = source.found, place.found
+    if one is None or other is None or one.st_nlink < 2 or not os.path.samestat(one, other):
+        return False
+    # Where case is ignored, the same name in other letters is no second link.
+    return source.name.casefold() != place.name.casefold() or not _same_folder(source, place)

@@ -1,0 +1,148 @@
+"""The sync backend over a tree in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO, ClassVar, Final, cast
+
+from remote_store import (
+    Backend,
+    Capability,
+    CapabilitySet,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    WritableContent,
+    WriteResult,
+)
+from remote_store_memory._memory import Buffer, Memory, plain, told
+from remote_store_memory._nodes import File, Folder
+
+__all__ = ["MemoryBackend"]
+
+#: Bytes that are taken from a source at once.
+_STEP: Final = 1 << 20
+
+
+class MemoryBackend(Memory, Backend):
+    """
+    Keeps files in the memory of the process, for a sync store.
+
+    The same tree, rules and errors as of `AsyncMemoryBackend`. Threads may use
+    one object at the same time; closing it changes nothing. A stream that was
+    read from it holds one version of a file. It cannot be pickled, copied or
+    deep-copied: there is one memory.
+    """
+
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability) - {Capability.GLOB, Capability.LAZY_READ}
+    )
+    _NAME: ClassVar[str] = "memory"
+
+    # Looking ---------------------------------------------------------------
+
+    def exists(self, path: str) -> bool:
+        return self._tree.entry(path) is not None
+
+    def is_file(self, path: str) -> bool:
+        return isinstance(self._tree.entry(path), File)
+
+    def is_folder(self, path: str) -> bool:
+        return isinstance(self._tree.entry(path), Folder)
+
+    def read(self, path: str) -> BinaryIO:
+        # Shares the bytes until somebody writes into it, and then has its own.
+        return io.BytesIO(self._tree.file(path).version[0])
+
+    def read_bytes(self, path: str) -> bytes:
+        return self._tree.file(path).version[0]
+
+    def get_file_info(self, path: str) -> FileInfo:
+        return told(self._tree.file(path))
+
+    def get_folder_info(self, path: str) -> FolderInfo:
+        return self._folder_info(path)
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> Iterator[FileInfo]:
+        return self._files(path, max_depth if recursive else 0)
+
+    def list_folders(self, path: str) -> Iterator[FolderEntry]:
+        yield from self._folders(path)
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        return self._children(path)
+
+    # Changing --------------------------------------------------------------
+
+    def write(
+        self,
+        path: str,
+        content: WritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        own = None if metadata is None else dict(metadata)
+        if type(content) is not bytes:
+            content = self._gather(path, content, overwrite)
+        return self._put(path, content, overwrite, own)
+
+    #: A version appears in one step, however it was written.
+    write_atomic = write
+
+    def _gather(self, path: str, content: WritableContent, overwrite: bool) -> bytes:
+        if isinstance(content, bytes):
+            return plain(content)
+        read = getattr(content, "read", None)
+        if not callable(read):
+            msg = f"content must be bytes or a binary file, got {type(content).__name__}"
+            raise TypeError(msg)
+        self._tree.check_target(path, overwrite=overwrite)
+        buffer = Buffer()
+        while buffer.add(read(_STEP)):
+            pass
+        return buffer.getvalue()
+
+    @contextlib.contextmanager
+    def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+        self._tree.check_target(path, overwrite=overwrite)
+        with _Draft() as draft:
+            yield cast("BinaryIO", draft)
+        self._put(path, draft.content, overwrite, None)
+
+    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        self._tree.delete(path, missing_ok=missing_ok)
+
+    def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        self._tree.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+
+    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._tree.move(src, dst, overwrite=overwrite)
+
+    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._tree.copy(src, dst, overwrite=overwrite)
+
+    # The object itself -----------------------------------------------------
+
+    def close(self) -> None:
+        """Change nothing: the files stay, and the object stays usable."""
+
+    def check_health(self) -> None:
+        """Do nothing: memory is always there."""
+
+
+class _Draft(io.BytesIO):
+    """A buffer whose content outlives its closing, which is allowed in the block."""
+
+    content = b""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.content = self.getvalue()
+        super().close()

@@ -1,0 +1,25 @@
+"""What a backend keeps when it is called without a store, kept by the sync backend as well."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contract.test_backend_direct import *  # noqa: F403 - the same tests
+
+from remote_store.aio import AsyncBackend, SyncBackendAdapter
+from remote_store_memory import MemoryBackend
+
+pytestmark = pytest.mark.asyncio
+
+del test_plugin_declares_what_it_has  # noqa: F821 - the adapter has no declarations of its own
+
+
+@pytest.fixture
+def backend() -> AsyncBackend:
+    """An empty sync backend behind the adapter."""
+    return SyncBackendAdapter(MemoryBackend())
+
+
+@pytest.fixture
+def plugin(backend: AsyncBackend) -> AsyncBackend:
+    """The same."""
+    return backend
