@@ -2,7 +2,7 @@
 # All of them use .venv, which scripts/install makes from the project's own files.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types imports docs build bench clean
+.PHONY: help demo test check lint format types imports conform docs build bench clean
 
 BIN := .venv/bin
 # -P: the folders of the members must not be importable from the working directory.
@@ -31,6 +31,9 @@ types: .venv/.stamp-dev ## mypy (strict) over everything, pyright over the packa
 
 imports: .venv/.stamp-dev ## An import goes down, never up.
 	@$(BIN)/lint-imports
+
+conform: .venv/.stamp-dev ## Check our plugins against the contract; reports go to docs/conformance/.
+	@$(PYTHON) scripts/contract.py && $(PYTHON) -m remote_store_conformance run memory memory:sync memory:bridges local local:sync local:bridges --strict --json docs/conformance/report.json --markdown docs/conformance/report.md --html docs/conformance/matrix.html
 
 docs: .venv/.stamp-dev ## Build the site into site/, strictly and offline.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="check a backend")
     run.set_defaults(command=_run)
-    run.add_argument("name", help="a plugin (all of its targets) or one target")
+    run.add_argument(
+        "names", nargs="+", metavar="NAME", help="a target, or a plugin for all of its targets"
+    )
     run.add_argument("--url", help="check the storage at this URL instead of shipped targets")
     run.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the backend"
@@ -116,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     own = commands.add_parser("self-test", help="prove that the kit's checks can fail")
     own.set_defaults(command=_self_test)
     own.add_argument("-k", "--clause", default="*", metavar="PATTERN")
+    own.add_argument(
+        "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: 2)"
+    )
     return parser
 
 
@@ -192,8 +197,11 @@ def _run(given: argparse.Namespace) -> int:
     kit = _kit()
     options = options_of(given.option)
     if given.url:
+        if len(given.names) > 1:
+            msg = "--url describes the storage of one backend; give one name"
+            raise UsageError(msg)
         target = target_of_url(
-            given.name,
+            given.names[0],
             given.url,
             options,
             flat=given.flat,
@@ -202,7 +210,8 @@ def _run(given: argparse.Namespace) -> int:
         )
         targets = [target]
     else:
-        targets = find_targets(kit, given.name, options)
+        found = [t for name in given.names for t in find_targets(kit, name, options)]
+        targets = list({t.name: t for t in found}.values())
     clauses = choose(given.clause)
     runs = []
     for target in targets:
@@ -304,7 +313,7 @@ def _badge(given: argparse.Namespace) -> int:
 def _self_test(given: argparse.Namespace) -> int:
     from remote_store_conformance.selftest import self_test
 
-    report = self_test(given.clause, _say)
+    report = self_test(given.clause, _say, given.jobs)
     for problem in report.problems:
         _say(f"PROBLEM {problem}")
     _say(

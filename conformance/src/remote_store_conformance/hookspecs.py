@@ -2,7 +2,9 @@
 What a vendor gives to the kit: targets, and the hooks that supply them.
 
 A plugin ships an object with hook implementations under the entry point group
-``remote_store.conformance``; a conftest.py implements the same hooks.
+``remote_store.conformance``; a conftest.py implements the same hooks. A function
+with the name of a hook implements it, marked with `hookimpl` or not, and takes
+the arguments that it wants.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import pluggy
-from attrs import Attribute, field, frozen
+from attrs import Attribute, Factory, field, frozen
 
 from remote_store.aio import AsyncBackend
 
@@ -39,7 +41,8 @@ GROUP: Final = "remote_store.conformance"
 
 _hookspec = pluggy.HookspecMarker(PROJECT)
 
-#: Marks a function or method as an implementation of one of the hooks.
+#: Marks a function or method as an implementation of one of the hooks. Only
+#: needed for pluggy's options: the name of the hook is enough.
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
@@ -126,6 +129,10 @@ def _is_target_name(instance: object, attribute: Attribute[str], value: str) -> 
 Opener = Callable[[Scratch], AbstractAsyncContextManager[AsyncBackend]]
 
 
+def _plugin_of_name(target: Target) -> str:
+    return target.name.partition(":")[0]
+
+
 @frozen
 class Target:
     """
@@ -161,7 +168,7 @@ class Target:
     name: str = field(validator=_is_target_name)
     open: Opener = field(eq=False, repr=False)
     environment: Literal["in-process", "local", "emulator", "live"] = "in-process"
-    plugin: str = field()
+    plugin: str = field(default=Factory(_plugin_of_name, takes_self=True))
     root: str = ""
     hierarchical: bool = True
     persistent: bool = True
@@ -180,10 +187,6 @@ class Target:
     max_object: int = 64 << 20
     max_list: int = 5_100
     read_ahead: int = 8 << 20
-
-    @plugin.default
-    def _plugin_of_name(self) -> str:
-        return self.name.partition(":")[0]
 
     @property
     def local(self) -> bool:
@@ -215,12 +218,16 @@ class Hooks:
     """The hook specifications."""
 
     @_hookspec
-    def conformance_targets(self, config: Mapping[str, str]) -> Iterable[Target]:
+    def conformance_targets(
+        self, config: Mapping[str, str], target: Callable[..., Target]
+    ) -> Iterable[Target]:
         """
         Return the targets that this plugin or repository offers.
 
         Args:
             config: What was given with ``--option name=value``.
+            target: The class `Target`, for a plugin that does not want to
+                import the kit.
         """
         return ()
 

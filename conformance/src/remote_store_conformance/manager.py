@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -28,11 +29,30 @@ __all__ = ["Kit"]
 _SHIPPED: Final = "shipped:"
 
 
+class _Manager(pluggy.PluginManager):
+    """Knows an implementation by its name: a plugin that ships one needs no import of the kit."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        marked = super().parse_hookimpl_opts(plugin, name)
+        if marked is not None or name not in vars(Hooks) or name.startswith("_"):
+            return marked
+        if not inspect.isroutine(getattr(plugin, name, None)):
+            return None
+        return pluggy.HookimplOpts(
+            wrapper=False,
+            hookwrapper=False,
+            optionalhook=False,
+            tryfirst=False,
+            trylast=False,
+            specname=None,
+        )
+
+
 class Kit:
     """The plugins of one run of the kit."""
 
     def __init__(self) -> None:
-        self._plugins = pluggy.PluginManager(PROJECT)
+        self._plugins = _Manager(PROJECT)
         self._plugins.add_hookspecs(Hooks)
 
     def register(self, plugin: object, name: str | None = None) -> None:
@@ -62,7 +82,7 @@ class Kit:
 
     def targets(self, config: Mapping[str, str] | None = None) -> list[Target]:
         """Return all targets that plugins offer, sorted by name."""
-        offered = self._plugins.hook.conformance_targets(config=dict(config or {}))
+        offered = self._plugins.hook.conformance_targets(config=dict(config or {}), target=Target)
         return sorted(itertools.chain.from_iterable(offered), key=lambda t: t.name)
 
     def probe(self, target: Target, backend: AsyncBackend, scratch: Scratch) -> Probe | None:

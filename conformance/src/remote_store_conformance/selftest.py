@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -17,7 +20,33 @@ from remote_store_conformance.reference_wire import WireBackend, WireStandIn
 from remote_store_conformance.results import Result, Status
 from remote_store_conformance.stand_in import StandIn
 
-__all__ = ["Report", "check_mutant", "references", "run_reference", "self_test"]
+__all__ = [
+    "Report",
+    "check_mutant",
+    "clauses_for",
+    "references",
+    "run_reference",
+    "self_test",
+    "wrong",
+]
+
+#: How often a mutant is tried: a busy machine may hide a race for once.
+_TRIES: Final = 3
+
+#: Runs of a reference, or mutants, that one process takes at a time.
+_CLAUSES: Final = 60
+_MUTANTS: Final = 12
+
+#: References that differ from the full one only in what these families look at.
+_SPECIAL: Final = {
+    "installed": {"PKG", "CAP"},
+    "one-loop": {"CAP", "CONC", "CANCEL", "LIFE", "MODEL"},
+    "reusable": {"CAP", "ERR", "LIFE", "MODEL"},
+    "without-atomic_move": {"CAP", "MOVE", "AMOVE", "CANCEL", "CONC", "MODEL"},
+    "without-lazy_read": {"CAP", "READ", "LAZY", "MODEL"},
+    "without-seekable_read": {"CAP", "READ", "SEEK", "MODEL"},
+    "without-write_result_native": {"CAP", "WRITE", "ATOM", "NATIVE", "MODEL"},
+}
 
 #: What a correct backend may get.
 _GREEN = {
@@ -75,6 +104,12 @@ def references() -> list[StandIn]:
     return [full, *less, *few, *kinds]
 
 
+def clauses_for(stand_in: StandIn, clauses: Iterable[Clause]) -> list[Clause]:
+    """Return the clauses that a reference is worth running with."""
+    families = _SPECIAL.get(stand_in.name)
+    return [c for c in clauses if families is None or c.family in families]
+
+
 def run_reference(stand_in: StandIn, clauses: Iterable[Clause]) -> Iterator[Result]:
     """Yield the result of each clause on a correct backend."""
     # Programs at random are the same work on each; a part of them is enough there.
@@ -98,7 +133,15 @@ def wrong(stand_in: StandIn, result: Result) -> str:
 
 def check_mutant(mutant: Mutant, clause: Clause) -> str:
     """Return why a mutant is not caught as it must be, or ``""``."""
-    with mutant.stand_in.offered() as target, Session(target) as session:
+    for seed in range(_TRIES):
+        problem = _try_mutant(mutant, clause, seed)
+        if not problem:
+            break
+    return problem
+
+
+def _try_mutant(mutant: Mutant, clause: Clause, seed: int) -> str:
+    with mutant.stand_in.offered() as target, Session(target, seed=seed) as session:
         result = session.run(evolve(clause, seconds=min(clause.seconds, 10.0)))
     said = " ".join(filter(None, [result.message, result.observed, result.expected]))
     said = " ".join([said, *(f"{v}" for v in result.evidence.values())])
@@ -110,44 +153,123 @@ def check_mutant(mutant: Mutant, clause: Clause) -> str:
     return ""
 
 
-def self_test(pattern: str = "*", on_line: Callable[[str], object] = lambda line: None) -> Report:
+@frozen
+class _Job:
+    """
+    What one process does at a time, by name.
+
+    Args:
+        kind: ``"reference"`` or ``"mutants"``.
+        name: Name of the reference.
+        ids: Ids of the clauses, or ids and names of the mutants.
+    """
+
+    kind: str
+    name: str
+    ids: tuple[str, ...]
+
+
+@frozen
+class _Done:
+    """What came of a job: lines to show, problems, and how often each status came."""
+
+    lines: tuple[str, ...]
+    problems: tuple[str, ...]
+    tally: dict[str, int] = field(factory=dict)
+
+
+def self_test(
+    pattern: str = "*", on_line: Callable[[str], object] = lambda line: None, jobs: int = 1
+) -> Report:
     """
     Check the kit.
 
     Args:
         pattern: Only clauses whose id matches, and mutants of these.
         on_line: Called with each line of progress.
+        jobs: Processes that share the work; with one it is done in this one.
     """
     clauses = [c for c in all_clauses() if fnmatch.fnmatch(c.id, pattern)]
-    problems: list[str] = []
-    counts: dict[str, dict[str, int]] = {}
-    runs = 0
-    for stand_in in references():
-        tally = counts.setdefault(stand_in.name, {})
-        before = len(problems)
-        for result in run_reference(stand_in, clauses):
-            runs += 1
-            tally[result.status.value] = tally.get(result.status.value, 0) + 1
-            if problem := wrong(stand_in, result):
-                problems.append(problem)
-        counted = ", ".join(f"{n} {status}" for status, n in sorted(tally.items()))
-        on_line(f"{_mark(len(problems) == before)} reference {stand_in.name}: {counted}")
-    known = {c.id: c for c in all_clauses()}
     mutants = [m for m in all_mutants() if fnmatch.fnmatch(m.clause, pattern)]
-    for mutant in mutants:
-        if mutant.clause not in known:
-            problem = f"mutant {mutant.name} names {mutant.clause}, which is no clause"
-        else:
-            problem = check_mutant(mutant, known[mutant.clause])
-        problems += [problem] if problem else []
-        on_line(f"{_mark(not problem)} {mutant.clause} {mutant.name}: {mutant.text}")
     hunted = {m.clause for m in mutants}
-    problems += [
+    problems = [
         f"{c.id} has no mutant: nothing proves that its check can fail"
         for c in clauses
         if c.level is not Level.UNTESTED and c.id not in hunted
     ]
+    counts: dict[str, dict[str, int]] = {}
+    work = [*_reference_jobs(clauses), *_mutant_jobs(mutants)]
+    for job, done in zip(work, _all_done(work, jobs), strict=True):
+        problems += done.problems
+        for line in done.lines:
+            on_line(line)
+        if job.kind == "reference":
+            tally = counts.setdefault(job.name, {})
+            for status, number in done.tally.items():
+                tally[status] = tally.get(status, 0) + number
+    runs = sum(sum(tally.values()) for tally in counts.values())
     return Report(tuple(problems), runs, len(mutants), counts)
+
+
+def _all_done(work: Sequence[_Job], jobs: int) -> Iterator[_Done]:
+    if jobs < 2 or len(work) < 2:
+        yield from map(_do, work)
+        return
+    # Spawned: a fork would copy threads of whoever calls this.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(work)), mp_context=spawn) as pool:
+        yield from pool.map(_do, work)
+
+
+def _reference_jobs(clauses: Sequence[Clause]) -> list[_Job]:
+    return [
+        _Job("reference", stand_in.name, part)
+        # The last ones take longest, and must not be left to one process.
+        for stand_in in reversed(references())
+        for part in _parts([c.id for c in clauses_for(stand_in, clauses)], _CLAUSES)
+    ]
+
+
+def _mutant_jobs(mutants: Sequence[Mutant]) -> list[_Job]:
+    parts = _parts([f"{m.clause} {m.name}" for m in mutants], _MUTANTS)
+    return [_Job("mutants", "", part) for part in parts]
+
+
+def _parts(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(ids), size):
+        yield tuple(ids[start : start + size])
+
+
+def _do(job: _Job) -> _Done:
+    return _do_reference(job) if job.kind == "reference" else _do_mutants(job)
+
+
+def _do_reference(job: _Job) -> _Done:
+    (stand_in,) = [s for s in references() if s.name == job.name]
+    tally: dict[str, int] = {}
+    problems = []
+    for result in run_reference(stand_in, [c for c in all_clauses() if c.id in job.ids]):
+        tally[result.status.value] = tally.get(result.status.value, 0) + 1
+        if problem := wrong(stand_in, result):
+            problems.append(problem)
+    counted = ", ".join(f"{n} {status}" for status, n in sorted(tally.items()))
+    line = f"{_mark(not problems)} reference {job.name}, {job.ids[0]} to {job.ids[-1]}: {counted}"
+    return _Done((line,), tuple(problems), tally)
+
+
+def _do_mutants(job: _Job) -> _Done:
+    known = {c.id: c for c in all_clauses()}
+    lines, problems = [], []
+    for mutant in all_mutants():
+        if f"{mutant.clause} {mutant.name}" not in job.ids:
+            continue
+        if mutant.clause in known:
+            problem = check_mutant(mutant, known[mutant.clause])
+        else:
+            problem = f"mutant {mutant.name} names {mutant.clause}, which is no clause"
+        problems += [problem] if problem else []
+        lines.append(f"{_mark(not problem)} {mutant.clause} {mutant.name}: {mutant.text}")
+    return _Done(tuple(lines), tuple(problems))
 
 
 def _mark(good: bool) -> str:

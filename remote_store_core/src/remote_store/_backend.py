@@ -177,9 +177,7 @@ class Backend(Protocol):
             CapabilityNotSupported: Always, from this default.
         """
         msg = f"backend {self.name!r} does not support glob"
-        raise unsupported(
-            msg, path=pattern, backend=self.name, capability=Capability.GLOB.value
-        )
+        raise unsupported(msg, path=pattern, backend=self.name, capability=Capability.GLOB.value)
         yield  # makes this a generator, as every override is
 
     def read_seekable(self, path: str) -> BinaryIO:

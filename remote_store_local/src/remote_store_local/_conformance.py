@@ -36,6 +36,7 @@ class _Scratch(Protocol):
     @property
     def folder(self) -> Path:
         """An empty local folder."""
+        ...
 
 
 def conformance_targets(target: Callable[..., Any]) -> Iterator[Any]:
@@ -92,8 +93,10 @@ class _Files:
 
     async def get(self, key: str) -> bytes | None:
         """Return a file's content, None where there is no file."""
-        path = self.root / key
-        return path.read_bytes() if path.is_file() else None
+        try:
+            return (self.root / key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
 
     async def names(self, prefix: str) -> list[str]:
         """Return the keys of all files below a folder, temporary ones included."""

@@ -35,7 +35,7 @@ def disturbed(t: Trial) -> None:
 
 @clause(
     "MODEL-003",
-    "Two changes at the same time come out as one after the other would.",
+    "Two writes, deletes or moves at the same time come out as one after the other would.",
     intent="Each call is a step of its own, whatever runs beside it.",
     level=Level.STOCHASTIC,
     seconds=60,

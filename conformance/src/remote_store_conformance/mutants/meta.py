@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from attrs import evolve
 
@@ -59,25 +60,18 @@ class TellsOfNone(ReferenceBackend):
         return evolve(super().info(key, file), metadata=dict(file.metadata or {}))
 
 
-class _Aliasing(ReferenceBackend):
-    """Takes the caller's mapping as its own where it looks safe, which is nowhere."""
+@mutant("META-003", "changed afterwards", "changed after the write")
+class KeepsTheCallersMapping(ReferenceBackend):
+    """The caller's mapping is stored as it is, and changes with it."""
 
     async def store(
         self, path: str, content: Content, overwrite: bool, metadata: Metadata
     ) -> WriteResult:
-        self.given = metadata
-        return await super().store(path, content, overwrite, metadata)
-
-
-@mutant("META-003", "changed meanwhile")
-class CopiesTooLate(_Aliasing):
-    """The caller's mapping is copied when the content was read."""
-
-    def commit(
-        self, path: str, content: bytes, overwrite: bool, metadata: dict[str, str] | None
-    ) -> WriteResult:
-        late = dict(self.given) if self.given else None
-        return super().commit(path, content, overwrite, late)
+        result = await super().store(path, content, overwrite, metadata)
+        key = self.key(path)
+        given = cast("dict[str, str] | None", metadata)
+        self.tree.files[key] = evolve(self.tree.files[key], metadata=given)
+        return result
 
 
 @mutant("META-003", "changed afterwards")

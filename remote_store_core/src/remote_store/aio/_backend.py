@@ -322,9 +322,7 @@ class AsyncBackend(Protocol):
             CapabilityNotSupported: Always, from this default.
         """
         msg = f"backend {self.name!r} does not support glob"
-        raise unsupported(
-            msg, path=pattern, backend=self.name, capability=Capability.GLOB.value
-        )
+        raise unsupported(msg, path=pattern, backend=self.name, capability=Capability.GLOB.value)
         yield  # makes this an async generator, as every override is
 
     async def aclose(self) -> None:

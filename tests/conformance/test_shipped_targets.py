@@ -1,0 +1,99 @@
+"""Targets that plugins ship: how the kit finds them, and those of our own plugins."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from remote_store_conformance.cli import choose, main
+from remote_store_conformance.engine import Session
+from remote_store_conformance.hookspecs import Target, hookimpl
+from remote_store_conformance.manager import Kit
+from remote_store_conformance.results import Verdict
+from remote_store_conformance.stand_in import StandIn
+from remote_store_conformance.targets import find_targets
+
+OURS = ["local", "local:bridges", "local:sync", "memory", "memory:bridges", "memory:sync"]
+
+
+@pytest.fixture(scope="module")
+def kit() -> Kit:
+    """The kit with what is installed."""
+    kit = Kit()
+    assert kit.load_shipped() == []
+    return kit
+
+
+def test_our_plugins_ship_their_targets(kit: Kit) -> None:
+    """Async, sync behind a bridge, and behind both bridges."""
+    assert [t.name for t in kit.targets() if t.plugin in ("memory", "local")] == OURS
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_targets_keep_the_rules_of_writing(kit: Kit, name: str) -> None:
+    """A quick part of what ``make conform`` checks as a whole."""
+    (target,) = find_targets(kit, name, {})
+    with Session(target, kit=kit) as session:
+        run = session.run_all(choose(["CAP-*", "WRITE-00*", "INFO-*"]))
+
+    assert run.verdict is Verdict.CONFORMANT
+
+
+@pytest.mark.parametrize("module", ["remote_store_memory", "remote_store_local"])
+def test_a_plugin_does_not_need_the_kit(module: str) -> None:
+    """What it ships for the kit imports nothing of it."""
+    code = f"import sys, {module}._conformance; print('remote_store_conformance' in sys.modules)"
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"
+
+
+class Plain:
+    """Implements a hook by its name alone; what it gets makes the target."""
+
+    def conformance_targets(self, target: Callable[..., Target]) -> Iterable[Target]:
+        made = StandIn().make()
+        yield target(name="plain", open=made.open)
+
+    def conformance_something(self) -> None:
+        """No hook."""
+
+    conformance_waivers = "not a function"
+
+
+class Marked:
+    """Implements it with the kit's marker and the other argument."""
+
+    @hookimpl
+    def conformance_targets(self, config: Mapping[str, str]) -> Iterable[Target]:
+        yield StandIn(name=config["name"]).make()
+
+
+def test_a_hook_is_known_by_its_name() -> None:
+    """With or without a marker, with the arguments that it wants."""
+    kit = Kit()
+    kit.register(Plain())
+    kit.register(Marked())
+
+    assert [t.name for t in kit.targets({"name": "marked"})] == ["marked", "plain"]
+
+
+def test_one_command_checks_several_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each target once, in the order given."""
+    assert main(["run", "memory:sync", "memory", "memory", "-k", "CAP-011"]) == 0
+    heads = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "  (" in line]
+
+    assert [h for h in heads if h.startswith("memory")] == ["memory:sync", "memory"]
+
+
+def test_a_url_is_for_one_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two names with one URL are a mistake."""
+    arguments: list[Any] = ["run", "memory", "local", "--url", "memory://"]
+
+    assert main(arguments) == 2
+    assert "one name" in capsys.readouterr().err
