@@ -79,7 +79,7 @@ class AsyncStore:
         InvalidPath: *root_path* is malformed.
     """
 
-    __slots__ = ("_backend", "_capabilities", "_lacks", "_name", "_owns", "_root")
+    __slots__ = ("_backend", "_capabilities", "_lacks", "_name", "_owns", "_root", "_writes")
 
     _backend: AsyncBackend
     _capabilities: CapabilitySet
@@ -87,6 +87,8 @@ class AsyncStore:
     _name: str
     _owns: bool
     _root: str
+    #: Nothing can be refused in a write without metadata.
+    _writes: bool
 
     def __init__(
         self, backend: AsyncBackend | Backend, root_path: str = "", *, owns_backend: bool = True
@@ -97,6 +99,7 @@ class AsyncStore:
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
         self._lacks = frozenset(Capability).difference(self._capabilities)
+        self._writes = self._lacks.isdisjoint((Capability.WRITE, Capability.ATOMIC_WRITE))
         self._name = backend.name
 
     # Reading ---------------------------------------------------------------
@@ -292,7 +295,7 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
     ) -> Awaitable[WriteResult]:
         atomic = name == "write_atomic"
-        if metadata or self._lacks:
+        if metadata or not self._writes:
             metadata = rules.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
             )
