@@ -264,3 +264,17 @@ async def test_times() -> None:
     assert modified_at(Status(-1)) == datetime(1969, 12, 31, 23, 59, 59, 999999, UTC)  # type: ignore[arg-type]
     assert modified_at(Status(10**30)) is UNKNOWN_TIME  # type: ignore[arg-type]
     assert etag_of(None, os.stat("/")) is None
+
+
+@pytest.mark.parametrize("name", ["write", "write_atomic"])
+async def test_metadata_is_taken_before_the_content(backend: AsyncLocalBackend, name: str) -> None:
+    """What the caller does to its dict while the content is read changes nothing (META-003)."""
+    given = {"k": "v"}
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"x"
+        given["k"] = "changed"
+
+    result = await getattr(backend, name)("f", content(), metadata=given)
+    assert result.metadata == {"k": "v"}
+    assert (await backend.get_file_info("f")).metadata == {"k": "v"}

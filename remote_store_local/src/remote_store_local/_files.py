@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Generator, Mapping
 from typing import Final, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from remote_store import (
     CapabilityNotSupported,
@@ -54,6 +54,10 @@ Kind = Literal["file", "folder"]
 RETRIES: Final = 20
 
 
+def _own(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if metadata is None else dict(metadata)
+
+
 @frozen
 class Write:
     """
@@ -62,12 +66,13 @@ class Write:
     Args:
         overwrite: Whether an existing file may be replaced.
         atomic: Whether it is a ``write_atomic``, for the fsync policy.
-        metadata: User metadata.
+        metadata: User metadata; copied, because its owner may change it while
+            the content is being read.
     """
 
     overwrite: bool
     atomic: bool
-    metadata: Mapping[str, str] | None
+    metadata: Mapping[str, str] | None = field(converter=_own)
 
 
 class LocalFiles:
