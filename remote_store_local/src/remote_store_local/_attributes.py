@@ -15,7 +15,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from remote_store import UNKNOWN_TIME, RemoteStoreError
@@ -38,6 +38,7 @@ _WITH_METADATA: Final = "m"
 _PLAIN: Final = 3000
 #: Bytes of JSON that metadata can take at most, several times over.
 _DECODED: Final = 1 << 17
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: "There is no such attribute", in the two spellings of the systems.
 _NO_ATTRIBUTE: Final = {errno.ENODATA, getattr(errno, "ENOATTR", errno.ENODATA)}
 
@@ -147,14 +148,15 @@ def etag_of(generation: str | None, found: os.stat_result) -> str | None:
     """
     if generation is None:
         return None
-    parts = (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size)
-    return "-".join((generation, *(format(part, "x") for part in parts)))
+    return (
+        f"{generation}-{found.st_ino:x}-{found.st_ctime_ns:x}"
+        f"-{found.st_mtime_ns:x}-{found.st_size:x}"
+    )
 
 
 def modified_at(found: os.stat_result) -> datetime:
     """Return the modification time, in whole microseconds, or `UNKNOWN_TIME`."""
-    seconds, rest = divmod(found.st_mtime_ns, 1_000_000_000)
     try:
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
-    except (OverflowError, ValueError, OSError):  # beyond the year 9999
+        return _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
+    except OverflowError:  # beyond the year 9999
         return UNKNOWN_TIME

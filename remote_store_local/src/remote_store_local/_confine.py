@@ -155,8 +155,12 @@ def is_own_folder(entry: os.DirEntry[str]) -> bool:
     return os.name != "nt" or not _is_junction(entry.stat(follow_symlinks=False))
 
 
-def _enter(fd: int, name: str, flags: int) -> int:
-    """Open the subfolder *name* of an open folder; see `Folder.enter`."""
+def _enter(fd: int | None, name: str, flags: int) -> int:
+    """
+    Open the subfolder *name* of an open folder; see `Folder.enter`.
+
+    Without a folder *name* is a path, of which only the last segment is held to be no link.
+    """
     try:
         return os.open(name, flags, dir_fd=fd)
     except OSError as error:
@@ -221,12 +225,13 @@ class Tree:
         method: How folders are opened.
     """
 
-    __slots__ = ("backend", "method", "root")
+    __slots__ = ("_below_root", "backend", "method", "root")
 
     def __init__(self, root: str, backend: str, method: Method) -> None:
         self.root = root
         self.backend = backend
         self.method: Method = method
+        self._below_root = os.path.join(root, "")
 
     def open_folder(self, key: str, *, listing: bool = False) -> Folder:
         """
@@ -257,11 +262,14 @@ class Tree:
         flags = (_LIST if listing else _ENTER) | _NOFOLLOW
         if not key:
             return Folder(os.open(self.root, flags & ~_NOFOLLOW))
-        fd = os.open(self.root, _ENTER)
-        names = key.split("/")
-        last = names.pop()
+        # The first step needs no open root: links above it and at it are followed anyway.
+        first, *between = key.split("/")
+        if not between:
+            return Folder(_enter(None, self._below_root + first, flags))
+        last = between.pop()
+        fd = _enter(None, self._below_root + first, _ENTER | _NOFOLLOW)
         try:
-            for name in names:
+            for name in between:
                 below = _enter(fd, name, _ENTER | _NOFOLLOW)
                 os.close(fd)
                 fd = below

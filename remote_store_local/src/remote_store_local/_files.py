@@ -288,13 +288,19 @@ class LocalFiles:
     @mapped
     def draft(self, key: str, write: Write) -> Draft:
         """Begin to write a file: everything is checked, nothing is visible yet."""
+        return self._draft(key, write)
+
+    def _draft(self, key: str, write: Write, mode: int | None = None) -> Draft:
         key = self.target_key(key)
         self._encoded(key, write)
-        return self.checked_draft(key, write)
+        return self._checked_draft(key, write, mode)
 
     @mapped
     def checked_draft(self, key: str, write: Write, mode: int | None = None) -> Draft:
         """As `draft`, of a key that `target_key` returned; *mode* as in `Draft`."""
+        return self._checked_draft(key, write, mode)
+
+    def _checked_draft(self, key: str, write: Write, mode: int | None) -> Draft:
         sync = self.fsync == "always" or (self.fsync == "atomic" and write.atomic)
         return Draft(
             self.tree,
@@ -315,6 +321,11 @@ class LocalFiles:
         stopped: Callable[[], bool] = never_stop,
     ) -> WriteResult:
         """Write the last bytes of a draft and publish it."""
+        return self._finish(key, draft, rest, write, stopped)
+
+    def _finish(
+        self, key: str, draft: Draft, rest: bytes, write: Write, stopped: Callable[[], bool]
+    ) -> WriteResult:
         if rest:
             draft.write(rest, stopped)
         metadata = self._encoded(key, write)
@@ -335,9 +346,9 @@ class LocalFiles:
         """Write a file whose content is at hand."""
         left = RETRIES
         while True:
-            draft = self.draft(key, write)
+            draft = self._draft(key, write)
             try:
-                return self.finish(key, draft, data, write, stopped)
+                return self._finish(key, draft, data, write, stopped)
             except PreconditionFailed:  # its folder was deleted: the write comes afterwards
                 left -= 1
                 if not left:

@@ -205,12 +205,13 @@ class Draft:
             Stopped: *stopped* said so.
             OSError: The system could not.
         """
-        view = memoryview(data)
         start = 0
-        while start < len(view):
+        while start < len(data):
             if stopped():
                 raise Stopped
-            start += os.write(self.fd, view[start : start + STEP])
+            # Most files are written by the first call, for which nothing needs to be cut.
+            part = memoryview(data)[start : start + STEP] if start or len(data) > STEP else data
+            start += os.write(self.fd, part)
         self.written += start
 
     def commit(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Final
 
-from remote_store import NotFound, PreconditionFailed
+from remote_store import AlreadyExists, NotFound, PreconditionFailed
 from remote_store_local._attributes import read_attributes
 from remote_store_local._confine import Place
 from remote_store_local._errors import mapped
@@ -14,6 +15,9 @@ from remote_store_local._publish import Draft, rename_exclusive
 from remote_store_local._target import open_target, refuse_kind, remove_made, taken_by
 
 __all__ = ["copy", "move"]
+
+#: Bytes of a file that are read at a time.
+_STEP: Final = 1 << 20
 
 
 @mapped
@@ -92,14 +96,18 @@ def copy(
     write = Write(overwrite=overwrite, atomic=False, metadata=None)
     fd, found = files.open_file(key)
     try:
-        if _is_same_file(files, files.key(key), target):
+        if overwrite and _is_same_file(files, files.key(key), target):
             return
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
         for left in range(RETRIES - 1, -1, -1):
-            draft = files.checked_draft(target, write, found.st_mode)
             try:
-                os.lseek(fd, 0, os.SEEK_SET)
-                _pump(fd, draft, stopped)
+                draft = files.checked_draft(target, write, found.st_mode)
+            except AlreadyExists:
+                if _is_same_file(files, files.key(key), target):
+                    return
+                raise
+            try:
+                _pump(fd, found.st_size, draft, stopped)
                 draft.commit(
                     metadata,
                     mark=files.keeps_metadata,
@@ -109,6 +117,7 @@ def copy(
             except PreconditionFailed:  # the folder was deleted: the copy comes afterwards
                 if not left:
                     raise
+                os.lseek(fd, 0, os.SEEK_SET)
             finally:
                 draft.discard()
     finally:
@@ -123,9 +132,13 @@ def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
         return False
 
 
-def _pump(fd: int, draft: Draft, stopped: Callable[[], bool]) -> None:
-    while data := os.read(fd, 1 << 20):
-        draft.write(data, stopped)
+def _pump(fd: int, size: int, draft: Draft, stopped: Callable[[], bool]) -> None:
+    # One byte more than expected tells the end of a small file without another call.
+    data = os.read(fd, min(size + 1, _STEP))
+    draft.write(data, stopped)
+    if len(data) != size or size >= _STEP:
+        while data := os.read(fd, _STEP):
+            draft.write(data, stopped)
 
 
 def _same_place(source: Place, place: Place) -> bool:
