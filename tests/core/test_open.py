@@ -334,6 +334,40 @@ async def test_registry_is_built_once_under_concurrency(backend: Any) -> None:
     await registry.aclose()
 
 
+async def test_backends_that_look_at_their_service_first() -> None:
+    """What `connected` returns is what stores use: by URL, by profile and from a registry."""
+
+    async def connected(self: Any) -> Any:
+        if self.options.get("down"):
+            msg = "nobody answers"
+            raise OSError(msg)
+        await asyncio.sleep(0)
+        if not hasattr(self, "better"):
+            self.better = type(self)(**self.options, better=True)
+        return self.better
+
+    cls = scripted(connected=connected)
+    register_backend("scripted", cls)
+    try:
+        for target in ("scripted:///a", StoreProfile("scripted")):
+            async with open_store(target) as store:
+                assert opened(store).options == {"better": True}
+        assert [made.closed for made in cls.made] == [0, 1, 0, 1]
+
+        with pytest.raises(OSError, match="nobody answers"):
+            await open_store("scripted:///a", down=True)
+        assert cls.made[-1].closed == 1
+
+        registry = AsyncRegistry(CONFIG)
+        a, b = await asyncio.gather(registry.get_store("a"), registry.get_store("b"))
+        assert opened(a) is opened(b)
+        assert opened(a).options["better"]
+        await registry.aclose()
+        assert opened(a).closed == 1
+    finally:
+        unregister_backend("scripted")
+
+
 async def test_registry_errors(backend: Any) -> None:
     """Unknown stores, types and options are refused; an invalid configuration at once."""
     registry = AsyncRegistry(

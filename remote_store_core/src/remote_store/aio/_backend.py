@@ -47,7 +47,10 @@ class AsyncBackend(Protocol):
     A class may also have the attributes ``CAPABILITIES`` (a `CapabilitySet`,
     superset of every instance's), ``CONTRACT`` (``"1.0"``),
     ``close_is_terminal`` and a classmethod
-    ``from_url(url, **options) -> (backend, root_path)``.
+    ``from_url(url, **options) -> (backend, root_path)``. An object may have a
+    coroutine method ``connected() -> backend``: the async openers await it, and
+    use what it returns instead. It is the place to ask the service what the
+    capabilities depend on, which must not change during the life of an object.
     """
 
     @property

@@ -9,11 +9,12 @@ from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from attrs import define
+
 from remote_store._config import RegistryConfig, StoreProfile
 from remote_store._hooks import hub
 from remote_store._locate import construct, located, place_of, refuse_target, scheme_of
 from remote_store._plugins import load_backend, load_listeners
-from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._store import AsyncStore
 from remote_store.aio._to_async import as_async
 
@@ -76,10 +77,17 @@ class StoreOpening:
             found = located(load_backend(name), name, target, self._options)
             backend, root_path = await found if inspect.isawaitable(found) else found
         try:
+            backend = await _connected(backend)
             return AsyncStore(hub.wrap(backend, name), root_path)
         except BaseException:
             await _close(backend)
             raise
+
+
+async def _connected(backend: Any) -> Any:
+    """Return the backend that has looked at its service, where it offers that."""
+    connected = getattr(backend, "connected", None)
+    return backend if connected is None else await connected()
 
 
 async def _close(backend: object) -> None:
@@ -88,6 +96,14 @@ async def _close(backend: object) -> None:
         await close()
     elif (close := getattr(backend, "close", None)) is not None:
         await asyncio.to_thread(close)
+
+
+@define(eq=False)
+class _Shared:
+    """A backend of a registry, and whether stores may use it already."""
+
+    backend: Any
+    ready: bool = False
 
 
 class AsyncRegistry:
@@ -106,7 +122,7 @@ class AsyncRegistry:
     def __init__(self, config: RegistryConfig | None = None) -> None:
         self._config = config or RegistryConfig()
         self._config.validate()
-        self._backends: dict[str, AsyncBackend] = {}
+        self._shared: dict[str, _Shared] = {}
         self._lock = threading.Lock()
 
     async def get_store(self, name: str) -> AsyncStore:
@@ -127,11 +143,18 @@ class AsyncRegistry:
         place = place_of(self._config, name)
         load_listeners()
         with self._lock:
-            if place.key not in self._backends:
-                backend = construct(load_backend(place.backend), place.backend, place.options)
-                self._backends[place.key] = as_async(hub.wrap(backend, place.backend))
-            backend = self._backends[place.key]
-        return AsyncStore(backend, place.root_path, owns_backend=False)
+            shared = self._shared.get(place.key)
+            if shared is None:
+                cls = load_backend(place.backend)
+                shared = _Shared(construct(cls, place.backend, place.options))
+                self._shared[place.key] = shared
+        if not shared.ready:
+            backend = await _connected(shared.backend)
+            with self._lock:
+                if not shared.ready:  # no other task was faster
+                    shared.backend = as_async(hub.wrap(backend, place.backend))
+                    shared.ready = True
+        return AsyncStore(shared.backend, place.root_path, owns_backend=False)
 
     async def aclose(self) -> None:
         """
@@ -141,8 +164,8 @@ class AsyncRegistry:
             Exception: The first error of a backend's close, once all are closed.
         """
         with self._lock:
-            backends = list(self._backends.values())
-            self._backends.clear()
+            backends = [shared.backend for shared in self._shared.values()]
+            self._shared.clear()
         first: BaseException | None = None
         for backend in backends:
             try:
