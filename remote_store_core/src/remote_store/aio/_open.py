@@ -9,8 +9,6 @@ from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from attrs import define
-
 from remote_store._config import RegistryConfig, StoreProfile
 from remote_store._hooks import hub
 from remote_store._locate import construct, located, place_of, refuse_target, scheme_of
@@ -98,12 +96,14 @@ async def _close(backend: object) -> None:
         await asyncio.to_thread(close)
 
 
-@define(eq=False)
 class _Shared:
     """A backend of a registry, and whether stores may use it already."""
 
-    backend: Any
-    ready: bool = False
+    __slots__ = ("backend", "ready")
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+        self.ready = False
 
 
 class AsyncRegistry:
