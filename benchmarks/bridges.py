@@ -16,12 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
 
-from remote_store import AsyncBackendSyncAdapter, Backend
-from remote_store.aio import SyncBackendAdapter
-from remote_store_memory import AsyncMemoryBackend
+from remote_store import AsyncBackendSyncAdapter
+from remote_store.aio import AsyncBackend, SyncBackendAdapter
+from remote_store_local import AsyncLocalBackend, LocalBackend
+from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 SIZE = 256 << 20
 CALLS = 3000
@@ -55,6 +56,12 @@ def best(rounds: int, **work: Callable[[], None]) -> dict[str, float]:
     return least
 
 
+def show_calls(least: dict[str, float]) -> None:
+    """Print what one call of each took."""
+    for name, seconds in least.items():
+        print(f"{name:30} {seconds / CALLS * 1e6:8.1f} us a call")
+
+
 def calls() -> None:
     """Time a call through AsyncBackendSyncAdapter and a bare round trip to the same loop."""
     backend = AsyncMemoryBackend()
@@ -70,31 +77,34 @@ def calls() -> None:
                 adapter.exists("x")
 
         least = best(9, bare=bare, bridged=bridged)
-    for name, seconds in least.items():
-        print(f"{name:30} {seconds / CALLS * 1e6:8.1f} us a call")
+    show_calls(least)
     print(f"{'ratio (goal: at most 1.3)':30} {least['bridged'] / least['bare']:8.2f}")
 
 
-class Files:
-    """As much of a local backend as a read takes."""
+def hops() -> None:
+    """Time a call through SyncBackendAdapter and a bare hop to an executor's thread."""
+    backend = MemoryBackend()
+    adapter = SyncBackendAdapter(backend)
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    async def bare() -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(CALLS):
+            await loop.run_in_executor(pool, backend.exists, "x")
 
-    name = "files"
-    capabilities: frozenset[Any] = frozenset()
+    async def bridged() -> None:
+        for _ in range(CALLS):
+            await adapter.exists("x")
 
-    def read(self, path: str) -> BinaryIO:
-        return (self._folder / path).open("rb")
-
-    def __getattr__(self, name: str) -> Any:
-        if hasattr(Backend, name) and name != "aclose":
-            return None
-        raise AttributeError(name)
+    with ThreadPoolExecutor(1) as pool:
+        rows = {"bare": lambda: asyncio.run(bare()), "bridged": lambda: asyncio.run(bridged())}
+        least = best(9, **rows)
+    asyncio.run(adapter.aclose())
+    show_calls(least)
+    print(f"{'ratio':30} {least['bridged'] / least['bare']:8.2f}")
 
 
 def streaming(rival: str | None) -> None:
-    """Time a streaming read of a file through SyncBackendAdapter and a plain loop."""
+    """Time a plain loop over a file, the async local backend, and the sync one behind a bridge."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (folder / "big").open("wb") as file:
@@ -106,14 +116,19 @@ def streaming(rival: str | None) -> None:
                 while file.read(1 << 20):
                     pass
 
-        async def read() -> None:
-            adapter = SyncBackendAdapter(Files(folder))  # type: ignore[arg-type]
+        async def read(backend: AsyncBackend) -> None:
             total = 0
-            async for chunk in adapter.read("big"):
+            async for chunk in backend.read("big"):
                 total += len(chunk)
             assert total == SIZE
+            await backend.aclose()
 
-        least = best(7, plain=plain, bridged=lambda: asyncio.run(read()))
+        least = best(
+            7,
+            plain=plain,
+            native=lambda: asyncio.run(read(AsyncLocalBackend(folder))),
+            bridged=lambda: asyncio.run(read(SyncBackendAdapter(LocalBackend(folder)))),
+        )
         if rival:
             done = subprocess.run(
                 [rival, "-c", RIVAL, name, str(SIZE)], capture_output=True, text=True, check=True
@@ -131,5 +146,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     print(f"AsyncBackendSyncAdapter over memory, Python {sys.version.split()[0]}")
     calls()
-    print(f"SyncBackendAdapter, reading {SIZE >> 20} MiB")
+    print("SyncBackendAdapter over memory")
+    hops()
+    print(f"SyncBackendAdapter over local, reading {SIZE >> 20} MiB")
     streaming(options.rival)

@@ -293,6 +293,7 @@ def test_forked_child_gets_threads_of_its_own(pool: WorkerPool) -> None:
     assert in_new_loop(pool.query(os.getpid)) == os.getpid()
     child = os.fork()
     if child == 0:  # pragma: no cover - measured in the parent
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # not the handler of the tests' timeout
         signal.alarm(10)  # a hang ends as a signal, which the parent sees
         right = False
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.local.conftest import litter
+from tests.sync.twins import Source
 
 from remote_store import (
     AlreadyExists,
@@ -21,23 +22,6 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_local import LocalBackend, _handles
-
-
-class Source:
-    """A binary file that notes what was asked of it, and may fail at its end."""
-
-    def __init__(self, *chunks: Any, error: BaseException | None = None) -> None:
-        self.chunks = list(chunks)
-        self.error = error
-        self.asked: list[int] = []
-
-    def read(self, size: int) -> Any:
-        self.asked.append(size)
-        if self.chunks:
-            return self.chunks.pop(0)
-        if self.error is not None:
-            raise self.error
-        return b""
 
 
 def broken(*_: Any, **__: Any) -> Any:

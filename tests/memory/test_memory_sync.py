@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 import io
 import pickle
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.sync.twins import KINDS, Source, race
 
 from remote_store import (
     AlreadyExists,
@@ -24,8 +23,6 @@ from remote_store import (
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 from remote_store_memory._tree import Tree
 
-WRITERS = 16
-
 
 @pytest.fixture
 def memory() -> MemoryBackend:
@@ -36,23 +33,6 @@ def memory() -> MemoryBackend:
 def contents(memory: MemoryBackend) -> dict[str, bytes]:
     found = memory.list_files("", recursive=True)
     return {str(info.path): memory.read_bytes(str(info.path)) for info in found}
-
-
-class Source:
-    """A binary file that notes what was asked of it, and may fail at its end."""
-
-    def __init__(self, *chunks: bytes, error: BaseException | None = None) -> None:
-        self.chunks = list(chunks)
-        self.error = error
-        self.asked: list[int] = []
-
-    def read(self, size: int) -> Any:
-        self.asked.append(size)
-        if self.chunks:
-            return self.chunks.pop(0)
-        if self.error is not None:
-            raise self.error
-        return b""
 
 
 def test_identity() -> None:
@@ -123,7 +103,7 @@ def test_a_stream_is_one_version(memory: MemoryBackend) -> None:
 
 def test_sources_are_read_in_steps(memory: MemoryBackend) -> None:
     """A file is read a MiB at a time to its end, short reads included, and left open."""
-    source = Source(b"a", bytearray(b"b"), memoryview(b"c"))  # type: ignore[arg-type]
+    source = Source(b"a", bytearray(b"b"), memoryview(b"c"))
     result = memory.write("f", source, metadata={"k": "v"})  # type: ignore[arg-type]
     assert source.asked == [1 << 20] * 4
     assert (memory.read_bytes("f"), result.size, result.source) == (b"abc", 3, "native")
@@ -145,7 +125,7 @@ def test_failing_sources(memory: MemoryBackend) -> None:
             with pytest.raises(type(error)) as caught:
                 memory.write(key, Source(b"part", error=error), overwrite=True)  # type: ignore[arg-type]
             assert caught.value is error
-    for wrong in ("text", io.StringIO("text"), [b"x"], None, 5, Source(None)):  # type: ignore[arg-type]
+    for wrong in ("text", io.StringIO("text"), [b"x"], None, 5, Source(None)):
         with pytest.raises(TypeError):
             memory.write("f", wrong, overwrite=True)  # type: ignore[arg-type]
     assert contents(memory) == {"f": b"old"}
@@ -229,54 +209,6 @@ def test_store(memory: MemoryBackend) -> None:
             file.write(b"z")
         assert [str(f.path) for f in store.list_files("")] == ["a", "b"]
         assert store.read_bytes("a") + store.read("b").read() == b"xyz"
-
-
-def attempts(memory: MemoryBackend, kind: str) -> Callable[[str, int], object]:
-    def attempt(key: str, n: int) -> object:
-        data = b"%d" % n
-        if kind == "bytes":
-            return memory.write(key, data)
-        if kind == "stream":
-            return memory.write(key, io.BytesIO(data))
-        if kind == "open_atomic":
-            with memory.open_atomic(key) as file:
-                file.write(data)
-            return None
-        memory.write(f"source{n}", data, overwrite=True)
-        return (memory.move if kind == "move" else memory.copy)(f"source{n}", key)
-
-    return attempt
-
-
-def race(memory: MemoryBackend, kind: str, rounds: int) -> None:
-    """Let threads create the same keys; require one winner each, whose content is there."""
-    attempt = attempts(memory, kind)
-    keys = [f"{kind}{n}" for n in range(rounds)]
-    answers: list[list[object]] = [[None] * WRITERS for _ in keys]
-    barrier = threading.Barrier(WRITERS)
-
-    def writer(n: int) -> None:
-        for turn, key in enumerate(keys):
-            barrier.wait(30)
-            try:
-                attempt(key, n)
-                answers[turn][n] = "won"
-            except Exception as error:
-                answers[turn][n] = error
-
-    threads = [threading.Thread(target=writer, args=(n,)) for n in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for key, answer in zip(keys, answers, strict=True):
-        winners = [n for n, a in enumerate(answer) if a == "won"]
-        assert len(winners) == 1, f"{len(winners)} succeeded"
-        assert all(isinstance(a, AlreadyExists) for a in answer if a != "won"), answer
-        assert memory.read_bytes(key) == b"%d" % winners[0]
-
-
-KINDS = ["bytes", "stream", "open_atomic", "move", "copy"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

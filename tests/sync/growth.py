@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from tests.sync.reference import DictBackend, Flow, as_backend
-from tests.sync.test_to_sync import scripted
+from tests.sync.to_sync.scripted import scripted
 
 from remote_store import AsyncBackendSyncAdapter, Store
 from remote_store.aio import AsyncStore, SyncBackendAdapter

@@ -223,6 +223,13 @@ class DictBackend:
         self.closed += 1
 
 
+class Plain(DictBackend):
+    """Pickles as an empty backend."""
+
+    def __reduce__(self) -> Any:
+        return Plain, ()
+
+
 class Flow(io.RawIOBase):
     """A readable stream of *size* zero bytes that takes no memory, and notes its close."""
 

@@ -29,7 +29,8 @@ from remote_store import (
     unregister_plugin,
 )
 from remote_store import aio as remote_store_aio
-from remote_store_memory import AsyncMemoryBackend
+from remote_store_local import LocalBackend
+from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 
 class Native(DictBackend):
@@ -102,11 +103,17 @@ def test_async_class_comes_through_the_bridge() -> None:
     assert inner(store)._loop.is_closed()
 
 
-def test_memory_without_asking() -> None:
-    """The installed memory plugin opens from sync code by its URL."""
-    with open_store("memory://") as store:
-        store.write("x", b"1")
-        assert store.read_bytes("x") == b"1"
+def test_native_class_of_a_plugin_with_both(tmp_path: Path) -> None:
+    """Each way to a sync store takes the plugin's sync class, without a loop or a bridge."""
+    config = RegistryConfig({"m": BackendConfig("memory")}, {"s": StoreProfile("m")})
+    with Registry(config) as registry:
+        assert type(inner(registry.get_store("s"))) is MemoryBackend
+    profile = StoreProfile("local", options={"root": tmp_path})
+    for target, kind in (("memory://", MemoryBackend), (profile, LocalBackend)):
+        with open_store(target) as store:
+            assert type(inner(store)) is kind
+            store.write("x", b"1")
+            assert store.read_bytes("x") == b"1"
 
 
 @pytest.mark.usefixtures("names")

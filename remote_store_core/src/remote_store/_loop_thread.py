@@ -16,7 +16,9 @@ from time import monotonic
 from types import CoroutineType
 from typing import Any, Final, TypeVar
 
-__all__ = ["LoopThread"]
+from remote_store._errors import StoreClosed
+
+__all__ = ["LoopClosed", "LoopThread"]
 
 T = TypeVar("T")
 
@@ -28,13 +30,17 @@ _EXIT: Final = 2.0
 _running: weakref.WeakSet[LoopThread] = weakref.WeakSet()
 
 
+class LoopClosed(StoreClosed, RuntimeError):
+    """Raised when a call comes after its loop was closed, or is overtaken by the close."""
+
+
 class LoopThread:
     """
     Runs coroutines on a loop of its own; safe from any number of threads.
 
     Calls queue up in a deque of our own, not in the loop's: whatever a
-    stopped loop leaves there is answered with the RuntimeError of a closed
-    one, so that no call is lost or waits for ever, however it races `stop`.
+    stopped loop leaves there is answered with `LoopClosed`, so that no call
+    is lost or waits for ever, however it races `stop`.
 
     When nobody refers to it any more, or the interpreter exits, the loop
     ends by itself: its tasks are cancelled and its async generators closed.
@@ -57,16 +63,31 @@ class LoopThread:
         weakref.finalize(self, _request_stop, self.loop, self._pid).atexit = False
         _running.add(self)
 
+    @property
+    def closed(self) -> bool:
+        """Whether `stop` was called."""
+        return self._closed
+
     def guard(self) -> None:
         """
         Refuse a call that could not be answered.
 
         Raises:
-            RuntimeError: It is closed, an event loop runs in this thread, or
-                this process is a fork of the one that made it.
+            LoopClosed: It is closed.
+            RuntimeError: See `refuse_misuse`.
         """
         if self._closed:
-            raise RuntimeError(self._closed_message())
+            raise self._refusal()
+        self.refuse_misuse()
+
+    def refuse_misuse(self) -> None:
+        """
+        Refuse a call from where it could only wait for ever.
+
+        Raises:
+            RuntimeError: An event loop runs in this thread, or this process
+                is a fork of the one that made it.
+        """
         if os.getpid() != self._pid:
             msg = (
                 f"{self._owner} was made before a fork: its loop and thread live in the parent "
@@ -92,7 +113,9 @@ class LoopThread:
         end; a second one stops waiting.
 
         Raises:
-            RuntimeError: See `guard`; also when `stop` overtakes the call.
+            LoopClosed: See `guard`; also when `stop` overtakes the call, with
+                ``outcome_unknown`` if the call had begun.
+            RuntimeError: See `guard`.
         """
         self.guard()
         pending = _Call(function, args, options)
@@ -108,7 +131,7 @@ class LoopThread:
         del pending  # a traceback shall not refer to itself
         try:
             if task is None or not task.done() or (self._closed and task.cancelled()):
-                raise RuntimeError(self._closed_message())
+                raise self._refusal(begun=task is not None)
             result: T = task.result()
             return result
         finally:
@@ -160,8 +183,8 @@ class LoopThread:
                 ", ".join(unfinished),
             )
 
-    def _closed_message(self) -> str:
-        return f"{self._owner} is closed"
+    def _refusal(self, *, begun: bool = False) -> LoopClosed:
+        return LoopClosed(f"{self._owner} is closed", outcome_unknown=begun)
 
 
 class _Call:

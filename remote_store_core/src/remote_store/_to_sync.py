@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import (
     Any,
     BinaryIO,
     ClassVar,
-    Generic,
     Protocol,
     Self,
     TypeVar,
@@ -22,11 +21,11 @@ from typing import (
 from remote_store import _rules as rules
 from remote_store._backend import Backend
 from remote_store._capabilities import Capability, CapabilitySet
-from remote_store._chunks import ChunkReader
 from remote_store._content import SyncContentSource
 from remote_store._errors import CapabilityNotSupported
 from remote_store._loop_thread import LoopThread
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from remote_store._pulls import AsyncIteratorBridge, ChunkStream
 from remote_store._spool import spooled_write
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import as_content
@@ -37,8 +36,6 @@ __all__ = ["AsyncBackendSyncAdapter"]
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_END: Any = object()
 
 
 @runtime_checkable
@@ -64,9 +61,9 @@ class AsyncBackendSyncAdapter(Backend):
     the backend's. An exception comes back as the same object. A
     KeyboardInterrupt cancels the call and waits for its end.
 
-    Every blocking call raises RuntimeError on a closed adapter, in a thread
-    that runs an event loop (which it would block), and in a forked child
-    (whose copy has no thread).
+    Every blocking call raises RuntimeError in a thread that runs an event
+    loop (which it would block), in a forked child (whose copy has no thread),
+    and on a closed adapter, where the error is a `StoreClosed` as well.
 
     The backend's own ``__aenter__`` is not called.
 
@@ -83,7 +80,8 @@ class AsyncBackendSyncAdapter(Backend):
         set(Capability) - {Capability.SEEKABLE_READ}
     )
     CONTRACT: ClassVar[str] = "1.0"
-    close_is_terminal: ClassVar[bool] = False
+    #: Whatever the backend's own close means: the loop that it ran on is gone.
+    close_is_terminal: ClassVar[bool] = True
 
     def __init__(
         self, async_backend: AsyncBackend, *, loop_thread: LoopThread | None = None
@@ -251,7 +249,7 @@ class AsyncBackendSyncAdapter(Backend):
             RuntimeError: See the class.
         """
         self._runner.guard()
-        return cast("BinaryIO", _ChunkStream(self, self._backend.read(path)))
+        return cast("BinaryIO", ChunkStream(self._runner, self._backend.read(path)))
 
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
@@ -259,22 +257,22 @@ class AsyncBackendSyncAdapter(Backend):
         """Return an iterator over the files of a folder; each ``next`` pulls one."""
         self._runner.guard()
         found = self._backend.list_files(path, recursive=recursive, max_depth=max_depth)
-        return _AsyncIteratorBridge(self, found)
+        return AsyncIteratorBridge(self._runner, found)
 
     def list_folders(self, path: str) -> Iterator[FolderEntry]:
         """Return an iterator over the immediate subfolders."""
         self._runner.guard()
-        return _AsyncIteratorBridge(self, self._backend.list_folders(path))
+        return AsyncIteratorBridge(self._runner, self._backend.list_folders(path))
 
     def glob(self, pattern: str) -> Iterator[FileInfo]:
         """Return an iterator over the files whose key matches."""
         self._runner.guard()
-        return _AsyncIteratorBridge(self, self._member("glob")(pattern))
+        return AsyncIteratorBridge(self._runner, self._member("glob")(pattern))
 
     def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
         """Return an iterator over the files and the subfolders of a folder."""
         self._runner.guard()
-        return _AsyncIteratorBridge(self, self._member("iter_children")(path))
+        return AsyncIteratorBridge(self._runner, self._member("iter_children")(path))
 
     # Lifecycle ------------------------------------------------------------------
 
@@ -282,9 +280,11 @@ class AsyncBackendSyncAdapter(Backend):
         """
         Close the backend, wait for what is running, and end the loop and its thread.
 
-        Calls that come later, or too late, raise RuntimeError; none is lost.
-        Idempotent. When the time is over, one warning tells of what is still
-        running; it is cancelled.
+        Terminal, also for a backend that could be used again: calls that come
+        later, or too late, raise `StoreClosed` (a RuntimeError as well); none
+        is lost. Idempotent. When the time is over, one warning tells of what
+        is still running; it is cancelled, and its caller's `StoreClosed` has
+        ``outcome_unknown``.
 
         Args:
             timeout: Seconds for all of it together; None for as long as it takes.
@@ -312,96 +312,6 @@ class AsyncBackendSyncAdapter(Backend):
         return rules.member(self._backend, name, AsyncBackend)
 
 
-class _Pulling(Generic[T]):
-    """What a stream and a listing share: pulling from an async iterator, and closing it."""
-
-    def __init__(self, runner: LoopThread, items: AsyncIterator[T]) -> None:
-        self._runner = runner
-        self._items = items
-        self._over = False
-
-    def pull(self) -> T:
-        """
-        Return the next item that is not empty.
-
-        Raises:
-            StopIteration: At the end, and after a failure.
-        """
-        if self._over:
-            raise StopIteration
-        try:
-            item = self._runner.call(_next, self._items)
-        except BaseException:
-            self._over = True
-            raise
-        if item is _END:
-            self._over = True
-            raise StopIteration
-        return cast("T", item)
-
-    def close(self, what: str) -> None:
-        """Close the iterator and wait; what goes wrong is logged, not raised."""
-        try:
-            self._runner.call(_aclose, self._items, what)
-        except RuntimeError:  # of the runner: it cannot be waited for here, or is closed
-            self.abandon(what)
-        self._over = True
-
-    def abandon(self, what: str) -> None:
-        """Have the iterator closed without waiting, if it has begun and not ended."""
-        if not self._over:
-            self._over = True
-            self._runner.post(_aclose, self._items, what)
-
-
-class _ChunkStream(ChunkReader):
-    """Forward-only stream over the chunks of an async iterator."""
-
-    def __init__(self, adapter: AsyncBackendSyncAdapter, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks = _Pulling(adapter._runner, chunks)  # noqa: SLF001 - of this module
-        super().__init__(self._next_chunk)
-
-    def _next_chunk(self) -> bytes:
-        try:
-            return self._chunks.pull()
-        except StopIteration:
-            return b""
-
-    def close(self) -> None:
-        """Close the backend's iterator. Idempotent."""
-        if not self.closed:
-            super().close()
-            self._chunks.close("stream")
-
-    def __del__(self) -> None:
-        # Never waits: this may run at any moment, in any thread.
-        self._chunks.abandon("stream")
-        super().close()
-
-
-class _AsyncIteratorBridge(Iterator[T]):
-    """Sync iterator over an async one, an item at a time."""
-
-    def __init__(self, adapter: AsyncBackendSyncAdapter, async_iter: AsyncIterator[T]) -> None:
-        self._items: _Pulling[T] = _Pulling(adapter._runner, async_iter)  # noqa: SLF001
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> T:
-        return self._items.pull()
-
-    def close(self) -> None:
-        """Close the backend's iterator and wait for that. Idempotent."""
-        self._items.close("listing")
-
-    def _aclose_best_effort(self) -> None:
-        self._items.abandon("listing")
-
-    def __del__(self) -> None:
-        self._aclose_best_effort()
-
-
 # On the loop --------------------------------------------------------------------
 
 
@@ -417,20 +327,3 @@ async def _write(
         return await write(path, body, overwrite=overwrite, metadata=metadata)
     async with closing(body):
         return await write(path, body, overwrite=overwrite, metadata=metadata)
-
-
-async def _next(items: AsyncIterator[Any]) -> Any:
-    """Return the next item, `_END` at the end; an empty chunk is not the end."""
-    while (item := await anext(items, _END)) == b"":
-        pass
-    return item
-
-
-async def _aclose(items: AsyncIterator[Any], what: str) -> None:
-    close = getattr(items, "aclose", None)
-    if close is None:
-        return
-    try:
-        await close()
-    except Exception:  # noqa: BLE001 - what was read is complete without it
-        _log.debug("%s aclose raised", what, exc_info=True)

@@ -20,7 +20,7 @@ from remote_store_local import AsyncLocalBackend, LocalBackend
 
 __all__ = ["conformance_targets"]
 
-#: The async class, the sync one behind a bridge, and the async one behind both bridges.
+#: The async class; the sync class made async; the async class made sync and async again.
 _WAYS: Final[dict[str, Callable[[Path], AsyncBackend]]] = {
     "local": AsyncLocalBackend,
     "local:sync": lambda root: SyncBackendAdapter(LocalBackend(root)),

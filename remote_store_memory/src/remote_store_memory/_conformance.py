@@ -16,7 +16,7 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 __all__ = ["conformance_targets"]
 
-#: The async class, the sync one behind a bridge, and the async one behind both bridges.
+#: The async class; the sync class made async; the async class made sync and async again.
 _WAYS: Final[dict[str, Callable[[], AsyncBackend]]] = {
     "memory": AsyncMemoryBackend,
     "memory:sync": lambda: SyncBackendAdapter(MemoryBackend()),

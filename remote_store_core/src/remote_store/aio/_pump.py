@@ -61,13 +61,12 @@ class _Pump(Generic[T]):
             await self._serve()
         except BaseException as error:
             self._abandon()
-            if isinstance(error, GeneratorExit):  # the loop is gone: nothing can be awaited
+            if isinstance(error, GeneratorExit):  # thrown away: nothing can be awaited
                 raise
             await settle(self._outcome)
             raise
         if self._failure is not None:
             # Whatever the backend made of it, the source's error is the cause.
-            self._outcome.exception()
             raise self._failure
         return self._outcome.result()
 
@@ -127,6 +126,7 @@ class _Pump(Generic[T]):
             self._outcome.set_result(cast("T", result))
         else:
             self._outcome.set_exception(error)
+            self._outcome.exception()  # seen, also if the write was thrown away
         self._turn.set()
 
     def _pull(self) -> bytes:

@@ -61,6 +61,8 @@ class WorkerPool:
         Call *function* in a thread; when cancelled, leave it behind at once.
 
         For work that changes nothing: a result nobody waits for is dropped.
+        A *function* that opens something must not return it, or a cancelled
+        caller could not close it: it stores it where both can find it.
         """
         outcome, job = self._submit(function, args)
         try:

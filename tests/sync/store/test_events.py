@@ -1,0 +1,102 @@
+"""The sync store: events and log records of its operations."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import cast
+
+import pytest
+from tests.contract.probes import Listener
+from tests.sync.reference import DictBackend
+from tests.sync.store.probes import Pipe
+
+from remote_store import (
+    NotFound,
+    Store,
+)
+
+
+def test_events(store: Store, listener: Listener) -> None:
+    """Each operation makes one event, with its bytes, at its end."""
+    store.write("n", [b"12", b"3"])
+    store.read_text("n")
+    with store.read("n") as stream:
+        stream.read(2)
+        assert len(listener.events) == 2
+    list(store.list_files(""))
+    store.move("n", "./n")
+    with store.open_atomic("o") as file:
+        file.write(b"1")
+    with pytest.raises(NotFound) as missing:
+        store.read("gone")
+    with pytest.raises(NotFound):
+        store.delete("gone")
+
+    assert [(e.name, e.path, e.bytes, e.outcome) for e in listener.events] == [
+        ("write", "n", 3, "ok"),
+        ("read_bytes", "n", 3, "ok"),
+        ("read", "n", 2, "ok"),
+        ("list_files", "", None, "ok"),
+        ("move", "n", None, "ok"),
+        ("open_atomic", "o", None, "ok"),
+        ("read", "gone", None, "error"),
+        ("delete", "gone", None, "error"),
+    ]
+    assert listener.events[-2].error is missing.value
+
+
+def test_interrupt_is_a_cancellation(
+    store: Store, backend: DictBackend, listener: Listener
+) -> None:
+    """KeyboardInterrupt passes, and the event says cancelled."""
+
+    def interrupt(name: str) -> None:
+        raise KeyboardInterrupt
+
+    backend.on_call = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        store.exists("a")
+    assert [e.outcome for e in listener.events] == ["cancelled"]
+
+
+def test_watched_stream_is_the_stream(
+    store: Store, backend: DictBackend, listener: Listener
+) -> None:
+    """While somebody listens a stream still does all it can; its failure is in the event."""
+    with store.read("a/x.csv") as stream:
+        assert stream.readable()
+        assert stream.seekable()
+        assert stream.seek(1) == 1
+        assert stream.readline(2) == b"23"
+        assert stream.tell() == 3
+        buffer = bytearray(9)
+        assert stream.readinto(buffer) == 2  # type: ignore[attr-defined]
+        with pytest.raises(io.UnsupportedOperation):
+            stream.fileno()
+    assert backend.streams[-1].closed
+    with io.BufferedReader(cast("io.RawIOBase", store.read("a/x.csv"))) as buffered:
+        assert buffered.read1(9) == b"12345"
+    assert [(e.bytes, e.outcome) for e in listener.events] == [(4, "ok"), (5, "ok")]
+
+    broken = Pipe(b"")
+    broken.read = lambda size=-1: 1 // 0  # type: ignore[method-assign]
+    backend.read = lambda path: broken  # type: ignore[method-assign, assignment, return-value]
+    with store.read("n") as stream, pytest.raises(ZeroDivisionError) as caught:
+        stream.read(1)
+    assert listener.events[-1].error is caught.value
+    assert len(listener.events) == 3
+
+
+def test_log_records(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """DEBUG for each call, INFO for each completed change, with the extra fields."""
+    with caplog.at_level(logging.DEBUG, "remote_store"):
+        store.write("n", b"")
+        store.exists("n")
+        store.copy("n", "n")
+    assert [(r.levelname, r.op, r.path, r.backend, r.name) for r in caplog.records] == [  # type: ignore[attr-defined]
+        ("DEBUG", "write", "n", "dict", "remote_store._store"),
+        ("INFO", "write", "n", "dict", "remote_store._store"),
+        ("DEBUG", "exists", "n", "dict", "remote_store._store"),
+        ("DEBUG", "copy", "n", "dict", "remote_store._store"),
+    ]

@@ -1,0 +1,199 @@
+"""SyncBackendAdapter: streams cross in hops, listings in pages, and both are closed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.sync.reference import DictBackend, Flow
+from tests.sync.to_async.probes import gone
+
+from remote_store.aio import SyncBackendAdapter
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_read_hops(adapter: SyncBackendAdapter, backend: DictBackend) -> None:
+    """A read crosses in steps of 2 MiB, whatever the stream hands out at once."""
+
+    class Trickle(Flow):
+        def readinto(self, buffer: Any, /) -> int:
+            return super().readinto(memoryview(buffer)[:10_000])
+
+    for stream in (Flow(3_500_000), Trickle(3_500_000)):
+        backend.read = lambda path, stream=stream: stream  # type: ignore[method-assign, misc]
+        sizes = [len(chunk) async for chunk in adapter.read("z")]
+        assert sum(sizes) == 3_500_000
+        assert len(sizes) == 2
+        assert stream.closed
+
+
+async def test_small_file_is_one_hop(adapter: SyncBackendAdapter, backend: DictBackend) -> None:
+    """Opening, reading and closing a small file takes one visit to a thread."""
+    hops: list[str] = []
+    query = adapter._pool.query
+    adapter._pool = Counting(query, hops)  # type: ignore[assignment]
+    assert [c async for c in adapter.read("z")] == [b"1"]
+    assert len(hops) == 1
+    assert backend.streams[0].closed
+
+
+class Counting:
+    def __init__(self, query: Any, hops: list[str]) -> None:
+        self._query = query
+        self._hops = hops
+
+    async def query(self, function: Any, *args: Any) -> Any:
+        self._hops.append("query")
+        return await self._query(function, *args)
+
+
+@pytest.mark.parametrize("how", ["aclose", "cancel", "error", "exhausted"])
+async def test_stream_is_closed_in_a_thread(
+    adapter: SyncBackendAdapter, backend: DictBackend, how: str
+) -> None:
+    """However a read ends, its stream is closed, and never on the loop's thread (READ-007)."""
+    stream = Flow(9 << 20)
+    backend.read = lambda path: stream  # type: ignore[method-assign, assignment, return-value]
+    chunks = adapter.read("z")
+    await anext(chunks)
+    await gone(lambda: stream.left > 5 << 20)  # the next hop is fetched ahead
+    if how == "aclose":
+        await chunks.aclose()
+        assert stream.closed
+    elif how == "exhausted":
+        assert sum([len(c) async for c in chunks]) == 7 << 20
+        assert stream.closed
+    elif how == "error":
+        stream.readinto = lambda buffer: 1 // 0  # type: ignore[method-assign]
+        with pytest.raises(ZeroDivisionError):
+            [c async for c in chunks]
+        assert stream.closed
+    else:
+        begun, release = threading.Event(), threading.Event()
+
+        def slow(buffer: Any) -> int:
+            begun.set()
+            release.wait(30)
+            return 0
+
+        stream.readinto = slow  # type: ignore[method-assign]
+        await anext(chunks)
+        task = asyncio.ensure_future(anext(chunks))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not stream.closed
+        release.set()
+        await gone(lambda: not stream.closed)
+    assert stream.closer is not threading.main_thread()
+
+
+async def test_chunks_before_an_error_arrive(
+    adapter: SyncBackendAdapter, backend: DictBackend
+) -> None:
+    """Entries that were listed before an error are yielded before it is raised."""
+
+    def broken(path: str, **options: Any) -> Iterator[str]:
+        yield "a"
+        yield "b"
+        raise PermissionError
+
+    backend.list_files = broken  # type: ignore[method-assign, assignment]
+    items: Any = adapter.list_files("")
+    assert [await anext(items), await anext(items)] == ["a", "b"]
+    with pytest.raises(PermissionError):
+        await anext(items)
+
+
+@pytest.mark.parametrize("name", ["list_files", "list_folders", "iter_children", "glob"])
+async def test_listing_is_incremental_and_closed(
+    adapter: SyncBackendAdapter, backend: DictBackend, name: str
+) -> None:
+    """A listing of a million entries yields its first after a page, and is closed when left."""
+    made = 0
+    closed_in = []
+
+    def endless(path: str, **options: Any) -> Iterator[int]:
+        nonlocal made
+        try:
+            while made < 1_000_000:
+                made += 1
+                yield made
+        finally:
+            closed_in.append(threading.current_thread())
+
+    setattr(backend, name, endless)
+    items = getattr(adapter, name)("")
+    assert [await anext(items), await anext(items)] == [1, 2]
+    assert made <= 1000
+    await items.aclose()
+    assert len(closed_in) == 1
+    assert closed_in[0] is not threading.main_thread()
+    assert made <= 1000
+
+
+async def test_slow_listing_is_not_held_back(
+    adapter: SyncBackendAdapter, backend: DictBackend
+) -> None:
+    """Entries that come slowly are handed over before the page is full."""
+
+    def slow(path: str, **options: Any) -> Iterator[int]:
+        for n in range(100):
+            time.sleep(0.03)
+            yield n
+
+    backend.list_files = slow  # type: ignore[method-assign, assignment]
+    start = time.perf_counter()
+    items = adapter.list_files("")
+    await anext(items)
+    assert time.perf_counter() - start < 1
+    await items.aclose()
+
+
+async def test_one_hop_is_fetched_ahead(adapter: SyncBackendAdapter, backend: DictBackend) -> None:
+    """While a chunk is worked on the next is read, and no more; leaving then waits for it."""
+    stream = Flow(100 << 20)
+    backend.read = lambda path: stream  # type: ignore[method-assign, assignment, return-value]
+    items = adapter.read("z")
+    chunk = await anext(items)
+    await gone(lambda: stream.left != (100 << 20) - 2 * len(chunk))
+    await asyncio.sleep(0.05)
+    assert stream.left == (100 << 20) - 2 * len(chunk)
+    await items.aclose()
+    assert stream.closed
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_leaving_while_a_hop_is_in_flight(
+    adapter: SyncBackendAdapter, backend: DictBackend
+) -> None:
+    """``aclose`` waits for the thread that reads ahead, which then closes the stream itself."""
+    stream = Flow(100 << 20)
+    backend.read = lambda path: stream  # type: ignore[method-assign, assignment, return-value]
+    begun, release = threading.Event(), threading.Event()
+    real = stream.readinto
+
+    def slow(buffer: Any) -> int:
+        if stream.left < 97 << 20:
+            begun.set()
+            release.wait(30)
+        return real(buffer)
+
+    stream.readinto = slow  # type: ignore[method-assign]
+    items = adapter.read("z")
+    await anext(items)
+    await anext(items)
+    await asyncio.to_thread(begun.wait)
+    closing = asyncio.ensure_future(items.aclose())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    release.set()
+    await closing
+    assert stream.closed
+    assert stream.closer is not threading.main_thread()

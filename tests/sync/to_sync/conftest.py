@@ -1,0 +1,22 @@
+"""An async backend, made a sync one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from remote_store import (
+    AsyncBackendSyncAdapter,
+)
+from remote_store_memory import AsyncMemoryBackend
+
+
+@pytest.fixture
+def adapter() -> Iterator[AsyncBackendSyncAdapter]:
+    """An adapter around memory with a few files, closed after the test."""
+    with AsyncBackendSyncAdapter(AsyncMemoryBackend()) as adapter:
+        adapter.write("a/x", b"12345", metadata={"k": "v"})
+        adapter.write("a/y", b"")
+        adapter.write("z", b"1")
+        yield adapter
