@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import fields
 
+from remote_store import Capability
+from remote_store_conformance.cli import main
 from remote_store_conformance.contract import all_clauses
+from remote_store_conformance.hookspecs import Target
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +45,29 @@ def test_the_page_is_what_the_script_writes(script: dict[str, Any]) -> None:
     page = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
 
     assert page == script["page"](), "stale: run scripts/contract.py"
+
+
+def test_the_table_of_capabilities_is_that_of_the_registry(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page holds what the command prints: every capability, with the clauses that need it."""
+    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    held = re.search(
+        r"<!-- from the registry: begin -->\n(.*?)<!-- from the registry: end -->", page, re.DOTALL
+    )
+    assert main(["list", "--capabilities"]) == 0
+    printed = capsys.readouterr().out
+
+    assert held is not None
+    assert held[1] == printed, "stale: paste what `remote-store-conform list --capabilities` prints"
+    assert re.findall(r"^\| `(\w+)`", printed, re.MULTILINE) == [c.name for c in Capability]
+
+
+def test_the_page_tells_every_field_of_a_target() -> None:
+    """Whoever writes a target for a network finds all that it may declare."""
+    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(\w+)(?:\(\w+(?:, \w+)*\))?`", page))
+
+    # The others are told where they matter, in the docstring of Target.
+    rare = {"name", "plugin", "persistent", "loops", "waivers"}
+    assert {a.name for a in fields(Target)} - rare <= told

@@ -165,3 +165,20 @@ def test_the_matrix_command_takes_several_reports(tmp_path: Path) -> None:
     assert "t0" in page.read_text()
     assert "| clause | level | rule | t0 | t1 |" in (tmp_path / "m.md").read_text()
     json.loads((tmp_path / "0.json").read_text())
+
+
+def test_the_page_leads_to_what_needs_attention() -> None:
+    """A card links the row of each clause that is not as it should be, and no other."""
+    broken, kept = html.render([report_of(fails)]), html.render([report_of(passes)])
+
+    assert broken.count('<a class="s-fail" href="#WRITE-999">') == 1
+    assert '<tr id="WRITE-999">' in broken
+    assert 'class="odd"' not in kept
+
+
+def test_a_page_of_many_targets_scrolls_sideways() -> None:
+    """Seven columns do not fit beside the rules; six stay under their heads."""
+    report = report_of(passes)
+
+    assert '<div class="scroll wide">' in html.render([report] * 7)
+    assert '<div class="scroll wide">' not in html.render([report] * 6)

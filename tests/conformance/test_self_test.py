@@ -10,7 +10,7 @@ from tests.conformance.conftest import clause_of, run_one
 
 from remote_store_conformance import selftest
 from remote_store_conformance.cli import main
-from remote_store_conformance.contract import all_clauses
+from remote_store_conformance.contract import Level, all_clauses
 from remote_store_conformance.expect import expect
 from remote_store_conformance.mutants import Mutant, all_mutants, mutant
 from remote_store_conformance.reference import ReferenceBackend
@@ -96,12 +96,31 @@ def a_mutant() -> Mutant:
 
 def test_a_mutant_that_is_not_caught_is_reported() -> None:
     """A pass is no catch."""
-    assert "is not caught" in check_mutant(a_mutant(), clause_of(blind))
+    catch = check_mutant(a_mutant(), clause_of(blind))
+
+    assert "is not caught" in catch.problem
+    assert catch.tries == 1
 
 
 def test_a_catch_without_a_helpful_message_is_reported() -> None:
     """A failure has to name what is wrong."""
-    assert "without a helpful message" in check_mutant(a_mutant(), clause_of(unhelpful))
+    assert "without a helpful message" in check_mutant(a_mutant(), clause_of(unhelpful)).problem
+
+
+def test_only_the_mutants_of_a_race_get_another_try() -> None:
+    """A check that sees the defect at its second run: luck for a MUST, a race for a STOCHASTIC."""
+    runs: list[int] = []
+
+    async def sees_it_later(t: Trial) -> None:
+        runs.append(t.seed)
+        expect(t.seed == 0, "the file is gone")
+
+    race = check_mutant(a_mutant(), clause_of(sees_it_later, level=Level.STOCHASTIC))
+    assert (race.problem, race.tries, runs) == ("", 2, [0, 1])
+
+    runs.clear()
+    must = check_mutant(a_mutant(), clause_of(sees_it_later))
+    assert ("is not caught" in must.problem, must.tries, runs) == (True, 1, [0])
 
 
 def test_a_correct_backend_that_fails_is_reported() -> None:

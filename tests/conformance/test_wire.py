@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import socketserver
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -67,11 +71,13 @@ async def test_a_lazy_reader_leaves_the_rest_at_the_service(
 async def test_a_broken_answer_is_an_error(kind: str, wire: Wire, backend: WireBackend) -> None:
     """Half of an answer, then a fault: the client must not take it for the whole."""
     await backend.write("a", BIG)
+    backend.silence = 0.5
     wire.break_with(Fault(kind, after=1 << 20))  # type: ignore[arg-type]
 
     with pytest.raises(BackendUnavailable):
         await backend.read_bytes("a")
     assert wire.hits == 1
+    backend.silence = 20.0
     assert await backend.read_bytes("a") == BIG
 
 
@@ -115,3 +121,75 @@ async def test_a_mark_is_called_when_the_bytes_have_passed(
 
     assert len(seen) == 1
     assert 1 << 20 <= seen[0] < 2 << 20
+
+
+class Echo(socketserver.BaseRequestHandler):
+    """Sends back what comes."""
+
+    def handle(self) -> None:
+        while data := self.request.recv(1024):
+            self.request.sendall(data)
+
+
+@pytest.fixture
+def echo() -> Iterator[Wire]:
+    """A proxy in front of a service that keeps its connections."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        wire = Wire(("127.0.0.1", server.server_address[1]))
+        yield wire
+        wire.close()
+        server.shutdown()
+        thread.join()
+
+
+def sent_through(client: socket.socket, data: bytes) -> bytes:
+    """Send data, and return as much of the answer."""
+    client.settimeout(5)
+    client.sendall(data)
+    answer = b""
+    while len(answer) < len(data):
+        answer += client.recv(len(data))
+    return answer
+
+
+async def test_requests_of_a_connection_that_is_kept_are_counted(echo: Wire) -> None:
+    """Clients of real services send one request after the other on a connection."""
+    with socket.create_connection(echo.address) as client:
+        for data in (b"GET / HTTP/1.1", b"more of its body", b"PUT / HTTP/1.1"):
+            assert sent_through(client, data) == data
+
+        assert echo.read().requests == 2
+        assert echo.read().sent == echo.read().received == 14 + 16 + 14
+
+
+async def test_a_cleared_wire_has_told_its_clients(echo: Wire) -> None:
+    """When `clear` returns, a connection in a client's pool is seen to be closed."""
+    for _ in range(20):
+        with socket.create_connection(echo.address) as client:
+            sent_through(client, b"GET /")
+            echo.clear()
+            client.setblocking(False)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+
+
+async def test_clear_does_not_wait_for_a_client_that_reads_no_more(echo: Wire) -> None:
+    """Bytes that nobody fetches are dropped with their connection."""
+    with socket.create_connection(echo.address) as client:
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while client.send(b"x" * 65536):  # noqa: ASYNC110 - a full buffer sets no event
+                # Until every buffer on the way is full.
+                await asyncio.sleep(0.002)
+        echo.clear()
+        client.setblocking(True)
+        client.settimeout(5)
+        taken = 0
+        with contextlib.suppress(ConnectionResetError):
+            while data := client.recv(1 << 20):
+                taken += len(data)
+
+        assert taken < 4 << 20

@@ -33,6 +33,7 @@ _VENDOR_LIKE: Final = (
     "_tree.py",
     "mutants",
     "packaged.py",
+    "served.py",
     "stand_in.py",
 )
 

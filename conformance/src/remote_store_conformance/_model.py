@@ -59,7 +59,8 @@ class Model:
         """Return the files below a folder."""
         return {file for file in self.files if file.startswith(f"{path}/")}
 
-    def _no_target(self, path: str, overwrite: bool) -> Refusal | None:
+    def no_target(self, path: str, overwrite: bool) -> Refusal | None:
+        """Return why no file may be put at a path."""
         if self.real_folders and path in self.folders:
             return InvalidPath
         if self.real_folders and any(folder in self.files for folder in above(path)):
@@ -68,34 +69,36 @@ class Model:
             return AlreadyExists
         return None
 
-    def _no_source(self, path: str) -> Refusal | None:
+    def no_source(self, path: str) -> Refusal | None:
+        """Return why there is no file to take from a path."""
         if path in self.files:
             return None
         return InvalidPath if self.is_folder(path) else NotFound
 
-    def _put(self, path: str, content: bytes) -> None:
+    def put(self, path: str, content: bytes) -> None:
+        """Put a file at a path that may take one."""
         self.files[path] = content
         self.folders.update(above(path))
 
     def write(self, path: str, content: bytes, *, overwrite: bool) -> Answer:
         """Write a file; the answer is its size."""
-        refusal = self._no_target(path, overwrite)
+        refusal = self.no_target(path, overwrite)
         if refusal is not None:
             return refusal
-        self._put(path, content)
+        self.put(path, content)
         return len(content)
 
     def read(self, path: str) -> Answer:
         """Read a file; the answer is its content."""
-        return self._no_source(path) or self.files[path]
+        return self.no_source(path) or self.files[path]
 
     def size(self, path: str) -> Answer:
         """Look at a file; the answer is its size."""
-        return self._no_source(path) or len(self.files[path])
+        return self.no_source(path) or len(self.files[path])
 
     def delete(self, path: str, *, missing_ok: bool) -> Answer:
         """Delete a file."""
-        refusal = self._no_source(path)
+        refusal = self.no_source(path)
         if refusal is NotFound and missing_ok:
             return _DONE
         if refusal is None:
@@ -119,13 +122,13 @@ class Model:
 
     def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> Answer:
         """Move or copy a file."""
-        refusal = self._no_source(src)
+        refusal = self.no_source(src)
         if refusal is not None or src == dst:
             return refusal
-        refusal = self._no_target(dst, overwrite)
+        refusal = self.no_target(dst, overwrite)
         if refusal is not None:
             return refusal
-        self._put(dst, self.files[src])
+        self.put(dst, self.files[src])
         if not keep:
             del self.files[src]
         return _DONE

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import Distribution, EntryPoint, distribution, distributions, entry_points
 from typing import Any, Final
 
@@ -95,15 +96,24 @@ def imported_by(module: str, seconds: float = 60.0) -> list[str]:
     return found
 
 
-def owners() -> dict[str, str]:
-    """Return which distribution each installed top-level module belongs to."""
+def owners(modules: Iterable[str]) -> dict[str, str]:
+    """Return which distribution each of some top-level modules belongs to, where one does."""
+    wanted = set(modules) - sys.stdlib_module_names
     found: dict[str, str] = {}
-    for dist in distributions():
-        for file in dist.files or []:
-            top = file.parts[0]
-            if not top.endswith((".dist-info", ".egg-info", "..")):
-                found[top.partition(".")[0]] = canonical(dist.name)
+    if wanted:
+        for dist in distributions():
+            for module in wanted.intersection(_top_levels(dist)):
+                found[module] = canonical(dist.name)
     return found
+
+
+def _top_levels(dist: Distribution) -> set[str]:
+    # Not `dist.files` where RECORD tells: that asks the disk about every single file.
+    record = dist.read_text("RECORD")
+    lines = record.splitlines() if record is not None else map(str, dist.files or [])
+    tops = {re.split("[/,]", line, maxsplit=1)[0] for line in lines}
+    folders = (".dist-info", ".egg-info", "..")
+    return {top.partition(".")[0] for top in tops if not top.endswith(folders)}
 
 
 def closure(name: str) -> set[str]:

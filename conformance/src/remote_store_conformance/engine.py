@@ -50,6 +50,9 @@ _SAMPLES: Final = 5
 _PATIENCE: Final = 2.0
 _SETTLE: Final = 0.05
 
+#: How much longer a check may take where each call goes over a network.
+_REMOTE: Final = 3.0
+
 #: Seconds that a target may take to open for the first time.
 _OPENING: Final = 60.0
 
@@ -85,6 +88,7 @@ class Session:
     _survey: Survey | None = field(init=False, default=None)
     _folder: Path | None = field(init=False, default=None)
     _wire: Wire | None = field(init=False, default=None)
+    _wired: bool = field(init=False, default=False)
     _refusals: dict[Capability, Result] = field(init=False, factory=dict)
     _numbers: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
     _spent: float = field(init=False, default=0.0)
@@ -107,15 +111,23 @@ class Session:
     def _look(self) -> Survey:
         found: list[Survey] = []
 
+        scratch = self._scratch("survey")
+
         async def look() -> None:
-            async with self.target.open(self._scratch("survey")) as backend:
+            async with self.target.open(scratch) as backend:
                 found.append(await self._measure(backend))
+                if self._wire is not None:
+                    # The root may be known to exist without asking.
+                    await backend.exists(scratch.prefix)
 
         try:
             call_in_thread(lambda: asyncio.run(look()), _OPENING, "kit-survey")
         except Exception as error:
             msg = f"target {self.target.name!r} does not open: {type(error).__name__}: {error}"
             raise NotOpen(msg) from error
+        # A proxy that saw nothing of these calls would also see nothing of a
+        # fault or of a byte too many.
+        self._wired = self._wire is not None and self._wire.read().sent > 0
         return found[0]
 
     async def _measure(self, backend: Any) -> Survey:
@@ -264,18 +276,20 @@ class Session:
 
     def _execute(self, clause: Clause, body: Body, needs: frozenset[Need]) -> Result:
         """Run one check, watched and with a deadline."""
+        survey = self.survey
         trial = Trial(
             clause,
             self.target,
-            self.survey,
+            survey,
             self._scratch(clause.id),
             seed=self.seed,
             effort=self.effort,
-            wire=self._proxy(),
+            wire=self._wire if self._wired else None,
             find_probe=lambda backend: self.kit.probe(self.target, backend, trial.scratch),
             find_meter=lambda backend: self.kit.meter(self.target, backend, trial.wire),
         )
-        deadline = clause.seconds * max(1.0, self.survey.patience / _PATIENCE)
+        slowness = 1.0 if self.target.local else _REMOTE
+        deadline = clause.seconds * max(slowness, survey.patience / _PATIENCE)
         try:
             return Attempt(trial, body, needs, deadline).execute()
         finally:

@@ -70,6 +70,10 @@ class Probe(Protocol):
 
     Keys are the backend's keys. It makes the checks of writes honest, and it
     shows what a plugin hides, such as temporary files.
+
+    Where a storage takes keys that are no paths, such as ``a//b``, a probe has
+    one method more: ``async def plant(self, key, content)`` puts a file under a
+    key exactly as it is given.
     """
 
     async def put(self, key: str, content: bytes) -> None:

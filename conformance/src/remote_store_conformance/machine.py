@@ -229,7 +229,9 @@ def machine(programs: Programs) -> type[RuleBasedStateMachine]:
             self.adopt_folders(path)
             self.compare("a write whose content failed left neither the old nor nothing")
 
-        @precondition(lambda self: self.model.files and not self.was_reopened)
+        # A condition may ask what was drawn before, never the model: how a cancelled
+        # write ends depends on time, and Hypothesis repeats programs draw by draw.
+        @precondition(lambda self: not self.was_reopened)
         @rule()
         def reopened(self) -> None:
             self.was_reopened = True
@@ -268,8 +270,9 @@ def run_programs(trial: Trial, *, disturbed: bool = False) -> None:
     with asyncio.Runner() as runner:
         runner.run(trial.start())
         programs = Programs(trial, runner, disturbed)
+        seeded = hypothesis.seed(trial.seed)(machine(programs))
         try:
-            run_state_machine_as_test(machine(programs), settings=settings)
+            run_state_machine_as_test(seeded, settings=settings)
         except Enough:
             assert programs.smallest is not None
             raise programs.smallest from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar, Final
@@ -35,7 +36,9 @@ from remote_store import (
 )
 from remote_store_conformance._tree import File, Tree, parents
 
-__all__ = ["ALL", "File", "ReferenceBackend", "Tree"]
+__all__ = ["ALL", "File", "ReferenceBackend", "Tree", "is_path"]
+
+_log = logging.getLogger(__name__)
 
 #: Everything that can be declared.
 ALL: Final = CapabilitySet(Capability)
@@ -44,6 +47,14 @@ ALL: Final = CapabilitySet(Capability)
 CHUNK: Final = 1 << 16
 
 Content = bytes | AsyncIterator[bytes]
+
+
+def is_path(key: str) -> bool:
+    """Tell whether a key is the normal form of a path."""
+    try:
+        return RemotePath(key).as_posix() == key
+    except InvalidPath:
+        return False
 
 
 async def turn() -> None:
@@ -208,13 +219,20 @@ class ReferenceBackend:
         with self.tree.lock:
             return [k for k in self.tree.files if k.startswith(prefix)]
 
+    def usable(self, keys: list[str]) -> list[str]:
+        """Return the keys that are paths; others were not put there through a store."""
+        found = [key for key in keys if is_path(key)]
+        if len(found) < len(keys):
+            _log.warning("%d keys that are no paths are left out", len(keys) - len(found))
+        return found
+
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncIterator[FileInfo]:
         self.require(Capability.LIST, path)
         key = self.key(path)
         prefix = f"{key}/" if key else ""
-        for other in self.below(key):
+        for other in self.usable(self.below(key)):
             depth = other[len(prefix) :].count("/")
             limit = 0 if not recursive else max_depth
             file = self.tree.files.get(other)
@@ -231,7 +249,7 @@ class ReferenceBackend:
                 k[len(prefix) :].partition("/")[0]
                 for k in self.below(key)
                 if "/" in k[len(prefix) :]
-            }
+            } - {""}
         else:
             with self.tree.lock:
                 found = {f[len(prefix) :] for f in self.tree.folders if f.startswith(prefix)}
@@ -243,7 +261,7 @@ class ReferenceBackend:
     async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         self.require(Capability.GLOB, pattern)
         parsed = GlobPattern.parse(pattern)
-        for key in self.below(parsed.prefix):
+        for key in self.usable(self.below(parsed.prefix)):
             file = self.tree.files.get(key)
             if file is not None and parsed.matches(key):
                 await turn()

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
+from urllib.parse import urlsplit
 
 from attrs import define, evolve
 
@@ -36,9 +37,6 @@ __all__ = ["WireBackend", "WireStandIn"]
 
 _CHUNK: Final = 1 << 16
 
-#: Seconds without a byte after which a request is given up.
-_SILENCE: Final = 2.0
-
 Arguments = dict[str, Any]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -56,10 +54,20 @@ class WireBackend:
     CONTRACT: ClassVar[str] = "1.0"
     close_is_terminal: ClassVar[bool] = True
 
+    #: Seconds without a byte after which a request is given up; a machine that is
+    #: busy with other things must not be taken for a service that is silent.
+    silence: float = 20.0
+
     def __init__(self, address: tuple[str, int], capabilities: CapabilitySet = ALL) -> None:
         self.address = address
         self._declared = capabilities
         self._closed = False
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> tuple[Self, str]:
+        """Open ``scheme://host:port``."""
+        parts = urlsplit(url)
+        return cls((parts.hostname or "", parts.port or 0), **options), ""
 
     @property
     def name(self) -> str:
@@ -114,7 +122,7 @@ class WireBackend:
         """Await a call of the network; its errors become ours."""
         try:
             # Not wait_for: up to Python 3.11 it can swallow a cancellation.
-            async with asyncio.timeout(_SILENCE):
+            async with asyncio.timeout(self.silence):
                 return await call
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             msg = f"the service does not answer: {path}"

@@ -30,6 +30,12 @@ class TreeProbe:
         with self.tree.lock:
             self.tree.put(key, File(content, datetime.now(UTC), self.tree.new_etag()))
 
+    async def plant(self, key: str, content: bytes) -> None:
+        """Put a file under a key as it is, without folders."""
+        with self.tree.lock:
+            made = File(content, datetime.now(UTC), self.tree.new_etag())
+            self.tree.files[key] = made
+
     async def get(self, key: str) -> bytes | None:
         """Return a file's content."""
         with self.tree.lock:

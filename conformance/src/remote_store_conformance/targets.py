@@ -55,6 +55,7 @@ def target_of_url(
     flat: bool = False,
     volatile: bool = False,
     environment: Literal["in-process", "local", "emulator", "live"] = "live",
+    endpoint: tuple[str, int] | None = None,
 ) -> Target:
     """
     Return a target for a backend that nobody prepared one for.
@@ -66,9 +67,12 @@ def target_of_url(
         flat: Folders are prefixes of keys.
         volatile: Files die with the backend object.
         environment: See `Target`.
+        endpoint: Host and port of the service, as they stand in *url* or
+            *options*; there the address of the kit's proxy takes their place.
 
     Raises:
-        UsageError: No plugin serves *name*, or it refuses the URL or the options.
+        UsageError: No plugin serves *name*, it refuses the URL or the options,
+            or *endpoint* stands in neither.
         NotOpen: It fails in another way.
     """
     try:
@@ -81,9 +85,23 @@ def target_of_url(
         msg = f"{name} does not open {url!r}: {type(error).__name__}: {error}"
         raise NotOpen(msg) from error
 
+    def through_proxy(scratch: Scratch) -> tuple[str, dict[str, Any]]:
+        def rewritten(value: Any) -> Any:
+            if endpoint is None or scratch.endpoint is None or not isinstance(value, str):
+                return value
+            return value.replace(_address(endpoint), _address(scratch.endpoint))
+
+        return rewritten(url), {key: rewritten(value) for key, value in options.items()}
+
+    if endpoint is not None:
+        place = _address(endpoint)
+        if not any(place in str(value) for value in (url, *options.values())):
+            msg = f"{place} stands neither in the URL nor in an option, so nothing can be rewritten"
+            raise UsageError(msg)
+
     @contextlib.asynccontextmanager
     async def opened(scratch: Scratch) -> AsyncGenerator[AsyncBackend, None]:
-        backend, _ = await _open(name, url, options)
+        backend, _ = await _open(name, *through_proxy(scratch))
         try:
             yield backend
         finally:
@@ -97,8 +115,13 @@ def target_of_url(
         root=root,
         hierarchical=not flat,
         persistent=not volatile,
-        url=None if volatile else (lambda scratch: (url, options)),
+        endpoint=endpoint,
+        url=None if volatile else through_proxy,
     )
+
+
+def _address(endpoint: tuple[str, int]) -> str:
+    return f"{endpoint[0]}:{endpoint[1]}"
 
 
 async def _root(name: str, url: str, options: Mapping[str, Any]) -> str:

@@ -148,12 +148,13 @@ class Wire:
 
     async def _drop(self) -> None:
         links = set(self._links)
+        for writer in list(self._writers):
+            # Not `close`: it would wait for a client that reads no more.
+            writer.transport.abort()
         for task in links:
             task.cancel()
         if links:
             await asyncio.wait(links)
-        for writer in list(self._writers):
-            writer.close()
 
     # The traffic -----------------------------------------------------------
 

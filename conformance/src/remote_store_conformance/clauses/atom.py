@@ -12,6 +12,7 @@ from remote_store.aio import AsyncStore
 from remote_store_conformance.cancelling import Cancelled, cancel_after_seconds, cancel_after_steps
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import Violation, expect, raises, shown
+from remote_store_conformance.processes import Victim, kill_writers
 from remote_store_conformance.races import crew
 from remote_store_conformance.sources import CallerError, Source, pattern
 from remote_store_conformance.trial import Trial, collect
@@ -189,6 +190,56 @@ async def hidden_meanwhile(t: Trial) -> None:
             observed=names,
             expected=expected,
         )
+
+
+@clause(
+    "ATOM-005",
+    "A process that is killed while it writes, atomically or not, leaves the old file or the new "
+    "one, nothing that a listing shows, and nothing that holds up the next writer.",
+    intent="Containers are killed in the middle of a write, and nobody cleans up after them.",
+    level=Level.STOCHASTIC,
+    requires=_ATOMIC,
+    needs=[Need.PEEK],
+    only=[Trait.PROCESSES],
+    seconds=60,
+)
+async def killed(t: Trial) -> None:
+    sizes = (300_000, 200_000)
+    versions = [pattern(size, seed=number) for number, size in enumerate(sizes)]
+    folder = t.name("folder")
+    victims = [
+        Victim(method, f"{folder}/{method}-{how}", sizes, held=held, overwrite=overwrite)
+        for method in ("write_atomic", "write")
+        for how, held, overwrite in (("held", True, True), ("looping", False, True))
+    ]
+    victims.append(Victim("write_atomic", f"{folder}/new", sizes, held=True, overwrite=False))
+    for victim in victims:
+        if victim.overwrite:
+            await t.seed_file(victim.path, versions[0])
+    await kill_writers(t, victims)
+    for victim in victims:
+        old = versions[0] if victim.overwrite else None
+        found = await t.peek(victim.path)
+        moment = "half-way through its content" if victim.held else "at some moment"
+        expect(
+            found == old if victim.held else found in versions,
+            f"a {victim.method} whose process was killed {moment} left neither the old file nor "
+            "the new one",
+            observed=found,
+            expected=old if victim.held else "one of the two versions, whole",
+        )
+    if t.declares(C.LIST):
+        names = sorted([f.name for f in await collect(t.store.list_files(folder))])
+        expected = sorted(v.path.rpartition("/")[2] for v in victims if v.overwrite)
+        expect(
+            names == expected,
+            "a listing shows what killed processes have left",
+            observed=names,
+            expected=expected,
+        )
+    for victim in victims:
+        write = getattr(t.store, victim.method)(victim.path, b"next", overwrite=victim.overwrite)
+        await t.within(write, f"a {victim.method} after a process was killed in one")
 
 
 @clause(

@@ -10,8 +10,9 @@ from functools import partial
 from remote_store import Capability, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
-from remote_store_conformance.contract import Level, Need, clause
+from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import expect
+from remote_store_conformance.processes import race_processes
 from remote_store_conformance.races import Outcome, crew, tasks
 from remote_store_conformance.sources import Source, pattern
 from remote_store_conformance.trial import Trial, collect
@@ -302,3 +303,42 @@ async def slow_content_holds_up_nobody(t: Trial) -> None:
     finally:
         writing.cancel()
         await asyncio.wait({writing})
+
+
+@clause(
+    "CONC-007",
+    "Of processes that create one file at the same moment, each with overwrite=False, exactly one "
+    "succeeds; the others get AlreadyExists, and the file is the winner's.",
+    intent="A lock in this library's memory keeps no other machine from writing.",
+    level=Level.STOCHASTIC,
+    requires=[C.WRITE],
+    needs=[Need.PEEK],
+    only=[Trait.PROCESSES],
+    seconds=60,
+)
+async def one_process_wins(t: Trial) -> None:
+    size = 3
+    methods = ["write"] + ["write_atomic"] * t.declares(C.ATOMIC_WRITE)
+    made = [(method, t.name()) for method in methods * 4]
+    outcomes = await race_processes(
+        t,
+        [
+            [(method, {"path": path, "content": f"of racer {k}"}) for k in range(size)]
+            for method, path in made
+        ],
+    )
+    for (method, path), answers in zip(made, outcomes, strict=True):
+        expect(
+            sorted(a.outcome for a in answers) == ["AlreadyExists"] * (size - 1) + ["ok"],
+            f"of {size} processes that create one file with {method} not exactly one succeeded",
+            observed=[f"{a.outcome} {a.text}".rstrip() for a in answers],
+            expected=f"ok once, AlreadyExists {size - 1} times",
+        )
+        observed = await t.peek(path)
+        expected = f"of racer {[a.won for a in answers].index(True)}".encode()
+        expect(
+            observed == expected,
+            "the file is not that of the process that was told to have created it",
+            observed=observed,
+            expected=expected,
+        )

@@ -10,7 +10,7 @@ from typing import Any
 
 from remote_store import BackendUnavailable, Capability, RemoteStoreError, StoreClosed
 from remote_store.aio import AsyncBackend, AsyncStore
-from remote_store_conformance.clauses._faults import needs_wire
+from remote_store_conformance.clauses._faults import cut, needs_wire
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
 from remote_store_conformance.refusal import settle_call
@@ -207,7 +207,7 @@ def _failing(t: Trial) -> list[Call]:
 async def failed_start(t: Trial) -> None:
     wire = needs_wire(t)
     for _ in range(2):
-        wire.clear()
+        await cut(wire)
         wire.break_with(Fault("refuse", times=1_000_000))
         backend = None
         try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final
 
 from remote_store import UNKNOWN_TIME, Capability, FileInfo, FolderEntry
 from remote_store.aio import AsyncStore
 from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import expect
+from remote_store_conformance.expect import Inapplicable, Unverified, expect
 from remote_store_conformance.races import crew
 from remote_store_conformance.trial import Trial, collect
 
@@ -165,9 +167,8 @@ async def pages(t: Trial) -> None:
 
     async def seed(some: list[str]) -> None:
         for name in some:
-            path = f"{folder}/{name}"
-            # The probe, where there is one: this clause is not about writes.
-            await (t.probe.put(t.key(path), b"x") if t.probe else t.seed_file(path, b"x"))
+            # By the backend where it can: a probe may open a client for each file.
+            await t.seed_file(f"{folder}/{name}", b"x")
 
     await asyncio.gather(*(seed(names[n::16]) for n in range(16)))
     _lists(
@@ -348,3 +349,67 @@ async def agrees_with_info(t: Trial) -> None:
                 observed=listed,
                 expected=told,
             )
+
+
+@clause(
+    "LIST-012",
+    "Keys that are no paths, which others have put into the storage, are left out of listings with "
+    "one warning for each call; no key is listed under another name.",
+    intent="A store cannot address 'a//b', and 'a/b' is another file.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+)
+async def foreign_keys(t: Trial) -> None:
+    plant = getattr(t.probe, "plant", None)
+    if plant is None:
+        # Where folders are real there are no such keys, as a rule.
+        kind = Inapplicable if t.is_a(Trait.HIERARCHICAL) else Unverified
+        msg = "the target offers no probe with a method plant"
+        raise kind(msg)
+    folder = t.name("folder")
+    good = [f"{folder}/good", f"{folder}/sub/good"]
+    for path in good:
+        await t.seed_file(path)
+    for tail in ("//lead", "/a//b", "/trail/", "/sub//b"):
+        await plant(t.key(folder) + tail, b"foreign")
+    listings: dict[str, Callable[[], AsyncIterator[Any]]] = {
+        "list_files(recursive=True)": lambda: t.store.list_files(folder, recursive=True),
+        "list_files": lambda: t.store.list_files(folder),
+        "iter_children": lambda: t.store.iter_children(folder),
+    }
+    if t.declares(C.GLOB):
+        listings["glob"] = lambda: t.store.glob(f"{folder}/**/*")
+    for what, listing in listings.items():
+        with _warnings() as told:
+            found = [e for e in await collect(listing()) if isinstance(e, FileInfo)]
+        deep = "recursive" in what or what == "glob"
+        _lists(
+            f"a {what} beside keys that are no paths",
+            [f.path.as_posix() for f in found],
+            good if deep else good[:1],
+        )
+        # At one level a service may not even mention them.
+        expect(
+            len(told) == 1 if deep else len(told) <= 1,
+            f"a {what} that leaves keys out does not say so once",
+            observed=told,
+            expected="one warning in the log",
+        )
+
+
+@contextlib.contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect the warnings that are logged during a block."""
+    told: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.WARNING and record.name != "asyncio":
+                told.append(record.getMessage())
+
+    handler = Handler()
+    logging.getLogger().addHandler(handler)
+    try:
+        yield told
+    finally:
+        logging.getLogger().removeHandler(handler)

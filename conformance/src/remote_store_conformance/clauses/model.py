@@ -35,7 +35,8 @@ def disturbed(t: Trial) -> None:
 
 @clause(
     "MODEL-003",
-    "Two writes, deletes or moves at the same time come out as one after the other would.",
+    "Two writes, deletes, moves or copies at the same time come out as one after the other would; "
+    "only a copy, and a move without ATOMIC_MOVE, may meet the other call between their parts.",
     intent="Each call is a step of its own, whatever runs beside it.",
     level=Level.STOCHASTIC,
     seconds=60,

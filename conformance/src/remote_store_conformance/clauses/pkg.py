@@ -86,11 +86,10 @@ def light(t: Trial) -> None:
     own = canonical(_distribution(t).name)
     module = entry_point_of(t.target.plugin).module
     allowed = closure(CORE) | {own}
-    belongs = owners()
     heavy = {
-        f"{name} ({belongs[name]})"
-        for name in imported_by(module)
-        if name in belongs and belongs[name] not in allowed
+        f"{name} ({distribution})"
+        for name, distribution in owners(imported_by(module)).items()
+        if distribution not in allowed
     }
     expect(
         not heavy,

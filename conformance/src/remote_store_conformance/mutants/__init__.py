@@ -18,6 +18,7 @@ from remote_store import Capability, CapabilitySet
 from remote_store_conformance.packaged import PackagedStandIn
 from remote_store_conformance.reference import ALL, ReferenceBackend
 from remote_store_conformance.reference_wire import WireBackend, WireStandIn
+from remote_store_conformance.served import ServedStandIn
 from remote_store_conformance.stand_in import StandIn
 
 __all__ = ["Mutant", "add_mutant", "all_mutants", "mutant", "packaged_mutant"]
@@ -52,6 +53,7 @@ def mutant(
     clause: str,
     *words: str,
     flat: bool = False,
+    served: bool = False,
     without: Iterable[Capability] = (),
     **options: Any,
 ) -> Callable[[B], B]:
@@ -66,6 +68,7 @@ def mutant(
         words: What the failure's message (or observed and expected values)
             must contain.
         flat: Run it on a flat tree.
+        served: Install it, so that other processes can open it.
         without: Capabilities that it does not declare.
         options: More arguments of `StandIn`.
 
@@ -84,7 +87,9 @@ def mutant(
             msg = f"mutant {name} needs words of the message that catches it"
             raise ValueError(msg)
         declared = CapabilitySet(ALL - set(without))
-        kind = WireStandIn if issubclass(cls, WireBackend) else StandIn
+        kind: type[StandIn] = StandIn
+        if issubclass(cls, WireBackend):
+            kind = ServedStandIn if served else WireStandIn
         stand_in = kind(backend=cls, name=name, flat=flat, capabilities=declared, **options)
         add_mutant(Mutant(name, text, clause, words, stand_in))
         return cls

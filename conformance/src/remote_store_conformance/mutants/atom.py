@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import evolve
 
 from remote_store import WriteResult
 from remote_store_conformance.mutants import mutant
 from remote_store_conformance.reference import Content, File, ReferenceBackend, turn
+from remote_store_conformance.reference_wire import WireBackend
 
 Metadata = Mapping[str, str] | None
+
+#: Seconds in which a process that is killed at any moment is probably killed.
+_RUN: Final = 0.05
 
 
 @mutant("ATOM-001", "neither the old version nor the new")
@@ -155,3 +159,34 @@ class MakesNoEmptyTemporaryFile(ReferenceBackend):
         if content == b"":
             raise self.missing(path)
         return await super().write_atomic(path, content, overwrite=overwrite, metadata=metadata)
+
+
+@mutant("ATOM-005", "half-way through its content", served=True)
+class AppendsAsItGoes(WireBackend):
+    """Each chunk of a stream is appended to the file itself."""
+
+    async def put(
+        self, method: str, path: str, content: Content, overwrite: bool, metadata: Metadata
+    ) -> WriteResult:
+        if isinstance(content, bytes):
+            return await super().put(method, path, content, overwrite, metadata)
+        whole = b""
+        result = None
+        async for chunk in content:
+            whole += chunk
+            result = await super().put(method, path, whole, overwrite, metadata)
+            overwrite = True
+        return result or await super().put(method, path, whole, overwrite, metadata)
+
+
+@mutant("ATOM-005", "at some moment", served=True)
+class EmptiesTheFileFirst(WireBackend):
+    """A write empties the file, and fills it with a second request."""
+
+    async def put(
+        self, method: str, path: str, content: Content, overwrite: bool, metadata: Metadata
+    ) -> WriteResult:
+        if isinstance(content, bytes) and overwrite:
+            await super().put(method, path, b"", overwrite, metadata)
+            await asyncio.sleep(_RUN)
+        return await super().put(method, path, content, overwrite, metadata)

@@ -11,6 +11,7 @@ from remote_store import AlreadyExists, FileInfo, WriteResult
 from remote_store_conformance._tree import parents
 from remote_store_conformance.mutants import mutant
 from remote_store_conformance.reference import Content, ReferenceBackend, turn
+from remote_store_conformance.reference_wire import WireBackend
 
 
 @mutant("CONC-001", "a write failed because others", "File exists")
@@ -180,3 +181,21 @@ class LocksWhileItPulls(ReferenceBackend):
     ) -> WriteResult:
         async with self._lock:
             return await super().store(path, content, overwrite, metadata)
+
+
+@mutant("CONC-007", "not exactly one succeeded", served=True)
+class LocksInItsOwnMemory(WireBackend):
+    """Writers wait for each other in one process; other processes are not asked."""
+
+    async def put(
+        self,
+        method: str,
+        path: str,
+        content: Content,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        if not overwrite and await self.is_file(path):
+            raise AlreadyExists(f"already exists: {path}", path=path, backend=self.name)
+        await asyncio.sleep(0.05)
+        return await super().put(method, path, content, True, metadata)

@@ -92,6 +92,19 @@ class CollectsTheListing(ReferenceBackend):
             yield file
 
 
+@mutant("LAZY-003", "keeps all of its entries")
+class HandsOutAListing(CollectsTheListing):
+    """A listing is collected first; what was handed out is let go of."""
+
+    async def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncIterator[FileInfo]:
+        inner = ReferenceBackend.list_files(self, path, recursive=recursive, max_depth=max_depth)
+        files = [file async for file in inner]
+        while files:
+            yield files.pop(0)
+
+
 @mutant("LAZY-003", "all of its pages before")
 class FetchesEveryPage(WireBackend):
     """A listing asks for all of its pages before it hands out an entry."""

@@ -12,7 +12,7 @@ from attrs import asdict, evolve
 
 from remote_store import FileInfo, FolderEntry, GlobPattern, RemotePath, WriteResult
 from remote_store_conformance.mutants import mutant
-from remote_store_conformance.reference import Content, ReferenceBackend
+from remote_store_conformance.reference import Content, ReferenceBackend, is_path
 
 
 @mutant("LIST-001", "missing", "recursive=True")
@@ -310,3 +310,30 @@ class GlobsNamesOnly(ReferenceBackend):
     async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         async for file in super().glob(pattern):
             yield evolve(file, size=0)
+
+
+@mutant("LIST-012", "too much", flat=True)
+class GivesThemOtherNames(ReferenceBackend):
+    """A key that is no path is listed as the path that it becomes."""
+
+    def usable(self, keys: list[str]) -> list[str]:
+        return keys
+
+
+@mutant("LIST-012", "InvalidPath", flat=True)
+class FailsAtForeignKeys(ReferenceBackend):
+    """One key that is no path makes every listing fail."""
+
+    def usable(self, keys: list[str]) -> list[str]:
+        for key in keys:
+            if not is_path(key):
+                raise self.invalid("no path", key)
+        return keys
+
+
+@mutant("LIST-012", "does not say so once", flat=True)
+class HidesThemInSilence(ReferenceBackend):
+    """Keys that are no paths are left out, and nobody is told."""
+
+    def usable(self, keys: list[str]) -> list[str]:
+        return [key for key in keys if is_path(key)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from remote_store import WriteResult
+from remote_store import AlreadyExists, Capability, WriteResult
 from remote_store_conformance.mutants import mutant
 from remote_store_conformance.reference import Content, ReferenceBackend, turn
 
@@ -47,3 +47,32 @@ class MovesWhatItSaw(ReferenceBackend):
         if self.key(src) != target:
             self.tree.put(target, file)
             self.tree.files.pop(self.key(src), None)
+
+
+@mutant("MODEL-003", "no order", without=[Capability.ATOMIC_MOVE])
+class RemovesWhatCameMeanwhile(ReferenceBackend):
+    """A move in two parts removes its source, also when somebody has written it anew."""
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        if self.key(src) == self.key(dst):
+            return await super().move(src, dst, overwrite=overwrite)
+        await self.copy(src, dst, overwrite=overwrite)
+        await turn()
+        await self.delete(src, missing_ok=True)
+        return None
+
+
+@mutant("MODEL-003", "no order", "NotFound")
+class LosersAreToldNonsense(ReferenceBackend):
+    """A write that loses to another one, between its check and its commit, raises NotFound."""
+
+    async def store(
+        self, path: str, content: Content, overwrite: bool, metadata: Mapping[str, str] | None
+    ) -> WriteResult:
+        self.check_target(path, overwrite=overwrite)
+        whole = await self.gather(content)
+        await turn()
+        try:
+            return self.commit(path, whole, overwrite, dict(metadata) if metadata else None)
+        except AlreadyExists as error:
+            raise self.missing(path) from error

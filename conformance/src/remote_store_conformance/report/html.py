@@ -28,6 +28,12 @@ STATUSES: Final = {
     "fail": ("✗", "broken"),
 }
 
+#: Statuses that nobody has to do anything about.
+_EXPECTED: Final = {"pass", "refused", "unclaimed", "inapplicable", "untested"}
+
+#: Columns that fit beside the rules; with more the table scrolls sideways.
+_FITTING: Final = 6
+
 _CAPABILITY_STATES: Final = {
     "kept": ("✓", "pass"),
     "refused": ("⊘", "refused"),
@@ -88,11 +94,36 @@ def _card(report: Report) -> str:
     return (
         f'<article class="card {_verdict_class(report)}"><h2>{escape(report["target"])}</h2>'
         f'<p class="verdict">{escape(report["verdict"])}</p>'
-        f'<div class="bar">{bar}</div><ul class="told">{told}</ul>'
+        f'<div class="bar">{bar}</div><ul class="told">{told}</ul>{_odd(report)}'
         f"<p class=made>{escape(str(made))}<br>{escape(str(about.get('environment', '')))} · "
         f"{'real folders' if about.get('hierarchical', True) else 'flat keys'} · "
         f"Python {escape(report['python'])}</p></article>"
     )
+
+
+def _odd(report: Report) -> str:
+    """Return links to the clauses that somebody should look at: nobody searches 170 rows."""
+    links = [
+        f'<a class="{_css(entry)}" href="#{entry["id"]}">{entry["id"]}</a>'
+        for status in reversed(STATUSES)
+        if status not in _EXPECTED
+        for entry in report["clauses"]
+        if entry["status"] == status
+    ]
+    return f'<p class="odd">{"".join(links)}</p>' if links else ""
+
+
+def _warns(entry: dict[str, Any]) -> bool:
+    """Tell whether an entry is a failure that does not count against the verdict."""
+    return entry["status"] == "fail" and not entry["blocks"]
+
+
+def _css(entry: dict[str, Any]) -> str:
+    return "s-waived" if _warns(entry) else f"s-{entry['status']}"
+
+
+def _scroll(reports: Sequence[Report]) -> str:
+    return f'<div class="scroll{" wide" if len(reports) > _FITTING else ""}">'
 
 
 def _heads(reports: Sequence[Report]) -> str:
@@ -113,7 +144,7 @@ def _capabilities(reports: Sequence[Report]) -> str:
             cells.append(f'<td class="cap s-{css}"><b>{glyph}</b> {escape(state)}</td>')
         rows.append(f'<tr><th scope="row"><code>{escape(name)}</code></th>{"".join(cells)}</tr>')
     return (
-        "<section><h2>Capabilities</h2><div class=scroll><table class=capabilities><thead><tr>"
+        f"<section><h2>Capabilities</h2>{_scroll(reports)}<table class=capabilities><thead><tr>"
         f"<th>capability</th>{_heads(reports)}</tr></thead><tbody>{''.join(rows)}</tbody>"
         "</table></div></section>"
     )
@@ -139,7 +170,7 @@ def _matrix(reports: Sequence[Report]) -> str:
             )
             bodies.append(f"<tbody>{head}{''.join(rows)}</tbody>")
     return (
-        f"<section><h2>Clauses</h2>{_legend(reports)}<div class=scroll><table class=matrix><thead>"
+        f"<section><h2>Clauses</h2>{_legend(reports)}{_scroll(reports)}<table class=matrix><thead>"
         f"<tr><th>clause</th><th class=rule>rule</th>{_heads(reports)}</tr></thead>"
         f"{''.join(bodies)}</table></div>{''.join(popovers)}</section>"
     )
@@ -163,12 +194,11 @@ def _row(entry: dict[str, Any], by_target: Sequence[dict[str, dict[str, Any]]]) 
         if not status:
             cells.append("<td></td>")
             continue
-        warns = status == "fail" and not found[name]["blocks"]
-        css = "s-waived" if warns else f"s-{status}"
         glyph, meaning = STATUSES[status]
-        word = "warning" if warns else status
+        word = "warning" if _warns(found[name]) else status
         cells.append(
-            f'<td class="{css}"><button popovertarget="d-{name}" title="{name}: {meaning}">'
+            f'<td class="{_css(found[name])}">'
+            f'<button popovertarget="d-{name}" title="{name}: {meaning}">'
             f"<b>{glyph}</b><span>{word}</span></button></td>"
         )
     level = "" if entry["level"] == "MUST" else f' <small class="level">{entry["level"]}</small>'

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from remote_store_conformance.contract import FAMILIES
+from remote_store import Capability
+from remote_store_conformance.contract import FAMILIES, GATES, all_clauses
 from remote_store_conformance.report.data import Report, counts
 from remote_store_conformance.report.terminal import ATTENTION
 
-__all__ = ["capability_table", "render"]
+__all__ = ["capability_table", "registry_table", "render"]
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -37,6 +38,23 @@ def capability_table(reports: Sequence[Report]) -> str:
     names = list(reports[0]["capabilities"]) if reports else []
     rows = [[f"`{n}`", *(r["capabilities"].get(n, "") for r in reports)] for n in names]
     return _table(["capability", *(r["target"] for r in reports)], rows)
+
+
+def registry_table() -> str:
+    """Return what is checked of each capability, by the registry of clauses, as a table."""
+    rows = []
+    for capability in Capability:
+        about = [c.family for c in all_clauses() if capability in c.requires]
+        gate = capability in GATES
+        rows.append(
+            [
+                f"`{capability.name}`",
+                "gate" if gate else "flag",
+                ", ".join(f"{family} {about.count(family)}" for family in dict.fromkeys(about)),
+                "refused, and nothing changes" if gate else "unclaimed",
+            ]
+        )
+    return _table(["Capability", "Kind", "Clauses, if declared", "If not declared"], rows)
 
 
 def _clauses(reports: Sequence[Report]) -> Iterator[str]:
