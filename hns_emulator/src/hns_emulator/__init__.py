@@ -1,0 +1,82 @@
+"""
+A strict emulator of ADLS Gen2 accounts with a hierarchical namespace, on loopback.
+
+It serves the Data Lake and the Blob endpoint of one account over one tree in
+memory, verifies SharedKey signatures, and is meant for tests of clients. It is
+no product of the service's vendor, and it is only as true as its sources, so
+here is what each part rests on.
+
+**Recorded** from real accounts, and answered to the byte (headers, reason
+phrases, bodies, lengths): account information; create container, also where one
+is; create file and directory, implicit parents, `If-None-Match: *`, conditions;
+append in any order, append with flush, flush; rename of files and directories,
+onto files and onto an empty directory, across filesystems, source missing,
+conditions on both ends; delete on the Data Lake endpoint, recursively or not,
+missing, with conditions, in a missing filesystem; HEAD and ranged GET of files
+and directories, 404, 416; List Paths with its entries and pages; List Blobs in
+its two shapes.
+
+**Reported** by users of real accounts (text or code quoted): a missing parent of
+a rename's destination; List Paths of a missing directory; Delete Blob of a
+directory that is not empty, or with its snapshots; the refusal of snapshots;
+empty segments and trailing dots of names, 61 segments.
+
+**Documented, not recorded**: PathConflict (below a file, or over the other
+kind), InvalidFlushPosition, InvalidFlushOperation, InvalidRenameSourcePath,
+InvalidSourceOrDestinationResourceType, PathAlreadyExists for a rename and a
+flush with `If-None-Match: *`; 304 for conditional reads; 401 and 403; the
+namespace flag of HEAD on a filesystem and the access control of its root; Put
+Blob and its interplay with the other endpoint, blocks, Set Metadata, Copy Blob
+(always at once), Content-MD5; x-ms-content-type on a flush; non-characters in
+the XML of listings.
+
+**Own choices**, where a client should not look: a path created anew gets a new
+creation time; a flush without appended data gives a new ETag; List Blobs comes
+in the order of List Paths; the code of Put Blob over a directory or below a file
+is the knob `put_blob_conflict_code`.
+
+**Refused with 501 EmulatorUnverified**, and counted in `unverified`, because
+nobody recorded what happens: rename of a directory onto one that is not empty,
+in posix mode onto any, of a file onto itself, with new properties, from a
+missing filesystem, of uncommitted blocks; append below the committed length, of
+nothing, to a directory; flush of a directory; retainUncommittedData=true; delete
+of a directory without `recursive`, or with `If-None-Match: *`; listing a file,
+beginFrom; reading by the Data Lake endpoint; conditions on what does not exist
+(but If-Match on the Blob endpoint) or on ETag and time at once; metadata beyond
+ASCII, or set on a directory; an exclusive Put Blob over uncommitted blocks;
+copies of directories, onto themselves, from elsewhere; leases, ACLs, expiry,
+undelete, setProperties, getStatus, SAS and tokens.
+
+**Refused with 400**, and counted in `refused`, although the service may let it
+pass: every query, value and header that an operation's entry in the closed
+tables does not name, and Data Lake requests on the Blob host or the reverse.
+
+A suite asserts in its end that both counters are empty: then no test has passed
+because of a guess.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hns_emulator._defects import DEFECTS
+
+if TYPE_CHECKING:
+    from hns_emulator._loopback import loopback_connector, loopback_session
+    from hns_emulator._server import HnsEmulator, Seen
+
+__all__ = ["DEFECTS", "HnsEmulator", "Seen", "loopback_connector", "loopback_session"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import aiohttp late: pytest imports this package in every run."""
+    if name in {"HnsEmulator", "Seen"}:
+        from hns_emulator import _server
+
+        return getattr(_server, name)
+    if name in {"loopback_connector", "loopback_session"}:
+        from hns_emulator import _loopback
+
+        return getattr(_loopback, name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

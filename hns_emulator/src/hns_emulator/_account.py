@@ -1,0 +1,92 @@
+"""The account: its filesystems, its clock, and what every operation does to the tree."""
+
+from __future__ import annotations
+
+from hns_emulator._clock import Clock
+from hns_emulator._errors import ServiceError
+from hns_emulator._nodes import Filesystem, Node, Path, find
+
+__all__ = ["Account"]
+
+
+class Account:
+    """
+    The state of one emulator; every method is one atomic step.
+
+    Args:
+        name: The account's name.
+        page_cap: Entries of a listing's page at most, None for the service's 5000.
+        put_blob_conflict_code: The code for writing a blob over a directory
+            or below a file, which nobody recorded.
+        defects: Rules to break.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        page_cap: int | None,
+        put_blob_conflict_code: str,
+        defects: frozenset[str],
+    ) -> None:
+        self.name = name
+        self.page_cap = page_cap
+        self.put_blob_conflict_code = put_blob_conflict_code
+        self.defects = defects
+        self.clock = Clock(frozen="etag-not-unique" in defects)
+        self.filesystems: dict[str, Filesystem] = {}
+
+    def create_filesystem(self, name: str) -> Filesystem:
+        """
+        Create an empty filesystem.
+
+        Raises:
+            ServiceError: ContainerAlreadyExists.
+        """
+        if name in self.filesystems:
+            raise ServiceError(code="ContainerAlreadyExists")
+        ticks = self.clock.tick()
+        root = Node(is_directory=True, created=ticks, changed=ticks)
+        self.filesystems[name] = Filesystem(name, root)
+        return self.filesystems[name]
+
+    def filesystem(self, name: str, missing: str = "FilesystemNotFound") -> Filesystem:
+        """
+        Return a filesystem.
+
+        Raises:
+            ServiceError: With the code *missing* if it does not exist.
+        """
+        if name not in self.filesystems:
+            raise ServiceError(code=missing)
+        return self.filesystems[name]
+
+    def make_parents(self, fs: Filesystem, path: Path) -> Node:
+        """
+        Return the directory that holds *path*; missing ones are made, each with its own time.
+
+        The caller has ruled out files on the way.
+        """
+        node = fs.root
+        for segment in path[:-1]:
+            below = node.children.get(segment)
+            if below is None:
+                ticks = self.clock.tick()
+                below = Node(is_directory=True, created=ticks, changed=ticks)
+                self.link(node, segment, below)
+            node = below
+        return node
+
+    def link(self, parent: Node, name: str, node: Node) -> None:
+        """Put a node under its name, over what is there; the parent's times stay."""
+        parent.children[name] = node
+        if "parents-restamped" in self.defects:
+            parent.changed = self.clock.tick()
+
+    def unlink(self, fs: Filesystem, path: Path) -> None:
+        """Remove a name with all that is below it, and the blocks staged for it."""
+        parent = find(fs, path[:-1])
+        if parent is not None:
+            parent.children.pop(path[-1], None)
+        for staged in [other for other in fs.staged if other[: len(path)] == path]:
+            del fs.staged[staged]

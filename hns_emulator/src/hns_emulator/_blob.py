@@ -1,0 +1,323 @@
+"""Handlers of the Blob endpoint: a request in, an answer out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
+
+from hns_emulator import _blobs
+from hns_emulator._account import Account
+from hns_emulator._clock import http_date
+from hns_emulator._dfs import ACL, ENCRYPTED, PERMISSIONS
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._listing import list_blobs, page_size
+from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name
+from hns_emulator._shared import conditions, require_md5, source_conditions, stamps
+from hns_emulator._wire import Answer, Call
+from hns_emulator._xml import blob_list, block_list, parse_block_list
+
+__all__ = ["HANDLERS"]
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
+_META = "x-ms-meta-"
+_XML = "application/xml"
+
+
+def account_information(account: Account, call: Call) -> Answer:
+    """Answer `GET ?restype=account&comp=properties`."""
+    headers = {"x-ms-account-kind": "StorageV2", "x-ms-sku-name": "Standard_LRS"}
+    if "hns-flag-missing" not in account.defects:
+        headers["x-ms-is-hns-enabled"] = "true"
+    return Answer(200, headers)
+
+
+def create_container(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?restype=container`."""
+    return Answer(201, stamps(account.create_filesystem(call.filesystem).root))
+
+
+def container_properties(account: Account, call: Call) -> Answer:
+    """Answer `GET` or `HEAD ?restype=container`."""
+    root = _container(account, call).root
+    headers = {
+        **stamps(root),
+        "x-ms-lease-status": "unlocked",
+        "x-ms-lease-state": "available",
+        "x-ms-has-immutability-policy": "false",
+        "x-ms-has-legal-hold": "false",
+    }
+    return Answer(200, headers, None if call.method == "HEAD" else b"")
+
+
+def delete_container(account: Account, call: Call) -> Answer:
+    """Answer `DELETE ?restype=container`."""
+    del account.filesystems[_container(account, call).name]
+    return Answer(202)
+
+
+def _container(account: Account, call: Call) -> Filesystem:
+    return account.filesystem(call.filesystem, "ContainerNotFound")
+
+
+def snapshot(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?comp=snapshot`, which such accounts do not have."""
+    raise ServiceError(code="FeatureNotYetSupportedForHierarchicalNamespaceAccounts")
+
+
+def put_blob(account: Account, call: Call) -> Answer:
+    """Answer `PUT` with x-ms-blob-type."""
+    if call.headers["x-ms-blob-type"] != "BlockBlob":
+        raise Refused(code="UnsupportedHeader", detail="put_blob x-ms-blob-type")
+    md5 = require_md5(call)
+    if call.headers.get("x-ms-blob-content-md5", md5) != md5:
+        raise ServiceError(code="Md5Mismatch")
+    stored = None if "put-blob-without-md5" in account.defects else md5
+    content = _blobs.Content(call.body, _content_type(call), call.metadata, stored)
+    node = _blobs.put_blob(
+        account, _container(account, call), call.path, content, conditions(account, call)
+    )
+    return Answer(201, {**stamps(node), "Content-MD5": md5, ENCRYPTED: "true"})
+
+
+def put_block(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?comp=block`."""
+    md5 = require_md5(call)
+    fs = _container(account, call)
+    _blobs.stage(account, fs, call.path, call.query["blockid"], call.body)
+    return Answer(201, {"Content-MD5": md5, ENCRYPTED: "true"})
+
+
+def put_block_list(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?comp=blocklist`."""
+    require_md5(call)
+    content = _blobs.Content(
+        b"",
+        call.headers.get("x-ms-blob-content-type", "application/octet-stream"),
+        call.metadata,
+        call.headers.get("x-ms-blob-content-md5"),
+    )
+    node = _blobs.commit_blocks(
+        account,
+        _container(account, call),
+        call.path,
+        parse_block_list(call.body),
+        content,
+        conditions(account, call),
+    )
+    return Answer(201, {**stamps(node), ENCRYPTED: "true"})
+
+
+def get_block_list(account: Account, call: Call) -> Answer:
+    """Answer `GET ?comp=blocklist`."""
+    fs = _container(account, call)
+    node = find(fs, call.path)
+    staged = fs.staged.get(call.path, {})
+    if node is None and not staged:
+        raise ServiceError(code="BlobNotFound")
+    asked = call.query.get("blocklisttype", "committed")
+    body = block_list(
+        (node.blocks if node else {}) if asked in ("all", "committed") else None,
+        staged if asked in ("all", "uncommitted") else None,
+    )
+    headers = {"Content-Type": _XML}
+    if node is not None:
+        headers |= {**stamps(node), "x-ms-blob-content-length": str(len(node.content))}
+    return Answer(200, headers, body)
+
+
+def set_metadata(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?comp=metadata`."""
+    fs = _container(account, call)
+    node = _blobs.set_metadata(account, fs, call.path, call.metadata, conditions(account, call))
+    return Answer(200, {**stamps(node), ENCRYPTED: "true"})
+
+
+def copy_blob(account: Account, call: Call) -> Answer:
+    """Answer `PUT` with x-ms-copy-source, synchronously; documented only."""
+    url = call.headers["x-ms-copy-source"]
+    source_fs, source = _copy_source(account, url)
+    if source_fs not in account.filesystems:
+        raise Unverified(operation="copy from a missing container")
+    asked = _blobs.Copying(
+        account.filesystems[source_fs],
+        source,
+        url,
+        _container(account, call),
+        call.path,
+        call.metadata or None,
+        source_conditions(account, call),
+        conditions(account, call),
+    )
+    node = _blobs.copy_blob(account, asked)
+    told = {name: node.copied[name] for name in ("x-ms-copy-id", "x-ms-copy-status")}
+    return Answer(202, {**stamps(node), **told})
+
+
+def _copy_source(account: Account, url: str) -> tuple[str, Path]:
+    parts = urlsplit(url)
+    if parts.query:
+        raise Unverified(operation="copy source with a query")
+    path = unquote(parts.path).removeprefix("/")
+    if parts.hostname in ("127.0.0.1", "localhost"):
+        owner, _, path = path.partition("/")
+    else:
+        owner = (parts.hostname or "").removesuffix(".blob.core.localhost")
+    if owner != account.name:
+        raise Unverified(operation="copy from another account")
+    filesystem, _, name = path.partition("/")
+    source = parse_name(name)
+    if not source:
+        raise Unverified(operation="copy of a container")
+    return filesystem, source
+
+
+def _content_type(call: Call) -> str:
+    sent = call.headers.get("content-type") or "application/octet-stream"
+    return call.headers.get("x-ms-blob-content-type") or sent
+
+
+def _properties(account: Account, node: Node) -> dict[str, str]:
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Type": node.content_type,
+        **stamps(node),
+        "x-ms-access-tier": "Hot",
+        "x-ms-access-tier-inferred": "true",
+        "x-ms-acl": ACL[node.is_directory],
+        "x-ms-blob-type": "BlockBlob",
+        "x-ms-creation-time": http_date(node.created),
+        "x-ms-group": "$superuser",
+        "x-ms-lease-state": "available",
+        "x-ms-lease-status": "unlocked",
+        "x-ms-owner": "$superuser",
+        "x-ms-permissions": PERMISSIONS[node.is_directory],
+        "x-ms-resource-type": "directory" if node.is_directory else "file",
+        "x-ms-server-encrypted": "true",
+        **node.copied,
+    }
+    for name, value in visible_metadata(account, node).items():
+        headers[f"{_META}{name}"] = value
+    return headers
+
+
+def visible_metadata(account: Account, node: Node) -> dict[str, str]:
+    """Return a node's metadata as the Blob endpoint shows it."""
+    if node.is_directory and "directory-unmarked" not in account.defects:
+        return {"hdi_isfolder": "true", **node.metadata}
+    return node.metadata
+
+
+def _content(account: Account, node: Node) -> bytes:
+    if "append-visible" in account.defects:
+        return b"".join([node.content, *(node.pieces[start] for start in sorted(node.pieces))])
+    return node.content
+
+
+def _found(account: Account, call: Call) -> Node:
+    node = find(_container(account, call), call.path)
+    if node is None:
+        raise ServiceError(code="BlobNotFound")
+    given = conditions(account, call)
+    if given.name in {"if-none-match", "if-modified-since"} and not given.holds(node):
+        raise ServiceError(code="ConditionNotMet", status=304)
+    given.require(node, "ConditionNotMet")
+    return node
+
+
+def blob_properties(account: Account, call: Call) -> Answer:
+    """Answer `HEAD`."""
+    node = _found(account, call)
+    headers = _properties(account, node)
+    headers["Content-Length"] = str(len(_content(account, node)))
+    if node.md5:
+        headers["Content-MD5"] = node.md5
+    return Answer(200, headers, None)
+
+
+def get_blob(account: Account, call: Call) -> Answer:
+    """Answer `GET`, of the whole or of one range."""
+    node = _found(account, call)
+    content = _content(account, node)
+    headers = _properties(account, node)
+    asked = call.headers.get("x-ms-range") or call.headers.get("range")
+    if asked is None:
+        if node.md5:
+            headers["Content-MD5"] = node.md5
+        return Answer(200, headers, content)
+    match = _RANGE.fullmatch(asked)
+    if match is None or (match[2] and int(match[2]) < int(match[1])):
+        raise Refused(code="InvalidHeaderValue", detail=f"range: {asked}")
+    start, total = int(match[1]), len(content)
+    if start >= total and not (total == 0 and "range-of-nothing-206" in account.defects):
+        raise ServiceError(code="InvalidRange", headers=(("Content-Range", f"bytes */{total}"),))
+    end = min(int(match[2] or total - 1), total - 1)
+    headers["Content-Range"] = f"bytes {start}-{end}/{total}"
+    if node.md5:
+        headers["x-ms-blob-content-md5"] = node.md5
+    return Answer(206, headers, content[start : end + 1])
+
+
+def delete_blob(account: Account, call: Call) -> Answer:
+    """Answer `DELETE`."""
+    snapshots = call.headers.get("x-ms-delete-snapshots")
+    if snapshots not in (None, "include"):
+        raise Refused(
+            code="UnsupportedHeader", detail=f"delete_blob x-ms-delete-snapshots: {snapshots}"
+        )
+    _blobs.delete_blob(
+        account,
+        _container(account, call),
+        call.path,
+        conditions(account, call),
+        with_snapshots=snapshots is not None,
+    )
+    return Answer(202, {"x-ms-delete-type-permanent": "true"})
+
+
+def list_(account: Account, call: Call) -> Answer:
+    """Answer `GET ?restype=container&comp=list`."""
+    query = call.query
+    delimited = "delimiter" in query
+    page = list_blobs(
+        account,
+        _container(account, call),
+        query.get("prefix", ""),
+        delimited=delimited,
+        size=page_size(account, query.get("maxresults")),
+        marker=query.get("marker"),
+    )
+    with_metadata = "include" in query
+    elements = ("Prefix", "Marker", "MaxResults", "Delimiter")
+    body = blob_list(
+        f"http://{account.name}.blob.core.localhost/",
+        call.filesystem,
+        [(name, query[name.lower()]) for name in elements if name.lower() in query],
+        [
+            ("/".join(path), node, visible_metadata(account, node) if with_metadata else None)
+            for path, node in page.entries
+        ],
+        page.continuation,
+        delimited=delimited,
+    )
+    return Answer(200, {"Content-Type": _XML}, body, chunked=True)
+
+
+HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
+    "account_information": account_information,
+    "blob_properties": blob_properties,
+    "container_properties": container_properties,
+    "copy_blob": copy_blob,
+    "create_container": create_container,
+    "delete_blob": delete_blob,
+    "delete_container": delete_container,
+    "get_blob": get_blob,
+    "get_block_list": get_block_list,
+    "list_blobs": list_,
+    "put_blob": put_blob,
+    "put_block": put_block,
+    "put_block_list": put_block_list,
+    "set_metadata": set_metadata,
+    "snapshot": snapshot,
+}
+"""By the name of the operation."""

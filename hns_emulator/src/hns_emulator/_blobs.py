@@ -1,0 +1,246 @@
+"""What the Blob endpoint does to the same tree, without HTTP."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+
+from hns_emulator._account import Account
+from hns_emulator._clock import http_date
+from hns_emulator._conditions import Conditions
+from hns_emulator._errors import ServiceError, Unverified
+from hns_emulator._nodes import Filesystem, Node, Path, find, under_file
+
+__all__ = [
+    "Content",
+    "Copying",
+    "commit_blocks",
+    "copy_blob",
+    "delete_blob",
+    "md5_of",
+    "put_blob",
+    "set_metadata",
+    "stage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file is to hold."""
+
+    data: bytes
+    content_type: str
+    metadata: dict[str, str]
+    md5: str | None = None
+    blocks: dict[str, bytes] = field(default_factory=dict)
+
+
+def md5_of(data: bytes) -> str:
+    """Return the MD5 of *data* in base64."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+
+
+def put_blob(
+    account: Account, fs: Filesystem, path: Path, content: Content, conditions: Conditions
+) -> Node:
+    """
+    Write a file as a whole, with its parents, over a file or where nothing is.
+
+    Raises:
+        ServiceError: The knob's code over a directory or below a file,
+            BlobAlreadyExists for `If-None-Match: *`, ConditionNotMet.
+        Unverified: Exclusively where only uncommitted blocks are.
+    """
+    if path in fs.staged and conditions.exclusive and find(fs, path) is None:
+        raise Unverified(operation="exclusive Put Blob over uncommitted blocks")
+    _require_writable(account, fs, path, conditions, "ConditionNotMet")
+    return _write(account, fs, path, content)
+
+
+def _require_writable(
+    account: Account, fs: Filesystem, path: Path, conditions: Conditions, failed: str
+) -> None:
+    old = find(fs, path)
+    _require_file_place(account, fs, path, old)
+    if old is None:
+        conditions.require_absent(failed)
+    elif not (conditions.exclusive and "put-blob-ignores-if-none-match" in account.defects):
+        late = "blob-exists-412" in account.defects
+        conditions.require(old, failed, "ConditionNotMet" if late else "BlobAlreadyExists")
+
+
+def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> Node:
+    parent = account.make_parents(fs, path)
+    ticks = account.clock.tick()
+    node = Node(False, ticks, ticks, content.metadata, content.content_type, content.data)
+    node.by_blob = True
+    node.md5 = content.md5
+    node.blocks = content.blocks
+    account.link(parent, path[-1], node)
+    fs.staged.pop(path, None)
+    return node
+
+
+def _require_file_place(account: Account, fs: Filesystem, path: Path, old: Node | None) -> None:
+    over = old is not None and old.is_directory
+    if "put-blob-replaces-directory" in account.defects:
+        over = False
+    if over or under_file(fs, path):
+        raise ServiceError(
+            code=account.put_blob_conflict_code,
+            status=409,
+            text="The path, or an element of it, is of the other kind.",
+        )
+
+
+def stage(account: Account, fs: Filesystem, path: Path, block: str, data: bytes) -> None:
+    """
+    Keep a block for a later commit.
+
+    Raises:
+        ServiceError: InvalidBlobOrBlock if other uncommitted ids have another length;
+            the knob's code over a directory or below a file.
+    """
+    _require_file_place(account, fs, path, find(fs, path))
+    staged = fs.staged.get(path, {})
+    if any(len(other) != len(block) for other in staged):
+        raise ServiceError(code="InvalidBlobOrBlock")
+    fs.staged.setdefault(path, {})[block] = data
+
+
+def commit_blocks(
+    account: Account,
+    fs: Filesystem,
+    path: Path,
+    wanted: list[tuple[str, str]],
+    content: Content,
+    conditions: Conditions,
+) -> Node:
+    """
+    Make a file of blocks.
+
+    *wanted* says for each where to look ("Latest", "Uncommitted" or
+    "Committed") and its id; *content* is everything but the data.
+
+    Raises:
+        ServiceError: InvalidBlockList for a block that is not there; as `put_blob`.
+    """
+    _require_writable(account, fs, path, conditions, "ConditionNotMet")
+    old = find(fs, path)
+    committed = old.blocks if old is not None else {}
+    staged = fs.staged.get(path, {})
+    places = {
+        "Latest": {**committed, **staged},
+        "Uncommitted": staged,
+        "Committed": committed,
+    }
+    blocks: list[tuple[str, bytes]] = []
+    for place, block in wanted:
+        if block not in places[place]:
+            raise ServiceError(code="InvalidBlockList")
+        blocks.append((block, places[place][block]))
+    whole = Content(
+        b"".join(data for _, data in blocks),
+        content.content_type,
+        content.metadata,
+        content.md5,
+        dict(blocks),
+    )
+    return _write(account, fs, path, whole)
+
+
+def set_metadata(
+    account: Account, fs: Filesystem, path: Path, metadata: dict[str, str], conditions: Conditions
+) -> Node:
+    """
+    Replace a file's metadata.
+
+    Raises:
+        ServiceError: BlobNotFound, ConditionNotMet.
+        Unverified: On a directory.
+    """
+    node = find(fs, path)
+    if node is None:
+        raise ServiceError(code="BlobNotFound")
+    if node.is_directory:
+        raise Unverified(operation="Set Metadata of a directory")
+    conditions.require(node, "ConditionNotMet")
+    node.metadata = metadata
+    node.changed = account.clock.tick()
+    return node
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """What a copy asks for; *metadata* is None for the source's."""
+
+    source_fs: Filesystem
+    source: Path
+    source_url: str
+    fs: Filesystem
+    path: Path
+    metadata: dict[str, str] | None
+    source_conditions: Conditions
+    conditions: Conditions
+
+
+def copy_blob(account: Account, asked: Copying) -> Node:
+    """
+    Copy a file at once.
+
+    Raises:
+        ServiceError: BlobNotFound, SourceConditionNotMet, BlobAlreadyExists for
+            `If-None-Match: *`, TargetConditionNotMet; as `put_blob`.
+        Unverified: From a directory, or onto itself.
+    """
+    node = find(asked.source_fs, asked.source)
+    if node is None:
+        raise ServiceError(code="BlobNotFound")
+    if node.is_directory:
+        raise Unverified(operation="copy of a directory")
+    asked.source_conditions.require(node, "SourceConditionNotMet")
+    if (asked.source_fs, asked.source) == (asked.fs, asked.path):
+        raise Unverified(operation="copy of a file onto itself")
+    metadata = dict(node.metadata) if asked.metadata is None else asked.metadata
+    if "copy-drops-metadata" in account.defects:
+        metadata = {}
+    content = Content(node.content, node.content_type, metadata, node.md5)
+    _require_writable(account, asked.fs, asked.path, asked.conditions, "TargetConditionNotMet")
+    made = _write(account, asked.fs, asked.path, content)
+    length = len(made.content)
+    made.copied = {
+        "x-ms-copy-id": str(uuid.uuid4()),
+        "x-ms-copy-status": "success",
+        "x-ms-copy-source": asked.source_url,
+        "x-ms-copy-progress": f"{length}/{length}",
+        "x-ms-copy-completion-time": http_date(made.changed),
+    }
+    return made
+
+
+def delete_blob(
+    account: Account,
+    fs: Filesystem,
+    path: Path,
+    conditions: Conditions,
+    *,
+    with_snapshots: bool,
+) -> None:
+    """
+    Remove a file or an empty directory.
+
+    Raises:
+        ServiceError: BlobNotFound, ConditionNotMet, DirectoryIsNotEmpty,
+            OperationNotSupportedOnDirectory for a directory with its snapshots.
+    """
+    node = find(fs, path)
+    if node is None:
+        raise ServiceError(code="BlobNotFound")
+    conditions.require(node, "ConditionNotMet")
+    if node.is_directory and with_snapshots:
+        raise ServiceError(code="OperationNotSupportedOnDirectory")
+    if node.children and "blob-delete-ignores-children" not in account.defects:
+        raise ServiceError(code="DirectoryIsNotEmpty")
+    account.unlink(fs, path)

@@ -1,0 +1,113 @@
+"""Conditional headers, decided against what is there at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hns_emulator._clock import etag, seconds, unix_seconds
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._nodes import Node
+
+__all__ = ["Conditions", "parse_conditions"]
+
+_NAMES = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """
+    At most one condition on a path, and the defects that spoil its decision.
+
+    Attributes:
+        name: The header without its `x-ms-source-` prefix, empty for no condition.
+        value: As it was sent.
+    """
+
+    name: str
+    value: str
+    defects: frozenset[str]
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether it is `If-None-Match: *`: the path must not exist."""
+        return self.name == "if-none-match" and self.value == "*"
+
+    def holds(self, node: Node) -> bool:
+        """Tell whether it holds for what is there; `exclusive` never does."""
+        if self.name in {"if-match", "if-none-match"}:
+            if "etag-conditions-ignored" in self.defects and not self.exclusive:
+                return True
+            same = self.value in ("*", f'"{etag(node.changed)}"')
+            return same == (self.name == "if-match")
+        if not self.name or "time-conditions-ignored" in self.defects:
+            return True
+        since = unix_seconds(self.value)
+        if since is None:
+            raise Refused(code="InvalidHeaderValue", detail=f"{self.name}: {self.value}")
+        modified = seconds(node.changed) > since
+        return modified == (self.name == "if-modified-since")
+
+    def require(self, node: Node, failed: str, exists: str | None = None) -> None:
+        """
+        Raise unless it holds for what is there.
+
+        Args:
+            node: What is there.
+            failed: The code for a condition that does not hold.
+            exists: The code for `If-None-Match: *`; None where nobody knows it.
+
+        Raises:
+            ServiceError: With one of the codes.
+            Unverified: For `If-None-Match: *` where nobody knows the code.
+        """
+        if self.exclusive:
+            if exists is None:
+                raise Unverified(operation="If-None-Match: * on something that must exist")
+            raise ServiceError(code=exists)
+        if not self.holds(node):
+            raise ServiceError(code=failed)
+
+    def require_absent(self, failed: str | None) -> None:
+        """
+        Raise unless it holds for a path where nothing is.
+
+        Args:
+            failed: The code for If-Match; None where nobody knows it.
+
+        Raises:
+            ServiceError: If-Match, with that code.
+            Unverified: If nobody knows what the service says.
+        """
+        if not self.name or self.name == "if-none-match":
+            return
+        if failed is None or self.name != "if-match":
+            raise Unverified(operation=f"{self.name} on a path that does not exist")
+        raise ServiceError(code=failed)
+
+
+def parse_conditions(
+    headers: Mapping[str, str], defects: frozenset[str], *, source: bool = False
+) -> Conditions:
+    """
+    Return the condition that a request carries.
+
+    Args:
+        headers: Names in lower case.
+        defects: Rules to break.
+        source: Look at `x-ms-source-if-*`.
+
+    Raises:
+        Refused: Two of a kind.
+        Unverified: A condition on the ETag together with one on the time.
+    """
+    prefix = "x-ms-source-" if source else ""
+    given = [name for name in _NAMES if f"{prefix}{name}" in headers]
+    if not given or (source and "source-conditions-ignored" in defects):
+        return Conditions("", "", defects)
+    if len(given) > 1:
+        kinds = {name.endswith("since") for name in given}
+        if len(given) > len(kinds):
+            raise Refused(code="MultipleConditionHeadersNotSupported", detail=" and ".join(given))
+        raise Unverified(operation=f"{' with '.join(given)}")
+    return Conditions(given[0], headers[f"{prefix}{given[0]}"].strip(), defects)

@@ -1,0 +1,234 @@
+"""Handlers of the Data Lake endpoint: a request in, an answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import unquote
+
+from hns_emulator import _operations
+from hns_emulator._account import Account
+from hns_emulator._clock import etag, filetime, http_date
+from hns_emulator._conditions import Conditions
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._listing import list_paths, page_size
+from hns_emulator._nodes import Node, Path, parse_name
+from hns_emulator._shared import boolean, conditions, require_md5, source_conditions, stamps
+from hns_emulator._wire import JSON, Answer, Call
+
+__all__ = ["ACL", "HANDLERS", "PERMISSIONS", "broken_rename"]
+
+PERMISSIONS = {True: "rwxr-x---", False: "rw-r-----"}
+ACL = {True: "user::rwx,group::r-x,other::---", False: "user::rw-,group::r--,other::---"}
+ENCRYPTED = "x-ms-request-server-encrypted"
+_BROKEN_PAUSE = 0.2  # seconds; long enough for rivals to arrive on a busy machine
+
+
+def create_directory(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?resource=directory`."""
+    return _create(account, call, is_directory=True)
+
+
+def create_file(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?resource=file`."""
+    return _create(account, call, is_directory=False)
+
+
+def _create(account: Account, call: Call, *, is_directory: bool) -> Answer:
+    node = _operations.create(
+        account,
+        account.filesystem(call.filesystem),
+        call.path,
+        is_directory=is_directory,
+        metadata=parse_properties(call.headers.get("x-ms-properties", "")),
+        content_type=call.headers.get("x-ms-content-type", "application/octet-stream"),
+        conditions=conditions(account, call),
+    )
+    return Answer(201, {**stamps(node), ENCRYPTED: "true"})
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """
+    Return the metadata of an x-ms-properties header, `name=base64` with commas between.
+
+    Raises:
+        Refused: If it is not that.
+        Unverified: For values that are not ASCII.
+    """
+    metadata: dict[str, str] = {}
+    for pair in filter(None, text.split(",")):
+        name, equals, value = pair.strip().partition("=")
+        try:
+            decoded = base64.b64decode(value, validate=True)
+        except binascii.Error:
+            decoded, equals = b"", ""
+        if not (name and equals):
+            raise Refused(code="InvalidHeaderValue", detail="x-ms-properties")
+        if not decoded.isascii():
+            raise Unverified(operation="metadata beyond ASCII")
+        metadata[name] = decoded.decode("ascii")
+    return metadata
+
+
+def append(account: Account, call: Call) -> Answer:
+    """Answer `PATCH ?action=append`, which may flush in the same step."""
+    require_md5(call)
+    position = _position(call)
+    fs = account.filesystem(call.filesystem)
+    if not boolean(call, "flush"):
+        _operations.append(account, fs, call.path, position, call.body)
+        return Answer(202, {ENCRYPTED: "true"})
+    node = _operations.append_and_flush(account, fs, call.path, position, call.body)
+    return Answer(202, {**stamps(node), ENCRYPTED: "true"})
+
+
+def flush(account: Account, call: Call) -> Answer:
+    """Answer `PATCH ?action=flush`."""
+    if boolean(call, "retainuncommitteddata"):
+        raise Unverified(operation="retainUncommittedData=true")
+    fs = account.filesystem(call.filesystem)
+    node = _operations.flush(account, fs, call.path, _position(call), conditions(account, call))
+    node.content_type = call.headers.get("x-ms-content-type", node.content_type)
+    encrypted = "true" if "flush-encrypted-true" in account.defects else "false"
+    return Answer(200, {**stamps(node), ENCRYPTED: encrypted})
+
+
+def _position(call: Call) -> int:
+    value = call.query["position"]
+    if not (value.isascii() and value.isdigit()):
+        raise Refused(code="InvalidQueryParameterValue", detail=f"position={value}")
+    return int(value)
+
+
+def rename(account: Account, call: Call) -> Answer:
+    """Answer `PUT` with x-ms-rename-source."""
+    node = _operations.rename(account, _renaming(account, call))
+    return Answer(201, stamps(node))
+
+
+def _renaming(account: Account, call: Call) -> _operations.Renaming:
+    if call.headers.get("x-ms-properties"):
+        raise Unverified(operation="rename with new properties")
+    fs = account.filesystem(call.filesystem)
+    source_fs, source = _rename_source(account, call.headers["x-ms-rename-source"])
+    if source_fs not in account.filesystems:
+        raise Unverified(operation="rename from a missing filesystem")
+    return _operations.Renaming(
+        account.filesystems[source_fs],
+        source,
+        fs,
+        call.path,
+        call.query["mode"] == "posix",
+        source_conditions(account, call),
+        conditions(account, call),
+    )
+
+
+def _rename_source(account: Account, header: str) -> tuple[str, Path]:
+    path, _, query = header.partition("?")
+    if query:
+        raise Unverified(operation="rename source with a query")
+    lead, _, rest = unquote(path).partition("/")
+    filesystem, _, name = rest.partition("/")
+    source = parse_name(name)
+    if lead or not filesystem or not source:
+        raise ServiceError(code="InvalidSourceUri")
+    return filesystem, source
+
+
+async def broken_rename(account: Account, call: Call) -> Answer:
+    """Rename as the two defects do that need time in between."""
+    asked = _renaming(account, call)
+    node = _operations.check_rename(account, asked)
+    if "rename-in-two-steps" in account.defects:
+        account.unlink(asked.source_fs, asked.source)
+        account.unlink(asked.fs, asked.path)
+        await asyncio.sleep(_BROKEN_PAUSE)
+        account.link(account.make_parents(asked.fs, asked.path), asked.path[-1], node)
+        return Answer(201, stamps(node))
+    await asyncio.sleep(_BROKEN_PAUSE)
+    unchecked = replace(asked, conditions=Conditions("", "", account.defects))
+    return Answer(201, stamps(_operations.rename(account, unchecked)))
+
+
+def delete(account: Account, call: Call) -> Answer:
+    """Answer `DELETE`."""
+    fs = account.filesystem(call.filesystem)
+    recursive = call.query.get("recursive")
+    _operations.delete(account, fs, call.path, recursive, conditions(account, call))
+    return Answer(200, {"x-ms-delete-type-permanent": "true"})
+
+
+def list_(account: Account, call: Call) -> Answer:
+    """Answer `GET ?resource=filesystem`."""
+    page = list_paths(
+        account,
+        account.filesystem(call.filesystem),
+        call.query.get("directory", ""),
+        recursive=boolean(call, "recursive"),
+        size=page_size(account, call.query.get("maxresults")),
+        continuation=call.query.get("continuation"),
+    )
+    entries = [_entry(path, node, account.defects) for path, node in page.entries]
+    body = json.dumps({"paths": entries}, separators=(",", ":"), ensure_ascii=False)
+    if "list-no-newline" not in account.defects:
+        body += "\n"
+    headers = {"Content-Type": JSON}
+    if page.continuation is not None:
+        headers["x-ms-continuation"] = page.continuation
+    return Answer(200, headers, body.encode(), chunked=True)
+
+
+def _entry(path: Path, node: Node, defects: frozenset[str]) -> dict[str, str]:
+    tag = etag(node.changed)
+    entry = {
+        "contentLength": str(len(node.content)),
+        "creationTime": filetime(node.created),
+        "etag": f'"{tag}"' if "list-quotes-etags" in defects else tag,
+        "expiryTime": "0",
+        "group": "$superuser",
+        "isDirectory": "true",
+        "lastModified": http_date(node.changed),
+        "name": "/".join(path),
+        "owner": "$superuser",
+        "permissions": PERMISSIONS[node.is_directory],
+    }
+    if not node.is_directory:
+        del entry["isDirectory"]
+    return entry
+
+
+def head_filesystem(account: Account, call: Call) -> Answer:
+    """Answer `HEAD ?resource=filesystem`; documented only."""
+    root = account.filesystem(call.filesystem).root
+    return Answer(200, {**stamps(root), "x-ms-namespace-enabled": "true"}, None)
+
+
+def root_access(account: Account, call: Call) -> Answer:
+    """Answer `HEAD /fs/?action=getAccessControl`; documented only."""
+    root = account.filesystem(call.filesystem).root
+    access = {
+        "x-ms-owner": "$superuser",
+        "x-ms-group": "$superuser",
+        "x-ms-permissions": PERMISSIONS[True],
+        "x-ms-acl": ACL[True],
+    }
+    return Answer(200, {**stamps(root), **access}, None)
+
+
+HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
+    "append": append,
+    "create_directory": create_directory,
+    "create_file": create_file,
+    "delete": delete,
+    "flush": flush,
+    "head_filesystem": head_filesystem,
+    "list_paths": list_,
+    "rename": rename,
+    "root_access": root_access,
+}
+"""By the name of the operation."""

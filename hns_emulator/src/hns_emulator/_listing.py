@@ -1,0 +1,137 @@
+"""Pages of listings, for both endpoints: each is cut from the tree as it is at that moment."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+import json
+from dataclasses import dataclass
+
+from hns_emulator._account import Account
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name, walk
+
+__all__ = ["Page", "list_blobs", "list_paths", "page_size"]
+
+LIMIT = 5000
+
+Entries = list[tuple[Path, Node]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    Some entries and how to go on.
+
+    Attributes:
+        continuation: None on the last page.
+    """
+
+    entries: Entries
+    continuation: str | None
+
+
+def page_size(account: Account, asked: str | None) -> int:
+    """
+    Return how many entries a page has at most.
+
+    Raises:
+        Refused: Unless *asked* is a number from 1 to 5000.
+    """
+    if asked is not None and not (asked.isascii() and asked.isdigit() and 0 < int(asked) <= LIMIT):
+        raise Refused(code="InvalidQueryParameterValue", detail=f"maxResults={asked}")
+    size = LIMIT if asked is None else int(asked)
+    if account.page_cap is not None and "page-cap-ignored" not in account.defects:
+        size = min(size, account.page_cap)
+    return size
+
+
+def list_paths(
+    account: Account,
+    fs: Filesystem,
+    directory: str,
+    *,
+    recursive: bool,
+    size: int,
+    continuation: str | None,
+) -> Page:
+    """
+    Return a page of what is below a directory.
+
+    *continuation* is as an earlier page gave it, for the same directory and depth.
+
+    Raises:
+        ServiceError: PathNotFound.
+        Refused: For a continuation of another listing.
+        Unverified: If *directory* is a file.
+    """
+    base = parse_name(directory)
+    node = find(fs, base)
+    if node is None:
+        raise ServiceError(code="PathNotFound")
+    if not node.is_directory:
+        raise Unverified(operation="list of a file")
+    scope = ["paths", fs.name, *base, str(recursive)]
+    deep = recursive or "list-ignores-recursive" in account.defects
+    after = _resume(account, scope, continuation)
+    ordered = "list-unsorted" not in account.defects
+    found = walk(node, recursive=deep, after=after, base=base, ordered=ordered)
+    if "list-hides-directories" in account.defects:
+        found = ((path, child) for path, child in found if not child.is_directory)
+    entries = list(itertools.islice(found, size + 1))
+    return _cut(account, scope, entries, size, len(base))
+
+
+def list_blobs(
+    account: Account,
+    fs: Filesystem,
+    prefix: str,
+    *,
+    delimited: bool,
+    size: int,
+    marker: str | None,
+) -> Page:
+    """
+    Return a page of the names that start with *prefix*; directories are names too.
+
+    *delimited* leaves out what lies below a directory of the listed level;
+    *marker* is as an earlier page gave it, for the same prefix and delimiter.
+
+    Raises:
+        Refused: For a marker of another listing.
+    """
+    base: Path = tuple(prefix.split("/")[:-1])
+    start = prefix.rpartition("/")[2]
+    scope = ["blobs", fs.name, prefix, str(delimited)]
+    after = _resume(account, scope, marker)
+    node = find(fs, base)
+    found = walk(node, recursive=not delimited, after=after, base=base) if node else iter(())
+    named = ((path, child) for path, child in found if path[len(base)].startswith(start))
+    return _cut(account, scope, list(itertools.islice(named, size + 1)), size, len(base))
+
+
+def _cut(account: Account, scope: list[str], entries: Entries, size: int, skip: int) -> Page:
+    if len(entries) <= size:
+        return Page(entries, None)
+    kept = entries[:size]
+    last = kept[-1][0]
+    if "page-repeats" in account.defects and size > 1:  # pages of one would never end
+        last = kept[-2][0]
+    if "page-loses" in account.defects:
+        last = entries[size][0]
+    token = json.dumps([scope, last[skip:]]).encode()
+    return Page(kept, base64.b64encode(token).decode())
+
+
+def _resume(account: Account, scope: list[str], continuation: str | None) -> Path:
+    if not continuation:
+        return ()
+    try:
+        bound, last = json.loads(base64.b64decode(continuation, validate=True))
+        if bound != scope and "continuation-unbound" not in account.defects:
+            raise ValueError
+        return tuple(last)
+    except (binascii.Error, ValueError, TypeError):
+        code, detail = "InvalidQueryParameterValue", "continuation of another listing"
+        raise Refused(code=code, detail=detail) from None

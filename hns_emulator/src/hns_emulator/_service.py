@@ -1,0 +1,254 @@
+"""One request from the socket to its answer: signature, tables, fault knobs, one atomic step."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+
+from aiohttp import web
+
+from hns_emulator import _blob, _dfs
+from hns_emulator._account import Account
+from hns_emulator._address import Address, locate, queries
+from hns_emulator._auth import verify
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._faults import Faults
+from hns_emulator._nodes import check, parse_name
+from hns_emulator._tables import hold_to_tables, select
+from hns_emulator._wire import Answer, Call, Kind, error_answer, finish
+
+__all__ = ["Service"]
+
+_HANDLERS = {**_dfs.HANDLERS, **_blob.HANDLERS}
+_BROKEN_RENAMES = frozenset({"rename-in-two-steps", "rename-check-then-act"})
+_META = "x-ms-meta-"
+_SLICE = 1 << 20
+_OLDEST = date(2021, 1, 1)
+
+
+class _Response(web.StreamResponse):
+    """Says that an answer to HEAD is chunked, as the service does; aiohttp would leave it out."""
+
+    async def _write_headers(self) -> None:
+        if self.chunked:
+            self.headers["Transfer-Encoding"] = "chunked"
+        await super()._write_headers()
+
+
+class _DroppedError(ConnectionError):
+    """The connection was dropped on purpose."""
+
+
+class _Exchange:
+    """
+    One request as it arrived.
+
+    Attributes:
+        target: Path and query, still percent-encoded.
+        fields: Its headers as sent.
+        headers: The same, names in lower case.
+        query: Decoded; empty if it could not be.
+        address: Why it could not be told, if so.
+    """
+
+    __slots__ = ("address", "body", "fields", "headers", "method", "query", "target")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        fields: tuple[tuple[str, str], ...],
+        body: bytes,
+        account: str,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.body = body
+        self.headers = {name.lower(): value for name, value in fields}
+        self.query: dict[str, str] = {}
+        self.address: Address | Refused
+        try:
+            self.query = queries(target)
+            self.address = locate(account, method, target, self.headers, self.query)
+        except Refused as refusal:
+            self.address = refusal
+
+    @property
+    def kind(self) -> Kind | None:
+        """The endpoint, None if there is none at this address."""
+        return None if isinstance(self.address, Refused) else self.address.kind
+
+    def call(self, address: Address) -> Call:
+        """
+        Return it as handlers see it.
+
+        Raises:
+            ServiceError: For a name that is none.
+        """
+        metadata = {
+            name[len(_META) :]: value
+            for name, value in self.fields
+            if name.lower().startswith(_META)
+        }
+        return Call(
+            self.method,
+            address.kind,
+            address.filesystem,
+            address.name,
+            parse_name(address.name),
+            self.query,
+            self.headers,
+            metadata,
+            self.body,
+        )
+
+
+class Service:
+    """
+    Answers requests on one account.
+
+    Args:
+        key: Base64 of the account's key.
+        seen: Called with method, endpoint, raw path, raw query and status.
+        unverified: Counts what nobody recorded.
+        refused: Counts what is outside the closed tables.
+        old_versions: Accept an x-ms-version before 2021.
+        debug: Check the tree's invariant after each request.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        key: str,
+        faults: Faults,
+        *,
+        seen: Callable[[str, str, str, str, int], None],
+        unverified: Counter[str],
+        refused: Counter[str],
+        old_versions: bool,
+        debug: bool,
+    ) -> None:
+        self.lock = threading.Lock()
+        self._account = account
+        self._key = key
+        self._faults = faults
+        self._seen = seen
+        self._unverified = unverified
+        self._refused = refused
+        self._old_versions = old_versions
+        self._debug = debug
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, or break it if a knob says so."""
+        exchange = _Exchange(
+            request.method,
+            request.raw_path,
+            tuple(request.headers.items()),
+            await request.content.read(),
+            self._account.name,
+        )
+        status = 0
+        try:
+            answer = await self._with_fault(exchange)
+            status = answer.status
+        except _DroppedError:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.StreamResponse()
+        finally:
+            path, _, query = exchange.target.partition("?")
+            self._seen(exchange.method, exchange.kind or "", path, query, status)
+        return await _send(request, answer)
+
+    async def _with_fault(self, exchange: _Exchange) -> Answer:
+        fault = self._faults.take(exchange.method, exchange.target)
+        kind = None if fault is None else fault.kind
+        if fault is not None and kind == "stall":
+            await asyncio.sleep(fault.seconds)
+        if kind == "drop_before":
+            raise _DroppedError
+        answer = await self._answer(exchange, busy=kind == "busy")
+        if kind == "drop_after":
+            raise _DroppedError
+        return answer
+
+    async def _answer(self, exchange: _Exchange, *, busy: bool) -> Answer:
+        account = self._account
+        kind = exchange.kind or "blob"
+        try:
+            if isinstance(exchange.address, Refused):
+                raise exchange.address
+            verify(
+                exchange.method,
+                account.name,
+                self._key,
+                exchange.target,
+                exchange.headers,
+                account.defects,
+            )
+            if busy:
+                raise ServiceError(code="ServerBusy")
+            self._require_protocol(exchange)
+            answer = await self._carry_out(exchange.call(exchange.address))
+        except ServiceError as error:
+            if isinstance(error, Refused):
+                self._refused[f"{error.code}: {error.detail}"] += 1
+            if isinstance(error, Unverified):
+                self._unverified[error.operation] += 1
+            ticks = account.clock.tick()
+            answer = error_answer(error, kind, exchange.method, ticks, account.defects)
+        finish(answer, kind, exchange.headers, account.clock.tick())
+        return answer
+
+    def _require_protocol(self, exchange: _Exchange) -> None:
+        version = exchange.headers.get("x-ms-version", "")
+        try:
+            if not re.fullmatch(r"\d{4}-\d\d-\d\d", version, re.ASCII):
+                raise ValueError
+            old = date.fromisoformat(version) < _OLDEST
+        except ValueError:
+            raise Refused(code="InvalidHeaderValue", detail=f"x-ms-version: {version}") from None
+        if old and not self._old_versions:
+            raise Refused(code="InvalidHeaderValue", detail=f"x-ms-version: {version}")
+        names = [name.lower() for name, _ in exchange.fields]
+        twice = {name for name in names if names.count(name) > 1 and name.startswith("x-ms-")}
+        if twice:
+            raise Refused(code="UnsupportedHeader", detail=f"{min(twice)} twice")
+        if "chunked" in exchange.headers.get("transfer-encoding", ""):
+            raise Refused(code="MissingContentLengthHeader", detail=exchange.method)
+
+    async def _carry_out(self, call: Call) -> Answer:
+        account = self._account
+        kinds: tuple[Kind, ...] = (call.kind,)
+        if "hosts-confused" in account.defects:
+            kinds = ("dfs", "blob") if call.kind == "dfs" else ("blob", "dfs")
+        operation = select(call, kinds)
+        hold_to_tables(operation, call, account.defects)
+        if operation.name == "rename" and account.defects & _BROKEN_RENAMES:
+            return await _dfs.broken_rename(account, call)
+        with self.lock:
+            answer = _HANDLERS[operation.name](account, call)
+            if self._debug:
+                for fs in account.filesystems.values():
+                    check(fs)
+        return answer
+
+
+async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    response = _Response(status=answer.status, reason=answer.reason, headers=answer.headers)
+    if answer.chunked:
+        response.enable_chunked_encoding()
+    try:
+        await response.prepare(request)
+        view = memoryview(answer.body or b"")
+        for start in range(0, len(view), _SLICE):
+            await response.write(view[start : start + _SLICE])
+        await response.write_eof()
+    except ConnectionError:
+        pass  # The client has gone; what it asked for is done.
+    return response

@@ -1,0 +1,282 @@
+"""
+The closed tables: which operations there are, and what each may carry.
+
+An operation is found by endpoint, method, level and deciding queries or
+headers. What it does not name is refused, so that no client relies on a
+parameter that the emulator ignores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hns_emulator._errors import Refused, Unverified
+from hns_emulator._wire import Call, Kind
+
+__all__ = ["OPERATIONS", "Operation", "hold_to_tables", "select"]
+
+Level = Literal["account", "filesystem", "path"]
+Values = tuple[str, ...] | None
+"""The values that a query may have; None for any."""
+
+_BOTH: Values = ("true", "false")
+_CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+_SOURCE_CONDITIONS = frozenset(f"x-ms-source-{name}" for name in _CONDITIONS)
+_COMMON = frozenset({"x-ms-version", "x-ms-date", "x-ms-client-request-id"})
+_UNVERIFIED_HEADERS = {
+    "x-ms-acl": "ACLs",
+    "x-ms-permissions": "ACLs",
+    "x-ms-umask": "ACLs",
+    "x-ms-owner": "ACLs",
+    "x-ms-group": "ACLs",
+    "x-ms-lease-id": "leases",
+    "x-ms-source-lease-id": "leases",
+    "x-ms-proposed-lease-id": "leases",
+    "x-ms-lease-action": "leases",
+    "x-ms-lease-duration": "leases",
+    "x-ms-lease-break-period": "leases",
+    "x-ms-expiry-option": "expiry",
+    "x-ms-expiry-time": "expiry",
+}
+_JUDGED_PREFIXES = ("x-ms-", "if-")
+_JUDGED = frozenset({"content-md5", "content-encoding", "content-language", "range"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    One entry.
+
+    Attributes:
+        when: Queries that decide; a value of None means that it is there.
+        header: A header that decides by being there.
+        queries: What else it may carry, with the values.
+        required: Queries without which it is refused.
+        headers: What it may carry of x-ms-*, conditions and the like.
+        body: Whether it takes one.
+        metadata: Whether it takes x-ms-meta-*.
+        unverified: What to call it in the counter if nobody recorded it.
+    """
+
+    name: str
+    kind: Kind
+    method: str
+    level: Level
+    when: Mapping[str, str | None] = field(default_factory=dict)
+    header: str = ""
+    queries: Mapping[str, Values] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    headers: frozenset[str] = frozenset()
+    body: bool = False
+    metadata: bool = False
+    unverified: str = ""
+
+
+_FLUSH = frozenset({"x-ms-content-type"})
+_PUT = frozenset({"x-ms-blob-type", "x-ms-blob-content-type", "x-ms-blob-content-md5"})
+_RANGE = frozenset({"x-ms-range", "range"})
+_LIST = {"prefix": None, "delimiter": ("/",), "include": ("metadata",), "marker": None}
+
+OPERATIONS: tuple[Operation, ...] = (
+    # Data Lake endpoint
+    Operation(
+        "list_paths", "dfs", "GET", "filesystem", when={"resource": "filesystem"},
+        queries={"recursive": _BOTH, "directory": None, "maxresults": None,
+                 "continuation": None, "upn": _BOTH},
+        required=("recursive",),
+    ),
+    Operation("head_filesystem", "dfs", "HEAD", "filesystem", when={"resource": "filesystem"}),
+    Operation(
+        "root_access", "dfs", "HEAD", "filesystem", when={"action": "getAccessControl"},
+        queries={"upn": _BOTH},
+    ),
+    Operation("", "dfs", "HEAD", "path", when={"action": "getAccessControl"}, unverified="ACLs"),
+    Operation("", "dfs", "HEAD", "path", when={"action": "getStatus"}, unverified="getStatus"),
+    Operation(
+        "create_directory", "dfs", "PUT", "path", when={"resource": "directory"},
+        headers=_CONDITIONS | {"x-ms-properties"},
+    ),
+    Operation(
+        "create_file", "dfs", "PUT", "path", when={"resource": "file"},
+        headers=_CONDITIONS | {"x-ms-properties", "x-ms-content-type"},
+    ),
+    Operation(
+        "rename", "dfs", "PUT", "path", header="x-ms-rename-source",
+        queries={"mode": ("legacy", "posix")}, required=("mode",),
+        headers=_CONDITIONS | _SOURCE_CONDITIONS
+        | {"x-ms-rename-source", "x-ms-source-lease-id", "x-ms-properties"},
+    ),
+    Operation(
+        "append", "dfs", "PATCH", "path", when={"action": "append"},
+        queries={"position": None, "flush": _BOTH}, required=("position",),
+        headers=frozenset({"content-md5"}), body=True,
+    ),
+    Operation(
+        "flush", "dfs", "PATCH", "path", when={"action": "flush"},
+        queries={"position": None, "retainuncommitteddata": _BOTH, "close": _BOTH},
+        required=("position",), headers=_CONDITIONS | _FLUSH,
+    ),
+    Operation(
+        "", "dfs", "PATCH", "path", when={"action": "setProperties"}, unverified="setProperties"
+    ),
+    Operation(
+        "", "dfs", "PATCH", "filesystem", when={"action": "setProperties"},
+        unverified="setProperties",
+    ),
+    Operation(
+        "", "dfs", "PATCH", "path", when={"action": "setAccessControl"}, unverified="ACLs"
+    ),
+    Operation(
+        "", "dfs", "PATCH", "filesystem", when={"action": "setAccessControl"}, unverified="ACLs"
+    ),
+    Operation(
+        "", "dfs", "PATCH", "path", when={"action": "setAccessControlRecursive"},
+        unverified="ACLs",
+    ),
+    Operation(
+        "", "dfs", "PATCH", "filesystem", when={"action": "setAccessControlRecursive"},
+        unverified="ACLs",
+    ),
+    Operation("", "dfs", "POST", "path", header="x-ms-lease-action", unverified="leases"),
+    Operation("", "dfs", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
+    Operation("", "dfs", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
+    Operation("", "dfs", "GET", "path", unverified="DFS read"),
+    Operation(
+        "delete", "dfs", "DELETE", "path", queries={"recursive": _BOTH}, headers=_CONDITIONS
+    ),
+    # Blob endpoint
+    Operation(
+        "account_information", "blob", "GET", "account",
+        when={"restype": "account", "comp": "properties"},
+    ),
+    Operation(
+        "account_information", "blob", "GET", "filesystem",
+        when={"restype": "account", "comp": "properties"},
+    ),
+    Operation(
+        "account_information", "blob", "GET", "path",
+        when={"restype": "account", "comp": "properties"},
+    ),
+    Operation(
+        "list_blobs", "blob", "GET", "filesystem", when={"restype": "container", "comp": "list"},
+        queries={**_LIST, "maxresults": None},
+    ),
+    Operation(
+        "", "blob", "PUT", "filesystem", when={"restype": "container", "comp": "lease"},
+        unverified="leases",
+    ),
+    Operation("create_container", "blob", "PUT", "filesystem", when={"restype": "container"}),
+    Operation("container_properties", "blob", "GET", "filesystem", when={"restype": "container"}),
+    Operation("container_properties", "blob", "HEAD", "filesystem", when={"restype": "container"}),
+    Operation("delete_container", "blob", "DELETE", "filesystem", when={"restype": "container"}),
+    Operation("", "blob", "PUT", "path", when={"comp": "lease"}, unverified="leases"),
+    Operation("", "blob", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
+    Operation("", "blob", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
+    Operation("snapshot", "blob", "PUT", "path", when={"comp": "snapshot"}),
+    Operation(
+        "set_metadata", "blob", "PUT", "path", when={"comp": "metadata"}, headers=_CONDITIONS,
+        metadata=True,
+    ),
+    Operation(
+        "put_block", "blob", "PUT", "path", when={"comp": "block"}, queries={"blockid": None},
+        required=("blockid",), headers=frozenset({"content-md5"}), body=True,
+    ),
+    Operation(
+        "put_block_list", "blob", "PUT", "path", when={"comp": "blocklist"},
+        headers=_CONDITIONS | _PUT | {"content-md5"}, body=True, metadata=True,
+    ),
+    Operation(
+        "get_block_list", "blob", "GET", "path", when={"comp": "blocklist"},
+        queries={"blocklisttype": ("all", "committed", "uncommitted")},
+    ),
+    Operation(
+        "copy_blob", "blob", "PUT", "path", header="x-ms-copy-source",
+        headers=_CONDITIONS | _SOURCE_CONDITIONS | {"x-ms-copy-source"}, metadata=True,
+    ),
+    Operation(
+        "put_blob", "blob", "PUT", "path", header="x-ms-blob-type",
+        headers=_CONDITIONS | _PUT | {"content-md5"}, body=True, metadata=True,
+    ),
+    Operation("blob_properties", "blob", "HEAD", "path", headers=_CONDITIONS),
+    Operation("get_blob", "blob", "GET", "path", headers=_CONDITIONS | _RANGE),
+    Operation(
+        "delete_blob", "blob", "DELETE", "path",
+        headers=_CONDITIONS | {"x-ms-delete-snapshots"},
+    ),
+)  # fmt: skip
+
+
+def select(call: Call, kinds: tuple[Kind, ...]) -> Operation:
+    """
+    Find the operation that a request asks for.
+
+    *kinds* are the endpoints whose operations are looked at, in this order.
+
+    Raises:
+        Refused: If there is none.
+    """
+    level: Level = "path" if call.path else "filesystem" if call.filesystem else "account"
+    candidates = [
+        operation
+        for kind in kinds
+        for operation in OPERATIONS
+        if (operation.kind, operation.method, operation.level) == (kind, call.method, level)
+    ]
+    for operation in candidates:
+        if operation.header and operation.header not in call.headers:
+            continue
+        if all(
+            name in call.query and value in (None, call.query[name])
+            for name, value in operation.when.items()
+        ):
+            return operation
+    if candidates or call.query:
+        shown = "&".join(f"{name}={value}" for name, value in sorted(call.query.items()))
+        raise Refused(
+            code="UnsupportedQueryParameter", detail=f"{call.method} {call.kind} {level} ?{shown}"
+        )
+    raise Refused(code="UnsupportedHttpVerb", detail=f"{call.method} {call.kind} {level}")
+
+
+def hold_to_tables(operation: Operation, call: Call, defects: frozenset[str]) -> None:
+    """
+    Refuse what the operation's table entry does not name.
+
+    Raises:
+        Refused: For an unknown query, value or header, a missing query, a body.
+        Unverified: If nobody recorded the operation or header.
+    """
+    if operation.unverified:
+        raise Unverified(operation=operation.unverified)
+    for name, value in call.headers.items():
+        if name in _UNVERIFIED_HEADERS and value:
+            raise Unverified(operation=_UNVERIFIED_HEADERS[name])
+    if "unknown-accepted" not in defects:
+        _refuse_unknown(operation, call)
+    for name in operation.required:
+        if name not in call.query:
+            raise Refused(code="MissingRequiredQueryParameter", detail=f"{operation.name} {name}")
+    if call.body and not operation.body:
+        raise Refused(code="ContentLengthMustBeZero", detail=operation.name)
+
+
+def _refuse_unknown(operation: Operation, call: Call) -> None:
+    for name, value in call.query.items():
+        if name == "beginfrom":
+            raise Unverified(operation=name)
+        if name in operation.when:
+            continue
+        if name not in operation.queries:
+            raise Refused(code="UnsupportedQueryParameter", detail=f"{operation.name} {name}")
+        values = operation.queries[name]
+        if values is not None and value not in values:
+            raise Refused(
+                code="UnsupportedQueryParameter", detail=f"{operation.name} {name}={value}"
+            )
+    for name in call.headers:
+        judged = name.startswith(_JUDGED_PREFIXES) or name in _JUDGED
+        known = name in operation.headers or name in _COMMON
+        if judged and not known and not (operation.metadata and name.startswith("x-ms-meta-")):
+            raise Refused(code="UnsupportedHeader", detail=f"{operation.name} {name}")
