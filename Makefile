@@ -15,7 +15,7 @@ help: ## Show this list.
 demo: .venv/.stamp-demo ## Copy thousands of real files local -> memory, verify each; under 30 s once installed.
 	@$(PYTHON) scripts/demo.py
 
-test: check ## Run everything that CI runs: check, then all tests under coverage.
+test: check .azurite/.stamp ## Run everything that CI runs: check, then all tests under coverage.
 	@scripts/test
 
 check: lint types imports ## Everything but the tests.
@@ -32,8 +32,8 @@ types: .venv/.stamp-dev ## mypy (strict) over everything, pyright over the packa
 imports: .venv/.stamp-dev ## An import goes down, never up.
 	@$(BIN)/lint-imports
 
-conform: .venv/.stamp-dev ## Check our plugins against the contract; reports go to docs/conformance/.
-	@$(PYTHON) scripts/contract.py && $(PYTHON) -m remote_store_conformance run memory memory:sync memory:bridges local local:sync local:bridges --strict --json docs/conformance/report.json --markdown docs/conformance/report.md --html docs/conformance/matrix.html
+conform: .azurite/.stamp ## Check our plugins against the contract; reports go to docs/conformance/.
+	@$(PYTHON) scripts/contract.py && $(PYTHON) scripts/conform.py
 
 docs: .venv/.stamp-dev ## Build the site into site/, strictly and offline.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -45,8 +45,11 @@ bench: .venv/.stamp-dev ## Run the benchmarks; numbers are ratios measured side 
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
 
 clean: ## Remove everything that was generated, .venv included.
-	rm -rf .venv build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
+	rm -rf .venv .azurite build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stamp-%: $(INSTALL_FROM)
 	@scripts/install $*
+
+.azurite/.stamp: scripts/azurite | .venv/.stamp-dev
+	@scripts/azurite

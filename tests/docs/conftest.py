@@ -9,13 +9,16 @@ import subprocess
 import sys
 import textwrap
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from attrs import frozen
+from azure.storage.filedatalake import FileSystemClient
+
+from hns_emulator import HnsEmulator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,9 +147,20 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def account() -> Iterator[str]:
+    """Connection string of an Azure account with a container named reports."""
+    with HnsEmulator() as emulator:
+        where = emulator.path_style_connection_string
+        with FileSystemClient.from_connection_string(where, "reports") as container:
+            container.create_file_system()
+        yield where
+
+
 @pytest.fixture
-def session(tmp_path: Path, acme: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(tmp_path: Path, acme: Path, account: str, monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session in an empty folder, in which its titled blocks can be imported."""
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", account)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(acme)
     monkeypatch.syspath_prepend(tmp_path)

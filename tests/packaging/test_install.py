@@ -74,9 +74,12 @@ def test_every_module_imports_with_what_the_extras_bring(
     environment.pip("check")
 
 
-def test_the_core_is_imported_from_the_environment(installed: Environment) -> None:
-    """``import remote_store`` finds the installed package, never a folder of the work tree."""
-    path = installed.run("import remote_store; print(remote_store.__file__)").strip()
+def test_the_package_is_imported_from_the_environment(
+    member: Member, installed: Environment
+) -> None:
+    """An import finds the installed package, never a folder of the work tree."""
+    program = f"import {member.package} as package; print(package.__file__)"
+    path = installed.run(program).strip()
 
     assert Path(path).is_relative_to(installed.folder)
     assert "site-packages" in Path(path).parts

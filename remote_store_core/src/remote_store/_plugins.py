@@ -61,6 +61,9 @@ EXTRAS: Final = {
     "file": "local",
     "AsyncLocalBackend": "local",
     "LocalBackend": "local",
+    "azure": "azure",
+    "az": "azure",
+    "AsyncAzureBackend": "azure",
 }
 
 _registered: dict[str, type[Any]] = {}

@@ -1,0 +1,569 @@
+"""The front: the page's signature, checks that need no service, and the way to a strategy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
+
+from remote_store import (
+    Capability,
+    CapabilityNotSupported,
+    CapabilitySet,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    GlobPattern,
+    InvalidPath,
+    ResolutionPlan,
+    RetryPolicy,
+    Secret,
+    WriteResult,
+)
+from remote_store.aio import AsyncBackend, AsyncWritableContent
+from remote_store_azure._account import account_of
+from remote_store_azure._clients import Clients
+from remote_store_azure._detect import is_hierarchical
+from remote_store_azure._headers import metadata_headers
+from remote_store_azure._hierarchical import Hierarchical
+from remote_store_azure._names import NAME, file_key, folder_key, target_key
+from remote_store_azure._strategy import Strategy, strategy_for
+from remote_store_azure._urls import place_of
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Wire
+
+__all__ = ["AsyncAzureBackend"]
+
+T = TypeVar("T")
+
+_HEALTH: Final = "restype=container"
+
+
+class AsyncAzureBackend(AsyncBackend):
+    """
+    One container of Azure Blob Storage or of a Data Lake Storage account (Gen2).
+
+    Accounts without a hierarchical namespace keep folders only in the names of
+    their blobs: a folder is there as long as something is in it, and a file
+    and a folder of one name may coexist. Accounts with one keep real folders.
+    Which of the two an account is, is found out once, by the first operation.
+
+    Every write, move and copy without ``overwrite`` is decided by the service:
+    of any number of concurrent writers, in tasks, processes or machines, one
+    succeeds. A read that is cut off goes on with the same version or raises.
+
+    One instance serves any number of tasks, threads and event loops; each loop
+    gets connections of its own, which end with it. Closing is terminal. It
+    pickles as its configuration, secrets included, unless it was given a
+    credential object.
+
+    Args:
+        container: Name of the container.
+        account_name: Name of the storage account.
+        account_url: URL of the account, of its Blob or its Data Lake service.
+        account_key: Key of the account.
+        sas_token: Shared access signature.
+        connection_string: As the portal shows it; wins over all of the others.
+        credential: Any credential object. An async one is used as it is, a
+            sync one is asked in a thread; neither is closed.
+        client_options: Options of the SDK's clients; they win over ours.
+        retry: How often and how long to try again; None for the default
+            `RetryPolicy`.
+        max_concurrency: Requests of one upload or download at a time.
+        reject_write_under_file_ancestor: On a flat account, look for a file at
+            each folder above the target of a write, move or copy, and for a
+            folder at the target, and refuse it with InvalidPath; each look is
+            a request. Hierarchical accounts always refuse.
+        hns: True for a hierarchical namespace, False for none, None to find
+            out.
+
+    Raises:
+        ValueError: No container, no account, *max_concurrency* below 1,
+            something that cannot work, or *hns* is no bool. What is missing
+            is in the message, and never a secret.
+    """
+
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability) - {Capability.SEEKABLE_READ}
+    )
+    CONTRACT: ClassVar[str] = "1.0"
+    close_is_terminal: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        container: str,
+        *,
+        account_name: str | None = None,
+        account_url: str | None = None,
+        account_key: str | Secret | None = None,
+        sas_token: str | Secret | None = None,
+        connection_string: str | Secret | None = None,
+        credential: Any | None = None,
+        client_options: dict[str, Any] | None = None,
+        retry: RetryPolicy | None = None,
+        max_concurrency: int = 1,
+        reject_write_under_file_ancestor: bool = False,
+        hns: bool | None = None,
+    ) -> None:
+        where: dict[str, Any] = {
+            "container": container,
+            "account_name": account_name,
+            "account_url": account_url,
+            "account_key": account_key,
+            "sas_token": sas_token,
+            "connection_string": connection_string,
+            # A connection string wins, so that an object beside it is of no use.
+            "credential": None if connection_string else credential,
+            "max_concurrency": max_concurrency,
+        }
+        self._account = account_of(**where)
+        if hns is not None and not isinstance(hns, bool):
+            msg = f"hns must be True, False or None, got {hns!r}"
+            raise ValueError(msg)
+        self._options: dict[str, Any] = {
+            **where,
+            "client_options": dict(client_options or {}),
+            "retry": retry,
+            "reject_write_under_file_ancestor": reject_write_under_file_ancestor,
+            "hns": hns,
+        }
+        self._clients = Clients(
+            self._account,
+            retry=retry,
+            client_options=self._options["client_options"],
+            max_concurrency=max_concurrency,
+            name=NAME,
+        )
+        self._rejects = bool(reject_write_under_file_ancestor)
+        missing = set() if hns else {Capability.ATOMIC_MOVE}
+        self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
+        self._strategy: Strategy | None = None if hns is None else self._strategy_for(hns)
+        self._detecting: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+        self._connected: Self | None = None
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> tuple[Self, str]:
+        """
+        Return a backend and the root path for ``azure://container/root?account_url=...``.
+
+        Args:
+            url: A URL with the scheme ``azure`` or ``az``. Its query may hold
+                every option that is a text, a number or a switch.
+            options: Further keywords of the class; they win.
+
+        Raises:
+            ValueError: The URL is malformed, or an option is refused.
+        """
+        container, root, found = place_of(url)
+        return cls(container, **{**found, **options}), root
+
+    # Which account it is ---------------------------------------------------
+
+    def _strategy_for(self, hierarchical: bool) -> Strategy:
+        return strategy_for(hierarchical=hierarchical, reject_under_file=self._rejects)
+
+    async def _detected(self, wire: Wire) -> Strategy:
+        """Return the strategy for this account; it is asked once for each instance."""
+        loop = asyncio.get_running_loop()
+        lock = self._detecting.setdefault(loop, asyncio.Lock())
+        try:
+            async with lock:
+                if self._strategy is None:
+                    found = await is_hierarchical(wire)
+                    if found is None:
+                        # The container is absent, which is the same on both.
+                        return self._strategy_for(False)
+                    self._strategy = self._strategy_for(found)
+        finally:
+            # A lock that was waited for keeps its loop alive.
+            self._detecting.pop(loop, None)
+        return self._strategy
+
+    async def connected(self) -> Self:
+        """
+        Find out which kind of account it is; awaited by whoever opens a store.
+
+        Returns:
+            The backend to use, the same object at every call: on a
+            hierarchical account one that declares ATOMIC_MOVE too and shares
+            the connections of this one, so that closing either closes both.
+
+        Raises:
+            PermissionDenied, BackendUnavailable: It cannot be found out.
+            StoreClosed: The backend is closed.
+        """
+        if self._connected is not None:
+            return self._connected
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+        if self._options["hns"] is not None or not isinstance(strategy, Hierarchical):
+            return self
+        if self._connected is None:  # another call may have been faster
+            twin = self.__class__.__new__(self.__class__)
+            self._connected = twin
+            twin.__dict__.update(
+                self.__dict__,
+                _options={**self._options, "hns": True},
+                _capabilities=CapabilitySet(self.CAPABILITIES),
+            )
+        return self._connected
+
+    # What it is ------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Identifier of this backend type, ``"async-azure"``."""
+        return NAME
+
+    @property
+    def capabilities(self) -> CapabilitySet:
+        """
+        What both kinds of accounts can do: all but SEEKABLE_READ and ATOMIC_MOVE.
+
+        With ``hns=True`` moves are atomic too.
+        """
+        return self._capabilities
+
+    def native_path(self, path: str) -> str:
+        """Return a key as ``container/key``; the root is the container alone."""
+        key = folder_key(path)
+        return f"{self._account.container}/{key}" if key else self._account.container
+
+    def to_key(self, native_path: str) -> str:
+        """Return the key of ``container/key``; anything else is returned unchanged."""
+        if native_path == self._account.container:
+            return ""
+        return native_path.removeprefix(f"{self._account.container}/")
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        """Return where a key is stored, without I/O and without secrets."""
+        details = {
+            "container": self._account.container,
+            "account_url": self._account.given_url,
+        }
+        return ResolutionPlan(NAME, NAME, path, self.native_path(path), details)
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the SDK's own async ``FileSystemClient`` for the running loop.
+
+        It belongs to the backend, which closes it.
+
+        Raises:
+            CapabilityNotSupported: Another type is asked for.
+            StoreClosed: The backend is closed.
+        """
+        if _names_a_file_system_client(type_hint):
+            return cast("T", self._clients.file_system_client())
+        msg = (
+            f"backend {NAME!r} does not expose {type_hint!r}; it does expose "
+            "azure.storage.filedatalake.aio.FileSystemClient"
+        )
+        raise CapabilityNotSupported(msg, backend=NAME, capability="unwrap")
+
+    def __repr__(self) -> str:
+        # The URL as the caller gave it may hold a password or a token.
+        options = self._options | {"account_url": self._account.given_url}
+        shown = {k: v for k, v in options.items() if v is not None and k != "client_options"}
+        parts = (f"{k}='***'" if k in _SECRET else f"{k}={v!r}" for k, v in shown.items())
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._clients.__reduce__()  # refuses what belongs to this process
+        return _rebuilt, (type(self), self._options)
+
+    # Questions -------------------------------------------------------------
+
+    async def exists(self, path: str) -> bool:
+        """Return True if a file or folder is at *path*; False where the container is absent."""
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            if not key:
+                return True
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.exists(wire, key)
+
+    async def is_file(self, path: str) -> bool:
+        """Return True if a file is at *path*."""
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            if not key:
+                return False
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.is_file(wire, key)
+
+    async def is_folder(self, path: str) -> bool:
+        """
+        Return True if a folder is at *path*.
+
+        On a flat account one that holds nothing is not seen, though another
+        tool may have made a blob that stands for it.
+        """
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            if not key:
+                return True
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.is_folder(wire, key)
+
+    async def get_file_info(self, path: str) -> FileInfo:
+        """Return size, time, ETag, media type, MD5 and user metadata of a file."""
+        key = folder_key(path)
+        if not key:
+            msg = f"Not a file, the root exists as a directory: path {path!r}"
+            raise InvalidPath(msg, path=path, backend=NAME)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.get_file_info(wire, key)
+
+    async def get_folder_info(self, path: str) -> FolderInfo:
+        """Add up the files below a folder; one request for each 5,000 of them."""
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.get_folder_info(wire, key)
+
+    async def check_health(self) -> None:
+        """
+        Ask for the container.
+
+        Raises:
+            PermissionDenied: The credentials are refused.
+            NotFound: There is no such container.
+            BackendUnavailable: The service does not answer.
+        """
+        with self._clients.running() as wire:
+            await wire.send("GET", wire.url(None, _HEALTH), path=None, accept=(200,))
+
+    # Reading ---------------------------------------------------------------
+
+    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
+        """
+        Yield the content of one version of a file as it arrives.
+
+        A connection that breaks is taken up again at the byte where it broke.
+
+        Raises:
+            NotFound, InvalidPath: As in the protocol.
+            PreconditionFailed: The file was replaced or deleted meanwhile.
+        """
+        key = file_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            async with aclosing(strategy.read(wire, key)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def read_bytes(self, path: str) -> bytes:
+        """Return the whole content of a file; raises as `read`."""
+        key = file_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.read_bytes(wire, key)
+
+    # Writing ---------------------------------------------------------------
+
+    async def write(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file: readers see the old content or the new.
+
+        Content of up to 8 MiB is one request, more is sent in blocks of 4 MiB,
+        which grow as the stream goes on; blocks of a write that failed are
+        never part of a file, and the service drops them after a week.
+
+        Raises:
+            InvalidPath, AlreadyExists: As in the protocol. After a connection
+                that broke at the wrong moment AlreadyExists has
+                ``outcome_unknown``, where the file may be this write's own.
+            PreconditionFailed: Another stream was written to the same file at
+                the same time, and made the service discard this one's blocks.
+            ValueError: Metadata that the service would not keep unchanged: keys
+                are identifiers, unique ignoring case, values printable ASCII
+                without blanks around them.
+            TypeError: *content* is neither bytes nor an async iterator of them.
+        """
+        return await self._write(path, content, overwrite, metadata, atomic=False)
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """As `write`. On a hierarchical account by a temporary file that is renamed."""
+        return await self._write(path, content, overwrite, metadata, atomic=True)
+
+    async def _write(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+        *,
+        atomic: bool,
+    ) -> WriteResult:
+        if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
+            msg = (
+                f"content must be bytes or an async iterator of bytes, got {type(content).__name__}"
+            )
+            raise TypeError(msg)
+        key = target_key(path)
+        if metadata:
+            metadata = dict(metadata)
+            metadata_headers(metadata)  # before anything is sent
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            return await strategy.write(
+                wire,
+                key,
+                content if isinstance(content, bytes) else aiter(content),
+                overwrite=overwrite,
+                atomic=atomic,
+                metadata=metadata,
+            )
+
+    # Deleting --------------------------------------------------------------
+
+    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """Delete a file; raises as in the protocol."""
+        key = file_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            await strategy.delete(wire, key, missing_ok=missing_ok)
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """
+        Delete a folder, on a flat account in batches of 256 blobs.
+
+        Raises:
+            InvalidPath, NotFound, DirectoryNotEmpty: As in the protocol.
+            RemoteStoreError: A blob below could not be deleted; all others are.
+        """
+        key = folder_key(path)
+        if not key:
+            msg = f"Cannot delete the root, path must not be empty: {path!r}"
+            raise InvalidPath(msg, path=path, backend=NAME)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            await strategy.delete_folder(wire, key, recursive=recursive, missing_ok=missing_ok)
+
+    # Moving and copying ----------------------------------------------------
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Rename a file.
+
+        On a flat account it is copied by the service and then removed, and
+        only in the version that was copied.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists: As in the protocol.
+            PreconditionFailed: Somebody else changed or removed the source
+                meanwhile; the message says what there is now.
+        """
+        target = target_key(dst)
+        source = file_key(src)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            await strategy.move(wire, source, target, overwrite=overwrite)
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Let the service copy a file, and return when that is complete; raises as `move`."""
+        target = target_key(dst)
+        source = file_key(src)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            await strategy.copy(wire, source, target, overwrite=overwrite)
+
+    # Listing ---------------------------------------------------------------
+
+    async def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files of a folder; folders below *max_depth* are not asked for."""
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            found = strategy.list_files(wire, key, recursive=recursive, max_depth=max_depth)
+            async with aclosing(found):
+                async for info in found:
+                    yield info
+
+    async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
+        """Yield the subfolders of a folder."""
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            async with aclosing(strategy.list_folders(wire, key)) as found:
+                async for entry in found:
+                    yield entry
+
+    async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """Yield the files and subfolders of a folder in one pass."""
+        key = folder_key(path)
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            async with aclosing(strategy.iter_children(wire, key)) as found:
+                async for entry in found:
+                    yield entry
+
+    async def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
+        """
+        Yield the files whose key matches; only what may hold one is listed.
+
+        Raises:
+            InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
+        """
+        parsed = GlobPattern.parse(pattern)
+        try:
+            pattern.encode()
+        except UnicodeEncodeError as error:
+            msg = f"glob pattern has no UTF-8 form: {pattern!r}"
+            raise InvalidPath(msg, path=pattern, backend=NAME) from error
+        with self._clients.running() as wire:
+            strategy = self._strategy or await self._detected(wire)
+            async with aclosing(strategy.glob(wire, parsed)) as found:
+                async for info in found:
+                    yield info
+
+    # Lifecycle -------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """
+        Close the connections of every loop; operations raise StoreClosed from now on.
+
+        Waits up to 5 seconds for what is running. A credential that was
+        passed in stays open. Idempotent.
+        """
+        await self._clients.aclose()
+
+
+#: Shown only as being there.
+_SECRET: Final = ("account_key", "sas_token", "connection_string", "credential")
+
+
+def _names_a_file_system_client(type_hint: object) -> bool:
+    # Whoever asks for it has imported it; nobody else should have to.
+    module = getattr(type_hint, "__module__", "")
+    if not isinstance(module, str) or not module.startswith("azure.storage.filedatalake"):
+        return False
+    from azure.storage.filedatalake.aio import FileSystemClient
+
+    return type_hint is FileSystemClient
+
+
+def _rebuilt(cls: type[AsyncAzureBackend], options: dict[str, Any]) -> AsyncAzureBackend:
+    return cls(**options)

@@ -1,0 +1,144 @@
+"""Deleting many blobs: batches of 256, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+from remote_store import BackendUnavailable, RemoteStoreError
+from remote_store_azure._tasks import Tasks
+from remote_store_azure._wire import Answer
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Wire
+
+__all__ = ["delete_all"]
+
+#: Blobs that one batch may have.
+BATCH: Final = 256
+#: Batches under way at the same time.
+_BATCHES: Final = 4
+
+
+async def delete_all(
+    wire: Wire, path: str | None, names: AsyncIterable[str] | Iterable[str]
+) -> None:
+    """
+    Delete blobs; those that are absent already are fine.
+
+    Every blob is tried whatever happens to the others, unless the service
+    cannot be reached. Where it refuses batches, they are deleted one by one.
+
+    Args:
+        wire: The container.
+        path: Key that errors of the batches themselves name; an error of a
+            blob names the blob.
+        names: Names of the blobs. Exceptions of an iterator pass unchanged,
+            and end what is under way.
+
+    Raises:
+        RemoteStoreError: The first error in the order of *names*.
+    """
+    async with Tasks(_BATCHES) as running, aclosing(_batches(names)) as batches:
+        deletion = _Deletion(wire, path, running)
+        async for batch in batches:
+            await deletion.add(batch)
+        await deletion.finish()
+
+
+async def _batches(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[list[str], None]:
+    batch: list[str] = []
+    async with aclosing(_each(names)) as each:
+        async for name in each:
+            batch.append(name)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+async def _each(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[str, None]:
+    if not isinstance(names, AsyncIterable):
+        for name in names:
+            yield name
+        return
+    try:
+        async for name in names:
+            yield name
+    finally:
+        if isinstance(names, AsyncGenerator):
+            await names.aclose()
+
+
+class _Deletion:
+    """What is being deleted, and what went wrong."""
+
+    def __init__(self, wire: Wire, path: str | None, running: Tasks) -> None:
+        self._wire = wire
+        self._path = path
+        self._errors: dict[int, RemoteStoreError] = {}
+        self._started = 0
+        self._refused = False
+        self._running = running
+
+    async def add(self, names: list[str]) -> None:
+        """Start to delete some more, once fewer than four batches are under way."""
+        await self._running.start(self._delete, self._started, names)
+        self._started += len(names)
+
+    async def finish(self) -> None:
+        """Wait until everything is tried, and raise the first error if there was one."""
+        await self._running.finish()
+        if self._errors:
+            raise self._errors[min(self._errors)]
+
+    async def _delete(self, start: int, names: list[str]) -> None:
+        left = list(range(len(names)))
+        if len(names) > 1 and not self._refused:
+            left = await self._batch(start, names)
+        for index in left:
+            name = names[index]
+            try:
+                await self._wire.send("DELETE", self._wire.url(name), path=name, accept=(202, 404))
+            except BackendUnavailable:
+                raise
+            except RemoteStoreError as error:
+                self._errors[start + index] = error
+
+    async def _batch(self, start: int, names: list[str]) -> list[int]:
+        """
+        Delete in one request.
+
+        Returns:
+            Indices of the names that it did not settle.
+        """
+        from azure.core.exceptions import AzureError  # loaded with the wire
+
+        try:
+            # The SDK's own method, since each part is signed by itself.
+            answers = await self._wire.client.delete_blobs(*names, raise_on_any_failure=False)
+            parts = [part async for part in answers]
+        except AzureError as error:
+            ours = self._wire.native(error, self._path, outcome_unknown=True)
+            if isinstance(ours, BackendUnavailable) and ours.status != 500:
+                raise ours from error
+            # A kind of account or of SAS token that has no batches. If the
+            # cause is another one, single requests meet and name it.
+            self._refused = True
+            parts = []
+        if len(parts) != len(names):
+            return list(range(len(names)))
+        left = []
+        for index, part in enumerate(parts):
+            answer = Answer(
+                part.status_code, part.headers, part.body(), path=names[index], method="DELETE"
+            )
+            if answer.status == 202 or (answer.status == 404 and answer.code == "BlobNotFound"):
+                continue
+            if answer.status in (404, 408, 429) or answer.status >= 500:
+                left.append(index)
+            else:
+                self._errors[start + index] = self._wire.error(answer)
+        return left

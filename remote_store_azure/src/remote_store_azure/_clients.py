@@ -1,0 +1,285 @@
+"""Clients of the SDK, one for each event loop, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from remote_store import RetryPolicy
+from remote_store_azure._account import Account
+from remote_store_azure._calls import Calls, closed_error
+from remote_store_azure._credentials import opened, refuse_pickling
+from remote_store_azure._wire import Tuning, Wire
+
+__all__ = ["Clients", "Room"]
+
+#: Seconds that a close waits for running calls.
+GRACE: Final = 5.0
+#: Seconds beyond it for the loop of another thread to close its client.
+_PATIENCE: Final = 2.0
+
+_SIZES: Final = {
+    "max_single_put_size": "max_single_put",
+    "max_block_size": "block_size",
+    "max_single_get_size": "max_single_get",
+    "max_chunk_get_size": "max_chunk_get",
+}
+
+
+class Room:
+    """
+    What one event loop has: a wire, and the guard that closes the client with the loop.
+
+    A context manager that counts a call; see `Clients.running`.
+    """
+
+    __slots__ = ("calls", "file_system", "guard", "loop", "resources", "wire")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        wire: Wire,
+        calls: Calls,
+        guard: AsyncGenerator[None, None],
+        resources: list[Any],
+    ) -> None:
+        self.loop = loop
+        self.wire = wire
+        self.calls = calls
+        self.guard = guard
+        self.resources = resources
+        self.file_system: Any = None
+
+    def __enter__(self) -> Wire:
+        self.calls.count += 1
+        return self.wire
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.calls.leave()
+
+    async def shut(self, grace: float) -> None:
+        """Wait for running calls, then end what still waits and close the client."""
+        await self.calls.wait(grace)
+        await self.calls.end()
+        with contextlib.suppress(RuntimeError):  # the loop is closing it already
+            await self.guard.aclose()
+
+
+class Clients:
+    """
+    The clients of one backend. They share nothing between loops but their configuration.
+
+    Building one sends nothing. Pickles as the configuration.
+
+    Args:
+        account: Where the container is, and the secret.
+        retry: How patiently failures are met.
+        client_options: For the SDK's clients.
+        max_concurrency: Parallel requests of one upload or download.
+        name: Of the backend, for errors.
+
+    Raises:
+        ValueError: *retry* together with an option that says the same, or a
+            size that is no positive int.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        retry: RetryPolicy | None = None,
+        client_options: Mapping[str, Any] | None = None,
+        max_concurrency: int = 1,
+        name: str = "async-azure",
+    ) -> None:
+        self.account = account
+        self.name = name
+        self.tuning = _tuning(client_options or {})
+        self._retry = retry
+        self._options = dict(client_options or {})
+        self._max_concurrency = max_concurrency
+        self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        clashing = [n for n in self._options if n.startswith("retry_") and n != "retry_policy"]
+        if retry is not None and clashing:
+            msg = f"pass either retry= or client_options[{clashing[0]!r}], not both"
+            raise ValueError(msg)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
+    def running(self) -> Room:
+        """
+        Return a context manager for one call: it gives the running loop's wire.
+
+        Raises:
+            StoreClosed: After `aclose`.
+            BackendUnavailable: The default credential cannot be had, or the
+                SDK is not a version that works here.
+            RuntimeError: The caller's transport serves another loop.
+        """
+        if self._closed:
+            raise closed_error(self.name)
+        loop = asyncio.get_running_loop()
+        return self._rooms.get(loop) or self._open(loop)
+
+    def _open(self, loop: asyncio.AbstractEventLoop) -> Room:
+        from remote_store_azure import _sdk  # half a second: not before it is needed
+
+        credential = opened(self.account.kind, self.account.secret, self.name)
+        # One for each pipeline: it holds its successor in the chain.
+        retry = copy.copy(_sdk.retry_of(self._retry, self._options))
+        client = _sdk.build_client(self.account, credential.value, self._options, retry)
+        calls = Calls(self.name)
+        wire = Wire(
+            self.account,
+            client,
+            calls,
+            retry=retry,
+            options=self.tuning,
+            max_concurrency=self._max_concurrency,
+            backend=self.name,
+        )
+        resources = [credential, client]
+        guard = _guard(weakref.ref(self), loop, resources, calls)
+        _start(guard)
+        room = Room(loop, wire, calls, guard, resources)
+        with self._lock:
+            # Loops that were closed without ceremony cannot be cleaned up.
+            for dead in [other for other in self._rooms if other.is_closed()]:
+                del self._rooms[dead]
+            if not self._closed:
+                self._rooms[loop] = room
+        if self._closed:  # by another thread, which does not know of this room
+            calls.closed = True
+            raise closed_error(self.name)
+        return room
+
+    def file_system_client(self) -> Any:
+        """
+        Return the SDK's FileSystemClient of this container for the running loop.
+
+        The same one at each call; it is closed with the backend or the loop.
+
+        Raises:
+            StoreClosed: After `aclose`.
+            RuntimeError: No event loop is running.
+        """
+        room = self.running()
+        if room.file_system is None:
+            from remote_store_azure import _sdk
+
+            credential, retry = room.resources[0].value, _sdk.retry_of(self._retry, self._options)
+            room.file_system = _sdk.build_file_system_client(
+                self.account, credential, self._options, copy.copy(retry)
+            )
+            room.resources.append(room.file_system)
+        return room.file_system
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drop what a loop that shuts down has."""
+        with self._lock:
+            self._rooms.pop(loop, None)
+
+    async def aclose(self) -> None:
+        """
+        Close all clients, in whatever loop they are; idempotent and for good.
+
+        Waits up to five seconds for running calls; later they get `StoreClosed`.
+        """
+        self._closed = True
+        with self._lock:
+            rooms = list(self._rooms.values())
+        await asyncio.gather(*(self._shut(room) for room in rooms))
+
+    async def _shut(self, room: Room) -> None:
+        if room.loop is asyncio.get_running_loop():
+            await room.shut(GRACE)
+        elif room.loop.is_running():
+            distant = asyncio.run_coroutine_threadsafe(room.shut(GRACE), room.loop)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(distant), GRACE + _PATIENCE)
+        self.forget(room.loop)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        refuse_pickling(self.account.kind, self.account.secret)
+        for name in ("transport", "retry_policy"):
+            if name in self._options and not isinstance(self._options[name], type):
+                msg = f"a backend with client_options[{name!r}] cannot be pickled: pass a class"
+                raise TypeError(msg)
+        settings = (self.account, self._retry, self._options, self._max_concurrency, self.name)
+        return _rebuilt, settings
+
+
+def _rebuilt(
+    account: Account,
+    retry: RetryPolicy | None,
+    client_options: dict[str, Any],
+    max_concurrency: int,
+    name: str,
+) -> Clients:
+    return Clients(
+        account,
+        retry=retry,
+        client_options=client_options,
+        max_concurrency=max_concurrency,
+        name=name,
+    )
+
+
+async def _guard(
+    clients: weakref.ref[Clients],
+    loop: asyncio.AbstractEventLoop,
+    resources: list[Any],
+    calls: Calls,
+) -> AsyncGenerator[None, None]:
+    """
+    Hold a loop's resources; closed by hand, by the end of `asyncio.run`, or as garbage.
+
+    It refers to no room, so that no cycle keeps garbage from the loop's care.
+    """
+    try:
+        yield
+    finally:
+        calls.closed = True
+        owner = clients()
+        if owner is not None:
+            owner.forget(loop)
+        for resource in reversed(resources):
+            with contextlib.suppress(Exception):  # one that fails must not keep the others open
+                await resource.close()
+        # The sockets themselves are closed by callbacks.
+        await asyncio.sleep(0)
+
+
+def _start(guard: AsyncGenerator[None, None]) -> None:
+    """Run to the first yield, which makes the generator known to the running loop."""
+    with contextlib.suppress(StopIteration):
+        guard.asend(None).send(None)
+
+
+def _tuning(options: Mapping[str, Any]) -> Tuning:
+    sizes: dict[str, int] = {}
+    for option, name in _SIZES.items():
+        value = options.get(option)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            msg = f"client_options[{option!r}] must be a positive number of bytes, got {value!r}"
+            raise ValueError(msg)
+        sizes[name] = value
+    return Tuning(**sizes)

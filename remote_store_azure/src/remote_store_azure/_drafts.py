@@ -1,0 +1,263 @@
+"""
+Writing through a temporary file, which gets its name when it is complete.
+
+It lies in the folder of its target, since a rename makes no folders, under a
+name that no listing shows. It is removed whatever happens to its writer; one
+whose writer was killed is removed by a listing a day later. For that a writer
+that takes long shows from time to time that it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from remote_store import NotFound, PreconditionFailed, RemoteStoreError
+from remote_store.aio.workers import settle
+from remote_store_azure import _dfs as dfs
+from remote_store_azure._blocks import Gatherer, size_of_block
+from remote_store_azure._kinds import head
+from remote_store_azure._names import NAME, RESERVED, prefix_of
+from remote_store_azure._places import refuse_existing, refused
+from remote_store_azure._renames import rename
+from remote_store_azure._tasks import Tasks
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Answer, Wire
+
+__all__ = ["STALE", "write"]
+
+_log = logging.getLogger(__name__)
+
+#: Seconds after its last change from which on a temporary file has no writer any more.
+STALE: Final = 24 * 3600
+#: Seconds after which a writer that still appends shows that it lives.
+SIGN_OF_LIFE: Final = 3600
+#: Seconds that a cancelled or failed write takes at most to tidy up, twice.
+PATIENCE: Final = 5.0
+#: Bytes of the largest append.
+_LARGEST: Final = 100 << 20
+
+
+async def write(
+    wire: Wire,
+    key: str,
+    content: bytes | AsyncIterator[bytes],
+    *,
+    exclusive: bool,
+    metadata: Mapping[str, str] | None,
+) -> tuple[Answer, int]:
+    """
+    Write a file of any size; memory holds a block for each request in flight and two more.
+
+    Args:
+        wire: The container.
+        key: Of the file.
+        content: Its bytes. The exceptions of an iterator pass unchanged; it
+            is not closed.
+        exclusive: Whether a file at *key* is to be left as it is. One that is
+            there already is found before more than one block is sent.
+        metadata: User metadata.
+
+    Returns:
+        An answer with the ETag and time of the file, and its size in bytes.
+
+    Raises:
+        AlreadyExists: *exclusive*, and there is a file.
+        InvalidPath: There is a folder, or a file above *key*.
+        PreconditionFailed: Somebody else removed the temporary file. With
+            ``outcome_unknown`` if the rename got no answer.
+        TypeError: A chunk is not bytes.
+        RemoteStoreError: By the table of errors.
+    """
+    smallest = min(wire.options.block_size, _LARGEST)
+    size = smallest
+    if isinstance(content, bytes):
+        if len(content) <= wire.options.max_single_put:
+            size = len(content)
+        content = _whole(content)
+    source = Gatherer(content)
+    block = await source.take(size)
+    last = await source.ended()
+    if exclusive and not block:
+        return await _create_empty(wire, key, metadata), 0
+    if exclusive and not last:
+        await refuse_existing(wire, key)
+    async with _Draft(wire, key) as draft:
+        await draft.create(metadata)
+        while block:
+            await draft.append(block, last=last)
+            if last:
+                break
+            block = await source.take(min(size_of_block(draft.count, smallest), _LARGEST))
+            last = await source.ended()
+        return await draft.publish(exclusive=exclusive), draft.size
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def _create_empty(wire: Wire, key: str, metadata: Mapping[str, str] | None) -> Answer:
+    answer = await dfs.create_file(wire, key, key, metadata, exclusive=True, accept=(201, 409, 412))
+    if answer.status == 201:
+        return answer
+    raise await refused(
+        wire,
+        answer,
+        exclusive=True,
+        ours=lambda there: there.headers.get("Content-Length") == "0",
+    )
+
+
+class _Draft:
+    """
+    The temporary file of one write; leaving the context removes it unless it was published.
+
+    Args:
+        wire: The container.
+        key: The target, in whose folder it lies; also for errors.
+    """
+
+    def __init__(self, wire: Wire, key: str) -> None:
+        self._wire = wire
+        self._key = key
+        self._name = f"{prefix_of(key.rpartition('/')[0])}{RESERVED}{secrets.token_hex(8)}"
+        self._sending = Tasks(wire.max_concurrency)
+        self._etag = ""
+        self._begun = False
+        self._publishing = False
+        self._published = False
+        self._seen = 0.0
+        self.count = 0
+        self.size = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._sending.__aexit__(kind, error, traceback)
+        if isinstance(error, RemoteStoreError) and not self._publishing:
+            error.outcome_unknown = False  # the target was not touched
+        if kind is GeneratorExit:
+            return  # the coroutine is thrown away: there is no loop to wait on
+        if self._begun and not self._published:
+            await settle(asyncio.create_task(self._remove()))
+
+    async def create(self, metadata: Mapping[str, str] | None) -> None:
+        """
+        Create it.
+
+        Raises:
+            InvalidPath: There is a file above the target.
+        """
+        self._begun = True
+        request = dfs.create_file(self._wire, self._name, self._key, metadata, accept=(201, 409))
+        answer = await self._answered(asyncio.create_task(request))
+        if answer.status != 201:
+            self._begun = False
+            raise await refused(self._wire, answer, exclusive=False)
+        self._etag = answer.headers["ETag"]
+        self._seen = asyncio.get_running_loop().time()
+
+    async def _answered(self, request: asyncio.Task[Answer]) -> Answer:
+        # One that is abandoned on its way may arrive after the removal.
+        try:
+            return await asyncio.shield(request)
+        except asyncio.CancelledError:
+            if not request.done():
+                waiting = asyncio.wait({request}, timeout=PATIENCE)
+                await settle(asyncio.ensure_future(waiting))
+            request.cancel()
+            await settle(request)
+            raise
+
+    async def append(self, pieces: Sequence[bytes | memoryview], *, last: bool) -> None:
+        """Start to append a block, once fewer than the allowed number are on their way."""
+        position, length = self.size, sum(map(len, pieces))
+        now = asyncio.get_running_loop().time()
+        self.count += 1
+        self.size += length
+        if last or now - self._seen > SIGN_OF_LIFE:
+            await self._sending.finish()
+            await self._flush(position, pieces)
+            self._seen = now
+        else:
+            await self._sending.start(self._append, position, pieces)
+
+    async def _append(self, position: int, pieces: Sequence[bytes | memoryview]) -> None:
+        try:
+            await dfs.append(self._wire, self._name, self._key, position, pieces)
+        except NotFound as error:
+            raise self._gone(error) from error.__cause__
+
+    async def _flush(self, position: int, pieces: Sequence[bytes | memoryview]) -> None:
+        answer = await dfs.append(
+            self._wire, self._name, self._key, position, pieces, flush=True, accept=dfs.ANY
+        )
+        if answer.status != 202 and answer.lost:
+            # The attempt without an answer may have done it, and is refused when it is repeated.
+            there = await head(self._wire, self._name)
+            if there.status == 200 and there.headers.get("Content-Length") == str(self.size):
+                self._etag = there.headers["ETag"]
+                return
+        if answer.status == 404:
+            error = self._wire.error(answer)
+            raise self._gone(error) from error.__cause__
+        if answer.status != 202:
+            raise self._wire.error(answer)
+        self._etag = answer.headers["ETag"]
+
+    async def publish(self, *, exclusive: bool) -> Answer:
+        """
+        Give it the name of its target, where it is old or new at every moment.
+
+        Raises:
+            AlreadyExists, InvalidPath, PreconditionFailed: See `write`.
+        """
+        self._publishing = True
+        try:
+            answer = await rename(
+                self._wire, self._name, self._key, etag=self._etag, exclusive=exclusive
+            )
+        except NotFound as error:
+            raise self._gone(error) from error.__cause__
+        self._published = True
+        return answer
+
+    def _gone(self, error: RemoteStoreError) -> PreconditionFailed:
+        what = (
+            "it may have been written all the same, and replaced since"
+            if error.outcome_unknown
+            else "nothing was written"
+        )
+        msg = f"Somebody else removed the temporary file of this write, {what}: {self._key}"
+        return PreconditionFailed(
+            msg,
+            path=self._key,
+            backend=NAME,
+            status=error.status,
+            code=error.code,
+            request_id=error.request_id,
+            outcome_unknown=error.outcome_unknown,
+        )
+
+    async def _remove(self) -> None:
+        try:
+            await dfs.delete(self._wire, self._name, self._key, accept=(200, 404), timeout=PATIENCE)
+        except RemoteStoreError as error:
+            _log.warning(
+                "temporary file %r of a write that failed could not be removed; "
+                "a listing of its folder removes it after a day: %s",
+                self._name,
+                error,
+            )

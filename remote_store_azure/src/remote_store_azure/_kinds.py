@@ -1,0 +1,95 @@
+"""
+What is at a key of a flat account: a file, a folder, or nothing.
+
+A folder is there as long as a blob's name begins with its key and a slash.
+Most operations need not know; they ask here when the service has found no
+blob, to tell a folder from nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remote_store import InvalidPath, NotFound, RemoteStoreError
+from remote_store_azure._headers import is_directory
+from remote_store_azure._listing import page
+from remote_store_azure._names import NAME, prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from remote_store_azure._wire import Answer, Wire
+
+__all__ = ["a_folder", "absent", "head", "is_folder", "refuse_folder", "refuse_target"]
+
+
+async def head(wire: Wire, key: str) -> Answer:
+    """Return the headers of a blob; status 404 where there is none."""
+    return await wire.send("HEAD", wire.url(key), path=key, accept=(200, 404))
+
+
+async def is_folder(wire: Wire, key: str) -> bool:
+    """Return True if there are blobs below *key*; False if the container is absent."""
+    marker = ""
+    while True:
+        try:
+            found = await page(wire, key, prefix=prefix_of(key), marker=marker, limit=1, include="")
+        except NotFound:
+            return False
+        # The service may answer with an empty page that is not the last one.
+        if found.blobs or found.prefixes or not found.marker:
+            return bool(found.blobs or found.prefixes)
+        marker = found.marker
+
+
+def a_folder(key: str, cause: BaseException | None = None) -> InvalidPath:
+    """Return the error for a folder where a file is needed."""
+    msg = f"Not a file, the path exists as a directory: {key}"
+    error = InvalidPath(msg, path=key, backend=NAME)
+    error.__cause__ = cause
+    return error
+
+
+async def absent(wire: Wire, key: str, error: RemoteStoreError) -> RemoteStoreError:
+    """
+    Return what to raise where there is no blob.
+
+    Args:
+        wire: The container.
+        key: Where no blob was found.
+        error: The NotFound that the service's answer means by itself.
+    """
+    if error.code != "ContainerNotFound" and await is_folder(wire, key):
+        return a_folder(key, error)
+    return error
+
+
+def refuse_folder(key: str, headers: Mapping[str, str]) -> None:
+    """
+    Refuse a blob that stands for a folder.
+
+    Raises:
+        InvalidPath: It does.
+    """
+    if is_directory(headers):
+        raise a_folder(key)
+
+
+async def refuse_target(wire: Wire, key: str) -> None:
+    """
+    Refuse a key at which a hierarchical account could hold no file.
+
+    One request for each folder above, and one for the key itself.
+
+    Raises:
+        InvalidPath: There is a file above *key*, or a folder at it.
+    """
+    names = key.split("/")
+    for count in range(1, len(names)):
+        above = "/".join(names[:count])
+        answer = await head(wire, above)
+        if answer.status == 200 and not is_directory(answer.headers):
+            msg = f"Cannot create {key}: {above} exists as a file"
+            raise InvalidPath(msg, path=key, backend=NAME)
+    if await is_folder(wire, key):
+        raise a_folder(key)

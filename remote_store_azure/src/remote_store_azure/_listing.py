@@ -1,0 +1,105 @@
+"""List Blobs: one page, or all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from remote_store import NotFound, RemoteStoreError
+from remote_store_azure._xml import Blob, Page, parse_page
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Wire
+
+__all__ = ["Blob", "Page", "page", "pages"]
+
+
+async def page(
+    wire: Wire,
+    path: str | None,
+    *,
+    prefix: str,
+    delimiter: str = "",
+    marker: str = "",
+    limit: int | None = None,
+    include: str = "metadata",
+) -> Page:
+    """
+    Return one page of a listing: one request.
+
+    Args:
+        wire: The container.
+        path: Key that errors name.
+        prefix: What the names start with; ``""`` for every blob.
+        delimiter: Names that have it after the prefix come as one entry of
+            `Page.prefixes` each.
+        marker: `Page.marker` of the page before; ``""`` for the first one.
+        limit: Most entries wanted; None for the service's own limit of 5000.
+        include: What else to fetch of each blob, separated by commas; ``""``
+            for nothing. Without ``metadata`` a directory marker of a flat
+            account looks like any empty blob.
+
+    Raises:
+        NotFound: The container is absent.
+        RemoteStoreError: The answer is no listing; other answers by the table of errors.
+    """
+    query = "restype=container&comp=list"
+    if prefix:
+        query += "&prefix=" + quote(prefix, safe="")
+    if delimiter:
+        query += "&delimiter=" + quote(delimiter, safe="")
+    if marker:
+        query += "&marker=" + quote(marker, safe="")
+    if limit is not None:
+        query += f"&maxresults={limit}"
+    if include:
+        query += "&include=" + quote(include, safe="")
+    answer = await wire.send("GET", wire.url(None, query), path=path, accept=(200,))
+    steps = parse_page(answer.body)
+    try:
+        while True:
+            next(steps)
+            await asyncio.sleep(0)
+    except StopIteration as end:
+        found: Page = end.value
+        return found
+    except ValueError as error:
+        raise wire.error(answer, f"The service's listing cannot be read: {error}") from error
+
+
+async def pages(
+    wire: Wire,
+    path: str | None,
+    *,
+    prefix: str,
+    delimiter: str = "",
+    include: str = "metadata",
+) -> AsyncGenerator[Page, None]:
+    """
+    Yield every page of a listing, one request each; none if the container is absent.
+
+    A page may be empty and still not be the last one.
+
+    Raises:
+        NotFound: The container vanished after a page was received.
+        RemoteStoreError: See `page`; also an endless listing.
+    """
+    marker = ""
+    while True:
+        try:
+            found = await page(
+                wire, path, prefix=prefix, delimiter=delimiter, marker=marker, include=include
+            )
+        except NotFound:
+            if marker:
+                raise
+            return
+        yield found
+        if not found.marker:
+            return
+        if found.marker == marker:
+            msg = f"The service's listing does not end: {prefix!r} stays at {marker!r}"
+            raise RemoteStoreError(msg, path=path)
+        marker = found.marker

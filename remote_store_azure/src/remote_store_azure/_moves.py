@@ -1,0 +1,266 @@
+"""
+Copying and moving on a flat account.
+
+The service copies; a condition on the destination decides an exclusive copy,
+and one on the source holds a move to the version that it removes afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, field, frozen
+
+from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
+from remote_store_azure._download import chunks
+from remote_store_azure._headers import metadata_of
+from remote_store_azure._kinds import absent, head, refuse_folder
+from remote_store_azure._names import NAME
+from remote_store_azure._upload import upload
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Answer, Wire
+
+__all__ = ["complete", "copy", "look", "move", "source", "typed"]
+
+#: Seconds between two looks at a copy that the service has not finished.
+_FIRST_WAIT: Final = 0.05
+_LONGEST_WAIT: Final = 5.0
+
+
+async def source(wire: Wire, key: str) -> Answer:
+    """
+    Return the headers of the file that is to be copied or moved.
+
+    Raises:
+        NotFound: There is none.
+        InvalidPath: It is a folder.
+    """
+    answer = await head(wire, key)
+    if answer.status == 404:
+        raise await absent(wire, key, wire.error(answer))
+    refuse_folder(key, answer.headers)
+    return answer
+
+
+async def copy(wire: Wire, src: str, dst: str, *, overwrite: bool) -> None:
+    """
+    Copy whatever version of *src* there is.
+
+    Raises:
+        NotFound, InvalidPath: See `source`.
+        AlreadyExists: *overwrite* is False and there is a blob at *dst*; with
+            ``outcome_unknown`` if that may be what this copy itself has made.
+        PreconditionFailed: Somebody else replaced or removed *dst* before the
+            copy was complete.
+    """
+    await _Copy(wire, src, dst, overwrite=overwrite).run()
+
+
+async def move(wire: Wire, src: str, dst: str, version: Answer, *, overwrite: bool) -> None:
+    """
+    Copy one version of *src*, and remove that version once the copy is complete.
+
+    Args:
+        wire: The container.
+        src: Key of the source.
+        dst: Key of the destination.
+        version: What `source` returned.
+        overwrite: Replace a file at *dst*.
+
+    Raises:
+        NotFound, InvalidPath, AlreadyExists: As `copy`.
+        PreconditionFailed: As `copy`; and if the source was changed or
+            removed meanwhile: then nothing more of it is removed, and the
+            copy may be there already (the message says so).
+    """
+    etag = version.headers["ETag"]
+    await _Copy(wire, src, dst, overwrite=overwrite, etag=etag).run()
+    answer = await wire.send(
+        "DELETE", wire.url(src), path=src, headers={"If-Match": etag}, accept=(202, 404, 412)
+    )
+    if answer.status == 202:
+        return
+    left = f"the copy at {dst!r} is complete and stays"
+    if answer.status == 412 and not _is_condition(answer):
+        raise wire.error(answer, f"Cannot remove the source of a move, {left}: {src}")
+    if answer.lost and (answer.status == 404 or (await head(wire, src)).status == 404):
+        return  # an attempt that got no answer has removed it
+    msg = f"The source of a move was changed or removed by somebody else, {left}: {src}"
+    raise typed(wire, answer, PreconditionFailed, msg, src)
+
+
+def _is_condition(answer: Answer) -> bool:
+    """Return True for a 412 that is about what we asked for, not about a lease."""
+    return answer.code in ("", "ConditionNotMet", "SourceConditionNotMet", "TargetConditionNotMet")
+
+
+def typed(
+    wire: Wire, answer: Answer, cls: type[RemoteStoreError], message: str, key: str, **fields: Any
+) -> RemoteStoreError:
+    """Return an error of another class than the table's, with all that the answer tells."""
+    native = wire.error(answer)
+    error = cls(
+        message,
+        path=key,
+        backend=NAME,
+        status=native.status,
+        code=native.code,
+        request_id=native.request_id,
+        **fields,
+    )
+    error.__cause__ = native.__cause__
+    return error
+
+
+@frozen
+class _Copy:
+    """
+    One copy.
+
+    Args:
+        wire: The container.
+        src: Key of the source.
+        dst: Key of the destination.
+        overwrite: Replace a blob at *dst*.
+        etag: Version of the source, in quotes; None for whichever there is.
+    """
+
+    wire: Wire
+    src: str
+    dst: str
+    overwrite: bool = field(kw_only=True)
+    etag: str | None = field(default=None, kw_only=True)
+
+    async def run(self) -> None:
+        """Start it, and return when it is complete."""
+        headers = {"x-ms-copy-source": self.wire.source_url(self.src)}
+        if self.etag is not None:
+            headers["x-ms-source-if-match"] = self.etag
+        if not self.overwrite:
+            headers["If-None-Match"] = "*"
+        answer = await self.wire.send(
+            "PUT",
+            self.wire.url(self.dst),
+            path=self.dst,
+            headers=headers,
+            accept=(201, 202, 404, 409, 412),
+        )
+        if answer.status in (201, 202):
+            await complete(self.wire, self.dst, answer)
+        else:
+            await self._refused(answer)
+
+    async def _refused(self, answer: Answer) -> None:
+        """Raise what an answer means; or copy by hand, where nothing is in the way."""
+        if answer.status == 404:
+            error = self.wire.error(evolve(answer, path=self.src))
+            raise await absent(self.wire, self.src, error)
+        if answer.status == 412:
+            if not _is_condition(answer):
+                raise self.wire.error(answer)
+            if self.etag is not None and await self._source_changed(answer):
+                msg = f"The source of a move was changed by somebody else; it stays: {self.src}"
+                raise typed(self.wire, answer, PreconditionFailed, msg, self.src)
+        elif answer.code not in ("", "BlobAlreadyExists"):
+            raise self.wire.error(answer)
+        if self.overwrite:
+            raise self.wire.error(answer)
+        there = await head(self.wire, self.dst)
+        if there.status == 404:
+            # Only blocks are there that somebody staged and never committed:
+            # no file, but enough for the service to refuse the copy.
+            await self._by_hand()
+            return
+        unknown = answer.lost and await self._may_be_ours(there)
+        msg = f"Already exists: {self.dst}"
+        if unknown:
+            msg += " (an attempt to write it got no answer: it may be what this copy made)"
+        raise typed(self.wire, answer, AlreadyExists, msg, self.dst, outcome_unknown=unknown)
+
+    async def _source_changed(self, answer: Answer) -> bool:
+        """Tell a condition on the source that failed from one on the destination."""
+        if answer.code != "ConditionNotMet":
+            return answer.code == "SourceConditionNotMet"
+        now = await head(self.wire, self.src)
+        return now.headers.get("ETag") != self.etag
+
+    async def _may_be_ours(self, there: Answer) -> bool:
+        ours = await head(self.wire, self.src)
+        return ours.status == 404 or look(ours.headers) == look(there.headers)
+
+    async def _by_hand(self) -> None:
+        """Read the source and write it, which passes by uncommitted blocks."""
+        version = await source(self.wire, self.src)
+        etag = self.etag or version.headers.get("ETag")
+
+        def check(headers: Mapping[str, str]) -> None:
+            if headers.get("ETag") != etag:
+                msg = f"The source was changed by somebody else; it stays: {self.src}"
+                raise PreconditionFailed(msg, path=self.src, backend=NAME)
+
+        content: AsyncGenerator[bytes, None] = chunks(self.wire, self.src, self.src, check=check)
+        async with aclosing(content):
+            await upload(
+                self.wire,
+                self.dst,
+                self.dst,
+                content,
+                exclusive=True,
+                metadata=metadata_of(version.headers),
+            )
+
+
+async def complete(wire: Wire, dst: str, answer: Answer) -> None:
+    """
+    Wait until the service says that a copy is complete.
+
+    Args:
+        wire: The container.
+        dst: Key of the destination.
+        answer: The answer to the request that began the copy.
+
+    Raises:
+        PreconditionFailed: Somebody else replaced or removed *dst* meanwhile.
+        RemoteStoreError: The service gave up.
+    """
+    copy_id = answer.headers.get("x-ms-copy-id")
+    wait = _FIRST_WAIT
+    # A service that names no status has copied before it answered.
+    while (status := answer.headers.get("x-ms-copy-status", "success")) == "pending":
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+        answer = await head(wire, dst)
+        if answer.status == 404 or answer.headers.get("x-ms-copy-id") != copy_id:
+            msg = (
+                "The destination was replaced or removed by somebody else before the copy "
+                f"was complete: {dst}"
+            )
+            raise PreconditionFailed(msg, path=dst, backend=NAME)
+    if status != "success":
+        await _remove_rest(wire, dst, answer)
+        reason = answer.headers.get("x-ms-copy-status-description") or status
+        msg = f"The service did not complete the copy to {dst}: {reason}"
+        raise RemoteStoreError(msg, path=dst, backend=NAME, code=status)
+
+
+async def _remove_rest(wire: Wire, dst: str, answer: Answer) -> None:
+    """Remove the empty blob that a failed copy leaves, unless somebody has replaced it."""
+    etag = answer.headers.get("ETag")
+    if etag is not None:
+        await wire.send(
+            "DELETE", wire.url(dst), path=dst, headers={"If-Match": etag}, accept=(202, 404, 412)
+        )
+
+
+def look(headers: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what a blob and a copy of it have in common."""
+    metadata = metadata_of(headers) or {}
+    return (
+        headers.get("Content-Length"),
+        headers.get("Content-MD5"),
+        {key.lower(): value for key, value in metadata.items()},
+    )

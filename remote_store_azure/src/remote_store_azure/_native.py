@@ -1,0 +1,89 @@
+"""Between the SDK's exceptions and ours; secrets are taken out on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
+from remote_store_azure._answer import Answer, headers_of
+from remote_store_azure._calls import Calls, closed_error
+from remote_store_azure._errors import error_of, service_message
+from remote_store_azure._secrecy import redact_request, redacted, scrub
+
+__all__ = ["Native"]
+
+
+class Native:
+    """
+    The SDK's exceptions for one wire.
+
+    Args:
+        backend: Name of the backend, for errors.
+        calls: Of the wire; once closed, a broken connection is our own doing.
+    """
+
+    def __init__(self, backend: str, calls: Calls) -> None:
+        from azure.core import exceptions  # the SDK is loaded with the first client
+
+        self.exceptions: Any = exceptions
+        self._backend = backend
+        self._calls = calls
+
+    def cause(self, answer: Answer) -> Exception:
+        """Return the error that the SDK would raise for *answer*."""
+        exceptions = self.exceptions
+        cls = {
+            401: exceptions.ClientAuthenticationError,
+            403: exceptions.ClientAuthenticationError,
+            404: exceptions.ResourceNotFoundError,
+            409: exceptions.ResourceExistsError,
+            412: exceptions.ResourceModifiedError,
+        }.get(answer.status, exceptions.HttpResponseError)
+        if answer.response is not None:
+            redact_request(answer.response.request)
+        words = (str(answer.status), answer.code, service_message(answer.body))
+        native: Exception = cls(message=" ".join(filter(None, words)), response=answer.response)
+        native.status_code = answer.status  # type: ignore[attr-defined]
+        native.error_code = answer.code or None  # type: ignore[attr-defined]
+        return native
+
+    def no_answer(
+        self, error: BaseException, path: str | None, *, outcome_unknown: bool
+    ) -> RemoteStoreError:
+        """Return our error for one of the transport or of a credential, which is cleaned."""
+        scrub(error)
+        exceptions = self.exceptions
+        words = redacted(str(error)) or type(error).__name__
+        if isinstance(error, exceptions.ClientAuthenticationError):
+            msg = f"Permission denied, no authentication: {words}"
+            return PermissionDenied(msg, path=path, backend=self._backend)
+        unreachable = (
+            exceptions.ServiceRequestError,
+            exceptions.ServiceResponseError,
+            exceptions.IncompleteReadError,
+            TimeoutError,
+        )
+        if not isinstance(error, unreachable):
+            return RemoteStoreError(words, path=path, backend=self._backend)
+        if self._calls.closed:
+            return closed_error(self._backend, path)
+        msg = f"No answer from the service: {words}"
+        return BackendUnavailable(
+            msg, path=path, backend=self._backend, outcome_unknown=outcome_unknown
+        )
+
+    def of(self, error: Exception, path: str | None, *, outcome_unknown: bool) -> RemoteStoreError:
+        """Return our error for one that a client of the SDK raised, with it as the cause."""
+        response = getattr(error, "response", None)
+        if response is None:
+            ours = self.no_answer(error, path, outcome_unknown=outcome_unknown)
+        else:
+            headers = headers_of(response)
+            code = getattr(error, "error_code", None)
+            if code and "x-ms-error-code" not in headers:
+                headers["x-ms-error-code"] = str(getattr(code, "value", code))
+            ours = error_of(response.status_code, headers, b"", path=path, backend=self._backend)
+            redact_request(response.request)
+            scrub(error)
+        ours.__cause__ = error
+        return ours

@@ -1,0 +1,116 @@
+"""List Paths: one page, read from its JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from remote_store import UNKNOWN_TIME, RemoteStoreError
+from remote_store_azure import _dfs as dfs
+from remote_store_azure._headers import time_of
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Wire
+
+__all__ = ["Entry", "Listed", "entries_of", "page"]
+
+
+@frozen
+class Entry:
+    """
+    One file or folder.
+
+    Args:
+        name: Its whole key.
+        is_folder: It is no file.
+        size: Bytes.
+        etag: Without quotes; None if it was not told.
+        modified: `UNKNOWN_TIME` if it was not told.
+    """
+
+    name: str
+    is_folder: bool
+    size: int
+    etag: str | None
+    modified: datetime
+
+
+@frozen
+class Listed:
+    """
+    One page.
+
+    Args:
+        entries: In the service's order.
+        continuation: For the next page; ``""`` if this is the last one.
+        time: When the service made it.
+    """
+
+    entries: list[Entry]
+    continuation: str
+    time: datetime
+
+
+async def page(
+    wire: Wire, folder: str, *, recursive: bool, continuation: str = ""
+) -> Listed | None:
+    """
+    Return one page of what is in a folder; None where nothing is.
+
+    Args:
+        wire: The container.
+        folder: Its key, ``""`` for the root. It must not be a file.
+        recursive: Also what is in the folders below it.
+        continuation: Of the page before.
+
+    Raises:
+        RemoteStoreError: The answer is no listing; other answers by the table
+            of errors.
+    """
+    answer = await dfs.paths(wire, folder, recursive=recursive, continuation=continuation)
+    if answer.status == 404 and not continuation:
+        return None
+    if answer.status == 404:
+        raise wire.error(answer)
+    try:
+        entries = entries_of(answer.body)
+    except ValueError as error:
+        raise wire.error(answer, f"The service's listing cannot be read: {error}") from error
+    further = answer.headers.get("x-ms-continuation", "")
+    if further and further == continuation:
+        msg = f"The service's listing does not end: {folder!r} stays at {further!r}"
+        raise RemoteStoreError(msg, path=folder, backend=wire.backend)
+    return Listed(entries, further, time_of(answer.headers.get("Date")))
+
+
+def entries_of(body: bytes) -> list[Entry]:
+    """
+    Return what a page tells.
+
+    Raises:
+        ValueError: It is no listing.
+    """
+    try:
+        return [_entry(found) for found in json.loads(body)["paths"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"it is no list of paths: {error!r}"
+        raise ValueError(msg) from error
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    name, etag = found["name"], found.get("etag")
+    if not isinstance(name, str) or not name:
+        msg = f"no name: {name!r}"
+        raise TypeError(msg)
+    modified = found.get("lastModified")
+    return Entry(
+        name,
+        str(found.get("isDirectory", "false")).lower() == "true",
+        int(found.get("contentLength", 0)),
+        etag.strip('"') if etag else None,
+        time_of(modified) if modified else UNKNOWN_TIME,
+    )

@@ -1,0 +1,162 @@
+"""
+What is at a key of a hierarchical account, and what stands in the way of a file.
+
+Each key is a file, a folder or nothing, and one request tells which. Why the
+service refused to make a file is asked for afterwards: the code of its answer
+does not tell a folder from a file, or a file above from one at the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from remote_store import AlreadyExists, InvalidPath, RemoteStoreError
+from remote_store_azure._headers import is_directory
+from remote_store_azure._kinds import a_folder, head
+from remote_store_azure._moves import typed
+from remote_store_azure._names import NAME
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Answer, Wire
+
+__all__ = ["file_at", "folder_at", "loses_dots", "refuse_dots", "refuse_existing", "refused"]
+
+
+def loses_dots(key: str) -> bool:
+    """Return True if a name in *key* ends in a dot, which the service would drop."""
+    return key.endswith(".") or "./" in key
+
+
+def refuse_dots(*keys: str) -> None:
+    """
+    Refuse names that the service would change.
+
+    Raises:
+        InvalidPath: A name in one of *keys* ends in a dot.
+    """
+    for key in keys:
+        if loses_dots(key):
+            msg = f"path has a name that ends in a dot, which the service would drop: {key!r}"
+            raise InvalidPath(msg, path=key, backend=NAME)
+
+
+def _a_file(key: str) -> InvalidPath:
+    """Return the error for a file where a folder is needed."""
+    msg = f"Not a folder, the path exists as a file: {key}"
+    return InvalidPath(msg, path=key, backend=NAME)
+
+
+async def _existing(wire: Wire, key: str, message: str | None = None) -> Answer:
+    """
+    Return the headers of what is at *key*.
+
+    Raises:
+        NotFound: There is nothing.
+    """
+    answer = await head(wire, key)
+    if answer.status == 404:
+        raise wire.error(answer, message)
+    return answer
+
+
+async def file_at(wire: Wire, key: str) -> Answer:
+    """
+    Return the headers of the file at *key*.
+
+    Raises:
+        NotFound: There is nothing.
+        InvalidPath: It is a folder.
+    """
+    answer = await _existing(wire, key)
+    if is_directory(answer.headers):
+        raise a_folder(key)
+    return answer
+
+
+async def folder_at(wire: Wire, key: str) -> Answer:
+    """
+    Return the headers of the folder at *key*.
+
+    Raises:
+        NotFound: There is nothing.
+        InvalidPath: It is a file.
+    """
+    answer = await _existing(wire, key, f"Folder not found: {key}")
+    if not is_directory(answer.headers):
+        raise _a_file(key)
+    return answer
+
+
+#: Who may write need not be allowed to look.
+_LOOK: Final = (200, 401, 403, 404)
+
+
+async def refuse_existing(wire: Wire, key: str) -> None:
+    """
+    Refuse a key that is taken, to spare the transfer of content for nothing.
+
+    Raises:
+        AlreadyExists: By a file.
+        InvalidPath: By a folder.
+    """
+    there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
+    if there.status != 200:
+        return
+    if is_directory(there.headers):
+        raise a_folder(key)
+    msg = f"Already exists: {key}"
+    raise AlreadyExists(msg, path=key, backend=NAME)
+
+
+async def refused(
+    wire: Wire,
+    answer: Answer,
+    *,
+    exclusive: bool,
+    ours: Callable[[Answer], bool] | None = None,
+) -> RemoteStoreError:
+    """
+    Return why the service would not make a file.
+
+    Args:
+        wire: The container.
+        answer: With status 409 or 412; its path is the key.
+        exclusive: It was asked for only where nothing is.
+        ours: Tells whether the file there may be what this request made in an
+            attempt that got no answer.
+    """
+    error = wire.error(answer)
+    key = answer.path or ""
+    if "Lease" in answer.code or (answer.status == 412 and not exclusive):
+        return error
+    there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
+    if there.status == 404:
+        above = await _file_above(wire, key)
+        if above is None:
+            return error  # whatever it was, it has gone
+        msg = f"Cannot create {key}: {above} exists as a file"
+        return typed(wire, answer, InvalidPath, msg, key)
+    if there.status != 200:
+        return error
+    if is_directory(there.headers):
+        return a_folder(key, error)
+    if not exclusive:
+        return error
+    unknown = answer.lost and (ours is None or ours(there))
+    msg = f"Already exists: {key}"
+    if unknown:
+        msg += " (an attempt to write it got no answer: it may be this one's own)"
+    return typed(wire, answer, AlreadyExists, msg, key, outcome_unknown=unknown)
+
+
+async def _file_above(wire: Wire, key: str) -> str | None:
+    """Return the file that stands where *key* needs a folder."""
+    above = key.rpartition("/")[0]
+    while above:
+        there = await wire.send("HEAD", wire.url(above), path=key, accept=_LOOK)
+        if there.status != 404:
+            is_file = there.status == 200 and not is_directory(there.headers)
+            return above if is_file else None
+        above = above.rpartition("/")[0]
+    return None

@@ -1,0 +1,188 @@
+"""How the SDK's pipeline repeats requests: every field of a RetryPolicy, and what was tried."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorError,
+    ClientOSError,
+    ClientSSLError,
+    ConnectionTimeoutError,
+    ServerDisconnectedError,
+)
+from azure.core.exceptions import (
+    AzureError,
+    ServiceRequestError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.core.pipeline.policies import RequestHistory
+from azure.core.rest import HttpRequest
+from azure.storage.blob.aio import ExponentialRetry
+
+from remote_store import RetryPolicy
+from remote_store_azure._errors import UNSURE, retry_after
+
+__all__ = ["Request", "Retry", "answered_once", "never_sent"]
+
+
+class Request(HttpRequest):
+    """A request that knows what became of its attempts."""
+
+    #: When to give up, in the loop's time; None for the policy's own limit.
+    deadline: float | None = None
+    #: There was an attempt before the one that was answered.
+    resent = False
+    #: An attempt ended without an answer, and may have been carried out.
+    lost = False
+
+
+def never_sent(error: BaseException | None) -> bool:
+    """Return True if *error* surely came before the request reached the service."""
+    inner = getattr(error, "inner_exception", None)
+    return isinstance(error, ServiceRequestError) and isinstance(
+        inner, (ClientConnectorError, ConnectionTimeoutError)
+    )
+
+
+async def answered_once(request: Any, handler: Any) -> Any:
+    """
+    Keep aiohttp from repeating a request behind our back, as its middleware.
+
+    It sends idempotent requests once more when a connection is dropped. A
+    repeated exclusive write then meets its own success as somebody else's;
+    repeats are ours to make and to know of.
+    """
+    try:
+        return await handler(request)
+    except (ClientConnectorError, ConnectionTimeoutError):
+        raise  # not repeated by aiohttp: nothing was sent
+    except (ClientOSError, ServerDisconnectedError) as error:
+        msg = f"connection lost before an answer: {error or type(error).__name__}"
+        raise ClientConnectionError(msg) from error
+
+
+def _worth_repeating(response: Any) -> bool:
+    status = response.status_code
+    if status in (408, 429) or (status >= 500 and status not in (501, 505)):
+        return True
+    source = response.headers.get("x-ms-copy-source-error-code") if status >= 400 else None
+    return source in ("OperationTimedOut", "InternalError", "ServerBusy")
+
+
+class Retry(ExponentialRetry):
+    """
+    Repeats what may succeed later, as a `RetryPolicy` says.
+
+    The SDK's own policy has whole seconds, no cap, no total time, ignores 429
+    and ``Retry-After``, and stops after three repeats of one kind.
+
+    Args:
+        policy: Attempts, waits and total time.
+    """
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        super().__init__(retry_total=policy.max_attempts - 1)
+        self.policy = policy
+
+    def pause(self, failures: int, asked: float | None = None) -> float:
+        """Return the seconds to wait after so many failures, at least *asked*."""
+        policy = self.policy
+        wait = min(policy.backoff_max, policy.backoff_base * 2.0 ** min(failures - 1, 60))
+        if policy.jitter:
+            wait += random.uniform(0, policy.jitter)  # noqa: S311 - spreads load, no secret
+        return max(wait, asked or 0.0)
+
+    def deadline(self) -> float | None:
+        """Return when an operation that starts now has to give up, in the loop's time."""
+        seconds = self.policy.timeout
+        return None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    async def send(self, request: Any) -> Any:  # type: ignore[override]  # as its own base does
+        """Send *request* through the rest of the pipeline, as often as the policy allows."""
+        settings = self.configure_retries(request)
+        history = settings["history"]
+        http_request = request.http_request
+        deadline = getattr(http_request, "deadline", None)
+        if deadline is None:
+            deadline = self.deadline()
+        while True:
+            response, error = await self._attempt(request, deadline)
+            if response is not None and not _worth_repeating(response.http_response):
+                break
+            if isinstance(http_request, Request):
+                _note(http_request, response, error)
+            asked = retry_after(response.http_response.headers) if response is not None else None
+            history.append(
+                RequestHistory(
+                    http_request,
+                    http_response=response.http_response if response is not None else None,
+                    error=error,
+                )
+            )
+            wait = self.pause(len(history), asked)
+            stop = self._must_stop(error, len(history), wait, deadline)
+            if stop or not _rewind(settings, request):
+                if error is not None:
+                    raise error
+                break
+            close = getattr(getattr(response, "http_response", None), "close", None)
+            if close is not None:  # the SDK's own clients get answers of an older kind
+                await close()
+            await asyncio.sleep(wait)
+            if isinstance(http_request, Request):
+                http_request.resent = True
+        assert response is not None
+        if history:
+            response.context["history"] = history
+        response.http_response.location_mode = settings["mode"]
+        return response
+
+    async def _attempt(self, request: Any, deadline: float | None) -> tuple[Any, AzureError | None]:
+        following: Any = self.next
+        limit = asyncio.timeout_at(deadline)
+        try:
+            async with limit:
+                return await following.send(request), None
+        except (ServiceRequestError, ServiceResponseError) as error:
+            return None, error
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            late = ServiceResponseTimeoutError("no answer within the time limit", error=error)
+            late.__cause__ = error
+            return None, late
+
+    def _must_stop(
+        self, error: AzureError | None, failures: int, wait: float, deadline: float | None
+    ) -> bool:
+        if failures >= self.policy.max_attempts:
+            return True
+        if isinstance(getattr(error, "inner_exception", None), ClientSSLError):
+            return True  # a certificate that is refused now is refused again
+        return deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
+
+
+def _note(request: Request, response: Any, error: AzureError | None) -> None:
+    if response is None:
+        request.lost = request.lost or not never_sent(error)
+    else:
+        request.lost = request.lost or response.http_response.status_code in UNSURE
+
+
+def _rewind(settings: dict[str, Any], request: Any) -> bool:
+    """Return True if the body can be sent again; only the SDK's own clients send files."""
+    body = request.http_request.body
+    if not hasattr(body, "read"):
+        return True
+    if settings["body_position"] is None:
+        return False
+    try:
+        body.seek(settings["body_position"])
+    except (OSError, ValueError):
+        return False
+    return True

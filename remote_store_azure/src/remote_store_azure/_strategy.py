@@ -1,0 +1,119 @@
+"""What the two kinds of accounts do each in its own way, and which of them an account gets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from remote_store import FileInfo, FolderEntry, FolderInfo, GlobPattern, WriteResult
+from remote_store.aio import AsyncWritableContent
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Wire
+
+__all__ = ["Strategy", "strategy_for"]
+
+
+class Strategy(Protocol):
+    """
+    The operations of a backend on one kind of account, on the wire of one loop.
+
+    Keys are in normal form and not the root, but for the folder of a listing
+    or a folder info. Targets are not reserved. What a method raises is in the
+    docstring of the backend's method of that name.
+    """
+
+    async def exists(self, wire: Wire, key: str) -> bool:
+        """Return True if a file or folder is there."""
+        ...
+
+    async def is_file(self, wire: Wire, key: str) -> bool:
+        """Return True if a file is there."""
+        ...
+
+    async def is_folder(self, wire: Wire, key: str) -> bool:
+        """Return True if a folder is there."""
+        ...
+
+    def read(self, wire: Wire, key: str) -> AsyncGenerator[bytes, None]:
+        """Yield the content of a file."""
+        ...
+
+    async def read_bytes(self, wire: Wire, key: str) -> bytes:
+        """Return the content of a file."""
+        ...
+
+    async def write(
+        self,
+        wire: Wire,
+        key: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool,
+        atomic: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        """Write a file. The metadata are such that the service keeps them."""
+        ...
+
+    async def delete(self, wire: Wire, key: str, *, missing_ok: bool) -> None:
+        """Delete a file."""
+        ...
+
+    async def delete_folder(
+        self, wire: Wire, key: str, *, recursive: bool, missing_ok: bool
+    ) -> None:
+        """Delete a folder."""
+        ...
+
+    def list_files(
+        self, wire: Wire, key: str, *, recursive: bool, max_depth: int | None
+    ) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files of a folder."""
+        ...
+
+    def list_folders(self, wire: Wire, key: str) -> AsyncGenerator[FolderEntry, None]:
+        """Yield the subfolders of a folder."""
+        ...
+
+    def iter_children(self, wire: Wire, key: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """Yield the files and subfolders of a folder."""
+        ...
+
+    def glob(self, wire: Wire, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files whose key matches."""
+        ...
+
+    async def get_file_info(self, wire: Wire, key: str) -> FileInfo:
+        """Return what is known about a file."""
+        ...
+
+    async def get_folder_info(self, wire: Wire, key: str) -> FolderInfo:
+        """Add up what is below a folder."""
+        ...
+
+    async def move(self, wire: Wire, src: str, dst: str, *, overwrite: bool) -> None:
+        """Rename a file; onto itself it is looked for and left alone."""
+        ...
+
+    async def copy(self, wire: Wire, src: str, dst: str, *, overwrite: bool) -> None:
+        """Copy a file; onto itself it is looked for and left alone."""
+        ...
+
+
+def strategy_for(*, hierarchical: bool, reject_under_file: bool) -> Strategy:
+    """
+    Return the strategy for one kind of account.
+
+    Args:
+        hierarchical: Folders are real.
+        reject_under_file: Look for files above a target; hierarchical
+            accounts refuse such targets by themselves.
+    """
+    if hierarchical:
+        from remote_store_azure._hierarchical import Hierarchical
+
+        return Hierarchical()
+    from remote_store_azure._flat import Flat
+
+    return Flat(reject_under_file)

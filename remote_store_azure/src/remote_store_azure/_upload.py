@@ -1,0 +1,324 @@
+"""
+Writing a blob: one request where it fits one, else blocks and their commit.
+
+Nothing is visible under the name before the last request, which decides by a
+condition of its own whether it may create the blob. Blocks that were never
+committed are not part of any blob; the service drops them after a week.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+from remote_store import AlreadyExists, RemoteStoreError
+from remote_store_azure._blocks import (
+    BlockIds,
+    Gatherer,
+    block_list,
+    committed_ids,
+    size_of_block,
+)
+from remote_store_azure._body import Body
+from remote_store_azure._headers import metadata_headers, metadata_of
+from remote_store_azure._tasks import Tasks
+
+if TYPE_CHECKING:
+    from remote_store_azure._wire import Answer, Wire
+
+__all__ = ["may_be", "put", "upload"]
+
+_Pieces = Sequence[bytes | memoryview]
+
+#: Codes with which a blob in the way refuses `If-None-Match: *`.
+_TAKEN: Final = {
+    "",
+    "BlobAlreadyExists",
+    "ConditionNotMet",
+    "PathAlreadyExists",
+    "TargetConditionNotMet",
+}
+#: Bytes above which aiohttp does not want a body in one piece.
+_ONE_PIECE: Final = 1 << 18
+_TYPE: Final = "application/octet-stream"
+
+
+async def put(
+    wire: Wire,
+    name: str,
+    path: str | None,
+    content: bytes,
+    *,
+    exclusive: bool,
+    metadata: Mapping[str, str] | None,
+    content_type: str | None = None,
+    blocks: bool = True,
+) -> Answer:
+    """
+    Write a blob in one request.
+
+    Args:
+        wire: The container.
+        name: Name of the blob.
+        path: Key that errors name.
+        content: All of its bytes.
+        exclusive: Whether a blob of that name is to be left as it is.
+        metadata: User metadata.
+        content_type: Media type; None for unspecified bytes.
+        blocks: Whether the account may be given blocks, which pass by
+            uncommitted ones of somebody else. A hierarchical one may not.
+
+    Returns:
+        The service's answer, which describes the new blob. To an exclusive
+        write over uncommitted blocks of somebody else it is that of a commit,
+        without a Content-MD5 of the content.
+
+    Raises:
+        AlreadyExists: *exclusive*, and there is one. With ``outcome_unknown``
+            if it looks as this write would have left it and an attempt of
+            this write got no answer.
+        ValueError: The service would not keep *metadata* as they are.
+        RemoteStoreError: By the table of errors.
+    """
+    headers = {"x-ms-blob-content-type": content_type or _TYPE} | metadata_headers(metadata)
+    return await _put(wire, name, path, [content], exclusive, headers, blocks=blocks)
+
+
+async def upload(
+    wire: Wire,
+    name: str,
+    path: str | None,
+    content: bytes | AsyncIterator[bytes],
+    *,
+    exclusive: bool,
+    metadata: Mapping[str, str] | None,
+) -> tuple[Answer, int]:
+    """
+    Write a blob of any size; memory holds a block for each request in flight and one more.
+
+    Args:
+        wire: The container.
+        name: Name of the blob.
+        path: Key that errors name.
+        content: Its bytes. The exceptions of an iterator pass unchanged; it
+            is not closed.
+        exclusive: Whether a blob of that name is to be left as it is. One that
+            is there already is found before the first block is sent.
+        metadata: User metadata.
+
+    Returns:
+        The answer that made the blob visible, and its size in bytes.
+
+    Raises:
+        AlreadyExists: *exclusive*, and there is one. See `put`.
+        PreconditionFailed: A concurrent write of the same blob discarded the
+            blocks of this one; nothing was written. With ``outcome_unknown``
+            if an attempt to commit got no answer.
+        TypeError: A chunk is not bytes; nothing was written.
+        ValueError: The service would not keep *metadata* as they are.
+        RemoteStoreError: By the table of errors.
+    """
+    headers = {"x-ms-blob-content-type": _TYPE} | metadata_headers(metadata)
+    smallest = wire.options.block_size
+    if isinstance(content, bytes):
+        if len(content) <= wire.options.max_single_put:
+            answer = await _put(wire, name, path, [content], exclusive, headers)
+            return answer, len(content)
+        source = Gatherer(_whole(content))
+        block: _Pieces = await source.take(smallest)
+    else:
+        source = Gatherer(content)
+        block = await source.take(smallest)
+        size = sum(map(len, block))
+        if size <= wire.options.max_single_put and await source.ended():
+            return await _put(wire, name, path, block, exclusive, headers), size
+    if exclusive:
+        await _refuse_existing(wire, name, path)
+    async with Tasks(wire.max_concurrency) as sending:
+        blocks = _Blocks(wire, name, path, sending)
+        while block:
+            await blocks.add(block)
+            block = await source.take(size_of_block(blocks.count, smallest))
+        return await blocks.commit(exclusive, headers), blocks.size
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def _put(
+    wire: Wire,
+    name: str,
+    path: str | None,
+    pieces: _Pieces,
+    exclusive: bool,
+    headers: Mapping[str, str],
+    *,
+    blocks: bool = True,
+) -> Answer:
+    condition = {"If-None-Match": "*"} if exclusive else {}
+    answer = await wire.send(
+        "PUT",
+        wire.url(name),
+        path=path,
+        headers={"x-ms-blob-type": "BlockBlob", **headers, **condition},
+        body=_body(pieces),
+        accept=(201, 409, 412) if exclusive else (201,),
+    )
+    if answer.status == 201:
+        return answer
+    if answer.code not in _TAKEN:
+        raise wire.error(answer)
+    found = await wire.send("HEAD", wire.url(name), path=path, accept=(200, 401, 403, 404))
+    if found.status == 404 and blocks:
+        # Nothing is there but uncommitted blocks of an upload that ended or
+        # still goes on; a commit passes them by.
+        async with Tasks(1) as sending:
+            one = _Blocks(wire, name, path, sending)
+            if any(pieces):
+                await one.add(pieces)
+            return await one.commit(exclusive, headers)
+    ours = answer.lost and (found.status != 200 or may_be(found, pieces, headers))
+    raise _refused(wire, answer, unknown=ours)
+
+
+def _body(pieces: _Pieces) -> bytes | Body:
+    if sum(map(len, pieces)) <= _ONE_PIECE:
+        return b"".join(pieces)
+    return Body(cast("Sequence[bytes]", pieces))  # views will do
+
+
+def may_be(found: Answer, pieces: _Pieces, headers: Mapping[str, str]) -> bool:
+    """Return whether a blob may be the one that *pieces* and *headers* make."""
+    if found.headers.get("Content-Length") != str(sum(map(len, pieces))):
+        return False
+    if _folded(found.headers) != _folded(headers):
+        return False
+    md5 = hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        md5.update(piece)
+    return found.headers.get("Content-MD5") in (None, b64encode(md5.digest()).decode())
+
+
+def _folded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {key.lower(): value for key, value in (metadata_of(headers) or {}).items()}
+
+
+def _exists(wire: Wire, path: str | None) -> AlreadyExists:
+    msg = f"Already exists: {path}"
+    return AlreadyExists(msg, path=path, backend=wire.backend)
+
+
+def _refused(wire: Wire, answer: Answer, *, unknown: bool) -> AlreadyExists:
+    """Return the error for an answer that means that there is a blob already."""
+    native = wire.error(answer)
+    error = _exists(wire, answer.path)
+    error.status, error.code, error.request_id = native.status, native.code, native.request_id
+    error.outcome_unknown = unknown
+    if unknown:
+        words = "an attempt to write it got no answer: it may be this write's own"
+        error.args = (f"{error.args[0]} ({words})",)
+    error.__cause__ = native.__cause__
+    return error
+
+
+async def _refuse_existing(wire: Wire, name: str, path: str | None) -> None:
+    # Only to spare the transfer; who may not look is told by the commit.
+    found = await wire.send("HEAD", wire.url(name), path=path, accept=(200, 401, 403, 404))
+    if found.status == 200:
+        raise _exists(wire, path)
+
+
+class _Blocks:
+    """The blocks of one upload."""
+
+    def __init__(self, wire: Wire, name: str, path: str | None, sending: Tasks) -> None:
+        self._wire = wire
+        self._name = name
+        self._path = path
+        self._ids = BlockIds()
+        self._sending = sending
+        self.count = 0
+        self.size = 0
+
+    async def add(self, pieces: _Pieces) -> None:
+        """Start to send a block, once fewer than the allowed number are on their way."""
+        await self._sending.start(self._send, self._ids[self.count], _body(pieces))
+        self.count += 1
+        self.size += sum(map(len, pieces))
+
+    async def _send(self, block_id: str, body: bytes | Body) -> None:
+        answer = await self._wire.send(
+            "PUT",
+            self._wire.url(self._name, f"comp=block&blockid={block_id}"),
+            path=self._path,
+            body=body,
+            accept=(201, 400),
+        )
+        if answer.status == 201:
+            return
+        message = None
+        if answer.code == "InvalidBlobOrBlock":
+            message = (
+                "Uncommitted blocks that another program left under this name prevent an upload "
+                f"in blocks: {self._path!r}; the service drops them after a week, and at once when "
+                "the name is written in one piece or deleted"
+            )
+        raise self._wire.error(answer, message)
+
+    async def commit(self, exclusive: bool, headers: Mapping[str, str]) -> Answer:
+        """Make the blob of the blocks once all are there, and return the answer that says so."""
+        await self._sending.finish()
+        ids = self._ids.first(self.count)
+        condition = {"If-None-Match": "*"} if exclusive else {}
+        answer = await self._wire.send(
+            "PUT",
+            self._wire.url(self._name, "comp=blocklist"),
+            path=self._path,
+            headers={**headers, **condition},
+            body=_body([block_list(ids)]),
+            accept=(201, 400, 409, 412) if exclusive else (201, 400),
+        )
+        if answer.status == 201:
+            return answer
+        discarded = answer.status == 400 and answer.code == "InvalidBlockList"
+        if not discarded and (answer.status == 400 or answer.code not in _TAKEN):
+            raise self._wire.error(answer)
+        gone = False
+        if answer.lost:  # it may have been this commit that made the blob
+            found = await self._committed(ids)
+            if found is not None and found.status == 200:
+                return found
+            gone = found is not None
+        if not discarded:
+            raise _refused(self._wire, answer, unknown=gone)
+        if exclusive:
+            await _refuse_existing(self._wire, self._name, self._path)
+        raise self._discarded(answer)
+
+    async def _committed(self, ids: list[str]) -> Answer | None:
+        """Return the answer that the blob consists of just *ids*, or is absent; else None."""
+        answer = await self._wire.send(
+            "GET",
+            self._wire.url(self._name, "comp=blocklist&blocklisttype=committed"),
+            path=self._path,
+            accept=(200, 404),
+        )
+        if answer.status == 404:
+            return answer
+        try:
+            return answer if committed_ids(answer.body) == ids else None
+        except ValueError as error:
+            msg = f"The service's list of blocks cannot be read: {error}"
+            raise self._wire.error(answer, msg) from error
+
+    def _discarded(self, answer: Answer) -> RemoteStoreError:
+        msg = (
+            "Another write of the same file came between, and the service discarded what this "
+            f"one had sent; nothing was written: {self._path}"
+        )
+        if answer.lost:
+            msg = msg.replace("nothing was written", "unless an attempt without an answer did it")
+        return self._wire.error(answer, msg, outcome_unknown=answer.lost)

@@ -1,0 +1,367 @@
+"""
+How a request gets to the service and its answer back: one loop's way to one container.
+
+Requests are written by hand and sent through the SDK's own pipeline, which
+signs, repeats and logs them. Its client objects and deserialisers are left
+out: they cost more than everything else of a small call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Container, Mapping
+from functools import partial
+from typing import Any, Final
+
+from attrs import frozen
+
+from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
+from remote_store_azure._account import Account
+from remote_store_azure._addresses import Addresses
+from remote_store_azure._answer import Answer, Streaming, headers_of
+from remote_store_azure._body import PIECE, Body
+from remote_store_azure._calls import Calls, closed_error
+from remote_store_azure._errors import UNSURE, error_of
+from remote_store_azure._native import Native
+from remote_store_azure._secrecy import redact_request
+
+__all__ = ["Answer", "Streaming", "Tuning", "Wire"]
+
+_DONE: Final = (200, 201, 202, 206)
+_READING: Final = ("GET", "HEAD")
+
+
+@frozen
+class Tuning:
+    """
+    Sizes in bytes; the caller's ``client_options`` win.
+
+    Args:
+        max_single_put: Content up to this size is one request.
+        block_size: Of the blocks of longer content, to begin with.
+        max_single_get: First range of a read with several connections; None
+            for the rest of the blob.
+        max_chunk_get: Further ranges.
+    """
+
+    max_single_put: int = 8 * 1024 * 1024
+    block_size: int = 4 * 1024 * 1024
+    max_single_get: int | None = None
+    max_chunk_get: int = 4 * 1024 * 1024
+
+
+class Wire(Addresses):
+    """
+    Sends requests about one container, from one event loop.
+
+    Attributes:
+        client: The SDK's ContainerClient, for what is not written by hand;
+            map what it raises with `native`.
+        container: Name of the container.
+        max_concurrency: Requests that one upload or download may have in flight.
+        options: Sizes.
+        backend: Name of the backend, for errors.
+        by_token: A token credential authorizes, neither a key nor a SAS.
+        policy: How patiently failures are met.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        client: Any,
+        calls: Calls,
+        *,
+        retry: Any,
+        options: Tuning,
+        max_concurrency: int,
+        backend: str,
+    ) -> None:
+        from remote_store_azure import _retry, _sdk  # the SDK is loaded with the first client
+
+        super().__init__(account)
+        self.client = client
+        self.container = account.container
+        self.max_concurrency = max_concurrency
+        self.options = options
+        self.backend = backend
+        self.policy: RetryPolicy = getattr(retry, "policy", None) or RetryPolicy()
+        self._retry = retry if isinstance(retry, _retry.Retry) else None
+        self._native = Native(backend, calls)
+        self._exceptions = self._native.exceptions
+        self._never_sent = _retry.never_sent
+        self._request = _retry.Request
+        self._run = _sdk.pipeline_of(client).run
+        self._calls = calls
+        self._version: str = client.api_version
+        self.by_token = account.kind in ("token", "default")
+
+    # --- requests --------------------------------------------------------
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: str | None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body | None = None,
+        accept: Container[int] = _DONE,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Answer:
+        """
+        Send a request and return its whole answer.
+
+        A GET whose answer breaks off is sent again, as `policy` says.
+
+        Args:
+            method: HTTP method.
+            url: From `url` and its siblings.
+            path: The key concerned, for errors.
+            headers: Of the request; version, date and authentication are added.
+            body: Of the request.
+            accept: Statuses that are returned; any other raises.
+            timeout: Seconds for everything together; None for the policy's.
+            deadline: Instead of *timeout*, the loop's time when it is over.
+
+        Raises:
+            RemoteStoreError: By the table of errors, for a status that is not
+                accepted.
+            BackendUnavailable: No answer; ``outcome_unknown`` when the request
+                may have changed something nevertheless.
+            StoreClosed: The backend is closed, or was meanwhile.
+        """
+        deadline = self._deadline(timeout, deadline)
+        failures = 0
+        while True:
+            request = self._prepared(method, url, headers, body, deadline)
+            task = self._calls.begin(path)
+            try:
+                response = await self._respond(request, path)
+                content = await self._content(request, response, path, deadline)
+            except asyncio.CancelledError:
+                if self._calls.was_ended(task):
+                    raise closed_error(self.backend, path) from None
+                raise
+            finally:
+                self._calls.finish(task)
+            if isinstance(content, RemoteStoreError):
+                failures += 1
+                await self.pause(failures, content, deadline)
+                continue
+            answer = Answer(
+                response.status_code,
+                headers_of(response),
+                content,
+                path,
+                request.lost,
+                request.resent or failures > 0,
+                method,
+                response,
+            )
+            if answer.status in accept:
+                return answer
+            raise self.error(answer)
+
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: str | None,
+        headers: Mapping[str, str] | None = None,
+        accept: Container[int] = (200, 206),
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Streaming:
+        """
+        Send a request and return as soon as the answer begins; as `send`.
+
+        The caller closes what is returned, or exhausts or closes its chunks.
+        """
+        deadline = self._deadline(timeout, deadline)
+        request = self._prepared(method, url, headers, None, deadline)
+        task = self._calls.begin(path)
+        try:
+            response = await self._respond(request, path)
+            if response.status_code in accept:
+                lost = request.lost
+                pull = partial(self._pull, path=path, deadline=deadline)
+                return Streaming(response, pull, path, lost)
+            content = await self._content(request, response, path, deadline)
+        except asyncio.CancelledError:
+            if self._calls.was_ended(task):
+                raise closed_error(self.backend, path) from None
+            raise
+        finally:
+            self._calls.finish(task)
+        if isinstance(content, RemoteStoreError):
+            content = b""  # the status says enough
+        found = headers_of(response)
+        status, lost, resent = response.status_code, request.lost, request.resent
+        answer = Answer(status, found, content, path, lost, resent, method, response)
+        raise self.error(answer)
+
+    async def _pull(self, source: Any, *, path: str | None, deadline: float | None) -> bytes:
+        task = self._calls.begin(path)
+        try:
+            if deadline is None:
+                return await anext(source, b"")
+            async with asyncio.timeout_at(deadline):
+                return await anext(source, b"")
+        except asyncio.CancelledError:
+            if self._calls.was_ended(task):
+                raise closed_error(self.backend, path) from None
+            raise
+        except (self._exceptions.AzureError, TimeoutError) as error:
+            raise self._native.no_answer(error, path, outcome_unknown=False) from error
+        finally:
+            self._calls.finish(task)
+
+    # --- patience --------------------------------------------------------
+
+    def deadline(self) -> float | None:
+        """Return when an operation that starts now has to be over, in the loop's time."""
+        return self._deadline(None, None)
+
+    async def pause(self, failures: int, error: RemoteStoreError, deadline: float | None) -> None:
+        """
+        Wait before an answer that broke off is asked for again.
+
+        Args:
+            failures: How many attempts failed since there was progress.
+            error: Why the last one did.
+            deadline: From `deadline`, when the operation began.
+
+        Raises:
+            RemoteStoreError: *error*, when attempts or time are used up.
+        """
+        if failures >= self.policy.max_attempts or self._calls.closed:
+            raise error
+        wait = (
+            self._retry.pause(failures, error.retry_after)
+            if self._retry is not None
+            else min(self.policy.backoff_base * 2.0**failures, self.policy.backoff_max)
+        )
+        if deadline is not None and asyncio.get_running_loop().time() + wait >= deadline:
+            raise error
+        await asyncio.sleep(wait)
+
+    def _deadline(self, timeout: float | None, deadline: float | None) -> float | None:
+        if deadline is not None:
+            return deadline
+        seconds = self.policy.timeout if timeout is None else timeout
+        return None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    # --- errors ----------------------------------------------------------
+
+    def error(
+        self, answer: Answer, message: str | None = None, *, outcome_unknown: bool | None = None
+    ) -> RemoteStoreError:
+        """
+        Return the error that *answer* stands for, the SDK's own as its cause.
+
+        Args:
+            answer: An answer, accepted or not.
+            message: Instead of the table's words.
+            outcome_unknown: Instead of what the answer tells.
+        """
+        if outcome_unknown is None:
+            outcome_unknown = answer.method not in _READING and (
+                answer.status in UNSURE or (answer.lost and answer.status >= 500)
+            )
+        error = error_of(
+            answer.status,
+            answer.headers,
+            answer.body,
+            path=answer.path,
+            backend=self.backend,
+            message=message,
+            outcome_unknown=outcome_unknown,
+        )
+        error.__cause__ = self._native.cause(answer)
+        return error
+
+    def native(
+        self, error: Exception, path: str | None, *, outcome_unknown: bool = False
+    ) -> RemoteStoreError:
+        """
+        Return our error for one that the SDK's own clients raised.
+
+        Args:
+            error: An AzureError; it becomes the cause.
+            path: The key concerned.
+            outcome_unknown: The request may have been carried out.
+        """
+        return self._native.of(error, path, outcome_unknown=outcome_unknown)
+
+    # --- one attempt after another ----------------------------------------
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | Body | None,
+        deadline: float | None,
+    ) -> Any:
+        sent = {"x-ms-version": self._version}
+        if headers:
+            sent.update(headers)
+        if body is not None:
+            # Both are signed, so aiohttp must not be the one to add them.
+            sent["Content-Length"] = str(len(body))
+            if "Content-Type" not in sent and len(body):
+                sent["Content-Type"] = "application/octet-stream"
+            if isinstance(body, bytes) and len(body) > PIECE:
+                body = Body([body])
+        content: Any = body or None
+        request = self._request(method, url, headers=sent, content=content)
+        request.deadline = deadline
+        return request
+
+    async def _respond(self, request: Any, path: str | None) -> Any:
+        exceptions = self._exceptions
+        try:
+            result = await self._run(request, stream=True)
+        except exceptions.AzureError as error:
+            unknown = request.method not in _READING and self._may_have_arrived(request, error)
+            redact_request(request)
+            raise self._native.no_answer(error, path, outcome_unknown=unknown) from error
+        if self._retry is None:
+            failed = [past.error for past in result.context.get("history", ())]
+            request.resent = bool(failed)
+            request.lost = any(e is not None and not self._never_sent(e) for e in failed)
+        return result.http_response
+
+    def _may_have_arrived(self, request: Any, error: BaseException) -> bool:
+        if isinstance(error, self._exceptions.ClientAuthenticationError):
+            return False
+        # A retry policy of the caller's own does not tell what it tried.
+        return self._retry is None or request.lost or not self._never_sent(error)
+
+    async def _content(
+        self, request: Any, response: Any, path: str | None, deadline: float | None
+    ) -> bytes | RemoteStoreError:
+        """Return the body; or, for a GET that can be repeated, the error that broke it off."""
+        if request.method == "HEAD" or response.headers.get("Content-Length") == "0":
+            await response.close()
+            return b""
+        source = response.iter_raw()
+        try:
+            if deadline is None:
+                return b"".join([chunk async for chunk in source])
+            async with asyncio.timeout_at(deadline):
+                return b"".join([chunk async for chunk in source])
+        except (self._exceptions.AzureError, TimeoutError) as error:
+            if request.method != "GET" and response.status_code >= 400:
+                return b""  # the status says enough
+            unknown = request.method not in _READING
+            ours = self._native.no_answer(error, path, outcome_unknown=unknown)
+            if request.method == "GET" and isinstance(ours, BackendUnavailable):
+                ours.__cause__ = error
+                return ours
+            raise ours from error
+        finally:
+            await source.aclose()
+            await response.close()

@@ -1,0 +1,262 @@
+"""Deleting many blobs in batches of 256, with an error for each that stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ServiceRequestError
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContainerSasPermissions,
+    ResourceTypes,
+    generate_account_sas,
+    generate_container_sas,
+)
+from tests.azure.azurite import Azurite
+from tests.azure.wiring import wired
+
+from remote_store import BackendUnavailable, PermissionDenied, ResourceLocked
+from remote_store_azure import _batch
+from remote_store_azure._batch import delete_all
+
+pytestmark = pytest.mark.asyncio
+
+
+def store(service: BlobServiceClient, container: str, names: Iterable[str]) -> None:
+    client = service.get_container_client(container)
+    for name in names:
+        client.upload_blob(name, b"x")
+
+
+def left(service: BlobServiceClient, container: str) -> list[str]:
+    return list(service.get_container_client(container).list_blob_names())
+
+
+async def one_by_one(names: Iterable[str]) -> AsyncIterator[str]:
+    for name in names:
+        await asyncio.sleep(0)
+        yield name
+
+
+async def test_batches_of_256(azurite: Azurite, service: BlobServiceClient, container: str) -> None:
+    """The budget: 300 blobs are two requests; neighbours stay, absent ones are fine."""
+    names = [f"d/{n:03}" for n in range(300)]
+    store(service, container, [*names[::3], "e"])  # two of three are absent
+    async with wired(azurite, container) as found:
+        await delete_all(found.wire, "d", one_by_one(names))
+        assert found.sent() == [("POST", "batch", 202), ("POST", "batch", 202)]
+        assert left(service, container) == ["e"]
+        await delete_all(found.wire, "d", ["e"])
+        assert found.sent() == [("DELETE", "", 202)]
+        await delete_all(found.wire, "d", [])
+        assert found.sent() == []
+
+
+async def test_names_with_every_kind_of_character(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """What is deleted is just what was named, however it has to be quoted."""
+    names = [
+        "a b",
+        "a+b",
+        "a%20b",
+        "a%2Fb",
+        "ä/ö ü",
+        "?q=1&r#f",
+        "~'()!*@:;=,$",
+        "a\tb",
+        "[x]{y}|^`",
+    ]
+    store(service, container, [*names, "a", "a%b"])
+    async with wired(azurite, container) as found:
+        await delete_all(found.wire, "", names)
+        assert found.sent() == [("POST", "batch", 202)]
+    assert left(service, container) == ["a", "a%b"]
+
+
+async def test_four_batches_at_a_time(azurite: Azurite, container: str) -> None:
+    """No more than four requests are under way."""
+    async with wired(azurite, container) as found:
+        flying = most = 0
+
+        async def before(request: Any) -> None:
+            nonlocal flying, most
+            flying += 1
+            most = max(most, flying)
+            await asyncio.sleep(0.05)
+
+        async def after(request: Any, answer: Any) -> Any:
+            nonlocal flying
+            flying -= 1
+            return answer
+
+        found.transport.before, found.transport.after = before, after
+        await delete_all(found.wire, "d", [f"{n}" for n in range(256 * 6)])
+    assert most == 4
+
+
+async def test_each_blob_has_its_own_error(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """The first error in order is raised, with key, code and cause; everything else is deleted."""
+    names = [f"{n}" for n in range(10)]
+    store(service, container, names)
+    for name in ("7", "3"):
+        service.get_blob_client(container, name).acquire_lease()
+    async with wired(azurite, container) as found:
+        with pytest.raises(ResourceLocked) as caught:
+            await delete_all(found.wire, "folder", names)
+        assert len(found.sent()) == 1
+    error = caught.value
+    assert (error.path, error.status, error.code) == ("3", 412, "LeaseIdMissing")
+    assert error.__cause__ is not None
+    assert left(service, container) == ["3", "7"]
+
+
+def account_sas(azurite: Azurite) -> str:
+    return generate_account_sas(
+        azurite.account,
+        azurite.key,
+        ResourceTypes(container=True, object=True, service=True),
+        AccountSasPermissions(read=True, write=True, delete=True, list=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+async def test_where_batches_are_refused(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """Azurite has none for an account SAS: the blobs are deleted one by one, all the same."""
+    names = [f"{n:03}" for n in range(260)]
+    store(service, container, names[200:])
+    async with wired(azurite, container, sas_token=account_sas(azurite)) as found:
+        await delete_all(found.wire, "", [*names, *(f"x{n}" for n in range(256 * 8))])
+        kinds = [kind for _, kind, _ in found.sent()]
+    assert left(service, container) == []
+    assert kinds.count("") == 260 + 256 * 8
+    assert kinds.count("batch") <= 4 * 3  # three attempts each; none once one was refused
+
+
+async def test_a_batch_that_is_answered_as_a_whole(
+    azurite: Azurite,
+    service: BlobServiceClient,
+    container: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One answer for many parts, such as to too many of them, is not taken for success."""
+    names = [f"{n:03}" for n in range(257)]
+    store(service, container, names[250:])
+    monkeypatch.setattr(_batch, "BATCH", 300)
+    async with wired(azurite, container) as found:
+        await delete_all(found.wire, "", names)
+    assert left(service, container) == []
+
+
+async def test_an_absent_container_has_nothing_to_delete(azurite: Azurite) -> None:
+    """Deleting what cannot be there is done."""
+    async with wired(azurite, "no-such-container") as found:
+        await delete_all(found.wire, "", ["a", "b", "c"])
+
+
+async def test_a_service_that_cannot_be_reached(azurite: Azurite, container: str) -> None:
+    """BackendUnavailable with its cause; the names are left alone and closed, no task is left."""
+    given = 0
+    closed = False
+
+    async def names() -> AsyncIterator[str]:
+        nonlocal given, closed
+        try:
+            for given in range(100_000):
+                yield f"{given}"
+        finally:
+            closed = True
+
+    async with wired(azurite, container) as found:
+
+        async def before(request: Any) -> None:
+            msg = "not sent"
+            raise ServiceRequestError(msg)
+
+        found.transport.before = before
+        with pytest.raises(BackendUnavailable) as caught:
+            await delete_all(found.wire, "k", names())
+        assert isinstance(caught.value.__cause__, ServiceRequestError)
+        assert (caught.value.path, caught.value.outcome_unknown) == ("k", True)
+        assert {kind for _, kind, _ in found.sent()} == {"batch"}
+        assert closed
+        assert given < 256 * 6
+        assert len(asyncio.all_tasks()) == 1
+
+
+async def test_who_may_not_delete_is_told(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """A token without the right to delete gives PermissionDenied, and nothing is gone."""
+    store(service, container, ["a", "b"])
+    token = generate_container_sas(
+        azurite.account,
+        container,
+        azurite.key,
+        permission=ContainerSasPermissions(read=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    async with wired(azurite, container, sas_token=token) as found:
+        with pytest.raises(PermissionDenied) as caught:
+            await delete_all(found.wire, "", ["a", "b"])
+    assert caught.value.path == "a"
+    assert left(service, container) == ["a", "b"]
+
+
+async def test_the_callers_exception_passes(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """What the iterator of names raises is raised as the same object, and no task is left."""
+    boom = LookupError("mine")
+    closed = False
+
+    async def names() -> AsyncIterator[str]:
+        nonlocal closed
+        try:
+            for n in range(300):
+                yield f"{n}"
+            raise boom
+        finally:
+            closed = True
+
+    async with wired(azurite, container) as found:
+        with pytest.raises(LookupError) as caught:
+            await delete_all(found.wire, "", names())
+        assert caught.value is boom
+        assert closed
+        assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_cancelled_deletion_sends_nothing_more(azurite: Azurite, container: str) -> None:
+    """CANCEL: the tasks end with their caller, and the iterator of names is closed."""
+    closed = False
+
+    async def names() -> AsyncIterator[str]:
+        nonlocal closed
+        try:
+            for n in range(100_000):
+                await asyncio.sleep(0)
+                yield f"{n}"
+        finally:
+            closed = True
+
+    async with wired(azurite, container) as found:
+        task = asyncio.create_task(delete_all(found.wire, "", names()))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert closed
+        assert len(asyncio.all_tasks()) == 1
+        found.sent()
+        await asyncio.sleep(0.1)
+        assert found.sent() == []

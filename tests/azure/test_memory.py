@@ -1,0 +1,107 @@
+"""Streams of 256 MiB need a bounded amount of memory, measured in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.azure.azurite import API_VERSION, Azurite
+
+from remote_store_azure._account import account_of
+from remote_store_azure._clients import Clients
+from remote_store_azure._download import chunks, content
+from remote_store_azure._upload import upload
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+MIB = 1 << 20
+LIMIT = 24
+
+
+def peak() -> int:
+    """Return the most memory that this process ever had, in MiB."""
+    status = Path("/proc/self/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) // 1024
+
+
+async def stream(mib: int) -> AsyncIterator[bytes]:
+    for n in range(mib * 4):
+        yield n.to_bytes(4, "big") * (MIB // 16)
+
+
+async def transfer(clients: Clients, what: str, mib: int) -> None:
+    with clients.running() as wire:
+        if what.startswith("up"):
+            exclusive = what == "up exclusive"
+            name = f"{what}{mib}"
+            await upload(wire, name, name, stream(mib), exclusive=exclusive, metadata=None)
+        elif what == "down whole":
+            assert len(await content(wire, f"down{mib}", "")) == mib * MIB
+        else:
+            total = 0
+            async for chunk in chunks(wire, f"down{mib}", ""):
+                total += len(chunk)
+            assert total == mib * MIB
+
+
+async def child(secret: str, container: str, what: str, concurrency: int) -> None:
+    clients = Clients(
+        account_of(container=container, connection_string=secret),
+        client_options={"api_version": API_VERSION},
+        max_concurrency=concurrency,
+    )
+    await transfer(clients, what, 8)
+    before = peak()
+    await transfer(clients, what, 256)
+    after = peak()
+    await clients.aclose()
+    sys.stdout.write(f"{after - before}\n")
+
+
+def growth(azurite: Azurite, container: str, what: str, concurrency: int = 1) -> int:
+    """Return by how many MiB a fresh process grows with a transfer of 256 MiB after one of 8."""
+    arguments = [azurite.connection_string, container, what, str(concurrency)]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {__name__} as m; m.main()", *arguments],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def main() -> None:
+    secret, container, what, concurrency = sys.argv[1:]
+    asyncio.run(child(secret, container, what, int(concurrency)))
+
+
+@pytest.mark.parametrize("what", ["up", "up exclusive"])
+def test_uploads(azurite: Azurite, container: str, what: str) -> None:
+    """256 MiB up, exclusive or not: at most 24 MiB more than 8 MiB need."""
+    assert growth(azurite, container, what) <= LIMIT
+
+
+def test_downloads(azurite: Azurite, container: str) -> None:
+    """256 MiB down, by one connection and by four: at most 24 MiB; and a buffer is seen."""
+    fill(azurite, container)
+    assert growth(azurite, container, "down") <= LIMIT
+    assert growth(azurite, container, "down", 4) <= LIMIT
+    # What buffers does not pass: else the measure were worth nothing.
+    assert growth(azurite, container, "down whole") > 200
+
+
+def fill(azurite: Azurite, container: str) -> None:
+    from azure.storage.blob import ContainerClient
+
+    with ContainerClient.from_connection_string(
+        azurite.connection_string, container, api_version=API_VERSION
+    ) as client:
+        for mib in (8, 256):
+            client.upload_blob(f"down{mib}", b"x" * (mib * MIB), length=mib * MIB)
