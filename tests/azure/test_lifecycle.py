@@ -289,6 +289,39 @@ async def test_unsent_bytes_hold_no_connection(short_grace: float, cancelled: bo
     server.close()
 
 
+@pytest.mark.asyncio
+async def test_a_connection_that_ended_by_itself() -> None:
+    """One that was closed with unsent data, and has sent it since, does not disturb a close."""
+    arrived, released = asyncio.Event(), asyncio.Event()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await released.wait()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(late, "127.0.0.1", 0)
+    clients = clients_for(Server(port=server.sockets[0].getsockname()[1]))
+    with clients.running() as wire:
+        session = wire.client._pipeline._transport.session
+        running = asyncio.create_task(
+            wire.send("PUT", wire.url("k"), path="k", body=bytes(16_000_000))
+        )
+        await arrived.wait()
+        await asyncio.sleep(0.2)
+        (transport,) = session.connector.opened
+        running.cancel()
+        await asyncio.wait([running])
+    assert transport.is_closing()
+    assert transport.get_write_buffer_size() > 0
+    released.set()
+    while transport.get_extra_info("socket").fileno() != -1:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+    await clients.aclose()
+    assert session.closed
+    server.close()
+
+
 FIFTY_RUNS = """
 import asyncio, gc
 from remote_store_azure._account import account_of

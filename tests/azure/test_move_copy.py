@@ -244,7 +244,8 @@ async def test_an_overwriting_copy_is_sent_again(box: Flat) -> None:
 
 async def test_staged_blocks_are_no_file(box: Flat) -> None:
     """Blocks that nobody committed do not keep a move or copy from a name."""
-    box.put("a", b"content", metadata={"key": "value"})
+    settings = ContentSettings(content_type="text/csv")
+    box.put("a", b"content", metadata={"key": "value"}, content_settings=settings)
     for name in ("b", "c"):
         box.container.get_blob_client(name).stage_block("a" * 36, b"left")
     assert not await box.backend.exists("b")
@@ -253,7 +254,8 @@ async def test_staged_blocks_are_no_file(box: Flat) -> None:
     assert box.names() == ["b", "c"]
     for key in ("b", "c"):
         assert box.get(key) == b"content"
-        assert (await box.backend.get_file_info(key)).metadata == {"key": "value"}
+        info = await box.backend.get_file_info(key)
+        assert (info.metadata, info.content_type) == ({"key": "value"}, "text/csv")
 
 
 class Pending:

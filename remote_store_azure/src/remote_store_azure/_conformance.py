@@ -10,8 +10,9 @@ import contextlib
 import os
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from attrs import define, field, frozen
 
@@ -30,6 +31,7 @@ VARIABLE: Final = "REMOTE_STORE_AZURITE"
 #: Newest version of the protocol that Azurite knows; the SDK's own is newer.
 _VERSION: Final[dict[str, Any]] = {"api_version": "2026-06-06"}
 _CONTAINER: Final = "remote-store-conformance"
+_ACCOUNT: Final = re.compile(r"AccountName=([^;]+)", re.IGNORECASE)
 _ENDPOINT: Final = re.compile(r"BlobEndpoint=(https?://[^;]+)", re.IGNORECASE)
 _BATCH: Final = 256
 
@@ -112,6 +114,23 @@ class _Azurite:
 
         return ContainerClient.from_connection_string(self.text, _CONTAINER, **_VERSION)
 
+    def signed_url(self, key: str) -> str:
+        """Return the URL of a blob with a signature that allows to write it for an hour."""
+        from azure.storage.blob import generate_blob_sas
+
+        name, endpoint = _ACCOUNT.search(self.text), _ENDPOINT.search(self.text)
+        assert name is not None  # what it was opened with has both
+        assert endpoint is not None
+        signature = generate_blob_sas(
+            name[1],
+            _CONTAINER,
+            key,
+            account_key=self.secrets[0],
+            permission="cw",
+            expiry=datetime.now(UTC) + timedelta(hours=1),
+        )
+        return f"{endpoint[1].rstrip('/')}/{_CONTAINER}/{quote(key, safe='~/')}?{signature}"
+
     @contextlib.asynccontextmanager
     async def opened(self, scratch: _Scratch) -> AsyncGenerator[AsyncBackend, None]:
         """Open a backend on the container, which is made if it is missing."""
@@ -158,8 +177,17 @@ class _Blobs:
 
     async def put(self, key: str, content: bytes) -> None:
         """Write a blob."""
-        async with self.azurite.client() as client:
-            await client.upload_blob(key, content, overwrite=True)
+        # By hand: thousands are written, and the SDK takes four times as long.
+        import aiohttp
+        from yarl import URL
+
+        url = URL(self.azurite.signed_url(key), encoded=True)
+        headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": _VERSION["api_version"]}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.put(url, data=content, headers=headers) as answer,
+        ):
+            answer.raise_for_status()
 
     async def plant(self, key: str, content: bytes) -> None:
         """Write a blob whose name need not be a path."""

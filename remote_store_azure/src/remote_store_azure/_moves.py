@@ -211,6 +211,7 @@ class _Copy:
                 content,
                 exclusive=True,
                 metadata=metadata_of(version.headers),
+                content_type=version.headers.get("Content-Type"),
             )
 
 

@@ -156,7 +156,8 @@ class _Connector(aiohttp.TCPConnector):
         """Close all connections, those in use and forgotten ones included."""
         closing = super().close(**options)
         for transport in self.opened:
-            if isinstance(transport, asyncio.WriteTransport):
+            # One that has ended by itself cannot be aborted any more.
+            if isinstance(transport, asyncio.WriteTransport) and not _is_closed(transport):
                 transport.abort()
         self.opened.clear()
         return closing

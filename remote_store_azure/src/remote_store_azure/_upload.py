@@ -94,6 +94,7 @@ async def upload(
     *,
     exclusive: bool,
     metadata: Mapping[str, str] | None,
+    content_type: str | None = None,
 ) -> tuple[Answer, int]:
     """
     Write a blob of any size; memory holds a block for each request in flight and one more.
@@ -107,6 +108,7 @@ async def upload(
         exclusive: Whether a blob of that name is to be left as it is. One that
             is there already is found before the first block is sent.
         metadata: User metadata.
+        content_type: Media type; None for unspecified bytes.
 
     Returns:
         The answer that made the blob visible, and its size in bytes.
@@ -120,7 +122,7 @@ async def upload(
         ValueError: The service would not keep *metadata* as they are.
         RemoteStoreError: By the table of errors.
     """
-    headers = {"x-ms-blob-content-type": _TYPE} | metadata_headers(metadata)
+    headers = {"x-ms-blob-content-type": content_type or _TYPE} | metadata_headers(metadata)
     smallest = wire.options.block_size
     if isinstance(content, bytes):
         if len(content) <= wire.options.max_single_put:
