@@ -56,7 +56,8 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     found = {page: loaded(page.read_text()) for page in pages}
 
     assert len(pages) > 10
-    assert all(found.values())
+    # The matrix of the conformance kit is one file.
+    assert [page.name for page in pages if not found[page]] == ["matrix.html"]
     assert not [a for addresses in found.values() for a in addresses if "//" in a]
     for page, addresses in found.items():
         if page.name != "404.html":  # its addresses begin at the site's root
