@@ -259,8 +259,10 @@ async def test_unsent_bytes_hold_no_connection(short_grace: float, cancelled: bo
 
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         arrived.set()
-        await released.wait()
-        writer.close()
+        try:
+            await released.wait()
+        finally:
+            writer.close()
 
     arrived, released = asyncio.Event(), asyncio.Event()
     server = await asyncio.start_server(deaf, "127.0.0.1", 0)
@@ -292,13 +294,15 @@ async def test_unsent_bytes_hold_no_connection(short_grace: float, cancelled: bo
 @pytest.mark.asyncio
 async def test_a_connection_that_ended_by_itself() -> None:
     """One that was closed with unsent data, and has sent it since, does not disturb a close."""
-    arrived, released = asyncio.Event(), asyncio.Event()
+    arrived, released, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         arrived.set()
         await released.wait()
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        over.set()
 
     server = await asyncio.start_server(late, "127.0.0.1", 0)
     clients = clients_for(Server(port=server.sockets[0].getsockname()[1]))
@@ -319,6 +323,7 @@ async def test_a_connection_that_ended_by_itself() -> None:
         await asyncio.sleep(0.01)
     await clients.aclose()
     assert session.closed
+    await asyncio.wait_for(over.wait(), 10)
     server.close()
 
 
