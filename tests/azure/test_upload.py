@@ -19,7 +19,7 @@ from tests.azure.wiring import MIB, chunked, wired
 
 from remote_store import AlreadyExists, NotFound
 from remote_store_azure._blocks import BlockIds, Gatherer, size_of_block
-from remote_store_azure._upload import put, upload
+from remote_store_azure._upload import upload
 
 
 async def given_chunks(*chunks: Any) -> AsyncIterator[Any]:
@@ -234,18 +234,6 @@ async def test_uncommitted_blocks_of_others_are_no_blob(
 
 
 @pytest.mark.asyncio
-async def test_an_account_without_blocks_is_given_none(
-    azurite: Azurite, service: BlobServiceClient, container: str
-) -> None:
-    """`put` with ``blocks=False`` leaves it at the service's word and sends no block."""
-    service.get_blob_client(container, "a").stage_block("x" * 36, b"orphan")
-    async with wired(azurite, container) as found:
-        with pytest.raises(AlreadyExists):
-            await put(found.wire, "a", "a", b"x", exclusive=True, metadata=None, blocks=False)
-        assert found.sent() == [("PUT", "", 409), ("HEAD", "", 404)]
-
-
-@pytest.mark.asyncio
 async def test_blocks_of_another_kind_are_explained(
     azurite: Azurite, service: BlobServiceClient, container: str
 ) -> None:
@@ -259,12 +247,10 @@ async def test_blocks_of_another_kind_are_explained(
 
 
 @pytest.mark.asyncio
-async def test_put_has_a_content_type(
-    azurite: Azurite, service: BlobServiceClient, container: str
-) -> None:
-    """`put` stores the media type that it is given, and the MD5 that the service made."""
+async def test_a_content_type(azurite: Azurite, service: BlobServiceClient, container: str) -> None:
+    """A blob has the media type that it was given, and the MD5 that the service made."""
     async with wired(azurite, container) as found:
-        answer = await put(
+        answer, _ = await upload(
             found.wire, "a", "a", b"x", exclusive=True, metadata=None, content_type="text/plain"
         )
     settings_ = service.get_blob_client(container, "a").get_blob_properties().content_settings

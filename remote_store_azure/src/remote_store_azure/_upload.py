@@ -28,7 +28,7 @@ from remote_store_azure._tasks import Tasks
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["may_be", "put", "upload"]
+__all__ = ["may_be", "upload"]
 
 _Pieces = Sequence[bytes | memoryview]
 
@@ -43,47 +43,6 @@ _TAKEN: Final = {
 #: Bytes above which aiohttp does not want a body in one piece.
 _ONE_PIECE: Final = 1 << 18
 _TYPE: Final = "application/octet-stream"
-
-
-async def put(
-    wire: Wire,
-    name: str,
-    path: str | None,
-    content: bytes,
-    *,
-    exclusive: bool,
-    metadata: Mapping[str, str] | None,
-    content_type: str | None = None,
-    blocks: bool = True,
-) -> Answer:
-    """
-    Write a blob in one request.
-
-    Args:
-        wire: The container.
-        name: Name of the blob.
-        path: Key that errors name.
-        content: All of its bytes.
-        exclusive: Whether a blob of that name is to be left as it is.
-        metadata: User metadata.
-        content_type: Media type; None for unspecified bytes.
-        blocks: Whether the account may be given blocks, which pass by
-            uncommitted ones of somebody else. A hierarchical one may not.
-
-    Returns:
-        The service's answer, which describes the new blob. To an exclusive
-        write over uncommitted blocks of somebody else it is that of a commit,
-        without a Content-MD5 of the content.
-
-    Raises:
-        AlreadyExists: *exclusive*, and there is one. With ``outcome_unknown``
-            if it looks as this write would have left it and an attempt of
-            this write got no answer.
-        ValueError: The service would not keep *metadata* as they are.
-        RemoteStoreError: By the table of errors.
-    """
-    headers = {"x-ms-blob-content-type": content_type or _TYPE} | metadata_headers(metadata)
-    return await _put(wire, name, path, [content], exclusive, headers, blocks=blocks)
 
 
 async def upload(
@@ -114,7 +73,9 @@ async def upload(
         The answer that made the blob visible, and its size in bytes.
 
     Raises:
-        AlreadyExists: *exclusive*, and there is one. See `put`.
+        AlreadyExists: *exclusive*, and there is one. With ``outcome_unknown``
+            if it looks as this write would have left it and an attempt of
+            this write got no answer.
         PreconditionFailed: A concurrent write of the same blob discarded the
             blocks of this one; nothing was written. With ``outcome_unknown``
             if an attempt to commit got no answer.
@@ -157,8 +118,6 @@ async def _put(
     pieces: _Pieces,
     exclusive: bool,
     headers: Mapping[str, str],
-    *,
-    blocks: bool = True,
 ) -> Answer:
     condition = {"If-None-Match": "*"} if exclusive else {}
     answer = await wire.send(
@@ -174,7 +133,7 @@ async def _put(
     if answer.code not in _TAKEN:
         raise wire.error(answer)
     found = await wire.send("HEAD", wire.url(name), path=path, accept=(200, 401, 403, 404))
-    if found.status == 404 and blocks:
+    if found.status == 404:
         # Nothing is there but uncommitted blocks of an upload that ended or
         # still goes on; a commit passes them by.
         async with Tasks(1) as sending:
