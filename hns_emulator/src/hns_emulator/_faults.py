@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 __all__ = ["Fault", "FaultKind", "Faults"]
@@ -22,7 +22,6 @@ class Fault:
     skip: int
     times: int
     seconds: float
-    hits: int = field(default=0)
 
     def matches(self, method: str, target: str) -> bool:
         """Tell whether it is about a request with this raw target."""
@@ -68,7 +67,6 @@ class Faults:
                     fault.skip -= 1
                 elif fault.times and hit is None:
                     fault.times -= 1
-                    fault.hits += 1
                     hit = fault
             self._armed = [fault for fault in self._armed if fault.times]
         return hit
