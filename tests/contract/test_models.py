@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from attrs import fields
+from attrs import NOTHING, evolve, fields, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from remote_store import (
@@ -67,6 +68,48 @@ def test_models_copy_and_pickle(model: Any, clone: Callable[[Any], Any]) -> None
     assert other == model
     for field in fields(type(model)):
         assert getattr(other, field.name) == getattr(model, field.name)
+
+
+@pytest.mark.parametrize("cls", [FileInfo, WriteResult])
+def test_own_constructors(cls: Any) -> None:
+    """The constructors written by hand do what the generated ones do."""
+    names = [field.name for field in fields(cls)]
+    values = [object() for _ in names]
+    required = [field.name for field in fields(cls) if field.default is NOTHING]
+    assert list(inspect.signature(cls).parameters) == names
+
+    for model in (cls(*values), cls(**dict(zip(names, values, strict=True)))):
+        assert type(model) is cls
+        assert [getattr(model, name) for name in names] == values
+    least = cls(*values[: len(required)])
+    generated = cls.__new__(cls)
+    generated.__attrs_init__(*values[: len(required)])
+    assert [getattr(least, n) for n in names] == [getattr(generated, n) for n in names]
+    assert evolve(cls(*values), size=5).size == 5
+
+
+def test_subclasses_of_models() -> None:
+    """A subclass stays what it is, with attrs and without, and may have attributes of its own."""
+
+    class Plain(FileInfo):
+        pass
+
+    @frozen
+    class Slotted(WriteResult):
+        region: str = ""
+
+    plain = Plain(PATH, "b.txt", 3, NOW, etag="e")
+    plain.__dict__["note"] = "n"
+    assert (type(plain), plain.size, plain.etag, plain.extra) == (Plain, 3, "e", {})
+    with pytest.raises(FrozenInstanceError):
+        plain.size = 4  # type: ignore[misc]
+    slotted = Slotted(PATH, 3, region="west")
+    assert (type(slotted), slotted.size, slotted.region) == (Slotted, 3, "west")
+
+    class Bare(WriteResult):
+        __slots__ = ()
+
+    assert type(Bare(PATH, 3)) is Bare
 
 
 def test_path_models_compare_by_path_only() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from remote_store import (
+    AlreadyExists,
     DirectoryNotEmpty,
     FileInfo,
     FolderEntry,
@@ -160,6 +161,19 @@ async def test_delete_empty_folder(backend: AsyncMemoryBackend) -> None:
 
     assert not await backend.exists("d/e")
     assert await backend.is_folder("d")
+    await _fill(backend, "d/e/again")
+    assert await _listed(backend, "") == ["d/e/again"]
+
+
+async def test_exclusive_after_another_folder_went(backend: AsyncMemoryBackend) -> None:
+    """A file stays protected although a deleted folder made the tree forget short cuts to it."""
+    await _fill(backend, "d/f", "other/f")
+    await backend.delete_folder("other", recursive=True)
+    await _fill(backend, "d/g")
+
+    with pytest.raises(AlreadyExists):
+        await backend.write("d/f", b"new")
+    assert await backend.read_bytes("d/f") == b"d/f"
 
 
 @pytest.mark.parametrize("missing_ok", [False, True])

@@ -172,11 +172,12 @@ async def test_backslash(backend: AsyncMemoryBackend, caplog: pytest.LogCaptureF
     await backend.write("d/a\\b", b"12")
     await backend.write("d/c\\d/f", b"3")
     await backend.write("d/plain", b"4")
+    await backend.write("d/late\\r", b"5")
 
     assert not await backend.exists("d/a/b")
     assert await backend.read_bytes("d/a\\b") == b"12"
     assert (await backend.get_file_info("d/a\\b")).name == "a\\b"
-    assert (await backend.get_folder_info("d")).file_count == 3
+    assert (await backend.get_folder_info("d")).file_count == 4
     with caplog.at_level(logging.WARNING, "remote_store_memory"):
         assert [i.name async for i in backend.list_files("d", recursive=True)] == ["plain"]
         assert len(caplog.records) == 1

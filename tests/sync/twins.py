@@ -55,8 +55,8 @@ def race(backend: Backend, kind: str, rounds: int) -> None:
         thread.join()
     for key, answer in zip(keys, answers, strict=True):
         winners = [n for n, a in enumerate(answer) if a == "won"]
-        assert len(winners) == 1, f"{len(winners)} succeeded"
         assert all(isinstance(a, AlreadyExists) for a in answer if a != "won"), answer
+        assert len(winners) == 1, f"{len(winners)} succeeded"
         assert backend.read_bytes(key) == b"%d" % winners[0]
 
 

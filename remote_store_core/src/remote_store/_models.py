@@ -45,6 +45,13 @@ class PathEntry(Protocol):
 _HEX = re.compile(r"[0-9a-f]+")
 
 
+# The guard of a frozen class makes it store each field through object.__setattr__,
+# which costs more than all the rest of a fast operation. So the two models that
+# every hot operation returns store their fields as objects of a subclass without
+# the guard (`_OpenFileInfo`, `_OpenWriteResult`), and then become what they are.
+_set = object.__setattr__
+
+
 def _clean(text: str) -> str:
     return text.strip().lower()
 
@@ -78,7 +85,7 @@ class ContentDigest:
     value: str = field(converter=_clean, validator=_is_hexadecimal)
 
 
-@frozen
+@frozen(init=False)
 class FileInfo:
     """
     A file as a store or backend saw it. Equality and hash look at `path` only.
@@ -105,6 +112,45 @@ class FileInfo:
     content_type: str | None = field(default=None, eq=False)
     metadata: Mapping[str, str] | None = field(default=None, eq=False)
     extra: dict[str, object] = field(default=Factory(dict), eq=False)
+
+    def __init__(
+        self,
+        path: RemotePath,
+        name: str,
+        size: int,
+        modified_at: datetime,
+        digest: ContentDigest | None = None,
+        etag: str | None = None,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        this: Any = self
+        if extra is None:
+            extra = {}
+        if type(self) is not FileInfo:
+            this.__attrs_init__(
+                path, name, size, modified_at, digest, etag, content_type, metadata, extra
+            )
+            return
+        _set(this, "__class__", _OpenFileInfo)
+        this.path = path
+        this.name = name
+        this.size = size
+        this.modified_at = modified_at
+        this.digest = digest
+        this.etag = etag
+        this.content_type = content_type
+        this.metadata = metadata
+        this.extra = extra
+        this.__class__ = FileInfo
+
+
+class _OpenFileInfo(FileInfo):
+    __slots__ = ()
+    __setattr__ = _set
+    # Both or none: the interpreter keeps them in one slot of the type.
+    __delattr__ = object.__delattr__
 
 
 @frozen
@@ -140,7 +186,7 @@ class FolderInfo:
         return self.path.name
 
 
-@frozen
+@frozen(init=False)
 class WriteResult:
     """
     What a write, or `head`, found out. Compared field by field.
@@ -166,6 +212,40 @@ class WriteResult:
     version_id: str | None = None
     last_modified: datetime | None = None
     metadata: Mapping[str, str] | None = None
+
+    def __init__(
+        self,
+        path: RemotePath,
+        size: int,
+        source: Literal["native", "basic", "sidecar"] = "basic",
+        digest: ContentDigest | None = None,
+        etag: str | None = None,
+        version_id: str | None = None,
+        last_modified: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        this: Any = self
+        if type(self) is not WriteResult:
+            this.__attrs_init__(
+                path, size, source, digest, etag, version_id, last_modified, metadata
+            )
+            return
+        _set(this, "__class__", _OpenWriteResult)
+        this.path = path
+        this.size = size
+        this.source = source
+        this.digest = digest
+        this.etag = etag
+        this.version_id = version_id
+        this.last_modified = last_modified
+        this.metadata = metadata
+        this.__class__ = WriteResult
+
+
+class _OpenWriteResult(WriteResult):
+    __slots__ = ()
+    __setattr__ = _set
+    __delattr__ = object.__delattr__
 
 
 def _read_only(details: Mapping[str, object]) -> Mapping[str, object]:

@@ -6,11 +6,12 @@ from typing import Any, ClassVar, Final
 
 from remote_store._errors import InvalidPath
 
-__all__ = ["RemotePath", "join_root", "normalise", "strip_root"]
+__all__ = ["RemotePath", "join_root", "normalise", "seen", "strip_root"]
 
 
-#: Paths known to be in normal form, and how many are kept.
-_seen: set[str] = set()
+#: Paths known to be in normal form, and how many are kept. Each store call begins
+#: with such a look-up, mostly for a path that was seen a moment ago.
+seen: Final[set[str]] = set()
 _REMEMBERED: Final = 16384
 
 
@@ -26,13 +27,11 @@ def normalise(raw: str) -> str:
             nothing is left.
         TypeError: *raw* is not a str.
     """
-    # This runs once in each store call, mostly for a path in normal form that
-    # was seen a moment ago.
-    if isinstance(raw, str) and raw in _seen:
-        return raw
     if not isinstance(raw, str):
         msg = f"a path must be a str, got {type(raw).__name__}"
         raise TypeError(msg)
+    if raw in seen:
+        return raw
     if (
         raw
         and "\\" not in raw
@@ -42,9 +41,9 @@ def normalise(raw: str) -> str:
         and raw[0] not in "/."
         and raw[-1] not in "/."
     ):
-        if len(_seen) >= _REMEMBERED:
-            _seen.clear()
-        _seen.add(raw)
+        if len(seen) >= _REMEMBERED:
+            seen.clear()
+        seen.add(raw)
         return raw
     if "\0" in raw:
         msg = "path contains a NUL character"

@@ -24,7 +24,7 @@ from remote_store._models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._path import RemotePath, normalise, strip_root
+from remote_store._path import RemotePath, normalise, seen, strip_root
 
 __all__ = [
     "MANDATORY",
@@ -130,16 +130,14 @@ def file_key(root: str, path: str) -> str:
         InvalidPath: *path* is the root or malformed.
         TypeError: *path* is not a str.
     """
-    key = normalise(path)
-    return f"{root}/{key}" if root else key
+    if not (isinstance(path, str) and path in seen):
+        path = normalise(path)
+    return f"{root}/{path}" if root else path
 
 
 def folder_key(root: str, path: str) -> str:
     """Return the backend key of a path that may name the root, as ``""`` or ``"."``."""
-    if path in ("", "."):
-        return root
-    key = normalise(path)
-    return f"{root}/{key}" if root else key
+    return root if path in ("", ".") else file_key(root, path)
 
 
 def refuse_root_delete(path: str) -> None:

@@ -29,7 +29,7 @@ from remote_store._pulls import AsyncIteratorBridge, ChunkStream
 from remote_store._spool import spooled_write
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import as_content
-from remote_store.aio._iterate import closing
+from remote_store.aio._iterate import Closing
 
 __all__ = ["AsyncBackendSyncAdapter"]
 
@@ -325,5 +325,5 @@ async def _write(
     body = as_content(content)
     if isinstance(body, bytes):
         return await write(path, body, overwrite=overwrite, metadata=metadata)
-    async with closing(body):
+    async with Closing(body):
         return await write(path, body, overwrite=overwrite, metadata=metadata)

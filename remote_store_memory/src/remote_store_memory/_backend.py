@@ -70,8 +70,9 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncIterator[FileInfo]:
-        for info in self._files(path, max_depth if recursive else 0):
-            yield info
+        for page in self._files(path, max_depth if recursive else 0):
+            for info in page:
+                yield info
 
     async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
         for entry in self._folders(path):
@@ -94,7 +95,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = await self._gather(path, content, overwrite)
-        return self._put(path, content, overwrite, own)
+        return self._tree.put(path, content, overwrite, own)
 
     #: A version appears in one step, however it was written.
     write_atomic = write

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self
 from urllib.parse import unquote, urlsplit
 
 from remote_store import (
@@ -14,15 +14,15 @@ from remote_store import (
     FolderEntry,
     FolderInfo,
     RemotePath,
-    WriteResult,
 )
 from remote_store_memory._keys import folder_names, is_store_path
 from remote_store_memory._nodes import File, Folder
-from remote_store_memory._results import file_info, write_result
 from remote_store_memory._tree import Tree
 
 __all__ = ["Buffer", "Memory", "plain", "told"]
 
+#: Files of one folder that a listing looks at in one go.
+_PAGE: Final = 256
 _log = logging.getLogger("remote_store_memory")
 
 
@@ -82,14 +82,6 @@ class Memory:
 
     # Operations that differ in how they wait, and in nothing else -----------
 
-    def _put(
-        self, path: str, content: bytes, overwrite: bool, own: dict[str, str] | None
-    ) -> WriteResult:
-        """Store a file; *own* is a copy of its metadata, made when the call began."""
-        file, version = self._tree.put(path, content, overwrite=overwrite, metadata=own or None)
-        echo = None if own is None else own.copy()
-        return write_result(file.path, len(content), version[2], version[1], echo)
-
     def _folder_info(self, path: str) -> FolderInfo:
         count = size = 0
         latest = None
@@ -103,18 +95,23 @@ class Memory:
         key = "/".join(folder_names(path, self._NAME))
         return FolderInfo(RemotePath.from_backend_path(key), count, size, latest)
 
-    def _files(self, path: str, max_depth: int | None) -> Iterator[FileInfo]:
-        """Yield the files of a folder, and of those down to *max_depth* below it."""
+    def _files(self, path: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
+        """Yield the files of a folder, and of those down to *max_depth* below it, in pages."""
         folder = self._tree.entry(path)
         if not isinstance(folder, Folder):
             return
         skipped = 0
         for files in self._tree.walk(folder, max_depth):
-            for file in files:
-                if file.listed:
-                    yield _listed(file)
-                else:
-                    skipped += 1
+            for start in range(0, len(files), _PAGE):
+                part = files[start : start + _PAGE]
+                page = [
+                    FileInfo(file.path, file.name, len(content), modified_at, None, etag)
+                    for file in part
+                    if file.listed
+                    for content, modified_at, etag, _ in (file.version,)
+                ]
+                skipped += len(part) - len(page)
+                yield page
         _warn_of_skipped(path, skipped)
 
     def _folders(self, path: str) -> list[FolderEntry]:
@@ -182,14 +179,13 @@ def plain(content: bytes) -> bytes:
 def told(file: File) -> FileInfo:
     """Return what is known of a file, its metadata included."""
     content, modified_at, etag, metadata = file.version
-    return file_info(
-        file.path, file.name, len(content), modified_at, etag, metadata and metadata.copy()
-    )
+    own = metadata and metadata.copy()
+    return FileInfo(file.path, file.name, len(content), modified_at, None, etag, None, own)
 
 
 def _listed(file: File) -> FileInfo:
     content, modified_at, etag, _ = file.version
-    return file_info(file.path, file.name, len(content), modified_at, etag, None)
+    return FileInfo(file.path, file.name, len(content), modified_at, None, etag)
 
 
 def _warn_of_skipped(path: str, skipped: int) -> None:

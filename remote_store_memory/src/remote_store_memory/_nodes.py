@@ -68,17 +68,23 @@ class Spot:
         self._folder = folder
         self._depth = depth
 
-    def fill(self, version: Version) -> tuple[str, File]:
-        """Let a file appear, together with the folders it needs, in one step; return its key."""
+    def fill(self, version: Version) -> tuple[str, Folder, str, File]:
+        """
+        Let a file appear, together with the folders it needs, in one step.
+
+        Returns:
+            The key of its folder, the folder, its own key, and the file.
+        """
         name = self._names[-1]
-        key = "/".join(self._names)
+        above = "/".join(self._names[:-1])
+        key = f"{above}/{name}" if above else name
         missing = self._names[self._depth : -1]
-        branch = folder = Folder() if missing else self._folder
-        file = folder.files[name] = File(RemotePath(key), name, is_store_path(key), version)
+        branch = home = Folder() if missing else self._folder
+        file = home.files[name] = File(RemotePath(key), name, is_store_path(key), version)
         for between in reversed(missing[1:]):
-            above = Folder()
-            above.folders[between] = branch
-            branch = above
+            folder = Folder()
+            folder.folders[between] = branch
+            branch = folder
         if missing:
             self._folder.folders[missing[0]] = branch
-        return key, file
+        return above, home, key, file

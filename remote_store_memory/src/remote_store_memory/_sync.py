@@ -68,7 +68,8 @@ class MemoryBackend(Memory, Backend):
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> Iterator[FileInfo]:
-        return self._files(path, max_depth if recursive else 0)
+        for page in self._files(path, max_depth if recursive else 0):
+            yield from page
 
     def list_folders(self, path: str) -> Iterator[FolderEntry]:
         yield from self._folders(path)
@@ -89,7 +90,7 @@ class MemoryBackend(Memory, Backend):
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = self._gather(path, content, overwrite)
-        return self._put(path, content, overwrite, own)
+        return self._tree.put(path, content, overwrite, own)
 
     #: A version appears in one step, however it was written.
     write_atomic = write
@@ -112,7 +113,7 @@ class MemoryBackend(Memory, Backend):
         self._tree.check_target(path, overwrite=overwrite)
         with _Draft() as draft:
             yield cast("BinaryIO", draft)
-        self._put(path, draft.content, overwrite, None)
+        self._tree.put(path, draft.content, overwrite, None)
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         self._tree.delete(path, missing_ok=missing_ok)

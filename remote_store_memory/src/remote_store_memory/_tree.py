@@ -19,13 +19,23 @@ import secrets
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Final, NoReturn
 
-from remote_store import AlreadyExists, DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store import (
+    AlreadyExists,
+    DirectoryNotEmpty,
+    InvalidPath,
+    NotFound,
+    RemotePath,
+    WriteResult,
+)
 from remote_store_memory._keys import folder_names, source_names, target_names
 from remote_store_memory._nodes import File, Folder, Spot, Version
 
 __all__ = ["Tree"]
+
+#: How no ordinary name begins: nothing, ``.``, ``..`` and names reserved for temporary files.
+_UNUSUAL: Final = frozenset({"", "."})
 
 
 class Tree:
@@ -42,8 +52,9 @@ class Tree:
     def __init__(self, backend: str) -> None:
         self._backend = backend
         self._root = Folder()
-        #: Files by key in normal form; some may be missing, none is stale.
+        #: Files, and folders of files, by key in normal form; some may be missing, none is stale.
         self._index: dict[str, File] = {}
+        self._homes: dict[str, Folder] = {"": self._root}
         self._lock = threading.Lock()
         self._moving = False
         self._count = itertools.count(1).__next__
@@ -148,8 +159,8 @@ class Tree:
             self._vacancy(key, names, overwrite)
 
     def put(
-        self, key: str, content: bytes, *, overwrite: bool, metadata: dict[str, str] | None
-    ) -> tuple[File, Version]:
+        self, key: str, content: bytes, overwrite: bool, metadata: dict[str, str] | None
+    ) -> WriteResult:
         """
         Store a file, together with the folders above it.
 
@@ -159,24 +170,26 @@ class Tree:
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, kept as it is.
 
-        Returns:
-            The file, and its new version.
-
         Raises:
             InvalidPath: *key* is the root, malformed, reserved or a folder,
                 or lies under a file.
             AlreadyExists: A file is there and *overwrite* is False.
             TypeError: *key* is not a str.
         """
+        if not isinstance(key, str):
+            target_names(key, self._backend)  # refuses it
         with self._lock:
-            version = content, datetime.now(UTC), f"{self._token}{self._count()}", metadata
-            file = self._index.get(key) if overwrite and isinstance(key, str) else None
+            modified_at, etag = datetime.now(UTC), f"{self._token}{self._count()}"
+            version = content, modified_at, etag, metadata or None
+            file = self._index.get(key)
             if file is None:
-                spot = self._vacancy(key, target_names(key, self._backend), overwrite)
-                file = self._fill(spot, version)
-            else:
+                file = self._add(key, version) or self._place(key, version, overwrite)
+            elif overwrite:
                 file.version = version
-            return file, version
+            else:
+                self._place(key, version, overwrite)  # refuses it
+        echo = None if metadata is None else metadata.copy()
+        return WriteResult(file.path, len(content), "native", None, etag, None, modified_at, echo)
 
     def delete(self, key: str, *, missing_ok: bool) -> None:
         """
@@ -227,6 +240,9 @@ class Tree:
                 if recursive:
                     # Not searched for what was below: it fills again by and by.
                     self._index = {}
+                    self._homes = {"": self._root}
+                else:
+                    self._homes.pop("/".join(names), None)
         if isinstance(found, Folder):
             self._empty(found)
         elif found is not None or not missing_ok:
@@ -340,8 +356,30 @@ class Tree:
             raise AlreadyExists(msg, path=key, backend=self._backend)
         return Spot(names, folder, depth)
 
+    def _add(self, key: str, version: Version) -> File | None:
+        """Add a file with an ordinary name to a folder that was written to before, if it is one."""
+        above, _, name = key.rpartition("/")
+        folder = self._homes.get(above)
+        if (
+            folder is None
+            or name[:1] in _UNUSUAL
+            or key[0] == "/"
+            or "\\" in name
+            or "\0" in name
+            or name in folder.files
+            or name in folder.folders
+        ):
+            return None
+        file = folder.files[name] = self._index[key] = File(RemotePath(key), name, True, version)
+        return file
+
+    def _place(self, key: str, version: Version, overwrite: bool) -> File:
+        """Store a file wherever it belongs; raises as `put`."""
+        return self._fill(self._vacancy(key, target_names(key, self._backend), overwrite), version)
+
     def _fill(self, spot: Spot, version: Version) -> File:
-        key, file = spot.fill(version)
+        above, folder, key, file = spot.fill(version)
+        self._homes[above] = folder
         self._index[key] = file
         return file
 

@@ -7,27 +7,33 @@ error, early exit and cancellation.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from remote_store import _rules as rules
 from remote_store._models import FileInfo, FolderEntry
 from remote_store._path import strip_root
 from remote_store.aio._backend import AsyncBackend
 
-__all__ = ["closing", "files_below", "folders_below", "relay"]
+__all__ = ["Closing", "files_below", "folders_below", "relay"]
 
 T = TypeVar("T")
 
 
-@contextlib.asynccontextmanager
-async def closing(iterator: AsyncIterator[Any]) -> AsyncGenerator[None, None]:
-    """Close *iterator* at the end, if it is one that can be closed."""
-    try:
-        yield
-    finally:
-        close = getattr(iterator, "aclose", None)
+class Closing:
+    """Closes *iterator* at the end of the block, if it is something that can be closed."""
+
+    # contextlib would make one more async generator for the loop to look after.
+    __slots__ = ("_iterator",)
+
+    def __init__(self, iterator: object) -> None:
+        self._iterator = iterator
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *_: object) -> None:
+        close = getattr(self._iterator, "aclose", None)
         if close is not None:
             await close()
 
@@ -37,7 +43,7 @@ async def relay(
 ) -> AsyncGenerator[T, None]:
     """Yield each item of the iterator that *open_iterator* returns, converted."""
     items = open_iterator()
-    async with closing(items):
+    async with Closing(items):
         async for item in items:
             yield item if convert is None else convert(item)
 
@@ -55,7 +61,11 @@ async def files_below(
     recursive = rules.listed_recursively(recursive, max_depth)
     folder = strip_root(root, key)
     found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
-    async with closing(found):
+    async with Closing(found):
+        if not root and pattern is None and max_depth is None:
+            async for info in found:
+                yield info
+            return
         async for info in found:
             file = rules.rebased_file(root, info)
             if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
@@ -73,7 +83,7 @@ async def folders_below(
         below: list[str] = []
         for folder in level:
             found = backend.list_folders(folder)
-            async with closing(found):
+            async with Closing(found):
                 async for entry in found:
                     if depth < max_depth:
                         below.append(entry.path.as_posix())

@@ -18,10 +18,9 @@ from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._content import (
     AsyncWritableContent,
     ContentSource,
-    ContentStream,
     as_content,
 )
-from remote_store.aio._iterate import closing, files_below, folders_below, relay
+from remote_store.aio._iterate import Closing, files_below, folders_below, relay
 from remote_store.aio._to_async import as_async
 from remote_store.aio._watch import Watch
 
@@ -200,8 +199,12 @@ class AsyncStore:
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
         """
-        call = self._write("write", path, content, overwrite, metadata)
-        return rules.rebased_result(self._root, await call)
+        if isinstance(content, bytes):
+            call = self._put("write", path, content, overwrite, metadata)
+        else:
+            call = self._stream("write", path, content, overwrite, metadata)
+        result = await call
+        return rules.rebased_result(self._root, result) if self._root else result
 
     async def write_text(
         self,
@@ -229,8 +232,8 @@ class AsyncStore:
             ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As `write`.
         """
         content = rules.encoded(text, encoding)
-        call = self._write("write_text", path, content, overwrite, metadata)
-        return rules.rebased_result(self._root, await call)
+        result = await self._put("write_text", path, content, overwrite, metadata)
+        return rules.rebased_result(self._root, result) if self._root else result
 
     async def write_atomic(
         self,
@@ -259,32 +262,24 @@ class AsyncStore:
                 *metadata* without USER_METADATA.
             TypeError, ValueError, InvalidPath, AlreadyExists: As `write`.
         """
-        call = self._write("write_atomic", path, content, overwrite, metadata)
-        return rules.rebased_result(self._root, await call)
+        if isinstance(content, bytes):
+            call = self._put("write_atomic", path, content, overwrite, metadata)
+        else:
+            call = self._stream("write_atomic", path, content, overwrite, metadata)
+        result = await call
+        return rules.rebased_result(self._root, result) if self._root else result
 
-    def _write(
+    async def _stream(
         self,
         name: str,
         path: str,
         content: ContentSource,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
-    ) -> Awaitable[WriteResult]:
-        body = as_content(content)
-        if isinstance(body, bytes):
-            return self._put(name, path, body, overwrite, metadata)
-        return self._stream(name, path, body, overwrite, metadata)
-
-    async def _stream(
-        self,
-        name: str,
-        path: str,
-        content: ContentStream,
-        overwrite: bool,
-        metadata: Mapping[str, str] | None,
     ) -> WriteResult:
-        async with closing(content):
-            return await self._put(name, path, content, overwrite, metadata)
+        body = as_content(content)
+        async with Closing(body):
+            return await self._put(name, path, body, overwrite, metadata)
 
     def _put(
         self,
@@ -619,7 +614,7 @@ class AsyncStore:
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
         tally = rules.FolderTally()
         files = files_below(self._backend, self._root, key, max_depth=max_depth)
-        async with closing(files):
+        async with Closing(files):
             async for info in files:
                 tally.add(info)
         return tally.info(RemotePath.from_backend_path(strip_root(self._root, key)))
