@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from remote_store.aio._crew import Crew, Job
 from remote_store_local import AsyncLocalBackend, LocalBackend, _files, _publish
 
 Make = Callable[..., AsyncLocalBackend]
@@ -54,3 +55,16 @@ def local(root: Path) -> LocalBackend:
 def litter(root: Path) -> list[str]:
     """Return every temporary file below *root*."""
     return [name for _, _, names in os.walk(root) for name in names if name.startswith(".~tmp.")]
+
+
+def count_hops(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Return a list that grows with every job that goes to a thread."""
+    jobs: list[Job] = []
+    put = Crew.put
+
+    def counting(crew: Crew, job: Job) -> bool:
+        jobs.append(job)
+        return put(crew, job)
+
+    monkeypatch.setattr(Crew, "put", counting)
+    return jobs

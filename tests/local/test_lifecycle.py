@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.local.conftest import count_hops
 
 from remote_store import (
     CapabilityNotSupported,
@@ -233,19 +234,6 @@ OPERATIONS = {
 }
 
 
-def count_hops(backend: AsyncLocalBackend, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return a list that grows with every job that goes to a thread."""
-    jobs: list[object] = []
-    submit = backend._pool.executor.submit
-
-    def counting(*args: Any) -> Any:
-        jobs.append(args)
-        return submit(*args)
-
-    monkeypatch.setattr(backend._pool.executor, "submit", counting)
-    return jobs
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_one_hop(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -254,7 +242,7 @@ async def test_one_hop(
     (root / "d/e").mkdir(parents=True)
     (root / "e").mkdir()
     (root / "f").write_bytes(b"1")
-    jobs = count_hops(backend, monkeypatch)
+    jobs = count_hops(monkeypatch)
     await getattr(backend, name)(*OPERATIONS[name])
     assert len(jobs) == 1
 
@@ -266,7 +254,7 @@ async def test_one_hop_for_a_page(
     """A listing that fits a page is one hop."""
     (root / "d").mkdir()
     (root / "f").touch()
-    jobs = count_hops(backend, monkeypatch)
+    jobs = count_hops(monkeypatch)
     assert [item async for item in getattr(backend, name)("")]
     assert len(jobs) == 1
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.local.conftest import count_hops
 
 from remote_store import InvalidPath, NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio import AsyncStore
@@ -158,14 +159,7 @@ async def test_small_files_take_one_hop(
 ) -> None:
     """A stream of a file below 1 MiB is opened, read and found complete in one go."""
     (root / "f").write_bytes(b"x" * 1000)
-    jobs: list[object] = []
-    submit = backend._pool.executor.submit
-
-    def counting(*args: Any) -> Any:
-        jobs.append(args)
-        return submit(*args)
-
-    monkeypatch.setattr(backend._pool.executor, "submit", counting)
+    jobs = count_hops(monkeypatch)
     assert [part async for part in backend.read("f")] == [b"x" * 1000]
     assert len(jobs) == 1
 

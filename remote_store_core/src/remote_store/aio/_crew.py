@@ -1,0 +1,149 @@
+"""
+Threads that take jobs from a queue.
+
+Not the standard library's ThreadPoolExecutor: what it keeps for each call (a
+future with a condition, a semaphore, three locks) takes as long as the switch
+to the thread and back itself, and small operations on files do little else.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections import deque
+from typing import Protocol
+
+__all__ = ["Crew", "Job"]
+
+
+class Job(Protocol):
+    """Something to do in a thread; neither method may raise."""
+
+    def work(self) -> None:
+        """Do it."""
+
+    def tell(self) -> None:
+        """Tell whoever waits for it; by now the thread counts as free."""
+
+
+class Crew:
+    """
+    A number of threads, started as they are needed.
+
+    Of several idle ones the last that worked goes on: it is the one whose
+    stack the processor still remembers. They belong to the process that made
+    them: a forked child has none.
+
+    Args:
+        name: Prefix of the threads' names.
+        size: How many at most.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_idle",
+        "_jobs",
+        "_lock",
+        "_name",
+        "_size",
+        "_threads",
+        "pid",
+    )
+
+    def __init__(self, name: str, size: int) -> None:
+        self.pid = os.getpid()
+        self._name = name
+        self._size = size
+        # Reentrant: the garbage collector may end a crew wherever it runs.
+        self._lock = threading.RLock()
+        self._threads: list[threading.Thread] = []
+        self._jobs: deque[Job] = deque()
+        #: For each idle thread the lock that it waits for.
+        self._idle: list[threading.Lock] = []
+        self._ended = False
+        _crews.add(self)
+
+    def put(self, job: Job) -> bool:
+        """
+        Have *job* done by the next free thread; False if the crew was ended.
+
+        Raises:
+            RuntimeError: The system gives the process no thread at all.
+        """
+        with self._lock:
+            if self._ended:
+                return False
+            if not self._idle and len(self._threads) < self._size:
+                self._start_thread()
+            self._jobs.append(job)
+            if self._idle:
+                self._idle.pop().release()
+        return True
+
+    def _start_thread(self) -> None:
+        name = f"{self._name}_{len(self._threads)}"
+        # Daemons, because the interpreter waits for other threads before it
+        # runs what could end them; `_end_all` does the waiting.
+        thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
+
+    def _serve(self) -> None:
+        called = threading.Lock()
+        called.acquire()
+        job = self._next(called)
+        while True:
+            if job is None:
+                if self._ended:
+                    return
+                called.acquire()
+                job = self._next(called)
+            else:
+                job.work()
+                done, job = job, self._next(called)
+                done.tell()
+                del done  # an idle thread keeps nothing alive
+
+    def _next(self, called: threading.Lock) -> Job | None:
+        """Return a job; without one the thread counts as idle, and has to wait for *called*."""
+        with self._lock:
+            if self._jobs:
+                return self._jobs.popleft()
+            self._idle.append(called)
+            return None
+
+    def end(self) -> None:
+        """Let the threads go when all that was put is done; idempotent, never waits."""
+        if self.pid != os.getpid():
+            return  # in a forked child, where its lock may be held forever
+        with self._lock:
+            self._ended = True
+            while self._idle:
+                self._idle.pop().release()
+
+    def wait(self) -> None:
+        """Wait until the threads of an ended crew are gone."""
+        for thread in self._threads:
+            thread.join()
+
+
+_crews: weakref.WeakSet[Crew] = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    crews = list(_crews)
+    for crew in crews:
+        crew.end()
+    for crew in crews:
+        crew.wait()
+
+
+atexit.register(_end_all)
