@@ -173,8 +173,8 @@ async def test_other_mutations_settle(
     """CANCEL-003: move, copy and delete are waited for as well."""
     await backend.write("a", NEW)
     entered = threading.Event()
-    owner: Any = _transfer if kind == "move" else type(backend._files)
-    name = {"move": "_rename", "copy": "checked_draft", "delete": "locate_file"}[kind]
+    owner: Any = type(backend._files) if kind == "delete" else _transfer
+    name = {"move": "_rename", "copy": "create", "delete": "locate_file"}[kind]
     original = getattr(owner, name)
 
     def late(*args: Any, **kwargs: Any) -> Any:

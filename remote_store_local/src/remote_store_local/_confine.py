@@ -302,6 +302,16 @@ class Tree:
             raise InvalidPath(msg, path=key, backend=self.backend)
         return path[len(base) :].replace(os.sep, "/")
 
+    def place(self, key: str) -> Place:
+        """
+        Open the folder of a key without looking what the key itself leads to.
+
+        Raises:
+            OSError, InvalidPath: As `open_folder`.
+        """
+        above, _, name = key.rpartition("/")
+        return Place(self.open_folder(above), name, None, False)
+
     def locate(self, key: str, *, follow: bool = True) -> Place:
         """
         Find what a key leads to.

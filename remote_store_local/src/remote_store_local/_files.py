@@ -1,5 +1,5 @@
 """
-Looking at local files, reading, writing and listing them: blocking and free of asyncio.
+Looking at local files, reading and listing them: blocking and free of asyncio.
 
 The async backend runs each operation in one hop to a thread, the sync one
 calls it as it is. Keys are brought to normal form by `check_key`; errors
@@ -11,13 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import Final, Literal
 
-from attrs import field, frozen
-
 from remote_store import (
-    CapabilityNotSupported,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -27,11 +24,9 @@ from remote_store import (
     PreconditionFailed,
     RemotePath,
     RemoteStoreError,
-    WriteResult,
 )
 from remote_store_local._attributes import (
     decode_metadata,
-    encode_metadata,
     etag_of,
     keeps_attributes,
     modified_at,
@@ -41,38 +36,17 @@ from remote_store_local._confine import Place, Tree, best_method
 from remote_store_local._errors import mapped, translate
 from remote_store_local._lease import Source
 from remote_store_local._names import RESERVED, check_key, is_reserved
-from remote_store_local._publish import Draft, never_stop, renames_exclusively
+from remote_store_local._publish import renames_exclusively
 from remote_store_local._sweep import sweep_tree
 from remote_store_local._walk import Walk, tally
 
-__all__ = ["RETRIES", "Fsync", "LocalFiles", "Write"]
+__all__ = ["RETRIES", "Fsync", "LocalFiles"]
 
 Fsync = Literal["always", "atomic", "never"]
 Kind = Literal["file", "folder"]
 
 #: How often an operation starts over because a folder vanished under it.
 RETRIES: Final = 20
-
-
-def _own(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if metadata is None else dict(metadata)
-
-
-@frozen
-class Write:
-    """
-    What a write is to do, beside the bytes.
-
-    Args:
-        overwrite: Whether an existing file may be replaced.
-        atomic: Whether it is a ``write_atomic``, for the fsync policy.
-        metadata: User metadata; copied, because its owner may change it while
-            the content is being read.
-    """
-
-    overwrite: bool
-    atomic: bool
-    metadata: Mapping[str, str] | None = field(converter=_own)
 
 
 class LocalFiles:
@@ -232,8 +206,10 @@ class LocalFiles:
             path.name,
             found.st_size,
             modified_at(found),
-            etag=etag_of(generation, found),
-            metadata=decode_metadata(metadata, key, self.name),
+            None,
+            etag_of(generation, found),
+            None,
+            decode_metadata(metadata, key, self.name),
         )
 
     @mapped
@@ -274,87 +250,6 @@ class LocalFiles:
     def open_source(self, key: str, source: Source, chunk: int) -> bytes:
         """Open a file for reading in steps; return the first chunk."""
         return source.start(lambda: self.open_file(key), chunk)
-
-    # Writing ---------------------------------------------------------------
-
-    def _encoded(self, key: str, write: Write) -> bytes:
-        if write.metadata and not self.keeps_metadata:
-            msg = "the file system keeps no extended attributes, and so no user metadata"
-            raise CapabilityNotSupported(
-                msg, path=key, backend=self.name, capability="user_metadata"
-            )
-        return encode_metadata(write.metadata)
-
-    @mapped
-    def draft(self, key: str, write: Write) -> Draft:
-        """Begin to write a file: everything is checked, nothing is visible yet."""
-        return self._draft(key, write)
-
-    def _draft(self, key: str, write: Write, mode: int | None = None) -> Draft:
-        key = self.target_key(key)
-        self._encoded(key, write)
-        return self._checked_draft(key, write, mode)
-
-    @mapped
-    def checked_draft(self, key: str, write: Write, mode: int | None = None) -> Draft:
-        """As `draft`, of a key that `target_key` returned; *mode* as in `Draft`."""
-        return self._checked_draft(key, write, mode)
-
-    def _checked_draft(self, key: str, write: Write, mode: int | None) -> Draft:
-        sync = self.fsync == "always" or (self.fsync == "atomic" and write.atomic)
-        return Draft(
-            self.tree,
-            key,
-            overwrite=write.overwrite,
-            sync=sync,
-            atomic=self.moves_atomically,
-            mode=mode,
-        )
-
-    @mapped
-    def finish(
-        self,
-        key: str,
-        draft: Draft,
-        rest: bytes,
-        write: Write,
-        stopped: Callable[[], bool] = never_stop,
-    ) -> WriteResult:
-        """Write the last bytes of a draft and publish it."""
-        return self._finish(key, draft, rest, write, stopped)
-
-    def _finish(
-        self, key: str, draft: Draft, rest: bytes, write: Write, stopped: Callable[[], bool]
-    ) -> WriteResult:
-        if rest:
-            draft.write(rest, stopped)
-        metadata = self._encoded(key, write)
-        found, generation = draft.commit(metadata, mark=self.keeps_metadata)
-        return WriteResult(
-            RemotePath(key),
-            draft.written,
-            "native",
-            etag=etag_of(generation, found),
-            last_modified=modified_at(found),
-            metadata=None if write.metadata is None else dict(write.metadata),
-        )
-
-    @mapped
-    def write(
-        self, key: str, data: bytes, write: Write, stopped: Callable[[], bool]
-    ) -> WriteResult:
-        """Write a file whose content is at hand."""
-        left = RETRIES
-        while True:
-            draft = self._draft(key, write)
-            try:
-                return self._finish(key, draft, data, write, stopped)
-            except PreconditionFailed:  # its folder was deleted: the write comes afterwards
-                left -= 1
-                if not left:
-                    raise
-            finally:
-                draft.discard()
 
     # Listing ---------------------------------------------------------------
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, TypeVarTuple, cast
 
 from remote_store import RemoteStoreError, WritableContent, WriteResult
 from remote_store_local._errors import mapped, translate
-from remote_store_local._files import LocalFiles, Write
+from remote_store_local._files import LocalFiles
 from remote_store_local._publish import Draft, warn_of_litter
 from remote_store_local._streams import BLOCK, checked
+from remote_store_local._write import Write, begin, finish
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -136,7 +137,7 @@ def write_from(files: LocalFiles, key: str, content: WritableContent, write: Wri
     with _draft(files, key, write) as draft:
         while chunk := checked(read(BLOCK)):
             _append(files, key, draft, chunk)
-        return files.finish(key, draft, b"", write)
+        return finish(files, key, draft, b"", write)
 
 
 @contextlib.contextmanager
@@ -166,12 +167,12 @@ def open_draft(files: LocalFiles, key: str, *, overwrite: bool) -> Iterator[Bina
             # What is left in the buffer must not be written later on, when the
             # descriptor may be another file's.
             raw.close()
-        files.finish(key, draft, b"", write)
+        finish(files, key, draft, b"", write)
 
 
 @contextlib.contextmanager
 def _draft(files: LocalFiles, key: str, write: Write) -> Iterator[Draft]:
-    draft = files.draft(key, write)
+    draft = begin(files, key, write)
     try:
         yield draft
     except BaseException:

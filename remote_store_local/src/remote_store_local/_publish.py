@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 from remote_store import PreconditionFailed
 from remote_store_local._attributes import write_attributes
@@ -137,6 +137,8 @@ class Draft:
         sync: Whether it must survive a power loss once it is published.
         atomic: Whether the file system renames without replacing.
         mode: Permissions if it replaces no file; None for those of any new file.
+        look: Look what is at the key. Without, whatever is there is in the way
+            when the file is published, also a link that could be followed.
 
     Raises:
         InvalidPath, AlreadyExists, NotFound, OSError: See `open_target`, `refuse_kind`.
@@ -151,6 +153,7 @@ class Draft:
         sync: bool,
         atomic: bool,
         mode: int | None = None,
+        look: bool = True,
     ) -> None:
         self.key = key
         self.fd = -1
@@ -165,19 +168,21 @@ class Draft:
         self._made: list[str] = []
         self._generation = os.urandom(16).hex()
         self._temporary = RESERVED + self._generation
-        self._state: Literal["open", "published", "done"] = "open"
+        #: Whether the key has the new content, whatever failed afterwards.
+        self.published = False
+        self._done = False
         try:
-            self._place = self._create()
+            self._place = self._create(look)
         except BaseException:
             remove_made(tree, self._made)
             raise
 
-    def _create(self) -> Place:
+    def _create(self, look: bool) -> Place:
         for _ in range(TRIES):
-            place = open_target(self._tree, self.key, self._made)
+            place = open_target(self._tree, self.key, self._made, look=look)
             try:
-                refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
                 if place.found is not None:
+                    refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
                     # A private file stays private, whatever the umask.
                     self._mode = place.found.st_mode
                 self.fd = place.folder.open(
@@ -246,7 +251,7 @@ class Draft:
         if not _RENAMES_OPEN_FILES:
             self._close_file()
         self._publish()
-        self._state = "published"
+        self.published = True
         if self._sync:
             self._sync_folders()
         # Only now: each of the steps above changes the times.
@@ -289,19 +294,18 @@ class Draft:
             self._discard()
 
     def _discard(self) -> None:
-        if self._state == "done":
+        if self._done:
             return
-        published = self._state == "published"
-        self._state = "done"
+        self._done = True
         self._close_file()  # first: Windows removes no file that is open
         try:
-            if not published:
+            if not self.published:
                 self._place.folder.unlink(self._temporary)
         except FileNotFoundError:
             pass  # deleted together with its folder
         finally:
             self._close()
-            if not published:
+            if not self.published:
                 remove_made(self._tree, self._made)
 
     def _close_file(self) -> None:
@@ -310,7 +314,7 @@ class Draft:
             os.close(fd)
 
     def _close(self) -> None:
-        self._state = "done"
+        self._done = True
         self._place.folder.close()
         self._close_file()
 

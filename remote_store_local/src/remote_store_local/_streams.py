@@ -10,9 +10,10 @@ from typing import Any, Final
 from remote_store import WriteResult
 from remote_store.aio.workers import WorkerPool, settle
 from remote_store_local._errors import translate
-from remote_store_local._files import LocalFiles, Write
+from remote_store_local._files import LocalFiles
 from remote_store_local._lease import Source
 from remote_store_local._publish import Draft, warn_of_litter
+from remote_store_local._write import Write, begin, finish
 
 __all__ = ["BLOCK", "checked", "read_blocks", "write_blocks"]
 
@@ -63,7 +64,6 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
 
 def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
     # Imported here: loading the backend class shall cost no more than it must.
-    # The executor anew for each hop: closing the backend starts another.
     from aiofiles.threadpool import wrap
 
     return wrap(file, executor=pool.executor)
@@ -110,7 +110,7 @@ async def write_blocks(
                 size = 0
                 draft.written += await _put(pool, files, key, raw, block)
         rest = b"".join(waiting)
-        return await pool.mutate(files.finish, key, draft, rest, write)
+        return await pool.mutate(finish, files, key, draft, rest, write)
     except GeneratorExit:  # the coroutine is thrown away: there is no loop to wait on
         for draft in drafts:
             draft.discard()
@@ -123,7 +123,7 @@ async def write_blocks(
 
 def _begin(files: LocalFiles, key: str, write: Write, drafts: list[Draft]) -> None:
     # Not returned: the caller may be cancelled and must still find it.
-    drafts.append(files.draft(key, write))
+    drafts.append(begin(files, key, write))
 
 
 def checked(chunk: object) -> bytes:

@@ -18,11 +18,12 @@ from remote_store import (
     WriteResult,
 )
 from remote_store_local._delete import delete, delete_folder
-from remote_store_local._files import Fsync, Write
+from remote_store_local._files import Fsync
 from remote_store_local._handles import open_draft, open_reader, write_from
 from remote_store_local._publish import never_stop
 from remote_store_local._rooted import Rooted
 from remote_store_local._transfer import copy, move
+from remote_store_local._write import Write, write_bytes
 
 __all__ = ["LocalBackend"]
 
@@ -149,7 +150,7 @@ class LocalBackend(Rooted, Backend):
 
     def _write(self, path: str, content: WritableContent, write: Write) -> WriteResult:
         if isinstance(content, bytes):
-            return self._files.write(path, content, write, never_stop)
+            return write_bytes(self._files, path, content, write, never_stop)
         return write_from(self._files, path, content, write)
 
     def open_atomic(

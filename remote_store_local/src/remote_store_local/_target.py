@@ -36,7 +36,7 @@ def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
         raise AlreadyExists(msg, path=key, backend=tree.backend)
 
 
-def open_target(tree: Tree, key: str, made: list[str]) -> Place:
+def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> Place:
     """
     Find the place to write a key to, creating the folders above it.
 
@@ -44,6 +44,8 @@ def open_target(tree: Tree, key: str, made: list[str]) -> Place:
         tree: Where.
         key: Key of a file.
         made: Gets the keys of the folders that were created.
+        look: Look what is there; the place of a key that was not looked at
+            says that nothing is.
 
     Raises:
         InvalidPath: A segment above *key* is a file.
@@ -52,7 +54,7 @@ def open_target(tree: Tree, key: str, made: list[str]) -> Place:
     """
     for _ in range(TRIES):
         try:
-            return tree.locate(key)
+            return tree.locate(key) if look else tree.place(key)
         except NotADirectoryError as error:
             msg = f"A folder above the path exists as a file: {key!r}"
             raise InvalidPath(msg, path=key, backend=tree.backend) from error

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from remote_store import AlreadyExists, NotFound, PreconditionFailed
+from remote_store import AlreadyExists, NotFound
 from remote_store_local._attributes import read_attributes
 from remote_store_local._confine import Place
 from remote_store_local._errors import mapped
-from remote_store_local._files import RETRIES, LocalFiles, Write
+from remote_store_local._files import RETRIES, LocalFiles
 from remote_store_local._publish import Draft, rename_exclusive
 from remote_store_local._target import open_target, refuse_kind, remove_made, taken_by
+from remote_store_local._write import Write, create
 
 __all__ = ["copy", "move"]
 
@@ -99,27 +100,18 @@ def copy(
         if overwrite and _is_same_file(files, files.key(key), target):
             return
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
-        for left in range(RETRIES - 1, -1, -1):
-            try:
-                draft = files.checked_draft(target, write, found.st_mode)
-            except AlreadyExists:
-                if _is_same_file(files, files.key(key), target):
-                    return
+        times = (found.st_atime_ns, found.st_mtime_ns)
+
+        def fill(draft: Draft) -> None:
+            os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
+            _pump(fd, found.st_size, draft, stopped)
+            draft.commit(metadata, mark=files.keeps_metadata, times=times)
+
+        try:
+            create(files, target, write, fill, size=found.st_size, mode=found.st_mode)
+        except AlreadyExists:
+            if not _is_same_file(files, files.key(key), target):
                 raise
-            try:
-                _pump(fd, found.st_size, draft, stopped)
-                draft.commit(
-                    metadata,
-                    mark=files.keeps_metadata,
-                    times=(found.st_atime_ns, found.st_mtime_ns),
-                )
-                return
-            except PreconditionFailed:  # the folder was deleted: the copy comes afterwards
-                if not left:
-                    raise
-                os.lseek(fd, 0, os.SEEK_SET)
-            finally:
-                draft.discard()
     finally:
         os.close(fd)
 

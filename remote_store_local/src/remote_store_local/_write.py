@@ -1,0 +1,184 @@
+"""
+Writing local files: blocking and free of asyncio.
+
+What is written goes to a `Draft` first. A file whose content is at hand is
+written in one call; a stream begins and finishes a draft and fills it itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from attrs import define, field
+
+from remote_store import (
+    CapabilityNotSupported,
+    PreconditionFailed,
+    RemotePath,
+    RemoteStoreError,
+    WriteResult,
+)
+from remote_store_local._attributes import encode_metadata, etag_of, modified_at
+from remote_store_local._errors import mapped
+from remote_store_local._files import RETRIES, LocalFiles
+from remote_store_local._publish import Draft, never_stop
+
+__all__ = ["Write", "begin", "create", "finish", "write_bytes"]
+
+T = TypeVar("T")
+
+#: Bytes of a file that are sooner written in vain than a look at the key is taken.
+_SMALL: Final = 1 << 16
+
+
+def _own(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if metadata is None else dict(metadata)
+
+
+@define
+class Write:
+    """
+    What a write is to do, beside the bytes.
+
+    Args:
+        overwrite: Whether an existing file may be replaced.
+        atomic: Whether it is a ``write_atomic``, for the fsync policy.
+        metadata: User metadata; copied, because its owner may change it while
+            the content is being read.
+    """
+
+    overwrite: bool
+    atomic: bool
+    metadata: Mapping[str, str] | None = field(converter=_own)
+
+
+@mapped
+def begin(files: LocalFiles, key: str, write: Write) -> Draft:
+    """Begin to write a file: everything is checked, nothing is visible yet."""
+    target = files.target_key(key)
+    _encoded(files, key, write)
+    return _draft(files, target, write, None, look=True)
+
+
+@mapped
+def finish(files: LocalFiles, key: str, draft: Draft, rest: bytes, write: Write) -> WriteResult:
+    """Write the last bytes of a draft and publish it."""
+    return _finish(files, key, draft, rest, write, never_stop)
+
+
+@mapped
+def write_bytes(
+    files: LocalFiles, key: str, data: bytes, write: Write, stopped: Callable[[], bool]
+) -> WriteResult:
+    """Write a file whose content is at hand."""
+    target = files.target_key(key)
+    _encoded(files, key, write)
+    return _attempts(
+        files,
+        target,
+        write,
+        lambda draft: _finish(files, key, draft, data, write, stopped),
+        size=len(data),
+    )
+
+
+@mapped
+def create(
+    files: LocalFiles,
+    key: str,
+    write: Write,
+    fill: Callable[[Draft], T],
+    *,
+    size: int,
+    mode: int,
+) -> T:
+    """
+    Create a file with content that can be had more than once.
+
+    Args:
+        files: Where.
+        key: Its key, as `LocalFiles.target_key` returns it.
+        write: What is to be done.
+        fill: Writes and commits a draft; called again with a new one where
+            that can help.
+        size: Bytes that *fill* will write.
+        mode: Permissions if it replaces no file.
+    """
+    return _attempts(files, key, write, fill, size=size, mode=mode)
+
+
+def _attempts(
+    files: LocalFiles,
+    key: str,
+    write: Write,
+    fill: Callable[[Draft], T],
+    *,
+    size: int,
+    mode: int | None = None,
+) -> T:
+    # Most keys that must not exist do not. A small file is created without
+    # asking; whatever stands in its way is found out by a second attempt.
+    look = write.overwrite or size > _SMALL
+    left = RETRIES
+    while True:
+        draft = None
+        try:
+            draft = _draft(files, key, write, mode, look=look)
+            return fill(draft)
+        except (OSError, RemoteStoreError) as error:
+            if not look and not (draft is not None and draft.published):
+                look = True
+            elif isinstance(error, PreconditionFailed) and left:
+                left -= 1  # its folder was deleted: the write comes afterwards
+            else:
+                raise
+        finally:
+            if draft is not None:
+                draft.discard()
+
+
+def _draft(files: LocalFiles, key: str, write: Write, mode: int | None, *, look: bool) -> Draft:
+    sync = files.fsync == "always" or (files.fsync == "atomic" and write.atomic)
+    return Draft(
+        files.tree,
+        key,
+        overwrite=write.overwrite,
+        sync=sync,
+        atomic=files.moves_atomically,
+        mode=mode,
+        look=look,
+    )
+
+
+def _finish(
+    files: LocalFiles,
+    key: str,
+    draft: Draft,
+    rest: bytes,
+    write: Write,
+    stopped: Callable[[], bool],
+) -> WriteResult:
+    if rest:
+        draft.write(rest, stopped)
+    metadata = _encoded(files, key, write)
+    found, generation = draft.commit(metadata, mark=files.keeps_metadata)
+    return WriteResult(
+        RemotePath(key),
+        draft.written,
+        "native",
+        None,
+        etag_of(generation, found),
+        None,
+        modified_at(found),
+        None if write.metadata is None else dict(write.metadata),
+    )
+
+
+def _encoded(files: LocalFiles, key: str, write: Write) -> bytes:
+    if not write.metadata:
+        return b""
+    if not files.keeps_metadata:
+        msg = "the file system keeps no extended attributes, and so no user metadata"
+        raise CapabilityNotSupported(msg, path=key, backend=files.name, capability="user_metadata")
+    return encode_metadata(write.metadata)
