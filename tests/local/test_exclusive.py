@@ -133,9 +133,8 @@ async def test_threads(root: Path, way: str, kind: str) -> None:
 
 WORKER = """
     import asyncio, sys
-    from remote_store import AlreadyExists, RemoteStoreError
+    from remote_store import AlreadyExists
     from remote_store_local import AsyncLocalBackend, _publish, _transfer
-from remote_store_local._confine import Folder
 
     root, number, count, way = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     if way == "link":

@@ -48,7 +48,7 @@ class WorkerPool:
         self._max_workers = max_workers
         self._lock = threading.Lock()
         self._crew: Crew | None = None
-        self._dismiss: Callable[[], object] = int
+        self._dismiss: Callable[[], object] = lambda: None
 
     @property
     def executor(self) -> Executor:
