@@ -170,6 +170,25 @@ def child(who: str, folder: str, size: int) -> None:
     print(json.dumps(asyncio.run(contest(who, folder, size))))
 
 
+def turn(who: str, interpreter: str, where: str | None, stream_mib: int) -> dict[str, float]:
+    """Run one contestant in a process of its own; one that crashes gets another try."""
+    for _ in range(3):
+        folder = tempfile.mkdtemp(dir=where)
+        command = [interpreter, __file__, "--stream-mib", str(stream_mib), "--child", who, folder]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        finally:
+            shutil.rmtree(folder)
+        if done.returncode == 0:
+            result: dict[str, float] = json.loads(done.stdout)
+            return result
+        print(f"{who} ended with {done.returncode}", done.stderr[-300:], file=sys.stderr)
+        if done.returncode > 0:  # not a signal
+            break
+    msg = f"{who} cannot be measured"
+    raise SystemExit(msg)
+
+
 def main() -> None:
     """Let the contestants take turns and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
@@ -190,22 +209,7 @@ def main() -> None:
     turns: dict[str, list[dict[str, float]]] = {who: [] for who in python}
     for _ in range(options.rounds):
         for who, interpreter in python.items():
-            folder = tempfile.mkdtemp(dir=options.folder)
-            try:
-                done = subprocess.run(
-                    [
-                        interpreter,
-                        __file__,
-                        *("--stream-mib", str(options.stream_mib)),
-                        *("--child", who, folder),
-                    ],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-            finally:
-                shutil.rmtree(folder)
-            turns[who].append(json.loads(done.stdout))
+            turns[who].append(turn(who, interpreter, options.folder, options.stream_mib))
     report(turns)
 
 

@@ -11,6 +11,8 @@ from remote_store_conformance.manager import Kit
 from remote_store_conformance.results import Verdict
 from remote_store_conformance.targets import find_targets
 
+pytestmark = pytest.mark.slow
+
 #: Without the families that seed thousands of files or race for a long time.
 QUICK = ["CAP", "READ", "WRITE", "INFO", "DEL", "COPY", "MOVE", "META", "NATIVE", "ERR", "FAULT"]
 

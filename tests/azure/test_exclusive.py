@@ -19,6 +19,8 @@ from tests.azure.flat import Flat, flat, stream
 from remote_store import AlreadyExists, WriteResult
 from remote_store_azure import AsyncAzureBackend
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["bytes", "stream", "blocks", "atomic", "copy", "move"]
 WRITERS = 16
 ROUNDS = 20

@@ -11,6 +11,8 @@ from tests.sync.twins import KINDS, race
 
 from remote_store_local import LocalBackend, _publish, _transfer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_of_many_threads_wins(root: Path, kind: str) -> None:

@@ -13,6 +13,8 @@ from remote_store import NotFound
 from remote_store.aio import AsyncStore
 from remote_store_memory import AsyncMemoryBackend
 
+pytestmark = pytest.mark.slow
+
 
 def test_one_after_another() -> None:
     """Fifty loops in a row use one store, closed or not, and nothing is left (LIFE-007)."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _SCRIPT = Path(__file__).with_name("growth.py")
 #: Growth of the peak by 256 MiB up and down, in MiB.
 _ALLOWED = 24

@@ -14,6 +14,8 @@ from remote_store import AlreadyExists, AsyncBackendSyncAdapter, NotFound, Store
 from remote_store._loop_thread import LoopThread
 from remote_store_memory import AsyncMemoryBackend
 
+pytestmark = pytest.mark.slow
+
 
 def test_no_call_is_lost_in_a_race_with_close() -> None:
     """Whatever the moment of the close, each call gives its answer or RuntimeError; none hangs."""
