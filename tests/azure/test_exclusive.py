@@ -19,7 +19,7 @@ from tests.azure.flat import Flat, flat, stream
 from remote_store import AlreadyExists, WriteResult
 from remote_store_azure import AsyncAzureBackend
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 KINDS = ["bytes", "stream", "blocks", "atomic", "copy", "move"]
 WRITERS = 16

@@ -16,7 +16,7 @@ from tests.azure.wiring import chunked, lose, say, wired
 from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
 from remote_store_azure._upload import upload
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
 #: Blocks so small that races with many of them are quick.
 SMALL: dict[str, Any] = {"max_single_put_size": 1000, "max_block_size": 1000}

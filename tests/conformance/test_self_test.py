@@ -26,6 +26,7 @@ from remote_store_conformance.trial import Trial
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 def test_the_kit_proves_itself() -> None:
     """Correct backends of every kind keep every clause, and every mutant is caught by its own."""

@@ -17,7 +17,7 @@ from remote_store.aio import AsyncBackend, AsyncStore
 WRITERS = 16
 ROUNDS = 200
 KINDS = ["write", "stream", "write_atomic", "atomic_stream", "move", "copy"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 MUST_LOSE = pytest.mark.parametrize("kind", ["write", "move", "copy"])
 
 

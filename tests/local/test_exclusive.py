@@ -21,7 +21,7 @@ from remote_store import AlreadyExists, RemoteStoreError
 from remote_store_local import AsyncLocalBackend, _publish, _transfer
 from remote_store_local._confine import Folder
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
 KINDS = ["bytes", "stream", "atomic", "move", "copy"]
 WRITERS = 16

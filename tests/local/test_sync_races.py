@@ -11,7 +11,7 @@ from tests.sync.twins import KINDS, race
 
 from remote_store_local import LocalBackend, _publish, _transfer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
 @pytest.mark.parametrize("kind", KINDS)

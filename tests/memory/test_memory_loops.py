@@ -13,7 +13,7 @@ from remote_store import NotFound
 from remote_store.aio import AsyncStore
 from remote_store_memory import AsyncMemoryBackend
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
 def test_one_after_another() -> None:

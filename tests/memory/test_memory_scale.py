@@ -13,7 +13,7 @@ import pytest
 
 from remote_store_memory import AsyncMemoryBackend
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
 FEW, MANY = 1_000, 100_000
 

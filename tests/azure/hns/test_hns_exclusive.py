@@ -13,7 +13,7 @@ from tests.azure.hns.lake import Lake, pieces
 from remote_store import AlreadyExists, NotFound
 from remote_store_azure import AsyncAzureBackend
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
 WRITERS = 16
 ROUNDS = 20

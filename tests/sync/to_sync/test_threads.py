@@ -14,7 +14,7 @@ from remote_store import AlreadyExists, AsyncBackendSyncAdapter, NotFound, Store
 from remote_store._loop_thread import LoopThread
 from remote_store_memory import AsyncMemoryBackend
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
 def test_no_call_is_lost_in_a_race_with_close() -> None:
