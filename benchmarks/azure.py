@@ -4,7 +4,7 @@ A flat Azure account: what the client costs, side by side with the plain SDK.
 Processor time of this process, so that the server (Azurite, started here) does
 not count; the contestants take turns, and each figure is its best. Run::
 
-    python benchmarks/azure.py [--blobs 5000] [--rival-python PATH]
+    python -P benchmarks/azure.py [--blobs 5000] [--rival-python PATH]
 
 where PATH is an interpreter with ``obstore`` installed: it times listing and
 the first byte of a large read, as seconds of the clock, on the same server.
