@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.gates import PREFIX, threads, wait_until
 from tests.contract.probes import as_backend, in_new_loop
 from tests.contract.reference import DictBackend
 
 from remote_store.aio import AsyncBackend, AsyncStore
+from remote_store.aio.workers import WorkerPool
 
 PLUGINS = ("memory", "local")
 BACKENDS = ("reference", *PLUGINS)
@@ -87,3 +89,12 @@ def eager_threads() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    """Two threads, gone after the test."""
+    pool = WorkerPool(PREFIX, 2)
+    yield pool
+    pool.close()
+    assert wait_until(lambda: not threads())

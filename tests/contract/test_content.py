@@ -10,8 +10,8 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from tests.contract.gates import wait_until
 from tests.contract.probes import CallerError, Source, collect
-from tests.contract.test_workers import wait_until
 
 from remote_store.aio._content import ContentStream, as_content
 
