@@ -319,3 +319,23 @@ async def test_atomic_move(root: Path, request: pytest.FixtureRequest, way_: str
         assert Capability.ATOMIC_MOVE in backend.capabilities
     else:
         assert Capability.ATOMIC_MOVE not in backend.capabilities
+
+
+@pytest.mark.parametrize("failing", ["read", "write"])
+async def test_copy_names_the_file_that_failed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """An error while reading is about the source, an error while writing about the target."""
+    backend = AsyncLocalBackend(root)
+    await backend.write("source", b"1")
+
+    def fail(*_: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, fail)
+        with pytest.raises(RemoteStoreError) as caught:
+            await backend.copy("source", "target")
+    assert caught.value.path == {"read": "source", "write": "target"}[failing]
+    assert isinstance(caught.value.__cause__, OSError)
+    assert os.listdir(root) == ["source"]

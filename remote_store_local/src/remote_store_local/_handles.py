@@ -128,7 +128,7 @@ def write_from(files: LocalFiles, key: str, content: WritableContent, write: Wri
     Raises:
         TypeError: *content* is no binary file.
         AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError: See
-            `LocalFiles`; an existing key and a bad path before *content* is read.
+            `begin` and `finish`; an existing key and a bad path before *content* is read.
     """
     read = getattr(content, "read", None)
     if not callable(read):
@@ -151,7 +151,7 @@ def open_draft(files: LocalFiles, key: str, *, overwrite: bool) -> Iterator[Bina
 
     Raises:
         AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError: See
-            `LocalFiles`; an existing key and a bad path at the start.
+            `begin` and `finish`; an existing key and a bad path at the start.
     """
     write = Write(overwrite=overwrite, atomic=True, metadata=None)
     with _draft(files, key, write) as draft:

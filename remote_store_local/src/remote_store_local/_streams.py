@@ -91,7 +91,7 @@ async def write_blocks(
     Raises:
         TypeError: A chunk is not bytes.
         AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError: See
-            `LocalFiles`; an existing key and a bad path before *content* is
+            `begin` and `finish`; an existing key and a bad path before *content* is
             asked for anything.
     """
     drafts: list[Draft] = []

@@ -104,7 +104,7 @@ def copy(
 
         def fill(draft: Draft) -> None:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
-            _pump(fd, found.st_size, draft, stopped)
+            _pump(files, key, fd, found.st_size, draft, stopped)
             draft.commit(metadata, mark=files.keeps_metadata, times=times)
 
         try:
@@ -124,12 +124,20 @@ def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
         return False
 
 
-def _pump(fd: int, size: int, draft: Draft, stopped: Callable[[], bool]) -> None:
+@mapped
+def _read(files: LocalFiles, key: str, fd: int, size: int) -> bytes:
+    # On its own, so that its errors name the source and not the target.
+    return os.read(fd, size)
+
+
+def _pump(
+    files: LocalFiles, key: str, fd: int, size: int, draft: Draft, stopped: Callable[[], bool]
+) -> None:
     # One byte more than expected tells the end of a small file without another call.
-    data = os.read(fd, min(size + 1, _STEP))
+    data = _read(files, key, fd, min(size + 1, _STEP))
     draft.write(data, stopped)
     if len(data) != size or size >= _STEP:
-        while data := os.read(fd, _STEP):
+        while data := _read(files, key, fd, _STEP):
             draft.write(data, stopped)
 
 

@@ -55,7 +55,17 @@ class Write:
 
 @mapped
 def begin(files: LocalFiles, key: str, write: Write) -> Draft:
-    """Begin to write a file: everything is checked, nothing is visible yet."""
+    """
+    Begin to write a file: everything is checked, nothing is visible yet.
+
+    Raises:
+        InvalidPath: *key* is malformed, the root, reserved or a folder, or
+            lies under a file.
+        AlreadyExists: A file is there and may not be replaced.
+        CapabilityNotSupported: The file system keeps no metadata.
+        ValueError: A metadata value has no UTF-8 form.
+        PermissionDenied, RemoteStoreError: The system refuses the file.
+    """
     target = files.target_key(key)
     _encoded(files, key, write)
     return _draft(files, target, write, None, look=True)
@@ -63,8 +73,16 @@ def begin(files: LocalFiles, key: str, write: Write) -> Draft:
 
 @mapped
 def finish(files: LocalFiles, key: str, draft: Draft, rest: bytes, write: Write) -> WriteResult:
-    """Write the last bytes of a draft and publish it."""
-    return _finish(files, key, draft, rest, write, never_stop)
+    """
+    Write the last bytes of a draft and publish it.
+
+    Raises:
+        AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
+        PreconditionFailed: The folder was deleted meanwhile.
+        RemoteStoreError: The system could not write.
+    """
+    metadata = _encoded(files, key, write)
+    return _finish(files, key, draft, rest, write, metadata, never_stop)
 
 
 @mapped
@@ -73,12 +91,12 @@ def write_bytes(
 ) -> WriteResult:
     """Write a file whose content is at hand."""
     target = files.target_key(key)
-    _encoded(files, key, write)
+    metadata = _encoded(files, key, write)
     return _attempts(
         files,
         target,
         write,
-        lambda draft: _finish(files, key, draft, data, write, stopped),
+        lambda draft: _finish(files, key, draft, data, write, metadata, stopped),
         size=len(data),
     )
 
@@ -157,11 +175,11 @@ def _finish(
     draft: Draft,
     rest: bytes,
     write: Write,
+    metadata: bytes,
     stopped: Callable[[], bool],
 ) -> WriteResult:
     if rest:
         draft.write(rest, stopped)
-    metadata = _encoded(files, key, write)
     found, generation = draft.commit(metadata, mark=files.keeps_metadata)
     return WriteResult(
         RemotePath(key),
