@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -128,7 +128,7 @@ async def test_a_folder_with_such_a_name_stays(lake: Lake, backend: AsyncAzureBa
 @pytest.mark.parametrize(
     ("date", "left"),
     [
-        ((datetime.now(UTC) + timedelta(days=2)).strftime("%a, %d %b %Y %H:%M:%S GMT"), 0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 0),
         ("Mon, 01 Jan 2001 00:00:00 GMT", 1),
         ("no date", 1),
         (None, 1),
