@@ -90,7 +90,7 @@ async def test_waits_for_running_calls() -> None:
             await call(clients)
         assert not closing.done()
         assert (await running).status == 201
-        await asyncio.wait_for(closing, 2)
+        await asyncio.wait_for(closing, 15)
 
 
 @pytest.mark.asyncio
@@ -154,7 +154,7 @@ async def test_ends_what_does_not_end(short_grace: float) -> None:
         await server.arrived.wait()
         start = time.monotonic()
         await clients.aclose()
-        assert short_grace <= time.monotonic() - start < 2
+        assert short_grace <= time.monotonic() - start < 15
         assert await running == "alive"
         assert running.cancelling() == 0
         assert outcome[0].path == "k"

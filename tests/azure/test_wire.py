@@ -279,7 +279,7 @@ async def test_request_timeout() -> None:
                 start = time.monotonic()
                 with pytest.raises(BackendUnavailable):
                     await wire.send("GET", wire.url("k"), path="k", timeout=0.2)
-                assert 0.15 < time.monotonic() - start < 2
+                assert 0.15 < time.monotonic() - start < 15
         await clients.aclose()
 
 

@@ -203,7 +203,7 @@ async def test_slow_calls_delay_nobody_else(
     go = threading.Event()
 
     def hang(self: Any, key: str) -> None:
-        assert go.wait(20)
+        assert go.wait(50)
 
     monkeypatch.setattr(type(backend._files), "kind", hang)
     calls = [asyncio.ensure_future(backend.exists(f"f{n}")) for n in range(64)]
@@ -211,7 +211,7 @@ async def test_slow_calls_delay_nobody_else(
     started = time.perf_counter()
     await asyncio.to_thread(int)
     await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 15
     go.set()
     await asyncio.gather(*calls)
 

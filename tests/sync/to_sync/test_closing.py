@@ -127,7 +127,7 @@ def test_close_that_times_out(caplog: pytest.LogCaptureFixture, what: str) -> No
         begun.wait()
     start = time.perf_counter()
     adapter.close(timeout=0.05)
-    assert 0.04 < time.perf_counter() - start < 2
+    assert 0.04 < time.perf_counter() - start < 15
     (record,) = caplog.records
     assert (record.levelname, record.name) == ("WARNING", "remote_store._to_sync")
     assert "AsyncBackendSyncAdapter close timed out" in record.getMessage()
