@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -161,9 +162,9 @@ def test_escaped_text_matches_itself_only(text: str, key: str) -> None:
     assert parsed.matches(key) == (key == text)
 
 
-@pytest.mark.parametrize("pattern", ["", "..", "a/../b", "a\0", "/a", "a/", "a//b", "./a"])
+@pytest.mark.parametrize("pattern", ["", "..", "a/../b", "a\0", "/a", "a/", "a//b", "./a", "a\\*"])
 def test_what_no_key_can_match_is_refused(pattern: str) -> None:
-    """Empty patterns, NUL and segments that no key has are InvalidPath with the pattern."""
+    """Empty patterns, NUL, backslash and segments that no key has: InvalidPath with the pattern."""
     with pytest.raises(InvalidPath) as caught:
         GlobPattern.parse(pattern)
     assert caught.value.path == pattern
@@ -185,13 +186,48 @@ def test_reversed_range_is_the_errors_own() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "key"),
-    [("*a" * 8 + "*b", "a" * 100), ("**/" * 12 + "x", "a/" * 40 + "b")],
-    ids=["stars", "double-stars"],
+    [
+        ("*a" * 8 + "*b", "a" * 100),
+        ("**/" * 12 + "x", "a/" * 40 + "b"),
+        ("*[!_]" * 12 + "*_z", "a" * 100),
+        ("*[+-9]" * 12 + "*z", "1" * 100 + "y"),
+        ("**/*[!a]" * 12, "a/" * 40 + "a"),
+        ("a*[!.]*x**/" * 8 + "b", "ax" * 40 + "/" + "ax/" * 40),
+    ],
+    ids=["stars", "double-stars", "negated", "range", "both", "inside"],
 )
 @pytest.mark.timeout(3)
 def test_matching_does_not_explode(pattern: str, key: str) -> None:
     """A pattern of many stars is answered at once, not after trying every way to split the key."""
     assert GlobPattern.parse(pattern).matches(key) is False
+
+
+@pytest.mark.parametrize("root", ["a[1]", "*", "x/[?]"])
+def test_an_escaped_folder_is_the_prefix(root: str) -> None:
+    """What `escape_glob` writes has no wildcard: listings begin at that folder."""
+    parsed = GlobPattern.parse(f"{escape_glob(root)}/*.csv")
+    assert (parsed.prefix, parsed.depth) == (root, 0)
+
+
+@pytest.mark.parametrize("pattern", ["[.]/x", "[.][.]/x", "[/]/x"])
+def test_another_class_of_one_character_is_no_prefix(pattern: str) -> None:
+    """A prefix is a key: a class must not smuggle a segment into it that no key has."""
+    assert GlobPattern.parse(pattern).prefix == ""
+
+
+class Pattern(str, Enum):  # noqa: UP042 - StrEnum formats as its text
+    """Patterns as programs name them; Python formats these as ``Pattern.REPORTS``."""
+
+    REPORTS = "r/*.csv"
+
+
+@pytest.mark.asyncio
+async def test_pattern_that_is_an_enum(reference: DictBackend) -> None:
+    """A subclass of str is its text, also below a root."""
+    store = AsyncStore(as_backend(Globbing(reference, CapabilitySet(Capability))), "root")
+    await store.write("r/a.csv", b"")
+    for search in (store.glob, lambda pattern: glob_files(store, pattern)):
+        assert [str(f.path) for f in await collect(search(Pattern.REPORTS))] == ["r/a.csv"]
 
 
 # Searching -----------------------------------------------------------------
@@ -278,6 +314,9 @@ async def test_glob_files_on_every_backend(backend: AsyncBackend, below: str) ->
         ("*/b/*", ["", "a", "a/b", "c", "c/b", "e"]),
         ("c/*/*/z", ["c", "c/b", "c/b/d"]),
         ("a/**", ["a"]),
+        ("*/b/**", ["", "a", "a/b", "c", "c/b", "e"]),
+        ("*/b/**/z", ["", "a", "a/b", "c", "c/b", "e"]),
+        ("c/[!x]*/d/*", ["c", "c/b", "c/b/d"]),
     ],
 )
 async def test_only_folders_that_can_match_are_listed(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+from enum import Enum
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remote_store import InvalidPath, RemotePath
-from remote_store._path import join_root, normalise, strip_root
+from remote_store._path import join_root, normalise, seen, strip_root
+from remote_store._rules import file_key
 
 #: Every character that has a meaning, and some that must not have one.
 ALPHABET = "a./\\~ \0*é"
@@ -104,6 +106,41 @@ def test_only_text_is_a_path(raw: object) -> None:
     """Anything but a str is a TypeError, not an odd path."""
     with pytest.raises(TypeError, match="str"):
         RemotePath(raw)  # type: ignore[arg-type]
+
+
+class Place(str, Enum):  # noqa: UP042 - StrEnum formats as its text
+    """Paths as programs name them; Python formats this one as ``Place.REPORT``."""
+
+    REPORT = "reports/x.csv"
+
+
+class Sly(str):
+    """Looks like one path and is formatted as another."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "../../etc"
+
+    __format__ = lambda self, spec: "../../etc"  # noqa: E731
+
+
+@pytest.mark.parametrize("path", [Place.REPORT, Sly("reports/x.csv")])
+def test_subclass_of_str_is_its_text(path: str) -> None:
+    """What was checked is what is used, whatever a subclass makes of itself."""
+    seen.clear()
+    for _ in range(2):  # the second time it is known
+        assert file_key("root", path) == "root/reports/x.csv"
+        assert type(normalise(path)) is str
+        assert RemotePath(path) == RemotePath("reports/x.csv")
+
+
+def test_long_paths_are_not_remembered() -> None:
+    """What is remembered stays small, whoever sends paths."""
+    seen.clear()
+    normalise("a" * 100_000)
+    normalise("short")
+    assert seen == {"short"}
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,29 @@ async def test_plain_inner_iterator(listening: bool) -> None:
     await outer.aclose()
 
 
+async def test_default_of_iter_children(listening: bool) -> None:
+    """The protocol's own default closes the listing it is in, and each before the next."""
+    watched = Watched([FILE, FILE])
+
+    class WithoutChildren(WatchedReads):
+        def __getattr__(self, name: str) -> Any:
+            if name == "iter_children":
+                raise AttributeError(name)
+            return super().__getattr__(name)
+
+    store = AsyncStore(as_backend(WithoutChildren(DictBackend(), watched)), "r")
+    outer = store.iter_children("")
+    await anext(outer)
+    await outer.aclose()
+    assert (watched.opened, watched.closed) == (1, 1)
+    outer = store.iter_children("")
+    for _ in range(3):
+        await anext(outer)
+    assert (watched.opened, watched.closed) == (3, 2)
+    await outer.aclose()
+    assert watched.closed == 3
+
+
 async def test_folder_info_closes_its_listing() -> None:
     """The depth-limited folder info closes the listing that failed under it."""
     error = CallerError("listing")

@@ -8,8 +8,9 @@ import pytest
 from tests.contract.probes import Recorder, as_backend, collect, without
 from tests.contract.reference import NAME, DictBackend
 
-from remote_store import CapabilityNotSupported, InvalidPath, RemotePath
+from remote_store import CapabilityNotSupported, InvalidPath, RemotePath, Store
 from remote_store.aio import AsyncBackend, AsyncStore
+from remote_store_memory import AsyncMemoryBackend
 
 MANDATORY = [
     *("name", "capabilities", "exists", "is_file", "is_folder", "read", "read_bytes", "write"),
@@ -25,6 +26,13 @@ def test_an_object_is_no_backend() -> None:
         AsyncStore(thing)
     for name in MANDATORY:
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("store", [AsyncStore, Store])
+def test_a_class_is_no_backend(store: Any) -> None:
+    """Forgotten parentheses are named, instead of members that the class has."""
+    with pytest.raises(TypeError, match="AsyncMemoryBackend is a class"):
+        store(AsyncMemoryBackend)
 
 
 @pytest.mark.parametrize("missing", MANDATORY)
@@ -88,8 +96,9 @@ def test_protocol_cannot_be_instantiated_incomplete() -> None:
 @pytest.mark.parametrize("root_path", [".", "/", "../x", "a/..", "\0", "//"])
 def test_malformed_root(root_path: str, reference: DictBackend) -> None:
     """A root that is not empty must be a path."""
-    with pytest.raises(InvalidPath):
+    with pytest.raises(InvalidPath, match="root_path: ") as caught:
         AsyncStore(as_backend(reference), root_path)
+    assert caught.value.path == root_path
 
 
 def test_repr_and_normal_root(reference: DictBackend) -> None:
@@ -246,8 +255,10 @@ def test_to_key_is_the_inverse_of_native_path(backend: AsyncBackend, root: str) 
     if root:
         outside = AsyncStore(backend)
         for key in ("base/subx/y", "base", "other"):
-            with pytest.raises(InvalidPath, match="not under store root"):
-                store.to_key(outside.native_path(key))
+            native = outside.native_path(key)
+            with pytest.raises(InvalidPath, match="not under store root") as caught:
+                store.to_key(native)
+            assert caught.value.path == native
 
 
 @pytest.mark.asyncio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -133,6 +134,12 @@ async def test_one_backend_listing_for_each_visited_folder(reference: DictBacken
         ("list_folders", "ab"),
         ("list_folders", "é"),
     ]
+
+
+async def test_depth_without_a_limit(store: AsyncStore) -> None:
+    """A depth that is there to mean "all" costs no more than the folders there are."""
+    await fill(store)
+    assert sorted(await names(store.list_folders("", max_depth=sys.maxsize))) == sorted(FOLDERS)
 
 
 async def test_folder_walk_is_lazy(reference: DictBackend) -> None:

@@ -6,11 +6,11 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from attrs import field, frozen
 
 from remote_store._errors import InvalidPath
+from remote_store._glob_states import ANY_SEGMENTS, NOT_SLASH, REST, STAR, States
 
 __all__ = ["GlobPattern", "escape_glob"]
 
@@ -48,7 +48,7 @@ class GlobPattern:
     text: str
     prefix: str
     depth: int | None
-    _regex: re.Pattern[str] = field(repr=False, eq=False, alias="regex")
+    _matcher: re.Pattern[str] | States = field(repr=False, eq=False, alias="matcher")
     _segments: tuple[re.Pattern[str] | None, ...] = field(repr=False, eq=False, alias="segments")
 
     @classmethod
@@ -57,17 +57,20 @@ class GlobPattern:
         Compile *pattern*.
 
         Raises:
-            InvalidPath: *pattern* is empty, or has a NUL or a ``..``, ``.`` or
-                empty segment (so no leading or trailing ``/``).
+            InvalidPath: *pattern* is empty, or has a NUL, a backslash or a
+                ``..``, ``.`` or empty segment (so no leading or trailing ``/``).
             ValueError: ``**`` is followed by something other than ``/``.
             re.error: A class holds a reversed range such as ``[z-a]``.
             TypeError: *pattern* is not a str.
         """
-        return _parse(pattern)
+        if not isinstance(pattern, str):
+            msg = f"a glob pattern must be a str, got {type(pattern).__name__}"
+            raise TypeError(msg)
+        return _parse(str.__str__(pattern))
 
     def matches(self, key: str) -> bool:
         """Return True if the whole of *key* matches."""
-        return self._regex.fullmatch(key) is not None
+        return bool(self._matcher.fullmatch(key))
 
     def may_contain(self, folder: str) -> bool:
         """
@@ -87,17 +90,30 @@ class GlobPattern:
         # The last segment of a pattern matches a file's name, never a folder's.
         return len(names) < len(self._segments)
 
+    def is_open_below(self, folder: str) -> bool:
+        """
+        Return True if a match may lie any number of folders below *folder*.
+
+        Args:
+            folder: Key of a folder that `may_contain` a match, ``""`` for the root.
+        """
+        deep = folder.count("/") + 1 if folder else 0
+        return None in self._segments[: deep + 1]
+
 
 @functools.lru_cache(maxsize=256)
 def _parse(pattern: str) -> GlobPattern:
-    if not isinstance(pattern, str):
-        msg = f"a glob pattern must be a str, got {type(pattern).__name__}"
-        raise TypeError(msg)
     if not pattern:
         msg = "a glob pattern must not be empty"
         raise InvalidPath(msg, path=pattern)
     if "\0" in pattern:
         msg = "glob pattern contains a NUL character"
+        raise InvalidPath(msg, path=pattern)
+    if "\\" in pattern:
+        msg = (
+            "glob pattern contains a backslash, which no path has: "
+            "write '/' between segments, and [*] for a literal '*'"
+        )
         raise InvalidPath(msg, path=pattern)
     names = pattern.split("/")
     if ".." in names:
@@ -108,13 +124,13 @@ def _parse(pattern: str) -> GlobPattern:
         raise InvalidPath(msg, path=pattern)
 
     segments = list(_segments(pattern))
-    literal = list(itertools.takewhile(_Segment.is_literal, segments[:-1]))
+    literal = list(itertools.takewhile(lambda segment: segment.is_literal, segments[:-1]))
     first_open = next((i for i, s in enumerate(segments) if s.is_open()), len(segments))
     return GlobPattern(
         text=pattern,
         prefix="/".join(segment.text for segment in literal),
         depth=None if first_open < len(segments) else len(segments) - 1 - len(literal),
-        regex=re.compile(_expression(segments), re.DOTALL),
+        matcher=_matcher(segments),
         segments=tuple(
             re.compile(segment.expression(), re.DOTALL) if i < first_open else None
             for i, segment in enumerate(segments)
@@ -122,56 +138,77 @@ def _parse(pattern: str) -> GlobPattern:
     )
 
 
-#: Any number of whole segments.
-_SEGMENTS: Final = "(?:[^/]+/)*"
-
-
 class _Segment:
-    """What stands between two slashes of a pattern: pieces with stars between them."""
+    """What stands between two slashes of a pattern."""
 
     def __init__(self) -> None:
+        #: Its text, while it has no wildcard.
         self.text = ""
-        #: Expression of each piece, and whether it may match a "/".
-        self.pieces: list[tuple[str, bool]] = [("", False)]
+        #: An expression for each character and wildcard.
+        self.atoms: list[str] = []
+        self.is_literal = True
         #: It is ``**`` before a slash: whole segments, and nothing else.
         self.is_any = False
+        #: A part of it may match a slash, as a class or ``x**/`` may.
+        self.crosses = False
 
-    def add(self, expression: str, *, crosses: bool = False) -> None:
-        """Add an expression to the last piece."""
-        last, already = self.pieces[-1]
-        self.pieces[-1] = (last + expression, already or crosses)
+    def literal(self, char: str) -> None:
+        """Add a character that stands for itself."""
+        self.text += char
+        self.atoms.append(re.escape(char))
 
-    def star(self) -> None:
-        """Add a star."""
-        self.pieces.append(("", False))
-
-    def is_literal(self) -> bool:
-        """Return True if it has no wildcard."""
-        return not self.is_any and self.pieces == [(re.escape(self.text), False)]
+    def wild(self, expression: str, *, crosses: bool = False) -> None:
+        """Add a wildcard."""
+        self.atoms.append(expression)
+        self.is_literal = False
+        self.crosses = self.crosses or crosses
 
     def is_open(self) -> bool:
         """Return True if it may match more than one segment of a key."""
-        return self.is_any or any(crosses for _, crosses in self.pieces)
+        return self.is_any or self.crosses or REST in self.atoms
 
     def expression(self) -> str:
         """
-        Return the expression of the segment.
+        Return the expression of a segment that does not cross a slash.
 
-        A piece between two stars is matched where it first occurs, for good:
-        the star after it can take up whatever lies before a later occurrence.
-        Without that, the time to find out that a key does not match would
-        grow with a power of its length, one for each star.
+        What stands between two stars is matched where it first occurs, for
+        good: the star after it can take up whatever lies before a later
+        occurrence. Without that, the time to find out that a key does not
+        match would grow with a power of its length, one for each star.
         """
-        first, *others = self.pieces
-        parts = [first[0]]
-        for i, (piece, crosses) in enumerate(others):
+        pieces = [""]
+        for atom in self.atoms:
+            if atom == STAR:
+                pieces.append("")
+            else:
+                pieces[-1] += atom
+        first, *others = pieces
+        parts = [first]
+        for i, piece in enumerate(others):
             last = i == len(others) - 1
-            parts.append(f"[^/]*{piece}" if last or crosses else f"(?>[^/]*?{piece})")
+            parts.append(f"{STAR}{piece}" if last else f"(?>{STAR}?{piece})")
         return "".join(parts)
 
 
+def _matcher(segments: list[_Segment]) -> re.Pattern[str] | States:
+    """Return what matches a whole key: an expression if one can in linear time."""
+    if any(segment.crosses for segment in segments):
+        return States(_atoms(segments))
+    return re.compile(_expression(segments), re.DOTALL)
+
+
+def _atoms(segments: list[_Segment]) -> Iterator[str]:
+    for i, segment in enumerate(segments, 1):
+        if segment.is_any:
+            yield ANY_SEGMENTS  # which end with their slash
+            continue
+        yield from segment.atoms
+        if i < len(segments):
+            yield "/"
+
+
 def _expression(segments: list[_Segment]) -> str:
-    """Return the expression of a whole pattern."""
+    """Return the expression of a pattern of which no segment crosses a slash."""
     groups: list[list[_Segment]] = [[]]
     for segment in segments:
         if segment.is_any:
@@ -186,12 +223,12 @@ def _expression(segments: list[_Segment]) -> str:
             text += "/"
         if i == 0:
             parts.append(text)
-        elif i == last or any(segment.is_open() for segment in group):
-            parts.append(_SEGMENTS + text)
+        elif i == last:
+            parts.append(ANY_SEGMENTS + text)
         else:
             # As for stars: what lies before a later occurrence of these
             # segments can be taken up by the ``**/`` that follows them.
-            parts.append(f"(?>(?:[^/]+/)*?{text})" if group else "")
+            parts.append(f"(?>{ANY_SEGMENTS}?{text})" if group else "")
     return "".join(parts)
 
 
@@ -207,31 +244,35 @@ def _segments(pattern: str) -> Iterator[_Segment]:
                 msg = f"'**' must be followed by '/' or end the pattern: {pattern!r}"
                 raise ValueError(msg)
             if after and i == start:
-                segment.is_any = True
+                segment.is_any, segment.is_literal = True, False
                 yield segment
                 segment, start = _Segment(), i + 3
+            elif after:
+                segment.wild(ANY_SEGMENTS, crosses=True)
             else:
-                segment.add(_SEGMENTS if after else ".*", crosses=True)
+                segment.wild(REST)
             i += 3
         elif char == "*":
-            segment.star()
+            segment.wild(STAR)
             i += 1
         elif char == "?":
-            segment.add("[^/]")
+            segment.wild(NOT_SLASH)
             i += 1
         elif char == "[" and (end := _class_end(pattern, i)) > 0:
             inside = pattern[i + 1 : end]
-            segment.add(_class(inside), crosses=_matches_slash(inside))
+            if _WILD.fullmatch(inside):
+                segment.literal(inside)  # as `escape_glob` writes it
+            else:
+                # At the start of a segment no key has a slash.
+                segment.wild(_class(inside), crosses=i > start and _matches_slash(inside))
             i = end + 1
         elif char == "/":
-            segment.text = pattern[start:i]
             yield segment
             i += 1
             segment, start = _Segment(), i
         else:
-            segment.add(re.escape(char))
+            segment.literal(char)
             i += 1
-    segment.text = pattern[start:]
     yield segment
 
 

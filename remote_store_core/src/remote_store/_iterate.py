@@ -79,4 +79,6 @@ def folders_below(
                         below.append(entry.path.as_posix())
                     if rules.name_matches(entry.name, pattern):
                         yield rules.rebased_folder(root, entry)
+        if not below:
+            return
         level = below

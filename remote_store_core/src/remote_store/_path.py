@@ -9,10 +9,12 @@ from remote_store._errors import InvalidPath
 __all__ = ["RemotePath", "join_root", "normalise", "seen", "strip_root"]
 
 
-#: Paths known to be in normal form, and how many are kept. Each store call begins
-#: with such a look-up, mostly for a path that was seen a moment ago.
+#: Paths known to be in normal form, how many are kept, and of which length at most.
+#: Each store call begins with such a look-up, mostly for a path that was seen a
+#: moment ago.
 seen: Final[set[str]] = set()
 _REMEMBERED: Final = 16384
+_LENGTH: Final = 512
 
 
 def normalise(raw: str) -> str:
@@ -30,6 +32,9 @@ def normalise(raw: str) -> str:
     if not isinstance(raw, str):
         msg = f"a path must be a str, got {type(raw).__name__}"
         raise TypeError(msg)
+    if type(raw) is not str:
+        # An enum's, say: its own way of being formatted must not get into a key.
+        raw = str.__str__(raw)
     if raw in seen:
         return raw
     if (
@@ -41,9 +46,10 @@ def normalise(raw: str) -> str:
         and raw[0] not in "/."
         and raw[-1] not in "/."
     ):
-        if len(seen) >= _REMEMBERED:
-            seen.clear()
-        seen.add(raw)
+        if len(raw) <= _LENGTH:
+            if len(seen) >= _REMEMBERED:
+                seen.clear()
+            seen.add(raw)
         return raw
     if "\0" in raw:
         msg = "path contains a NUL character"
@@ -65,9 +71,14 @@ def join_root(root: str, key: str) -> str:
     return f"{root}/{key}" if key else root
 
 
-def strip_root(root: str, key: str) -> str:
+def strip_root(root: str, key: str, said: str | None = None) -> str:
     """
     Return *key* relative to *root*; the root itself gives ``""``.
+
+    Args:
+        root: Root of a store.
+        key: A backend key.
+        said: What the caller gave, for the error, where that is not *key*.
 
     Raises:
         InvalidPath: *key* is not *root* and does not lie below it.
@@ -79,7 +90,7 @@ def strip_root(root: str, key: str) -> str:
     if key.startswith(root) and key[len(root)] == "/":
         return key[len(root) + 1 :]
     msg = f"path is not under store root {root!r}"
-    raise InvalidPath(msg, path=key)
+    raise InvalidPath(msg, path=key if said is None else said)
 
 
 class RemotePath:

@@ -55,6 +55,7 @@ __all__ = [
     "refuse_missing_folder",
     "refuse_root_delete",
     "refuse_same_path",
+    "root_key",
 ]
 
 #: The members without which an object is no backend.
@@ -99,6 +100,9 @@ def refuse_incomplete(backend: object) -> None:
     Raises:
         TypeError: It lacks members of the protocols; the message names them.
     """
+    if isinstance(backend, type):
+        msg = f"{backend.__name__} is a class: a store needs an instance of it"
+        raise TypeError(msg)
     if missing := missing_members(backend):
         msg = f"{type(backend).__name__} is no backend: it lacks {', '.join(missing)}"
         raise TypeError(msg)
@@ -122,6 +126,23 @@ def is_async_backend(backend: object) -> bool:
 # Before the call -----------------------------------------------------------
 
 
+def root_key(root_path: str) -> str:
+    """
+    Return the root of a store in normal form, ``""`` for the backend's own.
+
+    Raises:
+        InvalidPath: *root_path* is malformed.
+        TypeError: *root_path* is not a str.
+    """
+    if root_path == "":
+        return ""
+    try:
+        return normalise(root_path)
+    except InvalidPath as error:
+        msg = f"root_path: {error.args[0]}; the backend's own root is ''"
+        raise InvalidPath(msg, path=root_path) from error
+
+
 def file_key(root: str, path: str) -> str:
     """
     Return the backend key of a path that must name a file.
@@ -130,7 +151,7 @@ def file_key(root: str, path: str) -> str:
         InvalidPath: *path* is the root or malformed.
         TypeError: *path* is not a str.
     """
-    if not (isinstance(path, str) and path in seen):
+    if not (type(path) is str and path in seen):
         path = normalise(path)
     return f"{root}/{path}" if root else path
 
@@ -275,8 +296,8 @@ def backend_glob(root: str, pattern: str) -> str:
     Raises:
         InvalidPath, ValueError, re.error, TypeError: See `GlobPattern.parse`.
     """
-    GlobPattern.parse(pattern)
-    return f"{escape_glob(root)}/{pattern}" if root else pattern
+    text = GlobPattern.parse(pattern).text
+    return f"{escape_glob(root)}/{text}" if root else text
 
 
 def refuse_same_path(path: str, *, is_file: bool, is_folder: bool, backend: str) -> None:

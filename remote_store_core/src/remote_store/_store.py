@@ -71,7 +71,7 @@ class Store:
             )
             raise TypeError(msg)
         self._backend = backend
-        self._root = normalise(root_path) if root_path != "" else ""
+        self._root = rules.root_key(root_path)
         self._owns = owns_backend
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
@@ -400,7 +400,7 @@ class Store:
 
     def to_key(self, path: str) -> str:
         """Return the store path of a native path, as `AsyncStore.to_key`."""
-        return strip_root(self._root, self._member("to_key")(path))
+        return strip_root(self._root, self._member("to_key")(path), path)
 
     def unwrap(self, type_hint: type[T]) -> T:
         """Return the backend's native handle of that type, as `AsyncStore.unwrap`."""

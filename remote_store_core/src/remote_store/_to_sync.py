@@ -28,8 +28,8 @@ from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPl
 from remote_store._pulls import AsyncIteratorBridge, ChunkStream
 from remote_store._spool import spooled_write
 from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._closing import Closing
 from remote_store.aio._content import as_content
-from remote_store.aio._iterate import Closing
 
 __all__ = ["AsyncBackendSyncAdapter"]
 

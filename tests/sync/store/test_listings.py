@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,6 +37,11 @@ def test_listings(store: Store) -> None:
     assert store.get_folder_info("").file_count == 3
     assert store.get_folder_info("", max_depth=0).file_count == 1
     assert store.get_folder_info("a", max_depth=9).path == RemotePath("a")
+
+
+def test_depth_without_a_limit(store: Store) -> None:
+    """A depth that is there to mean "all" costs no more than the folders there are."""
+    assert paths(store.list_folders("", max_depth=sys.maxsize)) == ["a", "a/b"]
 
 
 LAZY: dict[str, tuple[Callable[[Store], Iterator[Any]], type[Exception]]] = {
@@ -97,3 +103,16 @@ def test_backend_iterators_are_closed(
                 break
             del items
     assert closed == [name]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "listed"),
+    [("*/b/**", 3), ("a/**", 1), ("?.txt", 1), ("a/b/*.csv", 1), ("*/*", 2)],
+)
+def test_search_lists_only_what_can_match(
+    store: Store, backend: DictBackend, pattern: str, listed: int
+) -> None:
+    """The folders on the pattern's way are listed, and from ``**`` on each at once."""
+    backend.calls.clear()
+    list(glob_files(store, pattern))
+    assert len([name for name, _ in backend.calls if name == "list_files"]) == listed

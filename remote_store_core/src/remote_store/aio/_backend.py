@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._errors import unsupported
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from remote_store.aio._closing import Closing
 from remote_store.aio._content import AsyncWritableContent
 
 __all__ = ["AsyncBackend"]
@@ -306,10 +307,14 @@ class AsyncBackend(Protocol):
         Args:
             path: Key of a folder, ``""`` for the root.
         """
-        async for file in self.list_files(path):
-            yield file
-        async for folder in self.list_folders(path):
-            yield folder
+        files = self.list_files(path)
+        async with Closing(files):
+            async for file in files:
+                yield file
+        folders = self.list_folders(path)
+        async with Closing(folders):
+            async for folder in folders:
+                yield folder
 
     async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         """

@@ -14,28 +14,11 @@ from remote_store import _rules as rules
 from remote_store._models import FileInfo, FolderEntry
 from remote_store._path import strip_root
 from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._closing import Closing
 
-__all__ = ["Closing", "files_below", "folders_below", "relay"]
+__all__ = ["files_below", "folders_below", "relay"]
 
 T = TypeVar("T")
-
-
-class Closing:
-    """Closes *iterator* at the end of the block, if it is something that can be closed."""
-
-    # contextlib would make one more async generator for the loop to look after.
-    __slots__ = ("_iterator",)
-
-    def __init__(self, iterator: object) -> None:
-        self._iterator = iterator
-
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(self, *_: object) -> None:
-        close = getattr(self._iterator, "aclose", None)
-        if close is not None:
-            await close()
 
 
 async def relay(
@@ -89,4 +72,6 @@ async def folders_below(
                         below.append(entry.path.as_posix())
                     if rules.name_matches(entry.name, pattern):
                         yield rules.rebased_folder(root, entry)
+        if not below:
+            return
         level = below

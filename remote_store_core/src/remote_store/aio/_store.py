@@ -15,12 +15,13 @@ from remote_store._hooks import hub
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store._path import RemotePath, join_root, normalise, strip_root
 from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._closing import Closing
 from remote_store.aio._content import (
     AsyncWritableContent,
     ContentSource,
     as_content,
 )
-from remote_store.aio._iterate import Closing, files_below, folders_below, relay
+from remote_store.aio._iterate import files_below, folders_below, relay
 from remote_store.aio._to_async import as_async
 from remote_store.aio._watch import Watch
 
@@ -93,7 +94,7 @@ class AsyncStore:
         self, backend: AsyncBackend | Backend, root_path: str = "", *, owns_backend: bool = True
     ) -> None:
         self._backend = as_async(backend)
-        self._root = normalise(root_path) if root_path != "" else ""
+        self._root = rules.root_key(root_path)
         self._owns = owns_backend
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
@@ -662,7 +663,7 @@ class AsyncStore:
         Raises:
             InvalidPath: *path* does not belong to this store.
         """
-        return strip_root(self._root, self._member("to_key")(path))
+        return strip_root(self._root, self._member("to_key")(path), path)
 
     def unwrap(self, type_hint: type[T]) -> T:
         """

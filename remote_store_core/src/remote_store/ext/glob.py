@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 from remote_store._capabilities import Capability
 from remote_store._glob import GlobPattern
-from remote_store._models import FileInfo
+from remote_store._models import FileInfo, FolderEntry
 from remote_store._store import Store
 
 __all__ = ["glob_files"]
@@ -22,41 +22,29 @@ def glob_files(store: Store, pattern: str) -> Generator[FileInfo, None, None]:
         pattern: See `remote_store.GlobPattern`.
 
     Raises:
-        InvalidPath: *pattern* is empty or has a ``..`` segment or a NUL; at
-            the first ``next``, as all of these.
-        ValueError: ``**`` stands before something other than ``/``.
+        InvalidPath, ValueError, re.error: See `remote_store.GlobPattern.parse`;
+            at the first ``next``, as all of these.
         CapabilityNotSupported: The backend declares neither GLOB nor LIST.
     """
     if store.supports(Capability.GLOB):
         yield from store.glob(pattern)
         return
     parsed = GlobPattern.parse(pattern)
-    if parsed.depth is None:
-        yield from _filtered(store.list_files(parsed.prefix, recursive=True), parsed)
-    else:
-        yield from _walked(store, parsed)
-
-
-def _filtered(
-    files: Generator[FileInfo, None, None], pattern: GlobPattern
-) -> Generator[FileInfo, None, None]:
-    with contextlib.closing(files):
-        for file in files:
-            if pattern.matches(file.path.as_posix()):
-                yield file
-
-
-def _walked(store: Store, pattern: GlobPattern) -> Generator[FileInfo, None, None]:
-    level = [pattern.prefix]
+    level = [parsed.prefix]
     while level:
         below: list[str] = []
         for folder in level:
-            with contextlib.closing(store.iter_children(folder)) as children:
-                for child in children:
-                    path = child.path.as_posix()
-                    if not isinstance(child, FileInfo):
-                        if pattern.may_contain(path):
+            found: Generator[FileInfo | FolderEntry, None, None]
+            if parsed.is_open_below(folder):
+                found = store.list_files(folder, recursive=True)
+            else:
+                found = store.iter_children(folder)
+            with contextlib.closing(found):
+                for entry in found:
+                    path = entry.path.as_posix()
+                    if not isinstance(entry, FileInfo):
+                        if parsed.may_contain(path):
                             below.append(path)
-                    elif pattern.matches(path):
-                        yield child
+                    elif parsed.matches(path):
+                        yield entry
         level = below
