@@ -44,12 +44,67 @@ def test_parse(text: str, segments: tuple[str, ...], base: int, folder: bool) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a\0b", "shared://h/../x", "shared://h/a%2Fb", "local:data", "@", "@/x"]
+    "text",
+    ["", "a\0b", "shared://h/../x", "shared://h/a%2Fb", "local:data", "@", "@/x", "my_acme://h"],
 )
 def test_parse_refuses(text: str) -> None:
     """What could mean two things, or leave its folder, is refused."""
     with pytest.raises(UsageError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "azure:acct/c?sv=1&sig=TOPSECRET",
+        "user:TOPSECRET@host/x",
+        "my_acme://user:TOPSECRET@host/x",
+        " acme://user:TOPSECRET@host/x",
+        "://user:TOPSECRET@host/x",
+        "a://user:TOPSECRET@host/x",
+    ],
+)
+def test_a_mistyped_url_is_not_repeated(text: str) -> None:
+    """What is no URL, but looks like one, is neither printed nor taken for a path."""
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+
+    assert "TOPSECRET" not in str(caught.value)
+    assert "TOPSECRET" in "/".join(parse(f"./{text}").segments)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("leaking://host/x#TOPSECRET", "leaking://host/#***"),
+        ("leaking://host/x#TOP%20SECRET", "leaking://host/#***"),
+        ("leaking://host/x?sig=TOP%2FSECRET", "leaking://host/?***"),
+        ("leaking://u:TOP%2FSECRET@host/x", "leaking://u:***@host/"),
+    ],
+)
+def test_no_part_of_a_url_shows_a_credential(cli: Cli, text: str, shown: str) -> None:
+    """Fragments and escaped values are masked, too."""
+    register_backend("leaking", Leaking)
+    try:
+        result = cli("cat", text, code=2)
+    finally:
+        unregister_backend("leaking")
+
+    assert f"cannot connect to {shown} with" in result.stderr
+    assert "SECRET" not in result.output
+
+
+def test_a_short_password_is_not_repeated_either(cli: Cli, servers: Servers) -> None:
+    """It is too short to be masked wherever it appears: messages name the location without it."""
+    servers.seed("s", {"d/x": b""})
+
+    for arguments in (
+        ["rm", "shared://u:pw1@s/"],
+        ["cat", "shared://u:pw1@s/"],
+        ["cp", "shared://u:pw1@s/d", "./x"],
+        ["mv", "shared://u:pw1@s/d", "./x"],
+    ):
+        assert "pw1" not in cli(*arguments, code=2).output
 
 
 def test_a_path_is_a_local_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +224,7 @@ def test_named_stores_come_from_the_configuration(
     )
     servers.seed("s", {"x": b""})
 
-    cli("ls", "@reports", "--config", str(config))
+    cli("cat", "@reports/x", "--config", str(config), code=1)
     cli("cp", "shared://s/x", "@reports/y", "--config", str(config))
 
     assert creating == [False, True]
@@ -193,6 +248,40 @@ def test_named_stores_that_cannot_be_opened(
 
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ls"], ["ls", "-r"], ["tree"], ["info"], ["rm", "-r", "--yes"], ["cp", "-r", "", "out"]],
+)
+def test_a_root_that_does_not_exist_is_not_an_empty_folder(
+    cli: Cli, tmp_path: Path, arguments: list[str]
+) -> None:
+    """A mistyped root_path is an error of whatever looks at it, as a mistyped path is."""
+    config = tmp_path / "stores.toml"
+    config.write_text(
+        '[backends.b]\ntype = "memory"\n[stores.reports]\nbackend = "b"\nroot_path = "typo"\n'
+    )
+    arguments = [a or "@reports" for a in arguments]
+    arguments += [] if "@reports" in arguments else ["@reports"]
+
+    result = cli(*arguments, "--config", str(config), code=1)
+
+    assert result.stderr == "error: no such folder: @reports\n"
+    if arguments[0] == "rm":
+        cli(*arguments, "--missing-ok", "--config", str(config))
+
+
+def test_a_root_path_that_cannot_be_is_wrong_usage(cli: Cli, tmp_path: Path) -> None:
+    """Nothing was done: the configuration is to be repaired."""
+    config = tmp_path / "stores.toml"
+    config.write_text(
+        '[backends.b]\ntype = "memory"\n[stores.reports]\nbackend = "b"\nroot_path = "../x"\n'
+    )
+
+    result = cli("ls", "@reports", "--config", str(config), code=2)
+
+    assert "the root of @reports cannot be used: " in result.stderr
 
 
 def test_the_configuration_may_come_from_the_environment(
@@ -238,7 +327,8 @@ def test_options_reach_the_plugin(
 
 
 @pytest.mark.parametrize(
-    "option", ["novalue", "=x", "a:=nojson", "az:key=1", "x=${SURELY_NOT_SET_ANYWHERE}"]
+    "option",
+    ["novalue", "=x", "a:=nojson", "az:key=1", "x=${SURELY_NOT_SET_ANYWHERE}", "x=${A:nothing}"],
 )
 def test_wrong_options_are_refused(cli: Cli, servers: Servers, option: str) -> None:
     """An option that is malformed or meant for nobody is a mistake, not ignored."""
@@ -324,3 +414,24 @@ def test_overlap_of_two_stores_is_told_by_their_plans(
     inner = Place(AsyncStore(Plans(root, host)), key, parse("@s"))
 
     assert expected is is_within(inner, outer)
+
+
+@pytest.mark.parametrize("schemes", [("local", "local"), ("file", "local")])
+@pytest.mark.parametrize("slash", ["/", ""])
+def test_a_link_in_a_url_hides_no_overlap(
+    cli: Cli, tmp_path: Path, schemes: tuple[str, str], slash: str
+) -> None:
+    """A folder is not copied into itself, nor a file moved over itself, by way of a link."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_text("content")
+    (tmp_path / "link").symlink_to("d")
+    real, linked = f"{schemes[0]}://{tmp_path}/d", f"{schemes[1]}://{tmp_path}/link"
+
+    result = cli("cp", "-r", real + slash, f"{linked}/sub", code=2)
+    assert "itself or lies in it" in result.stderr
+    cli("mv", "--overwrite", f"{real}/f", f"{linked}/f", code=2)
+    cli("cp", "-r", real, f"{linked}-not/sub")
+
+    assert (tmp_path / "d" / "f").read_text() == "content"
+    assert [p.name for p in (tmp_path / "d").iterdir()] == ["f"]
+    assert (tmp_path / "link-not" / "sub" / "f").exists()

@@ -97,6 +97,18 @@ def test_doctor_is_content_with_a_sound_installation(installed: Installed) -> No
         ("acme = acme_store:Backend", "Backend = 7", "7 is not a class"),
         ("acme = acme_store:Backend", "raise SystemError('boom')", "SystemError: boom"),
         ("acme = acme_store:Backend", "def broken(:", "SyntaxError"),
+        ("acme = acme_store:Backend", "raise type('Panic', (BaseException,), {})", "Panic"),
+        ("acme = acme_store:Backend", "class Backend: pass", "it lacks copy, delete, "),
+        (
+            "acme = acme_store:Backend",
+            "from remote_store.aio import AsyncBackend\nclass Backend(AsyncBackend): pass",
+            "it lacks capabilities, copy, ",
+        ),
+        (
+            "acme = acme_store:Backend\n[remote_store.sync_backends]\nacme = acme_store:Sync",
+            GOOD,
+            "has no attribute 'Sync'",
+        ),
     ],
 )
 def test_doctor_explains_a_broken_plugin(
@@ -114,6 +126,86 @@ def test_doctor_explains_a_broken_plugin(
     assert ("broken", problem) == (state["status"], state["problem"])
     assert reason in problem
     assert "acme-store" in problem
+
+
+DELEGATING = """
+class Backend:
+    def __getattr__(self, name): raise AttributeError(name)
+"""
+
+
+def test_doctor_does_not_judge_what_a_class_delegates(installed: Installed) -> None:
+    """What a wrapper's instances hand on cannot be seen in the class."""
+    installed.add("acme-store", "acme = acme_store:Backend", acme_store=DELEGATING)
+
+    code, out, _ = installed.run("doctor")
+
+    assert code == 0, out
+
+
+@pytest.mark.parametrize(
+    ("group", "source", "reason"),
+    [
+        ("remote_store.plugins", "1/0", "ZeroDivisionError"),
+        (
+            "remote_store.plugins",
+            "from remote_store import hookimpl\n@hookimpl\ndef remote_store_typo(): ...",
+            "remote_store_typo",
+        ),
+        ("remote_store.conformance", "1/0", "ZeroDivisionError"),
+    ],
+)
+def test_doctor_tries_what_is_no_backend(
+    installed: Installed, group: str, source: str, reason: str
+) -> None:
+    """A listener that stores would leave out, and a broken offer to the kit, are problems."""
+    installed.add("acme-ears", f"\n[{group}]\nears = acme_ears", acme_ears=source)
+
+    code, out, err = installed.run("doctor", "--json")
+    off = installed.run("doctor", env={"REMOTE_STORE_DISABLE_PLUGINS": "ears"})
+
+    (problem,) = json.loads(out)["problems"]
+    assert (code, err) == (3, "")
+    assert "ears" in problem
+    assert reason in problem
+    assert (off[0], off[2]) == (0, "")
+
+
+def test_doctor_is_content_with_a_sound_listener(installed: Installed) -> None:
+    """What can be imported and registered is no problem."""
+    source = "from remote_store import hookimpl\n@hookimpl\ndef remote_store_operation(): ..."
+    installed.add("acme-ears", "\n[remote_store.plugins]\nears = acme_ears", acme_ears=source)
+
+    assert installed.run("doctor")[0] == 0
+
+
+@pytest.mark.parametrize("damaged", ["entry_points.txt", "METADATA"])
+def test_doctor_names_a_distribution_that_cannot_be_read(
+    installed: Installed, damaged: str
+) -> None:
+    """Bad metadata is a finding, and neither a warning nor a traceback."""
+    installed.add("bad-store", "bad = bad_store:Backend", bad_store=GOOD)
+    (installed.site / "bad_store-1.2.dist-info" / damaged).write_bytes(
+        b"[remote_store.backends]\nbad\xff = bad_store:Backend\n"
+    )
+
+    code, out, err = installed.run("doctor", "--json")
+
+    problems = json.loads(out)["problems"]
+    assert (code, err) == (3, "")
+    assert f"in {installed.site} are left out: its metadata cannot be read" in problems[0]
+    assert ("'bad-store'" in problems[0]) == (damaged != "METADATA")
+
+
+def test_backends_of_a_distribution_without_a_name(installed: Installed) -> None:
+    """Metadata that says nothing is shown as unknown."""
+    installed.add("bad-store", "bad = bad_store:Backend")
+    (installed.site / "bad_store-1.2.dist-info" / "METADATA").write_text("")
+
+    code, out, err = installed.run("backends")
+
+    assert (code, err) == (0, "")
+    assert b"bad     unknown" in out
 
 
 def test_doctor_names_both_sides_of_a_clash(installed: Installed) -> None:

@@ -331,3 +331,82 @@ def test_help_imports_no_plugin() -> None:
         }
         & imported
     )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", [["ls", "."], ["cat", "f"], ["cp", "f", "g"], ["doctor"]])
+def test_a_closed_stream_is_no_failure(
+    installed: Installed, tmp_path: Path, arguments: list[str], closed: str
+) -> None:
+    """What nobody wants to hear is not said; what was to be done is done."""
+    (tmp_path / "f").write_bytes(b"content")
+    script = Path(sys.executable).with_name("remote-store")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("REMOTE_STORE_", "PYTHON"))}
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" "$@" {closed}', script, *arguments],
+        cwd=tmp_path,
+        env=env | {"PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    if arguments[0] == "cp":
+        assert (tmp_path / "g").read_bytes() == b"content"
+
+
+def odd_names(folder: Path) -> None:
+    """Make a folder with a file, a subfolder and names that no path in a store can have."""
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "f").write_bytes(b"f")
+    (folder / "back\\slash").write_bytes(b"b")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_bytes(b"x")
+
+
+def test_names_that_are_left_out_are_a_failure(installed: Installed, tmp_path: Path) -> None:
+    """A copy that is not whole does not end with 0, and the log is shown as a warning."""
+    odd_names(tmp_path / "in")
+
+    code, _, err = installed.run("cp", "-r", "in", "out", cwd=tmp_path)
+    quiet = installed.run("cp", "-r", "-q", "in", "quiet", cwd=tmp_path)
+    within = installed.run("cp", "-r", "in/sub", "whole", cwd=tmp_path)
+
+    warned, summary = err.splitlines()
+    assert code == 1
+    assert warned.startswith("warning: ")
+    assert summary == "copied 1 file (1 B); names that no path can have left out"
+    assert (quiet[0], quiet[2].count("\n")) == (1, 1)
+    assert within == (0, b"", "copied 1 file (1 B)\n")
+
+
+def test_a_root_that_is_not_emptied_is_a_failure(installed: Installed, tmp_path: Path) -> None:
+    """What a listing does not show is not removed, and that is said."""
+    odd_names(tmp_path / "in")
+
+    code, _, err = installed.run("rm", "-r", "--yes", f"local://{tmp_path}/in/")
+
+    assert code == 1
+    assert err.startswith("warning: ")
+    assert len(list((tmp_path / "in").iterdir())) == 2
+
+
+def test_a_value_error_of_a_plugin_is_one_line(installed: Installed, tmp_path: Path) -> None:
+    """A name or metadata that a backend refuses is no defect: in one copy as in many."""
+    source = """
+from remote_store_memory import AsyncMemoryBackend
+
+class Backend(AsyncMemoryBackend):
+    async def write_atomic(self, path, content, **options):
+        raise ValueError("metadata key 'a-b' is no identifier")
+"""
+    installed.add("picky-store", "picky = picky_store:Backend", picky_store=source)
+    (tmp_path / "f").write_bytes(b"content")
+
+    one = installed.run("cp", "f", "picky://", cwd=tmp_path)
+    many = installed.run("cp", "-r", ".", "picky://", cwd=tmp_path)
+
+    assert one == (1, b"", "error: metadata key 'a-b' is no identifier\n")
+    assert many[0] == 1
+    assert "error: f: metadata key 'a-b' is no identifier\n" in many[2]

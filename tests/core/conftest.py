@@ -64,6 +64,33 @@ def install(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def lay(tmp_path: Path) -> Callable[..., Path]:
+    """
+    Return a function that lays out an installed distribution by hand, however unsound.
+
+    It returns the folder that holds them all, to be put on a child's PYTHONPATH.
+    """
+    site = tmp_path / "laid"
+    site.mkdir()
+
+    def write(
+        dist: str, entry_points: str | bytes, *, metadata: str | None = None, **modules: str
+    ) -> Path:
+        info = site / f"{dist.replace('-', '_')}-1.2.3.dist-info"
+        info.mkdir()
+        if metadata is None:
+            metadata = f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.2.3\n"
+        (info / "METADATA").write_text(metadata)
+        raw = entry_points.encode() if isinstance(entry_points, str) else entry_points
+        (info / "entry_points.txt").write_bytes(raw)
+        for module, source in modules.items():
+            (site / f"{module}.py").write_text(source)
+        return site
+
+    return write
+
+
+@pytest.fixture
 def run_python(tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs code in a fresh interpreter and returns what it printed."""
 

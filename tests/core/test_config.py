@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
@@ -19,6 +20,7 @@ from remote_store import (
     StoreProfile,
     resolve_env,
 )
+from remote_store._config import resolve_secrets
 
 TOML = """
 [tool.stores.backends.main]
@@ -94,8 +96,19 @@ def test_toml_without_resolution_keeps_text(tmp_path: Path) -> None:
         ({"backends": {"a": {"type": 1}}}, TypeError, r"backends\.a\.type must be a str"),
         ({"backends": {"a": {"type": "m", "options": 1}}}, TypeError, r"options must be a table"),
         ({"backends": {"a": {"type": "m", "retry": 1}}}, TypeError, r"retry must be a table"),
-        ({"backends": {"a": {"type": "m", "retry": {"tries": 1}}}}, TypeError, "tries"),
-        ({"backends": {"a": {"type": "m", "retry": {"max_attempts": 0}}}}, ValueError, "max_att"),
+        (
+            {"backends": {"a": {"type": "m", "retry": {"tries": 1}}}},
+            ValueError,
+            r"'tries' in backends\.a\.retry; known: max_attempts",
+        ),
+        *(
+            (
+                {"backends": {"a": {"type": "m", "retry": {"max_attempts": attempts}}}},
+                ValueError,
+                r"backends\.a\.retry: 'max_attempts'",
+            )
+            for attempts in (0, "3", None)
+        ),
         ({"backends": {"a": {"type": "m", "kind": 1}}}, ValueError, r"'kind' in backends\.a"),
         ({"stores": {"s": {}}}, KeyError, r"stores\.s has no 'backend'"),
         ({"stores": {"s": {"backend": "a", "root_path": 1}}}, TypeError, "root_path must be a str"),
@@ -140,6 +153,32 @@ def test_resolve_env() -> None:
     assert {"${A}": ["1", {"x": "a1bcd:e"}, 3, None], "s": "${secret:v/${x"} == resolved
     assert "${A}" == data["${A}"][0]
     assert "${A} ${" == resolve_env("$${A} $${", environ={})
+
+
+@pytest.mark.parametrize(
+    "text", ["${A:hunter2}", "${hunter2", "${}", "x${A:-${hunter2}}", "${hunter2 ${A}"]
+)
+def test_resolve_env_refuses_what_is_malformed(text: str) -> None:
+    """It is not passed on as text; the place is told, and nothing of what may be a credential."""
+    with pytest.raises(ValueError, match=r"malformed variable at \$\.a\[0\]") as caught:
+        resolve_env({"a": [text]}, environ={"A": "1"})
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_reference_can_be_escaped() -> None:
+    """``$${secret:x}`` reaches the backend as text, whether or not variables were resolved."""
+    given = {
+        "plain": "$${secret:x}",
+        "hidden": Secret("$${secret:x}"),
+        "inside": "a$${secret:x}",
+    }
+    wanted = {"plain": "${secret:x}", "hidden": Secret("${secret:x}")}
+
+    resolved = resolve_env(given, environ={})
+
+    assert {**wanted, "inside": "a${secret:x}"} == resolve_secrets(resolved)
+    assert {**wanted, "inside": "a$${secret:x}"} == resolve_secrets(given)
 
 
 def test_resolve_env_names_variable_and_place() -> None:
@@ -196,12 +235,20 @@ def test_redaction_filter() -> None:
         {"jitter": -1},
         {"timeout": 0},
         {"timeout": -1},
+        {"max_attempts": 2.5},
+        {"max_attempts": True},
+        {"max_attempts": "3"},
+        {"backoff_base": float("inf")},
+        {"backoff_max": float("nan")},
+        {"jitter": None},
+        {"timeout": "5"},
+        {"timeout": float("inf")},
     ],
 )
-def test_retry_policy_refuses(fields: dict[str, float]) -> None:
+def test_retry_policy_refuses(fields: dict[str, Any]) -> None:
     """Values that make no sense are refused by name."""
     with pytest.raises(ValueError, match=next(iter(fields))):
-        RetryPolicy(**fields)  # type: ignore[arg-type]
+        RetryPolicy(**fields)
 
 
 def test_retry_policy() -> None:

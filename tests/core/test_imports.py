@@ -102,7 +102,7 @@ def test_uninstalled_plugin_names_the_install_line(run_python: Callable[..., str
     """Where a plugin of ours is not installed, every way to it says how to install it."""
     out = run_python(
         "import importlib.metadata as m\n"
-        "m.entry_points = lambda **kw: m.EntryPoints(())\n"
+        "m.distributions = lambda **kw: []\n"
         "import remote_store, remote_store.aio\n"
         "for attempt in (lambda: remote_store.load_backend('file'),\n"
         "                lambda: remote_store.aio.AsyncMemoryBackend,\n"

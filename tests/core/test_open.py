@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import remote_store
 from remote_store import (
     BackendConfig,
     InvalidPath,
@@ -25,6 +26,7 @@ from remote_store import (
     unregister_plugin,
 )
 from remote_store.aio import AsyncBackend, AsyncRegistry, AsyncStore, open_store
+from remote_store_memory import MemoryBackend
 
 pytestmark = pytest.mark.asyncio
 
@@ -161,6 +163,102 @@ async def test_failed_opening_closes_the_backend(backend: Any) -> None:
     assert [1] == [made.closed for made in backend.made]
 
 
+class Wrapping:
+    """A plugin whose wrapper does what it is told."""
+
+    def __init__(self, wrap: Any) -> None:
+        self._wrap = wrap
+
+    @hookimpl
+    def remote_store_wrap_backend(self, backend: Any) -> Any:
+        return self._wrap(backend)
+
+
+class Outer:
+    """A wrapper with something of its own to close."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.closed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+        await self.inner.aclose()
+
+
+class SyncOuter(Outer):
+    """The same for a sync backend."""
+
+    def close(self) -> None:
+        self.closed += 1
+        self.inner.close()
+
+    aclose = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("wrap", [lambda _: 1 / 0, lambda _: 42], ids=["raises", "nonsense"])
+async def test_a_backend_that_cannot_be_wrapped_is_closed(backend: Any, wrap: Any) -> None:
+    """By either opener and by either registry, at each attempt, at the latest at its close."""
+
+    class Counted(MemoryBackend):
+        made: ClassVar[list[Any]] = []
+        closed = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.made.append(self)
+
+        def close(self) -> None:
+            self.closed += 1
+
+    plugin = Wrapping(wrap)
+    register_backend("counted", Counted)
+    register_plugin(plugin)
+    config = RegistryConfig({"b": BackendConfig("counted")}, {"s": StoreProfile("b")})
+    try:
+        with remote_store.Registry(config) as registry:
+            for _ in range(2):
+                with pytest.raises((ZeroDivisionError, TypeError)):
+                    remote_store.open_store("counted:")
+                with pytest.raises((ZeroDivisionError, TypeError)):
+                    registry.get_store("s")
+        async with AsyncRegistry(CONFIG) as shared:
+            for opening in (open_store("scripted:"), shared.get_store("a")):
+                with pytest.raises((ZeroDivisionError, TypeError)):
+                    await opening
+    finally:
+        unregister_plugin(plugin)
+        unregister_backend("counted")
+
+    assert [1] * 4 == [made.closed for made in Counted.made]
+    assert [1, 1] == [made.closed for made in backend.made]
+
+
+async def test_a_wrapper_is_closed_when_the_root_is_bad(backend: Any) -> None:
+    """What closes it is its own close, which closes the backend in it."""
+    outers: list[Outer] = []
+
+    def wrap(inner: Any) -> Outer:
+        outers.append((Outer if hasattr(inner, "aclose") else SyncOuter)(inner))
+        return outers[-1]
+
+    plugin = Wrapping(wrap)
+    register_plugin(plugin)
+    try:
+        with pytest.raises(InvalidPath):
+            await open_store(StoreProfile("scripted", "../x"))
+        with pytest.raises(InvalidPath):
+            remote_store.open_store(StoreProfile("memory", "../x"))
+    finally:
+        unregister_plugin(plugin)
+
+    assert [1, 1] == [outer.closed for outer in outers]
+    assert 1 == backend.made[0].closed
+
+
 async def test_plugins_wrap_and_listen(backend: Any) -> None:
     """Wrappers are applied in the order of registration; a listener hears the name."""
 
@@ -260,11 +358,13 @@ async def test_plugin_registration_errors() -> None:
 
 async def test_register_backend_checks_its_arguments() -> None:
     """A name must be a URL scheme and a backend a class."""
-    for name in ("", "a b", "1a", "ä", "a:b"):
+    for name in ("", "a b", "1a", "ä", "a:b", "a", "a_b"):
         with pytest.raises(ValueError, match="URL scheme"):
             register_backend(name, object)
-    with pytest.raises(TypeError, match="takes a class"):
-        register_backend("a", object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes a name and a class"):
+        register_backend("ab", object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes a name and a class"):
+        register_backend(None, object)  # type: ignore[arg-type]
 
 
 async def test_registered_class_wins_until_it_is_taken_back() -> None:
@@ -275,6 +375,19 @@ async def test_registered_class_wins_until_it_is_taken_back() -> None:
     unregister_backend("memory")
     unregister_backend("memory")
     assert load_backend("memory") is not cls
+
+
+async def test_a_registered_name_is_reached_in_any_case(backend: Any) -> None:
+    """A URL's scheme has no case, so a registered name has none."""
+    cls = scripted()
+    register_backend("My-Store", cls)
+    try:
+        assert isinstance(opened(await open_store("my-store:")), cls)
+        assert isinstance(opened(await open_store(StoreProfile("MY-STORE"))), cls)
+    finally:
+        unregister_backend("my-STORE")
+    with pytest.raises(PluginError):
+        load_backend("my-store")
 
 
 CONFIG = RegistryConfig(

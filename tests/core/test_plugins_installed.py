@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 GOOD = '''
 from remote_store import CapabilitySet, FileInfo, NotFound
 
@@ -289,3 +291,309 @@ def test_plugin_installed_while_the_program_runs_is_found(
     lines = out.splitlines()
     assert lines[0].startswith("no plugin serves backend 'acme'; installed: ")
     assert lines[-1] == "AcmeBackend"
+
+
+WRAPPER = """
+import builtins
+from remote_store import hookimpl
+
+builtins.on_import()
+
+
+@hookimpl
+def remote_store_wrap_backend(backend, name):
+    builtins.wrapped.append(name)
+"""
+WRAPS = "[remote_store.plugins]\nwrapper = wrapper\n"
+
+
+def test_no_store_is_opened_without_a_listener_that_is_being_imported(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """A thread that opens a store while another imports the listeners waits for them."""
+    out = run_python(
+        textwrap.dedent("""
+        import builtins, threading
+        from remote_store import open_store
+
+        builtins.wrapped = []
+        begun, opened = threading.Event(), threading.Event()
+
+        def on_import():
+            begun.set()
+            opened.wait(1)  # which it will not be, unless somebody did not wait
+
+        def second():
+            begun.wait()
+            open_store("memory://").close()
+            opened.set()
+
+        builtins.on_import = on_import
+        thread = threading.Thread(target=second)
+        thread.start()
+        open_store("memory://").close()
+        thread.join()
+        print(builtins.wrapped)
+        """),
+        site=lay("wrap-store", WRAPS, wrapper=WRAPPER),
+    )
+
+    assert out == "['memory', 'memory']\n"
+
+
+def test_a_listener_whose_import_was_interrupted_is_imported_by_the_next_store(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """Ctrl-C during the import opens no store, and the listener is not lost."""
+    out = run_python(
+        textwrap.dedent("""
+        import builtins
+        from remote_store import open_store
+
+        def interrupt():
+            builtins.on_import = lambda: None
+            raise KeyboardInterrupt
+
+        builtins.wrapped = []
+        builtins.on_import = interrupt
+        try:
+            open_store("memory://")
+        except KeyboardInterrupt:
+            print("interrupted")
+        open_store("memory://").close()
+        print(builtins.wrapped)
+        """),
+        site=lay("wrap-store", WRAPS, wrapper=WRAPPER),
+    )
+
+    assert out.splitlines() == ["interrupted", "['memory']"]
+
+
+def test_a_listener_may_open_a_store_when_it_is_imported(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """Its import neither waits for itself nor begins anew."""
+    out = run_python(
+        textwrap.dedent("""
+        import builtins
+        from remote_store import open_store
+
+        builtins.wrapped = []
+        builtins.on_import = lambda: open_store("memory://").close()
+        open_store("memory://").close()
+        print(builtins.wrapped)
+        """),
+        site=lay("wrap-store", WRAPS, wrapper=WRAPPER),
+    )
+
+    assert out == "['memory']\n"
+
+
+def test_no_store_is_opened_without_a_listener_where_warnings_are_errors(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """A broken listener then keeps every store from being opened, not only the first."""
+    out = run_python(  # with -W error
+        textwrap.dedent("""
+        from remote_store import open_store
+
+        for _ in range(2):
+            try:
+                open_store("memory://")
+            except RuntimeWarning as warning:
+                print(warning)
+        """),
+        site=lay("deaf", "[remote_store.plugins]\ndeaf = deaf\n", deaf=BROKEN),
+    )
+
+    first, second = out.splitlines()
+    assert first == second
+    assert first.startswith("plugin 'deaf' (deaf, from deaf 1.2.3) is broken")
+
+
+@pytest.mark.parametrize(
+    "entry_points",
+    [b"[remote_store.backends]\nno equals sign\n", b"[remote_store.backends]\nx\xff = y:Z\n"],
+    ids=["no-equals", "not-utf-8"],
+)
+def test_bad_metadata_of_one_distribution_harms_no_other(
+    lay: Callable[..., Path], run_python: Callable[..., str], entry_points: bytes
+) -> None:
+    """What cannot be read is left out with a warning that names it."""
+    lay("acme-store", "[remote_store.backends]\nacme = acme_store:AcmeBackend\n", acme_store=GOOD)
+
+    out = run_python(
+        textwrap.dedent("""
+        import warnings
+        import remote_store
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            print("acme" in {p.name for p in remote_store.list_backends()})
+            remote_store.open_store("memory://").close()
+            remote_store.open_store("acme://").close()
+        for warning in caught:
+            print(warning.category.__name__, warning.message)
+        """),
+        site=lay("bad-store", entry_points),
+    )
+
+    listed, _, *warned = out.splitlines()
+    assert listed == "True"
+    assert len(warned) == 1
+    assert warned[0].startswith("RuntimeWarning the plugins of distribution 'bad-store' in ")
+
+
+def test_bad_metadata_that_is_not_about_us_is_not_our_business(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """A distribution that offers us nothing may be as broken as it likes."""
+    out = run_python(
+        "import remote_store; print(bool(remote_store.list_backends()))",
+        site=lay("bad-tool", "[console_scripts]\nno equals sign\n", metadata=""),
+    )
+
+    assert out == "True\n"
+
+
+def test_a_distribution_without_a_name_can_clash(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """The same entry point, once from metadata that says nothing, is an error that names both."""
+    entry = "[remote_store.backends]\nacme = acme_store:AcmeBackend\n"
+    lay("acme-store", entry, acme_store=GOOD)
+
+    out = run_python(
+        textwrap.dedent("""
+        import remote_store
+        print(*sorted((p.distribution, p.version) for p in remote_store.list_backends()
+                      if p.name == "acme"))
+        try:
+            remote_store.load_backend("acme")
+        except remote_store.PluginError as error:
+            print(error)
+        """),
+        site=lay("nameless", entry, metadata=""),
+    )
+
+    first, second = out.splitlines()
+    assert first == "('acme-store', '1.2.3') ('unknown', 'unknown')"
+    assert "'acme-store'" in second
+    assert "'unknown'" in second
+
+
+def test_a_hidden_version_of_a_distribution_offers_nothing(
+    lay: Callable[..., Path], run_python: Callable[..., str], tmp_path: Path
+) -> None:
+    """Of two versions on the path, the first is the one that is installed."""
+    site = lay("acme-store", "[remote_store.backends]\nnew = acme_store:AcmeBackend\n")
+    old = tmp_path / "old"
+    info = old / "acme_store-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Acme.Store\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[remote_store.backends]\nold = acme_store:Old\n")
+
+    out = run_python(
+        f"import sys; sys.path.append({str(old)!r})\n"
+        "import remote_store\n"
+        "print({p.name for p in remote_store.list_backends()} & {'old', 'new'})",
+        site=site,
+    )
+
+    assert out == "{'new'}\n"
+
+
+def test_a_panic_is_a_broken_plugin_and_an_interrupt_is_not(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """What compiled code raises need not be an Exception; Ctrl-C stays what it is."""
+    site = lay(
+        "panic-store",
+        "[remote_store.backends]\npanic = panic_store:X\nctrlc = ctrlc_store:X\n",
+        panic_store="class Panic(BaseException): pass\nraise Panic('at the wrong moment')\n",
+        ctrlc_store="raise KeyboardInterrupt\n",
+    )
+
+    out = run_python(
+        textwrap.dedent("""
+        import remote_store
+        for name in ("panic", "ctrlc"):
+            try:
+                remote_store.load_backend(name)
+            except BaseException as error:
+                print(type(error).__name__, error)
+        """),
+        site=site,
+    )
+
+    first, second = out.splitlines()
+    assert first.startswith("PluginError plugin 'panic' (panic_store:X, from panic-store 1.2.3)")
+    assert "Panic: at the wrong moment" in first
+    assert second.strip() == "KeyboardInterrupt"
+
+
+def test_the_case_of_a_name_does_not_matter(
+    lay: Callable[..., Path], run_python: Callable[..., str]
+) -> None:
+    """A name with capitals is reached by a URL, whose scheme has none, and by a profile."""
+    out = run_python(
+        textwrap.dedent("""
+        from remote_store import StoreProfile, hookimpl, list_backends, open_store, register_plugin
+
+        class Names:
+            @hookimpl
+            def remote_store_wrap_backend(self, name):
+                print(name)
+
+        register_plugin(Names())
+        print([p.name for p in list_backends() if "acme" in p.value])
+        open_store("ACME:").close()
+        open_store(StoreProfile("Acme")).close()
+        """),
+        site=lay(
+            "acme-store",
+            "[remote_store.backends]\nAcme = acme_store:AcmeBackend\n",
+            acme_store=GOOD,
+        ),
+    )
+
+    assert out.splitlines() == ["['acme']", "acme imported", "acme", "acme"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "open_to"),
+    [
+        ("REMOTE_STORE_PLUGINS", " ", set()),
+        ("REMOTE_STORE_PLUGINS", "Local", {"local", "class"}),
+        ("REMOTE_STORE_PLUGINS", "file", {"file", "class"}),
+        ("REMOTE_STORE_DISABLE_PLUGINS", "local", set()),
+        ("REMOTE_STORE_DISABLE_PLUGINS", "FILE", set()),
+        ("REMOTE_STORE_DISABLE_PLUGINS", "memory", {"local", "file", "class"}),
+    ],
+)
+def test_a_class_that_is_switched_off_has_no_other_door(
+    run_python: Callable[..., str], variable: str, value: str, open_to: set[str]
+) -> None:
+    """Neither another name of the class nor its class name leads around the variables."""
+    out = run_python(
+        textwrap.dedent("""
+        import remote_store, remote_store.aio, remote_store.backends
+        doors = {
+            "local": [lambda: remote_store.load_backend("local"),
+                      lambda: remote_store.load_backend("local", sync=True)],
+            "file": [lambda: remote_store.load_backend("file"),
+                     lambda: remote_store.load_backend("file", sync=True)],
+            "class": [lambda: remote_store.backends.LocalBackend,
+                      lambda: remote_store.aio.AsyncLocalBackend],
+        }
+        for door, ways in doors.items():
+            for way in ways:
+                try:
+                    way()
+                    print(door)
+                except remote_store.PluginError as error:
+                    assert "is switched off by" in str(error), error
+        """),
+        **{variable: value},
+    )
+
+    assert sorted(out.split()) == sorted([*open_to, *open_to])

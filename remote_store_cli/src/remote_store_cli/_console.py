@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from remote_store import UNKNOWN_TIME, Secret
 
@@ -15,9 +18,11 @@ __all__ = [
     "emit",
     "emit_json",
     "emit_table",
+    "heeding_logs",
     "hide",
     "human_size",
     "iso_time",
+    "names_left_out",
     "printable",
     "redacted",
     "time_text",
@@ -25,6 +30,9 @@ __all__ = [
 ]
 
 _hidden: set[str] = set()
+
+#: How plugins put it that a listing skipped names that no path in a store can have.
+_LEFT_OUT: Final = re.compile(r"\blisting\b.*\bnames?\b", re.IGNORECASE | re.DOTALL)
 
 
 def hide(secret: str | Secret) -> None:
@@ -76,6 +84,39 @@ def warn(message: str) -> None:
 def complain(message: str) -> None:
     """Write an error of one line to standard error."""
     _say("error", message)
+
+
+class _LogLines(logging.Handler):
+    """Shows each warning and error that a plugin logs as one line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.names_left_out = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        warn(f"{message}: {error}" if error else message)
+        self.names_left_out |= _LEFT_OUT.search(message) is not None
+
+
+_log_lines: Final = _LogLines()
+
+
+@contextlib.contextmanager
+def heeding_logs() -> Generator[None, None, None]:
+    """Show what plugins log as warnings, and heed which of them `names_left_out` is about."""
+    _log_lines.names_left_out = False
+    logging.getLogger().addHandler(_log_lines)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(_log_lines)
+
+
+def names_left_out() -> bool:
+    """Tell whether a listing of this command skipped names that no path can have."""
+    return _log_lines.names_left_out
 
 
 def _say(kind: str, message: str) -> None:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from remote_store import FileInfo, NotFound, RemoteStoreError
-from remote_store_cli._console import complain
-from remote_store_cli._opening import Opener, Place
-from remote_store_cli._outcome import FAILED, UsageError, describe, run
+from remote_store import FileInfo, NotFound
+from remote_store_cli._console import complain, names_left_out
+from remote_store_cli._opening import Opener, Place, kind_of
+from remote_store_cli._outcome import EXPECTED, FAILED, UsageError, describe, run
 from remote_store_cli._settings import BackendOption, ConfigFile
 
 __all__ = ["cat", "rm"]
@@ -28,7 +28,7 @@ def cat(
         async with Opener([location], config, option) as opener:
             place = await opener.place(opener.locations[0])
             if not place.key:
-                msg = f"{location} is a folder"
+                msg = f"{place.location.text} is a folder"
                 raise UsageError(msg)
             async with contextlib.aclosing(place.store.read(place.key)) as chunks:
                 async for chunk in chunks:
@@ -58,13 +58,16 @@ def rm(
         async with Opener([location], config, option) as opener:
             try:
                 place = await opener.place(opener.locations[0])
+                if not place.key and recursive and yes:
+                    await kind_of(place)  # a root that is missing is not an empty one
             except NotFound:
                 if missing_ok:
                     return None
                 raise
             if not place.key:
                 if not (recursive and yes):
-                    msg = f"{location} is the root of a store; -r --yes removes everything in it"
+                    text = place.location.text
+                    msg = f"{text} is the root of a store; -r --yes removes everything in it"
                     raise UsageError(msg)
                 return await _empty(place)
             await _remove(place, recursive=recursive, missing_ok=missing_ok)
@@ -96,7 +99,7 @@ async def _empty(place: Place) -> int | None:
                 await place.store.delete(path, missing_ok=True)
             else:
                 await place.store.delete_folder(path, recursive=True, missing_ok=True)
-        except RemoteStoreError as error:
+        except EXPECTED as error:
             failed = True
             complain(describe(error))
-    return FAILED if failed else None
+    return FAILED if failed or names_left_out() else None

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from remote_store import Capability
-from remote_store_cli._console import human_size
+from remote_store_cli._console import human_size, names_left_out
 from remote_store_cli._opening import Opener, Place, is_within, kind_of
 from remote_store_cli._outcome import FAILED, UsageError, run
 from remote_store_cli._progress import ProgressBar, Silent
@@ -62,13 +62,13 @@ def cp(
             source = await opener.place(opener.locations[0])
             kind = await kind_of(source)
             if kind == "folder" and not recursive:
-                msg = f"{src} is a folder; -r copies what is below it"
+                msg = f"{source.location.text} is a folder; -r copies what is below it"
                 raise UsageError(msg)
             target = await opener.place(opener.locations[1], create=True)
             if kind == "file":
                 target = await _for_file(source, target)
             elif target.key and await target.store.is_file(target.key):
-                msg = f"{dst} is a file, and {src} a folder"
+                msg = f"{target.location.text} is a file, and {source.location.text} a folder"
                 raise UsageError(msg)
             _refuse_overlap(source, target)
             size = await _size(source, kind, quiet=quiet)
@@ -80,7 +80,7 @@ def cp(
                     report.add(await copy_file(source, target, policy, watcher, size=size))
         if not quiet:
             sys.stderr.write(_summary(report) + "\n")
-        return FAILED if report.failed else None
+        return FAILED if report.failed or names_left_out() else None
 
     run(work)
 
@@ -102,7 +102,10 @@ def mv(
         async with Opener([src, dst], config, option) as opener:
             source = await opener.place(opener.locations[0])
             if await kind_of(source) == "folder":
-                msg = f"{src} is a folder; copy it with cp -r, then remove it with rm -r"
+                msg = (
+                    f"{source.location.text} is a folder; "
+                    "copy it with cp -r, then remove it with rm -r"
+                )
                 raise UsageError(msg)
             target = await opener.place(opener.locations[1], create=True)
             target = await _for_file(source, target)
@@ -151,6 +154,8 @@ def _summary(report: Report) -> str:
         parts.append(f"user metadata of {_files(report.metadata_left)} left behind")
     if report.failed:
         parts.append(f"{report.failed} failed")
+    if names_left_out():
+        parts.append("names that no path can have left out")
     return "; ".join(parts)
 
 

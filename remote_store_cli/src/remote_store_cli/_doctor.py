@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from importlib import metadata
@@ -11,15 +12,30 @@ from typing import Any, Final, Literal
 
 from attrs import frozen
 
-from remote_store import CONTRACT, BackendPlugin, PluginError, list_backends, load_backend
+from remote_store import (
+    CONTRACT,
+    BackendPlugin,
+    PluginError,
+    list_backends,
+    load_backend,
+    register_plugin,
+)
+
+# What is examined here is the core's own discovery, of all its groups.
+from remote_store._plugins import LISTENERS, import_plugin, list_plugins, unreadable
+from remote_store._rules import MANDATORY
 from remote_store_cli._outcome import describe
 
 __all__ = ["Findings", "PluginState", "examine"]
 
-#: Version of the backend contract that this core's stores rely on.
 #: The distribution that owns the import package ``remote_store``.
 CORE: Final = "remote-store-core"
 _PACKAGE: Final = "remote_store"
+#: The conformance kit, and the group of what is offered to it alone.
+_KIT: Final = "remote-store-conformance"
+_OFFERED_TO_KIT: Final = "remote_store.conformance"
+#: What a class must have; its instances may get their other members later.
+_METHODS: Final = frozenset(MANDATORY) - {"name", "capabilities"}
 
 _EXTRA: Final = re.compile(r"([A-Za-z0-9._-]+).*;.*\bextra\s*==\s*['\"]([^'\"]+)['\"]")
 
@@ -96,10 +112,16 @@ class Findings:
 
 def examine() -> Findings:
     """Look at every plugin (importing those that are switched on) and at the core itself."""
+    with warnings.catch_warnings():  # they are among the findings
+        warnings.simplefilter("ignore", RuntimeWarning)
+        problems = unreadable()[:]
     found = list_backends()
     claims = Counter(plugin.name for plugin in found)
     plugins = [_state(plugin, clash=claims[plugin.name] > 1) for plugin in found]
-    problems = _other_owners()
+    problems += _other_owners()
+    problems += _broken_beside(LISTENERS)
+    if _installed([_KIT]):
+        problems += _broken_beside(_OFFERED_TO_KIT)
     # A clash concerns several entry points and is one problem.
     problems += dict.fromkeys(p.problem for p in plugins if p.problem is not None)
     versions = {
@@ -118,10 +140,14 @@ def _state(plugin: BackendPlugin, *, clash: bool) -> PluginState:
         status = "off"
     else:
         try:
-            contract = getattr(load_backend(plugin.name), "CONTRACT", None)
+            cls, twin = load_backend(plugin.name), load_backend(plugin.name, sync=True)
         except PluginError as error:
             status = "clash" if clash else "broken"
             problem = describe(error)
+        else:
+            contract = getattr(cls, "CONTRACT", None)
+            problem = _incomplete(plugin, cls) or _incomplete(plugin, twin)
+            status = "broken" if problem else "ok"
         if contract is not None and str(contract).partition(".")[0] != CONTRACT.partition(".")[0]:
             status = "wrong contract"
             problem = (
@@ -139,9 +165,44 @@ def _state(plugin: BackendPlugin, *, clash: bool) -> PluginState:
     )
 
 
+def _incomplete(plugin: BackendPlugin, cls: type[Any]) -> str | None:
+    """Tell what a class lacks to be a backend's, as far as the class alone shows it."""
+    lacking = set(getattr(cls, "__abstractmethods__", ()))
+    if not hasattr(cls, "__getattr__"):  # which may delegate the rest
+        lacking |= {name for name in _METHODS if not callable(getattr(cls, name, None))}
+    if not lacking:
+        return None
+    return (
+        f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) is broken: "
+        f"{cls.__name__} is no backend, it lacks {', '.join(sorted(lacking))}"
+    )
+
+
+def _broken_beside(group: str) -> list[str]:
+    """Try what is switched on in a group of no backends."""
+    problems = []
+    for plugin in list_plugins(group):
+        if plugin.blocked:
+            continue
+        try:
+            entry_point = metadata.EntryPoint(plugin.name, plugin.value, group)
+            loaded = import_plugin(plugin, entry_point)
+            if group == LISTENERS:
+                register_plugin(loaded, plugin.name)
+        except PluginError as error:
+            problems.append(describe(error))
+    return problems
+
+
 def _other_owners() -> list[str]:
     """Find distributions that bring an import package of the core's name, too."""
-    owners = set(metadata.packages_distributions().get(_PACKAGE, ()))
+    try:
+        owners = set(metadata.packages_distributions().get(_PACKAGE, ()))
+    except Exception as error:  # noqa: BLE001 - any distribution's metadata may be unsound
+        return [
+            f"it cannot be told who else brings an import package {_PACKAGE!r}, since a "
+            f"distribution's metadata cannot be read: {type(error).__name__}: {error}"
+        ]
     # An editable installation lists no files of the package: ask by name, too.
     owners.update(name for name in _installed(["remote-store"]))
     others = sorted(owners - {CORE})

@@ -83,7 +83,8 @@ def parse(text: str) -> Location:
 
     Raises:
         UsageError: It is none of these, or its path has a ``..`` segment or
-            an escaped ``/``.
+            an escaped ``/``. The message holds no credential of a URL, be it
+            a mistyped one.
     """
     if not text:
         msg = "a location must not be empty"
@@ -95,8 +96,19 @@ def parse(text: str) -> Location:
         return _named(text)
     if match := _URL.fullmatch(text):
         return _from_url(match)
-    if _SCHEME.match(text):
-        msg = f"{text!r}: a URL needs '://', and a file with a colon in its name './{text}'"
+    # Neither text is repeated: a URL that was mistyped may hold a credential, too.
+    if scheme := _SCHEME.match(text):
+        msg = (
+            f"after {scheme[0]!r} a URL needs '//'; "
+            "a path with a colon in its first segment begins with './'"
+        )
+        raise UsageError(msg)
+    before, separator, _ = text.partition("://")
+    if separator and "/" not in before:
+        msg = (
+            "what stands before '://' cannot be the name of a plugin (letters, digits, '+', '-', "
+            "'.'); a path of this form begins with './'"
+        )
         raise UsageError(msg)
     return _from_path(text)
 
@@ -117,10 +129,10 @@ def _from_url(match: re.Match[str]) -> Location:
     if "@" in host:
         hide(unquote(host.rpartition("@")[0].partition(":")[2]))
         hide(host.rpartition("@")[0].partition(":")[2])
-    query = suffix.partition("#")[0].removeprefix("?")
-    hide(query)
-    for _, value in parse_qsl(query):
-        hide(value)
+    query, _, fragment = suffix.removeprefix("?").partition("#")
+    values = [pair.partition("=")[2] for pair in query.split("&")]
+    for secret in (query, fragment, unquote(fragment), *values, *dict(parse_qsl(query)).values()):
+        hide(secret)
     user, at, server = host.rpartition("@")
     shown_user = user.partition(":")[0] + at
     shown = f"{match['scheme']}://{shown_user}{server}{path}"

@@ -13,14 +13,16 @@ from __future__ import annotations
 import contextlib
 import inspect
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from attrs import evolve, frozen
 
 from remote_store import (
+    InvalidPath,
     NotFound,
     PluginError,
     RegistryConfig,
@@ -30,10 +32,14 @@ from remote_store import (
 )
 from remote_store.aio import AsyncRegistry, AsyncStore, open_store
 from remote_store_cli._location import Location, Origin, parse
-from remote_store_cli._outcome import UsageError
+from remote_store_cli._outcome import UsageError, describe
 from remote_store_cli._settings import BackendOptions, read_config
 
 __all__ = ["Opener", "Place", "is_within", "kind_of"]
+
+
+#: Kind of the plans whose native paths are paths of this machine.
+_LOCAL: Final = "async-local"
 
 
 @frozen
@@ -155,7 +161,11 @@ class Opener:
                 config, backends={**config.backends, used: evolve(backend, options=options)}
             )
         registry = await self._exit.enter_async_context(AsyncRegistry(config))
-        return await registry.get_store(name)
+        try:
+            return await registry.get_store(name)
+        except InvalidPath as error:
+            msg = f"the root of @{name} cannot be used: {describe(error)}"
+            raise UsageError(msg) from error
 
 
 def _without_creation(plugin: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +197,10 @@ async def kind_of(place: Place) -> Literal["file", "folder"]:
         NotFound: Nothing is there.
     """
     if not place.key:
-        return "folder"
+        if await place.store.is_folder(""):
+            return "folder"
+        msg = f"no such folder: {place.location.text}"
+        raise NotFound(msg)
     if await place.store.is_file(place.key):
         return "file"
     if await place.store.is_folder(place.key):
@@ -204,10 +217,14 @@ def is_within(inner: Place, outer: Place) -> bool | None:
         None when it cannot be told: the two were named in different ways, and
         the backend does not say where its files are.
     """
-    if inner.location.origin == outer.location.origin:
-        return _is_below(_joined(inner.root, inner.key), _joined(outer.root, outer.key))
+    same = inner.location.origin == outer.location.origin
+    if same and _is_below(_joined(inner.root, inner.key), _joined(outer.root, outer.key)):
+        return True
     a, b = inner.store.resolve(inner.key), outer.store.resolve(outer.key)
-    if a.kind != b.kind:
+    if a.kind == b.kind == _LOCAL:
+        # Only here two names of one origin can be one place: a link leads there.
+        return _is_below(os.path.realpath(a.native_path), os.path.realpath(b.native_path))
+    if same or a.kind != b.kind:
         return False
     if not a.details or not b.details:
         return None

@@ -13,7 +13,7 @@ from typing import Any, Final
 import typer
 
 from remote_store import PluginError, RemoteStoreError
-from remote_store_cli._console import complain
+from remote_store_cli._console import complain, heeding_logs
 
 __all__ = [
     "EXPECTED",
@@ -38,7 +38,7 @@ PLUGIN: Final = 3
 #: Ctrl-C.
 INTERRUPTED: Final = 130
 
-#: What can go wrong with one file without being a defect of the program.
+#: What can go wrong with a file without being a defect of the program.
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)
 
 
@@ -85,14 +85,14 @@ def guarded() -> Generator[None, None, None]:
         typer.Exit: An expected error was reported. Others pass: they are defects.
     """
     try:
-        with unread():
+        with unread(), heeding_logs():
             yield
             sys.stdout.flush()
     except UsageError as error:
         _end(error, USAGE)
     except PluginError as error:
         _end(error, PLUGIN)
-    except (RemoteStoreError, OSError) as error:
+    except EXPECTED as error:
         _end(error, FAILED)
     except KeyboardInterrupt:
         complain("interrupted")

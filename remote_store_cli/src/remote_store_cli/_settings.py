@@ -56,7 +56,7 @@ class BackendOptions:
 
         Raises:
             UsageError: A text is neither, its JSON is malformed, or it names
-                an environment variable that is not set.
+                an environment variable that is not set or malformed.
         """
         return cls(tuple(_parsed(text) for text in texts))
 
@@ -95,7 +95,7 @@ def _parsed(text: str) -> tuple[str | None, str, Any]:
             raise UsageError(msg) from error
     try:
         return scheme, key, resolve_env(value)
-    except KeyError as error:
+    except (KeyError, ValueError) as error:
         msg = f"option {key!r}: {error.args[0]}"
         raise UsageError(msg) from error
 

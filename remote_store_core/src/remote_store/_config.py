@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Self, cast
 
-from attrs import Factory, field, frozen, validators
+from attrs import Factory, field, fields_dict, frozen, validators
 
 from remote_store._hooks import hub
 
@@ -38,8 +39,11 @@ _SECRET_OPTIONS: Final = frozenset(
     }
 )
 
-_VARIABLE: Final = re.compile(r"\$\$\{|\$\{(?!secret:)([^}:]*)(?::-([^}]*))?\}")
-_SECRET_REFERENCE: Final = re.compile(r"\$\{secret:([^}]+)\}")
+#: An escape, a secret's reference, or a variable; of a malformed one only its ``${``.
+_VARIABLE: Final = re.compile(
+    r"\$\$\{|\$\{secret:[^}]*|\$\{(?:([^{}:$]+)(?::-((?:(?!\$\{)[^}])*))?\})?"
+)
+_SECRET_REFERENCE: Final = re.compile(r"(\$?)\$\{secret:([^}]+)\}")
 
 
 class Secret:
@@ -109,6 +113,19 @@ class SecretRedactionFilter(logging.Filter):
         return True
 
 
+def _numeric(*kinds: type) -> Callable[[object, Any, object], None]:
+    """Return a validator of finite numbers, of these types only where some are given."""
+
+    def check(instance: object, attribute: Any, value: object) -> None:
+        number = isinstance(value, kinds or (int, float)) and not isinstance(value, bool)
+        if not (number and math.isfinite(cast("float", value))):
+            what = "a whole number" if kinds else "a finite number"
+            msg = f"{attribute.name!r} must be {what}, got {value!r}"
+            raise ValueError(msg)
+
+    return check
+
+
 @frozen
 class RetryPolicy:
     """
@@ -123,15 +140,17 @@ class RetryPolicy:
         timeout: Seconds for everything together; None for no limit.
 
     Raises:
-        ValueError: *max_attempts* is below 1, *timeout* is not positive, or
-            another value is negative.
+        ValueError: *max_attempts* is no whole number from 1 on, *timeout* is
+            not positive, or another value is negative or no finite number.
     """
 
-    max_attempts: int = field(default=3, validator=validators.ge(1))
-    backoff_base: float = field(default=1.0, validator=validators.ge(0))
-    backoff_max: float = field(default=60.0, validator=validators.ge(0))
-    jitter: float = field(default=1.0, validator=validators.ge(0))
-    timeout: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
+    max_attempts: int = field(default=3, validator=[_numeric(int), validators.ge(1)])
+    backoff_base: float = field(default=1.0, validator=[_numeric(), validators.ge(0)])
+    backoff_max: float = field(default=60.0, validator=[_numeric(), validators.ge(0)])
+    jitter: float = field(default=1.0, validator=[_numeric(), validators.ge(0)])
+    timeout: float | None = field(
+        default=None, validator=validators.optional([_numeric(), validators.gt(0)])
+    )
 
     @classmethod
     def disabled(cls) -> Self:
@@ -212,7 +231,8 @@ class RegistryConfig:
         Raises:
             TypeError: A section is no mapping, or a name or type is no str.
             KeyError: A backend without ``type``, a store without ``backend``.
-            ValueError: A retry policy breaks a rule.
+            ValueError: A backend, store or retry policy has an unknown key,
+                or a retry policy breaks a rule; the message names the place.
         """
         for key in data:
             if key not in ("backends", "stores"):
@@ -250,7 +270,7 @@ class RegistryConfig:
             OSError: The file cannot be read.
             tomllib.TOMLDecodeError: It is no TOML.
             KeyError: *table* is missing, or a variable is not set.
-            TypeError, ValueError: As `from_dict`.
+            TypeError, ValueError: As `from_dict` and `resolve_env`.
         """
         import tomllib  # only programs that use TOML pay for the parser
 
@@ -300,8 +320,18 @@ def _backend_config(where: str, entry: Mapping[str, Any]) -> BackendConfig:
     _known(where, entry, "type", "options", "retry")
     retry = entry.get("retry")
     if retry is not None and not isinstance(retry, RetryPolicy):
-        retry = RetryPolicy(**_section(f"{where}.retry", retry))
+        retry = _retry_policy(f"{where}.retry", retry)
     return BackendConfig(_text(where, entry, "type"), _options(where, entry), retry)
+
+
+def _retry_policy(where: str, value: object) -> RetryPolicy:
+    entry = _section(where, value)
+    _known(where, entry, *fields_dict(RetryPolicy))
+    try:
+        return RetryPolicy(**entry)
+    except ValueError as error:
+        msg = f"{where}: {error}"
+        raise ValueError(msg) from error
 
 
 def _store_profile(where: str, entry: Mapping[str, Any]) -> StoreProfile:
@@ -315,9 +345,10 @@ def resolve_env(data: Any, *, environ: Mapping[str, str] | None = None) -> Any:
     Return a copy of *data* with the variables in its strings replaced.
 
     ``${VAR}`` is the variable, ``${VAR:-default}`` its value or the default
-    when it is not set, ``$${`` a literal ``${``. Values of mappings and items
-    of lists are visited, keys are not. ``${secret:...}`` is left alone: it is
-    resolved when the backend is built.
+    when it is not set, ``$${`` a literal ``${``. A default holds no variable.
+    Values of mappings and items of lists are visited, keys are not.
+    ``${secret:...}`` is left alone: it is resolved when the backend is built.
+    So is ``$${secret:...}`` as a whole value, which becomes text then.
 
     Args:
         data: Dicts, lists and scalars.
@@ -326,6 +357,8 @@ def resolve_env(data: Any, *, environ: Mapping[str, str] | None = None) -> Any:
     Raises:
         KeyError: A variable is not set and has no default; the message names
             it and the place.
+        ValueError: A ``${`` is followed by neither form; the message names
+            the place, and nothing of the text, which may be a credential.
     """
     return _resolve(data, os.environ if environ is None else environ, "$")
 
@@ -337,11 +370,21 @@ def _resolve(data: Any, environ: Mapping[str, str], where: str) -> Any:
         return [_resolve(item, environ, f"{where}[{i}]") for i, item in enumerate(data)]
     if not isinstance(data, str):
         return data
+    if (match := _SECRET_REFERENCE.fullmatch(data)) and match[1]:
+        return data
 
     def replaced(match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        if match[0].startswith("${secret:"):
+            return match[0]
         name, default = match.groups()
         if name is None:
-            return "${"
+            msg = (
+                f"malformed variable at {where}: write ${{NAME}}, ${{NAME:-default}} "
+                "without a variable in the default, or $${ for a literal ${"
+            )
+            raise ValueError(msg)
         value = environ.get(name, default)
         if value is None:
             msg = f"environment variable {name!r} is not set (needed at {where})"
@@ -355,6 +398,8 @@ def resolve_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return *options* with each value ``${secret:REFERENCE}`` answered by a plugin.
 
+    The value ``$${secret:REFERENCE}`` becomes the text ``${secret:REFERENCE}``.
+
     Raises:
         ValueError: No plugin knows the reference; the message names the
             option and the reference, never a value.
@@ -365,9 +410,13 @@ def resolve_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
         match = _SECRET_REFERENCE.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             continue
-        answer = hub.secret(match[1])
+        escaped, reference = match.groups()
+        if escaped:
+            resolved[key] = type(value)(match[0][1:])
+            continue
+        answer = hub.secret(reference)
         if answer is None:
-            msg = f"no plugin resolves the secret {match[1]!r} of option {key!r}"
+            msg = f"no plugin resolves the secret {reference!r} of option {key!r}"
             raise ValueError(msg)
         resolved[key] = Secret(answer)
     return resolved

@@ -96,7 +96,7 @@ class Place:
 
     Args:
         key: The same for stores that share a backend.
-        backend: Name of the backend's plugin.
+        backend: Name of the backend's plugin, in lower case.
         options: Keyword arguments of its constructor.
         root_path: Root of the store.
     """
@@ -124,4 +124,4 @@ def place_of(config: RegistryConfig, name: str) -> Place:
     if backend.retry is not None:
         options.setdefault("retry", backend.retry)
     key = f"store:{name}" if profile.options else f"backend:{profile.backend}"
-    return Place(key, backend.type, options, profile.root_path)
+    return Place(key, backend.type.lower(), options, profile.root_path)

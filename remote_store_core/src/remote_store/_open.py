@@ -44,7 +44,7 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
     load_listeners()
     loop_thread = None
     if isinstance(target, StoreProfile):
-        name, root_path = target.backend, target.root_path
+        name, root_path = target.backend.lower(), target.root_path
         backend = construct(load_backend(name, sync=True), name, {**target.options, **options})
     else:
         name = scheme_of(target)
@@ -56,14 +56,29 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
             loop_thread = LoopThread("AsyncBackendSyncAdapter")
             found = loop_thread.call(lambda: found)
         backend, root_path = found
-    opened = backend
+    opened = _wrapped(backend, name, loop_thread)
     try:
-        opened = hub.wrap(backend, name)
-        return Store(_sync(opened, loop_thread), root_path)
+        return Store(opened, root_path)
     except BaseException:
-        with contextlib.suppress(TypeError):  # it is no backend
-            _close(_sync(opened, loop_thread))
+        _close_after_failure(opened)
         raise
+
+
+def _wrapped(backend: Any, name: str, loop_thread: LoopThread | None = None) -> Backend:
+    """Return a sync backend inside its wrappers; one that cannot be wrapped is closed."""
+    try:
+        wrapped = hub.wrap(backend, name)
+        rules.refuse_incomplete(wrapped)
+        return _sync(wrapped, loop_thread)
+    except BaseException:
+        _close_after_failure(backend, loop_thread)
+        raise
+
+
+def _close_after_failure(backend: Any, loop_thread: LoopThread | None = None) -> None:
+    # Whatever happens here, what is being raised is the reason. It may be no backend.
+    with contextlib.suppress(Exception):
+        _close(_sync(backend, loop_thread))
 
 
 def _sync(backend: Any, loop_thread: LoopThread | None = None) -> Backend:
@@ -120,7 +135,7 @@ class Registry:
             if place.key not in self._backends:
                 cls = load_backend(place.backend, sync=True)
                 backend = construct(cls, place.backend, place.options)
-                self._backends[place.key] = _sync(hub.wrap(backend, place.backend))
+                self._backends[place.key] = _wrapped(backend, place.backend)
             backend = self._backends[place.key]
         return Store(backend, place.root_path, owns_backend=False)
 

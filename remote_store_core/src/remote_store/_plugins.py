@@ -2,20 +2,22 @@
 Who serves a backend name: entry points of the installed distributions.
 
 Listing reads metadata and imports nothing; loading imports exactly one
-plugin. A name has one answer or is an error.
+plugin. A name, in lower case, has one answer or is an error.
 """
 
 from __future__ import annotations
 
-import functools
 import os
+import re
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import evolve
 
+from remote_store._entry_points import BackendPlugin, scan
 from remote_store._errors import PluginError
 from remote_store._hooks import register_plugin
 
@@ -37,6 +39,7 @@ __all__ = [
     "load_backend",
     "load_listeners",
     "register_backend",
+    "unreadable",
     "unregister_backend",
 ]
 
@@ -66,34 +69,13 @@ EXTRAS: Final = {
     "AsyncAzureBackend": "azure",
 }
 
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
+
 _registered: dict[str, type[Any]] = {}
 _listening: set[BackendPlugin] = set()
-
-
-@frozen
-class BackendPlugin:
-    """
-    An entry point, as its metadata tells it.
-
-    Args:
-        name: Name that it serves, which is also its URL scheme.
-        value: Where its object is, ``"package.module:Class"``.
-        distribution: Name of the distribution that brings it.
-        version: Version of that distribution.
-        blocked: Switched off by ``REMOTE_STORE_PLUGINS`` or
-            ``REMOTE_STORE_DISABLE_PLUGINS``.
-    """
-
-    name: str
-    value: str
-    distribution: str
-    version: str
-    blocked: bool
-
-    @property
-    def class_name(self) -> str:
-        """Last part of the value."""
-        return self.value.rpartition(":")[2].rpartition(".")[2]
+#: Held while listeners are imported: a store that is opened meanwhile waits for
+#: its wrappers and secrets. A listener may open a store itself, hence reentrant.
+_loading: Final = threading.RLock()
 
 
 def install_line(name: str) -> str | None:
@@ -107,7 +89,8 @@ def list_backends() -> list[BackendPlugin]:
     Return the installed backend plugins, sorted by name; imports none of them.
 
     A name that two distributions claim appears once for each. A sync class is
-    listed only where its name has no async one.
+    listed only where its name has no async one. A distribution whose metadata
+    cannot be read is left out with a RuntimeWarning.
     """
     plugins = list_plugins(BACKENDS)
     names = {plugin.name for plugin in plugins}
@@ -120,12 +103,18 @@ def list_plugins(group: str) -> list[BackendPlugin]:
     return [plugin for plugin, _ in _entries(group)]
 
 
+def unreadable() -> list[str]:
+    """Return what is wrong with each distribution whose metadata cannot be read."""
+    return scan(tuple(sys.path))[1]
+
+
 def load_backend(name: str, *, sync: bool = False) -> type[Any]:
     """
     Return the backend class that serves *name*.
 
     Args:
-        name: A registered name (`register_backend`) or an entry point's.
+        name: A registered name (`register_backend`) or an entry point's, in
+            any case.
         sync: Prefer the plugin's native sync class. Where there is only one
             class, async or sync, that one is returned either way.
 
@@ -134,6 +123,7 @@ def load_backend(name: str, *, sync: bool = False) -> type[Any]:
             install one of ours, or lists what is installed), two
             distributions claim it, it is switched off, or its import fails.
     """
+    name = name.lower()
     if name in _registered:
         return _registered[name]
     claims = _claims(name, (SYNC_BACKENDS, BACKENDS) if sync else (BACKENDS, SYNC_BACKENDS))
@@ -141,8 +131,7 @@ def load_backend(name: str, *, sync: bool = False) -> type[Any]:
         raise PluginError(_unknown(name))
     plugin, entry_point = _only(name, claims)
     if plugin.blocked:
-        msg = f"backend {name!r} is switched off by {ALLOW} or {DENY}"
-        raise PluginError(msg)
+        raise PluginError(_switched_off(name))
     cls = import_plugin(plugin, entry_point)
     if not isinstance(cls, type):
         msg = f"backend plugin {_described(plugin)} is broken: {cls!r} is not a class"
@@ -155,11 +144,14 @@ def import_plugin(plugin: BackendPlugin, entry_point: EntryPoint) -> Any:
     Import the object of one entry point.
 
     Raises:
-        PluginError: The import fails in any way; the cause is kept.
+        PluginError: The import fails in any way but an interrupt; the cause
+            is kept.
     """
     try:
         return entry_point.load()
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of compiled code is no Exception
         msg = (
             f"plugin {_described(plugin)} is broken: {type(error).__name__}: {error}; "
             f"repair or remove {plugin.distribution!r}, or name {plugin.name!r} in {DENY}"
@@ -177,19 +169,23 @@ def find_class(class_name: str) -> type[Any] | None:
     Raises:
         ImportError: It is a class of ours whose plugin is not installed; the
             message is the install line.
-        PluginError: Two plugins have a class of that name, or its import fails.
+        PluginError: Two plugins have a class of that name, it is switched off
+            under all its names, or its import fails.
     """
-    found = {
-        plugin.value: (plugin, entry_point)
+    claims = [
+        claim
         for group in (BACKENDS, SYNC_BACKENDS)
-        for plugin, entry_point in _entries(group)
-        if plugin.class_name == class_name
-    }
-    if not found:
+        for claim in _entries(group)
+        if claim[0].class_name == class_name
+    ]
+    if not claims:
         if line := install_line(class_name):
             msg = f"{class_name} is not installed; install it with: {line}"
             raise ImportError(msg, name=class_name)
         return None
+    found = {claim[0].value: claim for claim in claims if not claim[0].blocked}
+    if not found:
+        raise PluginError(_switched_off(class_name))
     cls: type[Any] = import_plugin(*_only(class_name, list(found.values())))
     return cls
 
@@ -219,16 +215,28 @@ def load_listeners() -> None:
     Register the installed pluggy plugins that are not registered yet.
 
     A broken one is reported as a RuntimeWarning and left out; it does not
-    keep anybody from opening a store.
+    keep anybody from opening a store. While a thread imports them, others
+    wait: no store is opened without its listeners.
     """
-    for plugin, entry_point in _entries(LISTENERS):
-        if plugin.blocked or plugin in _listening:
-            continue
-        _listening.add(plugin)
-        try:
-            register_plugin(import_plugin(plugin, entry_point), plugin.name)
-        except PluginError as error:
-            warnings.warn(str(error), RuntimeWarning, stacklevel=3)
+    with _loading:
+        for plugin, entry_point in _entries(LISTENERS):
+            if plugin.blocked or plugin in _listening:
+                continue
+            # Before its import, which must not begin anew if it opens a store.
+            _listening.add(plugin)
+            try:
+                _listen(plugin, entry_point)
+            except BaseException:
+                # It was interrupted, or the warning is an error: the next store tries again.
+                _listening.discard(plugin)
+                raise
+
+
+def _listen(plugin: BackendPlugin, entry_point: EntryPoint) -> None:
+    try:
+        register_plugin(import_plugin(plugin, entry_point), plugin.name)
+    except PluginError as error:
+        warnings.warn(str(error), RuntimeWarning, stacklevel=4)
 
 
 def register_backend(name: str, cls: type[Any]) -> None:
@@ -239,30 +247,29 @@ def register_backend(name: str, cls: type[Any]) -> None:
     registration of a name replaces the first.
 
     Args:
-        name: Name, and URL scheme, of the backend.
+        name: Name, and URL scheme, of the backend; its case does not matter.
         cls: A backend class.
 
     Raises:
-        ValueError: *name* is no URL scheme (a letter, then letters, digits,
-            ``+``, ``-`` or ``.``).
-        TypeError: *cls* is no class.
+        ValueError: *name* is no URL scheme (a letter, then at least one more
+            letter, digit, ``+``, ``-`` or ``.``; a single letter is a drive).
+        TypeError: *name* is no str, or *cls* no class.
     """
-    if not (name.isascii() and name[:1].isalpha() and _is_scheme(name)):
-        msg = f"a backend name must be a URL scheme (letters, digits, '+', '-', '.'), got {name!r}"
-        raise ValueError(msg)
-    if not isinstance(cls, type):
-        msg = f"register_backend takes a class, got {cls!r}"
+    if not isinstance(name, str) or not isinstance(cls, type):
+        msg = f"register_backend takes a name and a class, got {name!r} and {cls!r}"
         raise TypeError(msg)
-    _registered[name] = cls
+    if not _SCHEME.fullmatch(name):
+        msg = (
+            "a backend name must be a URL scheme "
+            f"(two or more letters, digits, '+', '-', '.'), got {name!r}"
+        )
+        raise ValueError(msg)
+    _registered[name.lower()] = cls
 
 
 def unregister_backend(name: str) -> None:
     """Take back `register_backend`; entry points serve the name again."""
-    _registered.pop(name, None)
-
-
-def _is_scheme(name: str) -> bool:
-    return name.replace("+", "").replace("-", "").replace(".", "").isalnum()
+    _registered.pop(name.lower(), None)
 
 
 def _unknown(name: str) -> str:
@@ -283,7 +290,7 @@ def _claims(name: str, groups: tuple[str, ...]) -> list[tuple[BackendPlugin, Ent
         if claims:
             return next(group for group in found if group)
         # It may have been installed since the metadata was read.
-        _scan.cache_clear()
+        scan.cache_clear()
     return []
 
 
@@ -297,39 +304,29 @@ def _only(
     return claims[0]
 
 
+def _switched_off(name: str) -> str:
+    return f"backend {name!r} is switched off by {ALLOW} or {DENY}"
+
+
 def _described(plugin: BackendPlugin) -> str:
     return f"{plugin.name!r} ({plugin.value}, from {plugin.distribution} {plugin.version})"
 
 
 def _names(variable: str) -> set[str] | None:
     value = os.environ.get(variable)
-    return None if value is None else {part.strip() for part in value.split(",") if part.strip()}
+    if value is None:
+        return None
+    return {part.strip().lower() for part in value.split(",") if part.strip()}
 
 
 def _entries(group: str) -> list[tuple[BackendPlugin, EntryPoint]]:
     allowed, denied = _names(ALLOW), _names(DENY) or set()
-    entries = []
-    for entry_point in _scan(group, tuple(sys.path)):
-        distribution = entry_point.dist
-        name = entry_point.name
-        plugin = BackendPlugin(
-            name=name,
-            value=entry_point.value,
-            distribution=distribution.name if distribution else "unknown",
-            version=distribution.version if distribution else "unknown",
-            blocked=name in denied or (allowed is not None and name not in allowed),
-        )
-        entries.append((plugin, entry_point))
-    return entries
-
-
-@functools.cache
-def _scan(group: str, path: tuple[str, ...]) -> list[EntryPoint]:
-    """Read the metadata on *path*: tens of milliseconds, so once for each path."""
-    # Imported here: it takes longer than the rest of this package.
-    from importlib.metadata import entry_points
-
-    unique = {
-        (e.name, e.value, e.dist.name if e.dist else ""): e for e in entry_points(group=group)
-    }
-    return [unique[key] for key in sorted(unique)]
+    found = [claim for claim in scan(tuple(sys.path))[0] if claim[1].group == group]
+    # A class that is not wanted is not to be had by another of its names.
+    off = {plugin.value for plugin, _ in found if plugin.name in denied}
+    return [
+        (evolve(plugin, blocked=True), entry_point)
+        if plugin.value in off or (allowed is not None and plugin.name not in allowed)
+        else (plugin, entry_point)
+        for plugin, entry_point in found
+    ]

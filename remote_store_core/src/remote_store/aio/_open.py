@@ -68,7 +68,7 @@ class StoreOpening:
         load_listeners()
         target = self._target
         if isinstance(target, StoreProfile):
-            name, root_path = target.backend, target.root_path
+            name, root_path = target.backend.lower(), target.root_path
             backend = construct(load_backend(name), name, {**target.options, **self._options})
         else:
             name = scheme_of(target)
@@ -76,7 +76,8 @@ class StoreOpening:
             backend, root_path = await found if inspect.isawaitable(found) else found
         try:
             backend = await _connected(backend)
-            return AsyncStore(hub.wrap(backend, name), root_path)
+            backend = as_async(hub.wrap(backend, name))
+            return AsyncStore(backend, root_path)
         except BaseException:
             await _close(backend)
             raise
