@@ -244,6 +244,29 @@ def test_a_clause_speaks_about_its_kind_of_target() -> None:
     assert run_one(about_flat, StandIn(flat=True)).status is Status.PASS
 
 
+def test_there_are_three_kinds_of_folders() -> None:
+    """Real ones, prefixes that share names with files, and prefixes that do not."""
+    kinds = {
+        "real": StandIn(),
+        "shared": StandIn(flat=True),
+        "exclusive": StandIn(flat=True, shared_names=False),
+    }
+    traits = (Trait.HIERARCHICAL, Trait.FLAT, Trait.EXCLUSIVE)
+    applies = {
+        name: [run_one(clause_of(nothing, only=[trait]), kind).status for trait in traits]
+        for name, kind in kinds.items()
+    }
+    yes, no = Status.PASS, Status.INAPPLICABLE
+
+    assert applies == {"real": [yes, no, yes], "shared": [no, yes, no], "exclusive": [no, no, yes]}
+
+
+def test_real_folders_share_no_names() -> None:
+    """A target that says both is a mistake, which is told when it is made."""
+    with pytest.raises(ValueError, match="cannot share a name"):
+        evolve(StandIn().make(), shared_names=True)
+
+
 def test_a_newer_rule_does_not_gate() -> None:
     """What the backend's contract did not ask for yet is upcoming when it fails."""
     result = run_one(clause_of(wrong, since="1.1"))

@@ -57,7 +57,7 @@ def test_the_seed_chooses_the_programs() -> None:
 
 
 def start(*paths: str) -> Model:
-    model = Model(real_folders=True)
+    model = Model(real_folders=True, shared_names=False)
     for path in paths:
         model.write(path, f"old {path}".encode(), overwrite=False)
     return model

@@ -52,6 +52,17 @@ def test_json_says_everything(tmp_path: Path) -> None:
     assert (entry["status"], entry["message"], entry["evidence"]) == ("fail", EVIL, {"path": "a"})
 
 
+def test_the_matrix_tells_what_folders_are() -> None:
+    """Three kinds of storage differ in what the rules ask of them."""
+    reports = {
+        "real folders": report_of(passes),
+        "flat keys": report_of(passes, flat=True),
+        "flat keys, exclusive names": report_of(passes, flat=True, shared_names=False),
+    }
+    for words, report in reports.items():
+        assert f"{words} ·" in html.render([report]), words
+
+
 def test_capabilities_tell_what_was_shown() -> None:
     """Kept, broken and refused are told apart, and nothing is kept that was not checked."""
     assert report_of(passes)["capabilities"]["glob"] == "kept"

@@ -36,18 +36,20 @@ class Model:
     The files of a store.
 
     Args:
-        real_folders: Folders exist by themselves, and exclude files of their name.
+        real_folders: Folders exist by themselves.
+        shared_names: A file and a folder may share a name.
         files: Content by path.
         folders: Folders that exist, where they are real.
     """
 
     real_folders: bool
+    shared_names: bool
     files: dict[str, bytes] = field(factory=dict)
     folders: set[str] = field(factory=set)
 
     def copy(self) -> Model:
         """Return a copy that goes its own way."""
-        return Model(self.real_folders, dict(self.files), set(self.folders))
+        return Model(self.real_folders, self.shared_names, dict(self.files), set(self.folders))
 
     def is_folder(self, path: str) -> bool:
         """Tell whether a folder is there."""
@@ -61,9 +63,8 @@ class Model:
 
     def no_target(self, path: str, overwrite: bool) -> Refusal | None:
         """Return why no file may be put at a path."""
-        if self.real_folders and path in self.folders:
-            return InvalidPath
-        if self.real_folders and any(folder in self.files for folder in above(path)):
+        in_the_way = self.is_folder(path) or any(folder in self.files for folder in above(path))
+        if in_the_way and not self.shared_names:
             return InvalidPath
         if path in self.files and not overwrite:
             return AlreadyExists

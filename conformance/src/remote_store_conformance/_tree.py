@@ -6,7 +6,7 @@ import itertools
 import threading
 from datetime import datetime
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 __all__ = ["File", "Tree", "parents"]
 
@@ -28,10 +28,12 @@ class Tree:
 
     Args:
         flat: Folders are prefixes: they exist as long as a file is below them.
+        shared_names: A file and a folder may share a name.
         terminal: A closed backend refuses to work on.
     """
 
     flat: bool = False
+    shared_names: bool = field(default=Factory(lambda self: self.flat, takes_self=True))
     terminal: bool = True
     files: dict[str, File] = field(factory=dict)
     folders: set[str] = field(factory=set)
@@ -43,7 +45,8 @@ class Tree:
         if not key:
             return True
         if self.flat:
-            return any(k.startswith(f"{key}/") for k in self.files)
+            with self.lock:
+                return any(k.startswith(f"{key}/") for k in self.files)
         return key in self.folders
 
     def put(self, key: str, file: File) -> None:

@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--flat", action="store_true", help="with --url: folders are only prefixes")
     run.add_argument(
+        "--exclusive-names",
+        action="store_true",
+        help="with --flat: a write is refused where a file and a folder would share a name",
+    )
+    run.add_argument(
         "--volatile", action="store_true", help="with --url: files die with the backend object"
     )
     run.add_argument(
@@ -225,6 +230,7 @@ def _run(given: argparse.Namespace) -> int:
             given.url,
             options,
             flat=given.flat,
+            shared_names=given.flat and not given.exclusive_names,
             volatile=given.volatile,
             environment=given.environment,
             endpoint=_endpoint(given.endpoint) if given.endpoint else None,

@@ -103,10 +103,12 @@ class Need(enum.Enum):
 class Trait(enum.Enum):
     """What kind of target a clause speaks about; on others it does not apply."""
 
-    #: Folders are real: nothing can be both a file and a folder.
+    #: Folders are real: they stay when they are empty.
     HIERARCHICAL = "hierarchical"
-    #: Folders are prefixes: a file and a folder may share a name.
-    FLAT = "flat"
+    #: Folders are prefixes, and a file and a folder may share a name.
+    FLAT = "flat with shared names"
+    #: Nothing can be both a file and a folder, whether folders are real or prefixes.
+    EXCLUSIVE = "exclusive in its names"
     #: In process or on a local disk: nothing changes after a CancelledError was delivered.
     LOCAL = "local"
     #: Reached over a network.

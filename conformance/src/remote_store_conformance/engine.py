@@ -156,7 +156,8 @@ class Session:
         target = self.target
         told = {
             Trait.HIERARCHICAL: target.hierarchical,
-            Trait.FLAT: not target.hierarchical,
+            Trait.FLAT: target.shared_names,
+            Trait.EXCLUSIVE: not target.shared_names,
             Trait.LOCAL: target.local,
             Trait.REMOTE: not target.local,
             Trait.PERSISTENT: target.persistent,
@@ -217,6 +218,7 @@ class Session:
             "class": f"{survey.cls.__module__}.{survey.cls.__qualname__}",
             "environment": self.target.environment,
             "hierarchical": self.target.hierarchical,
+            "shared_names": self.target.shared_names,
             "contract": survey.contract,
             "declared": sorted(c.value for c in survey.capabilities),
             "seed": self.seed,

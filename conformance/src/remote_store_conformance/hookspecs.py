@@ -130,6 +130,12 @@ def _is_target_name(instance: object, attribute: Attribute[str], value: str) -> 
         raise ValueError(msg)
 
 
+def _is_possible(instance: Target, attribute: Attribute[bool], value: bool) -> None:
+    if value and instance.hierarchical:
+        msg = "where folders are real, a file and a folder cannot share a name"
+        raise ValueError(msg)
+
+
 Opener = Callable[[Scratch], AbstractAsyncContextManager[AsyncBackend]]
 
 
@@ -153,6 +159,9 @@ class Target:
             *name* before the colon. ``""`` where there is none.
         root: Folder of the backend below which scratch folders are made.
         hierarchical: Folders are real; False where they are prefixes of keys.
+        shared_names: A file and a folder may share a name; only where folders
+            are prefixes. False where the backend refuses such a write all the
+            same.
         persistent: A second `open` with the same scratch sees the same files.
         loops: One backend object serves several event loops and threads.
         endpoint: Host and port of the service; the kit then stands a proxy in
@@ -175,6 +184,10 @@ class Target:
     plugin: str = field(default=Factory(_plugin_of_name, takes_self=True))
     root: str = ""
     hierarchical: bool = True
+    shared_names: bool = field(
+        default=Factory(lambda self: not self.hierarchical, takes_self=True),
+        validator=_is_possible,
+    )
     persistent: bool = True
     loops: bool = True
     endpoint: tuple[str, int] | None = None

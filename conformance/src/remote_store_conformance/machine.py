@@ -152,7 +152,7 @@ def machine(programs: Programs) -> type[RuleBasedStateMachine]:
         def __init__(self) -> None:
             super().__init__()
             self.store = programs.begin()
-            self.model = Model(trial.target.hierarchical)
+            self.model = Model(trial.target.hierarchical, trial.target.shared_names)
             self.was_reopened = False
 
         @initialize(start=st.sets(paths, max_size=4))

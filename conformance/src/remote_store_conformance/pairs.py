@@ -72,7 +72,7 @@ async def run_pairs(trial: Trial) -> None:
     tried = cases[: max(10, round(_TRIED[trial.target.environment] * trial.effort))]
     for number, (start, pair) in enumerate(tried):
         store = AsyncStore(trial.backend, f"{trial.prefix}/{number}", owns_backend=False)
-        model = Model(trial.target.hierarchical)
+        model = Model(trial.target.hierarchical, trial.target.shared_names)
         for path in start:
             # Each its own, so that a file in the place of the other is noticed.
             content = f"old {path}".encode()

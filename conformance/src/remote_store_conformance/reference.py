@@ -141,7 +141,7 @@ class ReferenceBackend:
             raise self.invalid("path must not be empty", path)
         if key.rpartition("/")[2].startswith(".~tmp."):
             raise self.invalid("reserved for temporary files", path)
-        if not self.tree.flat:
+        if not self.tree.shared_names:
             if self.tree.is_folder(key):
                 raise self.invalid("exists as a directory", path)
             for parent in parents(key):

@@ -113,6 +113,7 @@ def references() -> list[StandIn]:
     ]
     kinds = [
         StandIn(name="flat", flat=True),
+        StandIn(name="exclusive", flat=True, shared_names=False),
         StandIn(name="wrapped", wrapped=True),
         StandIn(name="reusable", terminal=False),
         StandIn(name="no-probe", probe=False),

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from remote_store import CapabilitySet
 from remote_store.aio import AsyncBackend
@@ -65,6 +65,7 @@ class StandIn:
         backend: The class.
         name: Name of the target.
         flat: The tree has no real folders.
+        shared_names: A file and a folder may share a name; as *flat* by default.
         terminal: Closing is final.
         capabilities: What is declared.
         probe: Offer a probe; False for a target that has none.
@@ -76,6 +77,7 @@ class StandIn:
     backend: Callable[..., Any] = ReferenceBackend
     name: str = "reference"
     flat: bool = False
+    shared_names: bool = field(default=Factory(lambda self: self.flat, takes_self=True))
     terminal: bool = True
     capabilities: CapabilitySet = ALL
     probe: bool = True
@@ -90,7 +92,7 @@ class StandIn:
 
     def make(self) -> Target:
         """Return a target over a new, empty tree."""
-        return self.over(Tree(flat=self.flat, terminal=self.terminal))
+        return self.over(Tree(self.flat, self.shared_names, self.terminal))
 
     def build(self, tree: Tree, scratch: Scratch) -> Any:
         """Return a new backend over a tree."""
@@ -112,6 +114,7 @@ class StandIn:
             open=opened,
             plugin=self.plugin,
             hierarchical=not self.flat,
+            shared_names=self.shared_names,
             probe=(lambda backend, scratch: TreeProbe(tree)) if self.probe else None,
             **self.target,
         )

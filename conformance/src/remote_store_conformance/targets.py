@@ -53,6 +53,7 @@ def target_of_url(
     options: Mapping[str, Any],
     *,
     flat: bool = False,
+    shared_names: bool | None = None,
     volatile: bool = False,
     environment: Literal["in-process", "local", "emulator", "live"] = "live",
     endpoint: tuple[str, int] | None = None,
@@ -65,6 +66,7 @@ def target_of_url(
         url: URL of the storage.
         options: Arguments of the backend.
         flat: Folders are prefixes of keys.
+        shared_names: See `Target`; None for what *flat* says.
         volatile: Files die with the backend object.
         environment: See `Target`.
         endpoint: Host and port of the service, as they stand in *url* or
@@ -114,6 +116,7 @@ def target_of_url(
         plugin=name,
         root=root,
         hierarchical=not flat,
+        shared_names=flat if shared_names is None else shared_names,
         persistent=not volatile,
         endpoint=endpoint,
         url=None if volatile else through_proxy,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -86,6 +88,39 @@ async def test_move_onto_an_existing_file_is_refused(tmp_path: Path) -> None:
 
         assert await store.read_bytes("b") == b"1"
         assert not await store.exists("a")
+
+
+async def test_a_key_that_cannot_be_kept_is_refused(tmp_path: Path) -> None:
+    """Half a surrogate pair is no text: InvalidPath with the backend's name."""
+    async with AsyncStore(AcmeBackend(str(tmp_path / "f.db"))) as store:
+        for call in (store.exists, store.read_bytes, lambda key: store.write(key, b"")):
+            with pytest.raises(InvalidPath) as caught:
+                await call("\ud800a")
+            assert caught.value.backend == "acme"
+
+
+async def test_a_target_is_checked_before_its_source(tmp_path: Path) -> None:
+    """The root is no target, wherever the file is to come from."""
+    backend = AcmeBackend(str(tmp_path / "f.db"))
+    for call in (backend.move, backend.copy):
+        with pytest.raises(InvalidPath):
+            await call("missing", "")
+    await backend.aclose()
+
+
+async def test_keys_that_are_no_paths_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Put there by another program: never listed under another name, and one warning says so."""
+    async with AsyncStore(AcmeBackend(str(tmp_path / "f.db"))) as store:
+        await store.write("d/a", b"")
+        with contextlib.closing(sqlite3.connect(tmp_path / "f.db")) as database, database:
+            for key in ("d//a", "d/x//b", "/d/a", "d/trail/"):
+                database.execute("INSERT INTO files SELECT ?, '', 0, 0, 'e', '{}'", (key,))
+
+        assert [str(f.path) async for f in store.list_files("", recursive=True)] == ["d/a"]
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert [f.name async for f in store.list_folders("")] == ["d"]
 
 
 async def test_what_cannot_be_told_raises(tmp_path: Path) -> None:

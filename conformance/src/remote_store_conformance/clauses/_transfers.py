@@ -107,17 +107,20 @@ async def existing_target(t: Trial, kind: Kind) -> None:
         expected=b"new",
     )
     if t.declares(C.USER_METADATA, C.METADATA, C.WRITE):
-        plain, tagged = t.name("plain"), t.name("tagged")
-        await t.store.write(plain, b"new")
-        await t.store.write(tagged, b"old", metadata={"kit": "old"})
-        await _act(t, kind)(plain, tagged, overwrite=True)
-        info = await t.store.get_file_info(tagged)
-        expect(
-            not info.metadata,
-            f"a {kind} with overwrite=True left the metadata of the file that it replaced",
-            observed=info.metadata,
-            expected="no metadata",
-        )
+        old, new = {"kit": "old", "replaced": "yes"}, {"kit": "new", "brought": "yes"}
+        for before, after in ((old, None), (None, new), (old, new)):
+            src, dst = t.name("from"), t.name("to")
+            await t.store.write(src, b"new", metadata=after)
+            await t.store.write(dst, b"old", metadata=before)
+            await _act(t, kind)(src, dst, overwrite=True)
+            info = await t.store.get_file_info(dst)
+            expect(
+                dict(info.metadata or {}) == (after or {}),
+                f"a {kind} with overwrite=True has not replaced the metadata by the source's",
+                observed=info.metadata,
+                expected=after,
+                replaced=before,
+            )
 
 
 async def onto_itself(t: Trial, kind: Kind) -> None:
@@ -147,7 +150,7 @@ async def wrong_kinds(t: Trial, kind: Kind) -> None:
         "the source is a folder": (folder, t.name("new")),
         "the destination is a name reserved for temporary files": (path, ".~tmp.kit.0123abcd"),
     }
-    if t.is_a(Trait.HIERARCHICAL):
+    if t.is_a(Trait.EXCLUSIVE):
         cases["the destination is a folder"] = (path, folder)
         cases["the destination lies under a file"] = (path, f"{folder}/inner/new")
     for what, (src, dst) in cases.items():

@@ -256,7 +256,7 @@ async def refuses_alike(t: Trial) -> None:
             content: Any = b"new" if form == "bytes" else Source().open()
             with raises(AlreadyExists, f"by an atomic write of {form} over a file"):
                 await t.store.write_atomic(path, content)
-        if t.is_a(Trait.HIERARCHICAL):
+        if t.is_a(Trait.EXCLUSIVE):
             for where, target in (
                 ("to a folder", path.partition("/")[0]),
                 ("below a file", f"{path}/below"),

@@ -122,10 +122,11 @@ async def exactly_the_subtree(t: Trial) -> None:
     folder = t.name("folder")
     for name in ("a", "sub/a", "sub/deep/er/a", "sub/[x]*"):
         await t.seed_file(f"{folder}/{name}")
-    beside = [
-        await t.seed_file(path)
-        for path in (f"{folder}x/a", f"{folder}.txt", f"{folder[:-1]}/a", f"up/{folder}/a")
-    ]
+    # What comes before and after a slash in the order of characters, and what
+    # a command line would take apart.
+    alike = [f"{folder}{more}/a" for more in ("x", "0", "-x", " x", ".d", "'s")]
+    others = [f"{folder}.txt", f"{folder[:-1]}/a", f"up/{folder}/a"]
+    beside = [await t.seed_file(path) for path in alike + others]
     await t.store.delete_folder(folder, recursive=True)
     left = await t.names()
     expect(

@@ -108,7 +108,7 @@ async def _on_something(t: Trial) -> list[_Failing]:
     if t.declares(C.WRITE, C.ATOMIC_WRITE):
         atomic = {"write_atomic(existing file)": (file, lambda: s.write_atomic(file, b"new"))}
         calls[C.ATOMIC_WRITE] = {**atomic}
-    if t.declares(C.WRITE) and t.is_a(Trait.HIERARCHICAL):
+    if t.declares(C.WRITE) and t.is_a(Trait.EXCLUSIVE):
         calls[C.WRITE] |= {
             "write(folder)": (folder, lambda: s.write(folder, b"new")),
             "write(path under a file)": (f"{file}/x", lambda: s.write(f"{file}/x", b"new")),

@@ -18,6 +18,9 @@ C = Capability
 
 _SIZES: Final = (0, 1, 100, 65_535, 65_536, 65_537, 1 << 20, (5 << 20) + 3)
 
+#: A stream of several blocks, whatever a block is, with a last chunk of three bytes.
+_LONG: Final = (24 << 20) + 3
+
 
 def _chunked(content: bytes, size: int) -> list[bytes]:
     """Return *content* in chunks of *size* bytes, with empty ones in between."""
@@ -52,6 +55,17 @@ async def round_trip(t: Trial) -> None:
                 observed=found,
                 expected=content,
             )
+    if t.target.max_object >= _LONG:
+        content = pattern(_LONG)
+        source = Source(_chunked(content, 1 << 20)).open()
+        await t.backend.write(t.key(path), source, overwrite=True)
+        found = await t.peek(path)
+        expect(
+            found == content,
+            "a stream of several blocks is not what is there",
+            observed=f"{len(found or b'')} bytes",
+            expected=f"{_LONG} bytes",
+        )
 
 
 @clause(

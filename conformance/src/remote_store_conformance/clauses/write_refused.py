@@ -24,7 +24,7 @@ _BLOCK: Final = 8 << 20
     intent="A folder is never replaced by a file.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
-    only=[Trait.HIERARCHICAL],
+    only=[Trait.EXCLUSIVE],
 )
 async def over_a_folder(t: Trial) -> None:
     folder = t.name("folder")
@@ -38,7 +38,7 @@ async def over_a_folder(t: Trial) -> None:
     intent="A file has nothing below it, however deep the path goes on.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
-    only=[Trait.HIERARCHICAL],
+    only=[Trait.EXCLUSIVE],
 )
 async def below_a_file(t: Trial) -> None:
     path = await t.seed_file(t.name("file"), b"file")
@@ -123,7 +123,7 @@ async def refused_early(t: Trial) -> None:
     chunk = b"x" * (1 << 20)
     cases: list[tuple[str, str, type[RemoteStoreError]]]
     cases = [("on an existing file", path, AlreadyExists)]
-    if t.is_a(Trait.HIERARCHICAL):
+    if t.is_a(Trait.EXCLUSIVE):
         cases += [("below a file", f"{path}/below", InvalidPath)]
         folder = t.name("folder")
         await t.seed_file(f"{folder}/file")

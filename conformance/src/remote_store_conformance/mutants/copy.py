@@ -76,6 +76,31 @@ class KeepsTheLongerEnd(ReferenceBackend):
             self.tree.files[self.key(dst)] = evolve(new, content=longer)
 
 
+@mutant("COPY-003", "has not replaced the metadata")
+class ReplacesTheBytesOnly(ReferenceBackend):
+    """A copy over a file brings the bytes and forgets the metadata of its source."""
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> None:
+        old = self.tree.files.get(self.key(dst))
+        super().transfer(src, dst, overwrite=overwrite, keep=keep)
+        if keep and old is not None and src != dst:
+            key = self.key(dst)
+            self.tree.files[key] = evolve(self.tree.files[key], metadata=None)
+
+
+@mutant("COPY-003", "has not replaced the metadata", "'replaced': 'yes'")
+class MergesTheMetadata(ReferenceBackend):
+    """A copy over a file adds the metadata of its source to what was there."""
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> None:
+        old = self.tree.files.get(self.key(dst))
+        super().transfer(src, dst, overwrite=overwrite, keep=keep)
+        if keep and old is not None and src != dst:
+            new = self.tree.files[self.key(dst)]
+            both = {**(old.metadata or {}), **(new.metadata or {})} if new.metadata else None
+            self.tree.files[self.key(dst)] = evolve(new, metadata=both)
+
+
 @mutant("COPY-004", "changed its source")
 class TouchesTheSource(ReferenceBackend):
     """A copy gives its source a new version too."""

@@ -106,6 +106,16 @@ class DeletesByPrefix(ReferenceBackend):
             del self.tree.files[other]
 
 
+@mutant("DEL-005", "took something beside the folder")
+class SplitsAtTheBlank(ReferenceBackend):
+    """A recursive delete also takes neighbours whose name goes on after a blank."""
+
+    def remove_folder(self, path: str, key: str, *, recursive: bool, missing_ok: bool) -> None:
+        super().remove_folder(path, key, recursive=recursive, missing_ok=missing_ok)
+        for other in [k for k in self.tree.files if k.startswith(f"{key} ")] if recursive else []:
+            del self.tree.files[other]
+
+
 @mutant("DEL-005", "left something")
 class DeletesOneLevel(ReferenceBackend):
     """A recursive delete takes the files of the folder and not those further down."""

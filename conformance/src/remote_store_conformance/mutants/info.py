@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import evolve
 
-from remote_store import FileInfo, FolderInfo, NotFound, RemotePath
+from remote_store import FileInfo, FolderInfo, NotFound, RemotePath, WriteResult
 from remote_store_conformance.mutants import mutant
-from remote_store_conformance.reference import File, ReferenceBackend
+from remote_store_conformance.reference import Content, File, ReferenceBackend
 
 
 @mutant("INFO-001", "another path, name or size")
@@ -99,6 +99,46 @@ class MakesEtagsOfObjects(ReferenceBackend):
     def info(self, key: str, file: File) -> FileInfo:
         token = f"{zlib.crc32(file.content):08x}-{self.tree.new_etag()}"
         return evolve(super().info(key, file), etag=token)
+
+
+class _KeepsTheEtag(ReferenceBackend):
+    """What replaces a file in one way takes over its ETag."""
+
+    def take_over(self, path: str, old: File | None) -> None:
+        if old is not None:
+            new = self.tree.files[self.key(path)]
+            self.tree.files[self.key(path)] = evolve(new, etag=old.etag)
+
+
+@mutant("INFO-005", "have one ETag", "by copy")
+class CopiesUnderTheOldEtag(_KeepsTheEtag):
+    """A copy over a file leaves the ETag of the file that it replaced."""
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        old = self.tree.files.get(self.key(dst))
+        await super().copy(src, dst, overwrite=overwrite)
+        self.take_over(dst, old)
+
+
+@mutant("INFO-005", "have one ETag", "by move")
+class MovesUnderTheOldEtag(_KeepsTheEtag):
+    """A move over a file leaves the ETag of the file that it replaced."""
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        old = self.tree.files.get(self.key(dst))
+        await super().move(src, dst, overwrite=overwrite)
+        self.take_over(dst, old)
+
+
+@mutant("INFO-005", "have one ETag", "by write_atomic")
+class RenamesUnderTheOldEtag(_KeepsTheEtag):
+    """An atomic write keeps the ETag of the file that it replaced."""
+
+    async def write_atomic(self, path: str, content: Content, **options: Any) -> WriteResult:
+        old = self.tree.files.get(self.key(path))
+        result = await super().write_atomic(path, content, **options)
+        self.take_over(path, old)
+        return result
 
 
 @mutant("INFO-006", "other files or bytes")

@@ -124,6 +124,14 @@ class RepeatsTheMarker(ReferenceBackend):
         return keys[:500] + keys[499:]
 
 
+@mutant("LIST-005", "missing")
+class EndsWithTheFirstPage(ReferenceBackend):
+    """The token of the next page is not followed: a listing ends after a thousand entries."""
+
+    def below(self, key: str) -> list[str]:
+        return super().below(key)[:1000]
+
+
 @mutant("LIST-006", "max_depth=2", "missing")
 class CountsTheFolderItself(ReferenceBackend):
     """The folder itself counts as a level, so that a listing ends too early."""

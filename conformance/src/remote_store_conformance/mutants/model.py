@@ -17,6 +17,17 @@ class ListsByBarePrefix(ReferenceBackend):
         return [k for k in self.tree.files if k.startswith(key)]
 
 
+@mutant("MODEL-001", "gives the wrong answer", flat=True, shared_names=False)
+class ForgetsWhatKeysImply(ReferenceBackend):
+    """A write does not look for a folder of its name, where folders are what keys imply."""
+
+    def check_target(self, path: str, *, overwrite: bool) -> str:
+        key = self.key(path)
+        if self.tree.is_folder(key) and key not in self.tree.files:
+            return key
+        return super().check_target(path, overwrite=overwrite)
+
+
 @mutant("MODEL-002", "neither the old nor")
 class StreamsIntoTheFile(ReferenceBackend):
     """A write appends chunk by chunk to the file itself, and stops half-way when cancelled."""

@@ -85,7 +85,7 @@ class RefusesTooLate(ReferenceBackend):
             raise
 
 
-@mutant("MOVE-003", "left the metadata")
+@mutant("MOVE-003", "has not replaced the metadata")
 class MergesTheMetadata(ReferenceBackend):
     """A move over a file keeps the metadata of the file that it replaced."""
 
@@ -95,6 +95,18 @@ class MergesTheMetadata(ReferenceBackend):
         if old is not None and old.metadata:
             new = self.tree.files[self.key(dst)]
             self.tree.files[self.key(dst)] = evolve(new, metadata={**old.metadata})
+
+
+@mutant("MOVE-003", "has not replaced the metadata")
+class ReplacesTheBytesOnly(ReferenceBackend):
+    """A move over a file brings the bytes and forgets the metadata of its source."""
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> None:
+        old = self.tree.files.get(self.key(dst))
+        super().transfer(src, dst, overwrite=overwrite, keep=keep)
+        if not keep and old is not None and src != dst:
+            key = self.key(dst)
+            self.tree.files[key] = evolve(self.tree.files[key], metadata=None)
 
 
 @mutant("MOVE-004", "still there after a move")

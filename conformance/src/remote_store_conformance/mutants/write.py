@@ -50,6 +50,16 @@ class ForgetsTheLastBlock(ReferenceBackend):
         return whole[: len(whole) // 65_536 * 65_536]
 
 
+@mutant("WRITE-001", "a stream of several blocks")
+class ForgetsAShortEnd(ReferenceBackend):
+    """What is left for the last block of a long stream is dropped where it is short."""
+
+    async def gather(self, content: Content) -> bytes:
+        whole = await super().gather(content)
+        short = len(whole) % (1 << 20)
+        return whole[: len(whole) - short] if len(whole) > 20 << 20 and short < 1000 else whole
+
+
 @mutant("WRITE-002", "did not replace the whole")
 class KeepsTheTail(ReferenceBackend):
     """A write goes over the old content without cutting it off."""
@@ -135,6 +145,17 @@ class SaysTheFolderExists(ReferenceBackend):
     def check_target(self, path: str, *, overwrite: bool) -> str:
         if self.key(path) in self.tree.folders and not overwrite:
             raise AlreadyExists(f"already exists: {path}", path=path, backend=self.name)
+        return super().check_target(path, overwrite=overwrite)
+
+
+@mutant("WRITE-005", "nothing was raised", flat=True, shared_names=False)
+class LooksForFilesOnly(ReferenceBackend):
+    """Where folders are what keys imply, a file is written where keys go on below its name."""
+
+    def check_target(self, path: str, *, overwrite: bool) -> str:
+        key = self.key(path)
+        if self.tree.is_folder(key) and key not in self.tree.files:
+            return key
         return super().check_target(path, overwrite=overwrite)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
@@ -96,9 +96,16 @@ def _card(report: Report) -> str:
         f'<p class="verdict">{escape(report["verdict"])}</p>'
         f'<div class="bar">{bar}</div><ul class="told">{told}</ul>{_odd(report)}'
         f"<p class=made>{escape(str(made))}<br>{escape(str(about.get('environment', '')))} · "
-        f"{'real folders' if about.get('hierarchical', True) else 'flat keys'} · "
+        f"{_folders(about)} · "
         f"Python {escape(report['python'])}</p></article>"
     )
+
+
+def _folders(about: Mapping[str, Any]) -> str:
+    """Return in words what folders are on a target."""
+    if about.get("hierarchical", True):
+        return "real folders"
+    return "flat keys" if about.get("shared_names", True) else "flat keys, exclusive names"
 
 
 def _odd(report: Report) -> str:

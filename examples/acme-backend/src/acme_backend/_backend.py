@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Final
 
-from acme_backend._database import NAME, Database, checked
+from acme_backend._database import NAME, Database, checked, checked_target
 from remote_store import (
     Capability,
     CapabilitySet,
@@ -16,6 +17,8 @@ from remote_store import (
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.aio.workers import WorkerPool
+
+_log = logging.getLogger(__name__)
 
 _CAPABILITIES: Final = CapabilitySet(
     set(Capability) - {Capability.GLOB, Capability.LAZY_READ, Capability.SEEKABLE_READ}
@@ -81,11 +84,16 @@ class AcmeBackend(AsyncBackend):
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncIterator[FileInfo]:
-        key, after = checked(path), ""
+        key, after, left_out = checked(path), "", 0
         while page := await self._pool.query(self._page, key, recursive, after):
-            for file in page:
-                yield file
-            after = page[-1].path.as_posix()
+            for _, file in page:
+                if file is None:
+                    left_out += 1
+                else:
+                    yield file
+            after = page[-1][0]
+        if left_out:
+            _log.warning("a listing of %r leaves out %d keys that are no paths", path, left_out)
 
     async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
         key, after = checked(path), ""
@@ -93,7 +101,7 @@ class AcmeBackend(AsyncBackend):
             yield folder
             after = folder.name
 
-    def _page(self, key: str, recursive: bool, after: str) -> list[FileInfo]:
+    def _page(self, key: str, recursive: bool, after: str) -> list[tuple[str, FileInfo | None]]:
         return self._database.files_page(key, recursive=recursive, after=after)
 
     def _next_folder(self, key: str, after: str) -> FolderEntry | None:
@@ -109,7 +117,7 @@ class AcmeBackend(AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        key = checked(path)
+        key = checked_target(path)
         if not isinstance(content, bytes):
             # Refused before the caller's content is consumed.
             await self._pool.query(lambda: self._database.check_target(key, overwrite=overwrite))
@@ -143,11 +151,11 @@ class AcmeBackend(AsyncBackend):
         )
 
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        source, target = checked(src), checked(dst)
+        source, target = checked(src), checked_target(dst)
         await self._pool.mutate(lambda: self._database.move(source, target, overwrite=overwrite))
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        source, target = checked(src), checked(dst)
+        source, target = checked(src), checked_target(dst)
         await self._pool.mutate(lambda: self._database.copy(source, target, overwrite=overwrite))
 
     # The rest --------------------------------------------------------------

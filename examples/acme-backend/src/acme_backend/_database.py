@@ -29,7 +29,7 @@ NAME: Final = "acme"
 #: Entries of a listing that are fetched at once.
 PAGE: Final = 500
 
-_SCHEMA: Final = """
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS files (
     key TEXT PRIMARY KEY, content BLOB NOT NULL, size INTEGER NOT NULL,
     modified INTEGER NOT NULL, etag TEXT NOT NULL, metadata TEXT NOT NULL
@@ -38,13 +38,34 @@ CREATE TABLE IF NOT EXISTS files (
 
 
 def checked(path: str) -> str:
-    """Return a key, ``""`` for the root; refuse what no store hands over."""
+    """Return a key, ``""`` for the root; refuse what no store hands over, and what is no text."""
     if path in ("", "."):
         return ""
-    if RemotePath(path).as_posix() != path:
-        msg = f"not a key in normal form: {path!r}"
+    msg = f"not a key in normal form: {path!r}"
+    try:
+        if RemotePath(path).as_posix() == path:
+            # SQLite keeps UTF-8, in which half a surrogate pair cannot be written.
+            path.encode()
+            return path
+    except ValueError as error:
+        raise InvalidPath(msg, path=path, backend=NAME) from error
+    raise InvalidPath(msg, path=path, backend=NAME)
+
+
+def _is_path(key: str) -> bool:
+    try:
+        return checked(key) == key
+    except InvalidPath:
+        return False
+
+
+def checked_target(path: str) -> str:
+    """Return the key of a file that may be written, as far as its name tells."""
+    key = checked(path)
+    if not key or any(name.startswith(".~tmp.") for name in key.split("/")):
+        msg = f"a reserved name: {key}" if key else "path must not be empty"
         raise InvalidPath(msg, path=path, backend=NAME)
-    return path
+    return key
 
 
 def _below(key: str) -> tuple[str, str]:
@@ -90,7 +111,7 @@ class Database:
                 self._connection = sqlite3.connect(
                     self._path, timeout=30, isolation_level=None, check_same_thread=False
                 )
-                self._connection.execute(_SCHEMA)
+                self._connection.execute(SCHEMA)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -140,8 +161,15 @@ class Database:
             latest = None if modified is None else _time(modified)
             return FolderInfo(RemotePath.from_backend_path(key), count, int(size), latest)
 
-    def files_page(self, key: str, *, recursive: bool, after: str) -> list[FileInfo]:
-        """Return the next files below a folder, in the order of their keys."""
+    def files_page(
+        self, key: str, *, recursive: bool, after: str
+    ) -> list[tuple[str, FileInfo | None]]:
+        """
+        Return the next keys below a folder in their order, each with its file.
+
+        None stands for a key such as ``a//b`` that others have put there: it is
+        no path, and listed as the path ``a/b`` it would be another file.
+        """
         first, last = _below(key)
         with self._transaction(key) as connection:
             rows = connection.execute(
@@ -149,7 +177,9 @@ class Database:
                 " AND (? OR instr(substr(key, ?), '/') = 0) ORDER BY key LIMIT ?",
                 (max(first, after), last, recursive, len(first) + 1, PAGE),
             )
-            return [_file_info(*row) for row in rows.fetchall()]
+            return [
+                (row[0], _file_info(*row) if _is_path(row[0]) else None) for row in rows.fetchall()
+            ]
 
     def next_folder(self, key: str, *, after: str) -> FolderEntry | None:
         """Return the first subfolder whose name comes after another's, or None."""
@@ -157,7 +187,7 @@ class Database:
         with self._transaction(key) as connection:
             row = connection.execute(
                 "SELECT key FROM files WHERE key > ? AND key < ?"
-                " AND instr(substr(key, ?), '/') > 0 ORDER BY key LIMIT 1",
+                " AND instr(substr(key, ?), '/') > 1 ORDER BY key LIMIT 1",
                 (f"{first}{after}0" if after else first, last, len(first) + 1),
             ).fetchone()
         if row is None:
@@ -279,9 +309,6 @@ def _require_folder(connection: sqlite3.Connection, key: str) -> None:
 
 def _check_target(connection: sqlite3.Connection, key: str, *, overwrite: bool) -> None:
     names = key.split("/")
-    if not key or names[-1].startswith(".~tmp."):
-        msg = f"a reserved name: {key}" if key else "path must not be empty"
-        raise InvalidPath(msg, path=key, backend=NAME)
     for depth in range(1, len(names)):
         folder = "/".join(names[:depth])
         if _kind(connection, folder) == "file":
