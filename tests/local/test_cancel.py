@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from tests.local.conftest import litter
 
-from remote_store_local import AsyncLocalBackend, _publish, _syscalls, _transfer
+from remote_store_local import AsyncLocalBackend, _lease, _publish, _syscalls, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -219,8 +220,8 @@ async def test_reads_are_left_at_once(
         task = asyncio.ensure_future(call())
         await asyncio.to_thread(entered.wait, 10)
         task.cancel()
-        async with asyncio.timeout(15):
-            with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(15):
                 await task
     go.set()
     for _ in range(1500):
@@ -241,8 +242,6 @@ async def test_a_hanging_block_is_left_at_once(
     go, entered = threading.Event(), threading.Event()
     tasks = asyncio.all_tasks()
     items = backend.read("f")
-    from remote_store_local import _lease
-
     read = _lease.SourceFile.read
     calls: list[int] = []
 
@@ -260,8 +259,8 @@ async def test_a_hanging_block_is_left_at_once(
     pull = asyncio.ensure_future(anext(items))
     await asyncio.to_thread(entered.wait, 10)
     pull.cancel()
-    async with asyncio.timeout(15):
-        with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(15):
             await pull
     assert asyncio.all_tasks() == tasks
     go.set()
@@ -319,4 +318,81 @@ async def test_a_block_in_flight_is_waited_for(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert events == ["written"]
+    assert os.listdir(root) == []
+
+
+@pytest.mark.parametrize("by", ["aclose", "break", "cancel"])
+async def test_cancelled_while_closing_a_reader(
+    backend: AsyncLocalBackend, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """A cancellation that causes or meets the closing of a reader is neither late nor lost."""
+    await backend.write("f", bytes(4 << 20))
+    before, tasks = sorted(os.listdir("/proc/self/fd")), asyncio.all_tasks()
+    go, entered = threading.Event(), threading.Event()
+    read = _lease.SourceFile.read
+
+    def hang(self: Any, size: int) -> bytes:
+        if self.tell():
+            with self._lease.use():
+                entered.set()
+                assert go.wait(50)
+        return read(self, size)
+
+    monkeypatch.setattr(_lease.SourceFile, "read", hang)
+
+    async def first() -> str:
+        items = backend.read("f")
+        if by == "aclose":
+            await anext(items)
+            await asyncio.to_thread(entered.wait, 10)
+            await items.aclose()
+        else:
+            async with contextlib.aclosing(items):
+                async for _ in items:
+                    await asyncio.to_thread(entered.wait, 10)
+                    if by == "break":
+                        break
+                    await asyncio.sleep(60)
+        return "went on"
+
+    task = asyncio.ensure_future(first())
+    await asyncio.to_thread(entered.wait, 10)
+    await asyncio.sleep(0.1)  # by now it waits for the read-ahead, or for us
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(15):
+            await task
+    assert asyncio.all_tasks() == tasks
+    go.set()
+    for _ in range(1500):
+        await asyncio.sleep(0.01)
+        if sorted(os.listdir("/proc/self/fd")) == before:
+            break
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+async def test_cancelled_while_cleaning_up(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancellation during the clean-up of a failed write comes out, once that is done."""
+    entered = threading.Event()
+    discard = _publish.Draft.discard
+
+    def slow_discard(draft: _publish.Draft) -> None:
+        entered.set()
+        time.sleep(0.2)
+        discard(draft)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise KeyError("mine")
+
+    monkeypatch.setattr(_publish.Draft, "discard", slow_discard)
+    task = asyncio.ensure_future(backend.write("d/f", source()))
+    await asyncio.to_thread(entered.wait, 10)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await task
     assert os.listdir(root) == []

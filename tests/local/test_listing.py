@@ -145,8 +145,8 @@ async def test_cancelled_listing(
     task = asyncio.ensure_future(anext(items))
     await asyncio.to_thread(entered.wait, 10)
     task.cancel()
-    async with asyncio.timeout(2):
-        with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(2):
             await task
     go.set()
     for _ in range(100):

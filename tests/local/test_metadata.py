@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import tempfile
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,9 @@ from remote_store_local import AsyncLocalBackend, _attributes
 from remote_store_local._attributes import decode_metadata, encode_metadata, etag_of, modified_at
 
 pytestmark = pytest.mark.asyncio
+
+#: JSON that is nested deeper than Python reads.
+DEEP = zlib.compress(b'{"a":' + b"[" * 100_000)
 
 
 @pytest.fixture(params=["disk", "tmpfs"])
@@ -181,7 +185,7 @@ async def test_without_attributes(root: Path, monkeypatch: pytest.MonkeyPatch) -
     backend = AsyncLocalBackend(root)
     assert Capability.USER_METADATA not in backend.capabilities
     result = await backend.write("f", b"x", metadata={})
-    assert (result.etag, result.source) == (None, "native")
+    assert (result.etag, result.source, result.metadata) == (None, "native", None)
     assert (await backend.get_file_info("f")).etag is None
     await backend.copy("f", "g")
     await backend.move("g", "h")
@@ -198,8 +202,9 @@ async def test_without_attributes_below(root: Path, monkeypatch: pytest.MonkeyPa
     without_attributes(monkeypatch)
     assert (await backend.write("f", b"x")).etag is None
     assert (await backend.get_file_info("f")).etag is None
-    with pytest.raises(RemoteStoreError):
+    with pytest.raises(CapabilityNotSupported, match="attributes") as caught:
         await backend.write("g", b"x", metadata={"a": "b"})
+    assert caught.value.capability == "user_metadata"
     assert os.listdir(root) == ["f"]
 
 
@@ -212,7 +217,7 @@ async def test_no_calls_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_damaged_metadata(backend: AsyncLocalBackend, root: Path) -> None:
     """Metadata that nobody of us wrote are an error, not None and not a crash."""
     await backend.write("f", b"x", metadata={"a": "b"})
-    for raw in (b"{", b"nonsense", b"[1]", b"\xff\xfe", b"x\x9c"):
+    for raw in (b"{", b"nonsense", b"[1]", b"\xff\xfe", b"x\x9c", DEEP):
         os.setxattr(root / "f", "user.remote_store.metadata", raw)
         with pytest.raises(RemoteStoreError, match="Unreadable") as caught:
             await backend.get_file_info("f")
@@ -278,3 +283,24 @@ async def test_metadata_is_taken_before_the_content(backend: AsyncLocalBackend, 
     result = await getattr(backend, name)("f", content(), metadata=given)
     assert result.metadata == {"k": "v"}
     assert (await backend.get_file_info("f")).metadata == {"k": "v"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.E2BIG])
+async def test_metadata_that_do_not_fit(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """An attribute that the file system has no room for is called by its name."""
+    setxattr = os.setxattr
+
+    def refuse(fd: int, name: str, value: bytes) -> None:
+        if "metadata" in name:
+            raise OSError(number, os.strerror(number))
+        setxattr(fd, name, value)
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    for content in (b"x", stream()):
+        with pytest.raises(RemoteStoreError, match="metadata do not fit") as caught:
+            await backend.write("f", content, metadata={"a": "b"})
+        assert caught.value.path == "f"
+        assert isinstance(caught.value.__cause__, OSError)
+    assert os.listdir(root) == []

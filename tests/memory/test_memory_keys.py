@@ -191,3 +191,19 @@ async def test_backslash(backend: AsyncMemoryBackend, caplog: pytest.LogCaptureF
     await backend.copy("d/ab", "d/x\\y")
     await backend.delete("d/x\\y")
     assert await backend.read_bytes("d/ab") == b"12"
+
+
+async def test_backslash_in_a_folder(
+    backend: AsyncMemoryBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    r"""A backslash anywhere in a key hides the file, also from the second one of its folder on."""
+    for name in ("one", "two", "three"):
+        await backend.write(f"a\\b/{name}", b"back")
+    await backend.write("a/b/two", b"plain")
+
+    with caplog.at_level(logging.WARNING, "remote_store_memory"):
+        found = [str(i.path) async for i in backend.list_files("", recursive=True)]
+        assert found == ["a/b/two"]
+        assert [i async for i in backend.list_files("a\\b")] == []
+    assert len(caplog.records) == 2
+    assert await backend.read_bytes("a\\b/two") == b"back"

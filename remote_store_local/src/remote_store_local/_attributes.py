@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from remote_store import UNKNOWN_TIME, RemoteStoreError
+from remote_store import UNKNOWN_TIME, CapabilityNotSupported, RemoteStoreError
 
 __all__ = [
     "decode_metadata",
@@ -26,6 +26,7 @@ __all__ = [
     "etag_of",
     "keeps_attributes",
     "modified_at",
+    "no_metadata",
     "read_attributes",
     "write_attributes",
 ]
@@ -39,6 +40,8 @@ _PLAIN: Final = 3000
 #: Bytes of JSON that metadata can take at most, several times over.
 _DECODED: Final = 1 << 17
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: "No room for an attribute of that size", in the spellings of the file systems.
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ERANGE}
 #: "There is no such attribute", in the two spellings of the systems.
 _NO_ATTRIBUTE: Final = {errno.ENODATA, getattr(errno, "ENOATTR", errno.ENODATA)}
 
@@ -87,13 +90,21 @@ def decode_metadata(raw: bytes, key: str, backend: str) -> dict[str, str] | None
         if not isinstance(decoded, dict):
             msg = f"expected an object, got {type(decoded).__name__}"
             raise ValueError(msg)
-    except (ValueError, zlib.error) as error:
+    except (ValueError, zlib.error, RecursionError) as error:
         msg = f"Unreadable metadata in attribute {_METADATA!r} of {key!r}"
         raise RemoteStoreError(msg, path=key, backend=backend) from error
     return {str(name): str(value) for name, value in decoded.items()}
 
 
-def write_attributes(fd: int, generation: str, metadata: bytes) -> str | None:
+def no_metadata(key: str, backend: str) -> CapabilityNotSupported:
+    """Return the error for user metadata where files cannot carry any."""
+    msg = "the file system keeps no extended attributes, and so no user metadata"
+    return CapabilityNotSupported(msg, path=key, backend=backend, capability="user_metadata")
+
+
+def write_attributes(
+    fd: int, generation: str, metadata: bytes, key: str, backend: str
+) -> str | None:
     """
     Mark an open file that is not published yet.
 
@@ -101,16 +112,31 @@ def write_attributes(fd: int, generation: str, metadata: bytes) -> str | None:
         fd: Its descriptor.
         generation: A random id.
         metadata: Encoded metadata.
+        key: The file's key, for errors.
+        backend: Name of the backend, for errors.
 
     Returns:
         The generation as `read_attributes` will give it, None if the file
         system keeps no attributes and none had to be kept.
 
     Raises:
-        OSError: Metadata could not be kept (ENOTSUP, ENOSPC ...).
+        CapabilityNotSupported: The file system keeps no metadata.
+        RemoteStoreError: It has no room for them.
+        OSError: The system refuses an attribute for another reason.
     """
     if metadata:
-        os.setxattr(fd, _METADATA, metadata)
+        try:
+            os.setxattr(fd, _METADATA, metadata)
+        except OSError as error:
+            if error.errno == errno.ENOTSUP:
+                raise no_metadata(key, backend) from error
+            if error.errno not in _NO_ROOM:
+                raise
+            msg = (
+                f"User metadata do not fit, they take {len(metadata)} bytes of an "
+                f"extended attribute ({error.strerror}): {key!r}"
+            )
+            raise RemoteStoreError(msg, path=key, backend=backend) from error
         generation += _WITH_METADATA
     try:
         os.setxattr(fd, _GENERATION, generation.encode())

@@ -61,7 +61,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
     Calls that change something wait, when cancelled, for the system call that
     is running: a timeout around them waits too, and nothing changes after
-    it. Reads, queries and listings are left behind at once.
+    it. Reads, queries and listings are left behind at once, also while they
+    are being closed.
 
     One instance serves any number of tasks, threads and event loops; it
     pickles as its configuration, and stays usable after `aclose`.
@@ -80,7 +81,11 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         NotFound: *root* is missing and *create_root* is False.
         InvalidPath: *root* is not a folder.
         PermissionDenied: *root* cannot be created or looked into.
-        ValueError: *root* is empty, *fsync* unknown or *max_workers* below 1.
+        RemoteStoreError: What *root* can do cannot be found out (no descriptor
+            is left, a failing disk).
+        TypeError: *root* is neither a str nor a path of one.
+        ValueError: *root* is empty or has a NUL, *fsync* is unknown or
+            *max_workers* below 1.
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
@@ -144,7 +149,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Raises:
             NotFound, InvalidPath: As in the protocol.
-            PermissionDenied: A folder below cannot be listed.
+            PermissionDenied: A folder below cannot be listed; the error's
+                ``path`` names it.
         """
         stop = _Stop()
         try:
@@ -196,9 +202,12 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         Write a file: readers see the old content or the new, as with `write_atomic`.
 
-        A file that is replaced keeps its permissions; one behind a link is
-        replaced there, and the link stays. Folders that a failed write
-        created are removed, as far as nobody uses them.
+        A file that is replaced keeps its permissions, and its group and owner
+        as far as the system lets us; where its group cannot be kept, the new
+        one may do no more than everybody. ACLs and extended attributes of
+        others are not kept. A file behind a link is replaced there, and the
+        link stays. Folders that a failed write created are removed, as far as
+        nobody uses them.
 
         Raises:
             InvalidPath, AlreadyExists, CapabilityNotSupported, ValueError: As
@@ -217,7 +226,13 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """As `write`; unless ``fsync="never"``, it also survives a power loss."""
+        """
+        As `write`; unless ``fsync="never"``, it also survives a power loss.
+
+        Raises:
+            RemoteStoreError: With ``outcome_unknown``: the file is in place,
+                but the system failed to bring its folder to the disk.
+        """
         return await self._write(path, content, Write(overwrite, True, metadata))
 
     async def _write(self, path: str, content: AsyncWritableContent, write: Write) -> WriteResult:
@@ -251,6 +266,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             DirectoryNotEmpty: It has children and *recursive* is False; or
                 temporary files of writes that are running, or died in the
                 last 24 hours, are left in it.
+            PermissionDenied: Something in it cannot be removed; the error's
+                ``path`` names it.
         """
         await self._stoppable(delete_folder, self._files, path, recursive, missing_ok)
 
@@ -265,6 +282,10 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Returns:
             How many were removed.
+
+        Raises:
+            PermissionDenied, RemoteStoreError: Folders could not be swept, of
+                which ``path`` names the first; all others were.
         """
         return await self._stoppable(self._files.sweep, path)
 
@@ -286,8 +307,12 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         Copy a file with metadata, modification time and permissions.
 
+        Group and owner are those of *src*, or of a file that is replaced, as
+        in `write`.
+
         Raises:
             NotFound, InvalidPath, AlreadyExists: As in the protocol.
+            PreconditionFailed: Another program cut *src* short meanwhile.
         """
         await self._stoppable(copy, self._files, src, dst, overwrite)
 
@@ -300,7 +325,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         Yield the files of a folder, without ETag and metadata; see `get_file_info`.
 
         Raises:
-            PermissionDenied: A folder cannot be listed.
+            PermissionDenied: A folder cannot be listed; the error's ``path`` names it.
         """
         depth = max_depth if recursive else 0
         items = self._files.walk(path, depth=depth, files=True, folders=False)

@@ -136,10 +136,13 @@ class Folder:
         return Folder(os.open(".", _LIST, dir_fd=self.fd))
 
     def sync(self) -> None:
-        """Bring the names in this folder to the disk; nothing on Windows, which cannot."""
+        """
+        Bring the names in a folder that was opened for listing to the disk.
+
+        Nothing on Windows, which cannot.
+        """
         if self.fd is not None:
-            with self.reopened() as folder:
-                os.fsync(folder.fd or 0)
+            os.fsync(self.fd)
 
 
 def _is_junction(found: os.stat_result) -> bool:
@@ -192,7 +195,7 @@ class Place:
         name: str,
         found: os.stat_result | None,
         followed: bool,
-        absence: FileNotFoundError | None = None,
+        absence: OSError | None = None,
     ) -> None:
         self.folder = folder
         self.name = name
@@ -255,7 +258,16 @@ class Tree:
                 if error.errno != errno.EXDEV:
                     raise
             target = self.canonical(key)
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
+        raise self._unresolved(key)
+
+    def _unresolved(self, key: str) -> OSError:
+        """Return the reason why the links in a key lead nowhere: its length, or else a circle."""
+        try:
+            os.lstat(os.path.join(self.root, *key.split("/")))
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return error
+        return OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
 
     def _walk(self, key: str, listing: bool) -> Folder:
         # On the path of every operation: bare descriptors, no object for each step.
@@ -328,11 +340,20 @@ class Tree:
         target = key
         for hops in range(_MAX_LINKS):
             above, _, name = target.rpartition("/")
-            folder = self.open_folder(above)
+            try:
+                folder = self.open_folder(above)
+            except OSError as error:
+                if hops and error.errno == errno.ENAMETOOLONG:
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key) from error
+                raise
             try:
                 found = folder.stat(name or ".")
-            except FileNotFoundError as error:
-                return Place(folder, name, None, hops > 0, error)
+            except OSError as error:
+                # A link to a name that no file can have is dangling, too.
+                if error.errno == errno.ENOENT or (hops and error.errno == errno.ENAMETOOLONG):
+                    return Place(folder, name, None, hops > 0, error)
+                folder.close()
+                raise
             except BaseException:
                 folder.close()
                 raise
@@ -340,4 +361,4 @@ class Tree:
                 return Place(folder, name or ".", found, hops > 0)
             folder.close()
             target = self.canonical(target)
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
+        raise self._unresolved(key)

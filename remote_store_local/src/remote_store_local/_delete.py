@@ -72,7 +72,7 @@ def _delete_folder(
         with files.tree.locate(key, follow=False) as link:
             link.folder.unlink(link.name)
     elif recursive:
-        remove_tree(place.folder, place.name, stopped)
+        remove_tree(files.tree, key, place.folder, place.name, stopped)
     else:
         try:
             place.folder.rmdir(place.name)
@@ -89,11 +89,16 @@ def _refuse_children(files: LocalFiles, key: str) -> None:
             raise DirectoryNotEmpty(msg, path=key, backend=files.name)
 
 
+def _is_temporary(entry: os.DirEntry[str]) -> bool:
+    return entry.name.startswith(RESERVED) and entry.is_file(follow_symlinks=False)
+
+
 def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> None:
     """Remove litter of dead writers, and say so if it is a living one's file that is left."""
     with place.folder.enter(place.name, listing=True) as folder:
-        names = os.listdir(folder.handle)
-        if not all(name.startswith(RESERVED) for name in names):
+        with os.scandir(folder.handle) as entries:
+            others = [entry for entry in entries if not _is_temporary(entry)]
+        if others:
             msg = f"Folder is not empty: {key!r}"
             raise DirectoryNotEmpty(msg, path=key, backend=files.name) from error
         sweep_folder(folder)

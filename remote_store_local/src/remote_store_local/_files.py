@@ -23,7 +23,6 @@ from remote_store import (
     NotFound,
     PreconditionFailed,
     RemotePath,
-    RemoteStoreError,
 )
 from remote_store_local._attributes import (
     decode_metadata,
@@ -45,6 +44,10 @@ __all__ = ["RETRIES", "Fsync", "LocalFiles"]
 Fsync = Literal["always", "atomic", "never"]
 Kind = Literal["file", "folder"]
 
+#: Folders that nothing can be tried in and that can be read all the same. A
+#: full disk is one: its reader, and whoever is to clear it, need a backend too.
+_UNWRITABLE: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}
+
 #: How often an operation starts over because a folder vanished under it.
 RETRIES: Final = 20
 
@@ -57,6 +60,10 @@ class LocalFiles:
         root: Absolute path of the root; it exists.
         name: Name of the backend, for errors.
         fsync: When a published file is brought to the disk.
+
+    Raises:
+        RemoteStoreError: The root cannot be tried out (no descriptor left, a
+            failing disk); what it can do is not guessed.
     """
 
     def __init__(self, root: str, name: str, fsync: Fsync) -> None:
@@ -70,8 +77,10 @@ class LocalFiles:
         try:
             with self.tree.open_folder("") as root:
                 return renames_exclusively(root)
-        except OSError:
-            return False  # where nothing can be written, nothing can be promised
+        except OSError as error:
+            if error.errno in _UNWRITABLE:
+                return False  # where nothing can be written, nothing can be promised
+            raise translate(error, "", self.name) from error
 
     # Questions -------------------------------------------------------------
 
@@ -260,8 +269,7 @@ class LocalFiles:
         key = self.key(key)
         if is_reserved(key):
             return
-        walk = Walk(self.tree, key, depth=depth, files=files, folders=folders)
-        yield from self._mapped_walk(key, walk)
+        yield from Walk(self.tree, key, depth=depth, files=files, folders=folders).entries()
 
     def glob(self, pattern: str) -> Generator[FileInfo, None, None]:
         """Yield the files whose key matches; folders that cannot hold one are not opened."""
@@ -270,17 +278,9 @@ class LocalFiles:
         if is_reserved(key):
             return
         walk = Walk(self.tree, key, depth=glob.depth, enters=glob.may_contain)
-        for item in self._mapped_walk(key, walk):
+        for item in walk.entries():
             if isinstance(item, FileInfo) and glob.matches(item.path.as_posix()):
                 yield item
-
-    def _mapped_walk(self, key: str, walk: Walk) -> Generator[FileInfo | FolderEntry, None, None]:
-        try:
-            yield from walk.entries()
-        except RemoteStoreError:  # some are OSErrors too
-            raise
-        except OSError as error:
-            raise translate(error, key, self.name) from error
 
     # The root --------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, TypeVarTuple, cast
 from remote_store import RemoteStoreError, WritableContent, WriteResult
 from remote_store_local._errors import mapped, translate
 from remote_store_local._files import LocalFiles
-from remote_store_local._publish import Draft, warn_of_litter
+from remote_store_local._publish import Draft, abandon
 from remote_store_local._streams import BLOCK, checked
 from remote_store_local._write import Write, begin, finish
 
@@ -176,10 +176,7 @@ def _draft(files: LocalFiles, key: str, write: Write) -> Iterator[Draft]:
     try:
         yield draft
     except BaseException:
-        try:
-            draft.discard()
-        except OSError as error:
-            warn_of_litter(draft, error)
+        abandon(draft)
         raise
 
 

@@ -9,6 +9,7 @@ happens before that step leaves the target untouched.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Final
 from remote_store import PreconditionFailed
 from remote_store_local._attributes import write_attributes
 from remote_store_local._confine import Folder, Place, Tree
+from remote_store_local._durable import in_place_but, names_synced
 from remote_store_local._names import RESERVED
 from remote_store_local._syscalls import renameat2
 from remote_store_local._target import TRIES, open_target, refuse_kind, remove_made, taken_by
@@ -31,12 +33,12 @@ except ImportError:  # Windows keeps an open file from being removed by itself
 __all__ = [
     "Draft",
     "Stopped",
+    "abandon",
     "fcntl",
     "lock",
     "never_stop",
     "rename_exclusive",
     "renames_exclusively",
-    "warn_of_litter",
 ]
 
 _log = logging.getLogger("remote_store_local")
@@ -73,7 +75,7 @@ def lock(fd: int) -> bool:
     return True
 
 
-def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atomic: bool) -> None:
+def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atomic: bool) -> bool:
     """
     Give a file another name that nobody has: one of several callers succeeds.
 
@@ -83,7 +85,10 @@ def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atom
         target: Folder of the new name.
         dst: The new name.
         atomic: Whether the file system renames without replacing. If not, a
-            second link is made and the first removed.
+            second link is made.
+
+    Returns:
+        True if a link was made: removing *src* is left to the caller.
 
     Raises:
         OSError: EEXIST: something is at *dst*.
@@ -96,10 +101,10 @@ def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atom
             if error.errno not in _CANNOT:
                 raise
         else:
-            return
+            return False
     if not _RENAMES_OPEN_FILES:
         os.rename(source.at(src), target.at(dst))  # refuses to replace, on Windows
-        return
+        return False
     os.link(
         source.at(src),
         target.at(dst),
@@ -107,11 +112,16 @@ def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atom
         dst_dir_fd=target.fd,
         follow_symlinks=False,
     )
-    source.unlink(src)
+    return True
 
 
 def renames_exclusively(folder: Folder) -> bool:
-    """Try on a temporary file whether the file system renames without replacing."""
+    """
+    Try on a temporary file whether the file system renames without replacing.
+
+    Raises:
+        OSError: It could not be tried.
+    """
     if folder.fd is None:
         return False
     name = RESERVED + os.urandom(16).hex()
@@ -119,11 +129,40 @@ def renames_exclusively(folder: Folder) -> bool:
     try:
         renameat2(folder.fd, name, folder.fd, name + "r")
         name += "r"
-    except OSError:
+    except OSError as error:
+        # Some sandboxes refuse system calls that they do not know with EPERM.
+        if error.errno not in _CANNOT and error.errno != errno.EPERM:
+            raise
         return False
     finally:
         folder.unlink(name)
     return True
+
+
+def _for_any_group(like: os.stat_result) -> int:
+    """Return a file's permissions, for its group only those that all others have as well."""
+    mode = like.st_mode & 0o777
+    return mode & (0o707 | (mode & 0o007) << 3)
+
+
+def _take_rights(fd: int, like: os.stat_result) -> None:
+    """
+    Give a file the group, permissions and owner of another, as far as the system lets us.
+
+    Where the group cannot be had, ours gets nothing that it did not have before.
+    """
+    own = os.fstat(fd)
+    mode = like.st_mode & 0o777
+    if own.st_gid != like.st_gid:
+        try:
+            os.fchown(fd, -1, like.st_gid)
+        except OSError:
+            mode = _for_any_group(like)
+    if own.st_mode & 0o777 != mode:
+        os.fchmod(fd, mode)
+    if own.st_uid != like.st_uid:
+        with contextlib.suppress(OSError):
+            os.fchown(fd, like.st_uid, -1)
 
 
 class Draft:
@@ -136,7 +175,8 @@ class Draft:
         overwrite: Whether it may replace a file.
         sync: Whether it must survive a power loss once it is published.
         atomic: Whether the file system renames without replacing.
-        mode: Permissions if it replaces no file; None for those of any new file.
+        like: A file whose owner, group and permissions it gets if it replaces
+            none; None for those of any new file.
         look: Look what is at the key. Without, whatever is there is in the way
             when the file is published, also a link that could be followed.
 
@@ -152,7 +192,7 @@ class Draft:
         overwrite: bool,
         sync: bool,
         atomic: bool,
-        mode: int | None = None,
+        like: os.stat_result | None = None,
         look: bool = True,
     ) -> None:
         self.key = key
@@ -164,7 +204,7 @@ class Draft:
         self._overwrite = overwrite
         self._sync = sync
         self._atomic = atomic
-        self._mode = mode
+        self._like = like
         self._made: list[str] = []
         self._generation = os.urandom(16).hex()
         self._temporary = RESERVED + self._generation
@@ -184,12 +224,12 @@ class Draft:
                 if place.found is not None:
                     refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
                     # A private file stays private, whatever the umask.
-                    self._mode = place.found.st_mode
+                    self._like = place.found
                 self.fd = place.folder.open(
                     self._temporary,
                     os.O_RDWR | os.O_CREAT | os.O_EXCL,
                     # Attributes can be set only while the owner may write.
-                    0o666 if self._mode is None else self._mode & 0o777 | 0o600,
+                    0o666 if self._like is None else _for_any_group(self._like) | 0o600,
                 )
             except FileNotFoundError:
                 place.folder.close()  # deleted since it was opened
@@ -236,14 +276,17 @@ class Draft:
         Raises:
             AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
             PreconditionFailed: The folder was deleted meanwhile.
-            OSError: The system could not. Once published, the key holds the
-                new content all the same.
+            CapabilityNotSupported: The file system keeps no metadata.
+            OSError: The system could not; the key is as it was.
+            RemoteStoreError: Published, but what followed failed, with
+                ``outcome_unknown``.
         """
         generation = None
         if mark:
-            generation = write_attributes(self.fd, self._generation, metadata)
-        if self._mode is not None and hasattr(os, "fchmod"):
-            os.fchmod(self.fd, self._mode & 0o777)
+            backend = self._tree.backend
+            generation = write_attributes(self.fd, self._generation, metadata, self.key, backend)
+        if self._like is not None and hasattr(os, "fchmod"):
+            _take_rights(self.fd, self._like)
         if times is not None and os.utime in os.supports_fd:
             os.utime(self.fd, ns=times)
         if self._sync:
@@ -251,37 +294,45 @@ class Draft:
         if not _RENAMES_OPEN_FILES:
             self._close_file()
         self._publish()
-        self.published = True
-        if self._sync:
-            self._sync_folders()
-        # Only now: each of the steps above changes the times.
-        found = os.fstat(self.fd) if self.fd >= 0 else self._place.folder.stat(self._place.name)
-        self._close()
+        try:
+            # Only now: each of the steps above changes the times.
+            found = os.fstat(self.fd) if self.fd >= 0 else self._place.folder.stat(self._place.name)
+            self._close()
+        except OSError as error:
+            raise in_place_but(self._tree, self.key, error) from error
         return found, generation
 
     def _publish(self) -> None:
         folder, name = self._place.folder, self._place.name
         try:
-            if self._overwrite:
-                os.replace(
-                    folder.at(self._temporary),
-                    folder.at(name),
-                    src_dir_fd=folder.fd,
-                    dst_dir_fd=folder.fd,
-                )
+            if self._sync:
+                with names_synced(self._tree, self.key, (folder,), self._made):
+                    self._rename(folder, name)
             else:
-                rename_exclusive(folder, self._temporary, folder, name, atomic=self._atomic)
+                self._rename(folder, name)
         except FileNotFoundError as error:
             msg = f"Its folder was deleted while it was being written: {self.key!r}"
             raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend) from error
         except (FileExistsError, IsADirectoryError) as error:
             taken_by(self._tree, self.key, folder, name, error)
 
-    def _sync_folders(self) -> None:
-        self._place.folder.sync()
-        for key in self._made:
-            with self._tree.open_folder(key.rpartition("/")[0]) as above:
-                above.sync()
+    def _rename(self, folder: Folder, name: str) -> None:
+        if self._overwrite:
+            os.replace(
+                folder.at(self._temporary),
+                folder.at(name),
+                src_dir_fd=folder.fd,
+                dst_dir_fd=folder.fd,
+            )
+            self.published = True
+            return
+        linked = rename_exclusive(folder, self._temporary, folder, name, atomic=self._atomic)
+        self.published = True
+        if linked:
+            try:
+                folder.unlink(self._temporary)
+            except OSError as error:  # the file is there all the same
+                _warn_of_litter(self.key, error)
 
     def discard(self) -> None:
         """
@@ -319,6 +370,13 @@ class Draft:
         self._close_file()
 
 
-def warn_of_litter(draft: Draft, error: BaseException) -> None:
-    """Log that a draft could not be discarded; its writer has an error of its own to raise."""
-    _log.warning("Could not remove a temporary file of %r: %s", draft.key, error)
+def abandon(draft: Draft) -> None:
+    """Discard a draft whose writer has an error of its own to raise: one more is only logged."""
+    try:
+        draft.discard()
+    except OSError as error:
+        _warn_of_litter(draft.key, error)
+
+
+def _warn_of_litter(key: str, error: OSError) -> None:
+    _log.warning("Could not remove a temporary file of %r: %s", key, error)

@@ -13,7 +13,9 @@ import errno
 import os
 from collections.abc import Callable
 
-from remote_store_local._confine import Folder
+from remote_store import RemoteStoreError
+from remote_store_local._confine import Folder, Tree
+from remote_store_local._errors import translate
 from remote_store_local._names import RESERVED
 from remote_store_local._publish import Stopped
 from remote_store_local._sweep import is_live
@@ -29,7 +31,7 @@ class _Level:
     def __init__(self, name: str, folder: Folder) -> None:
         self.name = name
         self.identity = _identity(folder)
-        self.waiting = _empty(folder)
+        self.waiting: list[str] = []
 
 
 def _identity(folder: Folder) -> tuple[int, int]:
@@ -57,14 +59,19 @@ def _up(folder: Folder, above: tuple[int, int]) -> Folder:
     if folder.fd is None:
         return Folder(None, os.path.join(os.path.dirname(folder.prefix.rstrip(os.sep)), ""))
     parent = Folder(os.open("..", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder.fd))
-    if _identity(parent) != above:
+    try:
+        if _identity(parent) != above:
+            msg = "a folder was moved away while it was being deleted"
+            raise OSError(errno.ESTALE, msg)
+    except BaseException:
         parent.close()
-        msg = "a folder was moved away while it was being deleted"
-        raise OSError(errno.ESTALE, msg)
+        raise
     return parent
 
 
-def remove_tree(parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
+def remove_tree(
+    tree: Tree, key: str, parent: Folder, name: str, stopped: Callable[[], bool]
+) -> None:
     """
     Remove the folder *name* and all that is below it.
 
@@ -72,17 +79,41 @@ def remove_tree(parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
     and the folders above them.
 
     Args:
+        tree: Where.
+        key: Its key, for errors.
         parent: Its folder.
         name: Its name; not a link.
         stopped: Asked now and then whether to give up.
 
     Raises:
         Stopped: *stopped* said so; what is deleted is gone, the rest is whole.
-        OSError: Something could not be removed.
+        PermissionDenied, RemoteStoreError: Something could not be removed; the
+            error's ``path`` is its key.
+        OSError: The folder is missing (ENOENT), or none (ENOTDIR).
     """
+    levels: list[_Level] = []
+    try:
+        _remove(levels, parent, name, stopped)
+    except (RemoteStoreError, FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise translate(error, _refused(key, levels, error), tree.backend) from error
+
+
+def _refused(key: str, levels: list[_Level], error: OSError) -> str:
+    """Return the key of what the system refused: a name in the last level, or that itself."""
+    names = [key, *(level.name for level in levels[1:])]
+    if levels and isinstance(error.filename, str):
+        name = os.path.basename(error.filename)
+        names += [name] if name not in ("", ".", "..") else []
+    return "/".join(names)
+
+
+def _remove(levels: list[_Level], parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
     folder = parent.enter(name, listing=True)
     try:
-        levels = [_Level(name, folder)]
+        levels.append(_Level(name, folder))
+        levels[-1].waiting = _empty(folder)
         while True:
             if stopped():
                 raise Stopped
@@ -102,6 +133,7 @@ def remove_tree(parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
                 folder.close()
                 folder = entered
                 levels.append(_Level(below, folder))
+                levels[-1].waiting = _empty(folder)
                 continue
             levels.pop()
             if not levels:

@@ -53,13 +53,19 @@ class Rooted:
         **options: Any,
     ) -> None:
         path = os.fspath(root)
+        if not isinstance(path, str):
+            msg = f"the root must be a str or a path of one, got {type(path).__name__}"
+            raise TypeError(msg)
+        if "\0" in path:
+            msg = f"the root must not contain a NUL character: {path!r}"
+            raise ValueError(msg)
         if not path:
             msg = "the root must not be empty; write '.' for the working directory"
             raise ValueError(msg)
         if fsync not in get_args(Fsync):
             msg = f"fsync must be one of {', '.join(get_args(Fsync))}, got {fsync!r}"
             raise ValueError(msg)
-        self._root = os.path.abspath(path)
+        self._root = self._absolute(path)
         self._options = {"fsync": fsync, "create_root": create_root, **options}
         self._open_root(create_root)
         self._files = LocalFiles(self._root, self._NAME, fsync)
@@ -69,6 +75,13 @@ class Rooted:
         if not self._files.moves_atomically:
             missing.add(Capability.ATOMIC_MOVE)
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
+
+    def _absolute(self, path: str) -> str:
+        try:
+            return os.path.abspath(path)
+        except FileNotFoundError as error:
+            msg = f"the working directory, which the root is relative to, is missing: {path!r}"
+            raise NotFound(msg, path="", backend=self._NAME) from error
 
     def _open_root(self, create: bool) -> None:
         try:
@@ -113,7 +126,12 @@ class Rooted:
 
     @property
     def capabilities(self) -> CapabilitySet:
-        """Those of the class, as far as the root's file system provides for them."""
+        """
+        Those of the class, as far as the root's file system provides for them.
+
+        ATOMIC_MOVE needs a temporary file to be tried on: a root that could not
+        take one (read-only, or full at that moment) does not declare it.
+        """
         return self._capabilities
 
     def native_path(self, path: str) -> str:

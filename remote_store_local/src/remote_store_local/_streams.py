@@ -12,7 +12,7 @@ from remote_store.aio.workers import WorkerPool, settle
 from remote_store_local._errors import translate
 from remote_store_local._files import LocalFiles
 from remote_store_local._lease import Source
-from remote_store_local._publish import Draft, warn_of_litter
+from remote_store_local._publish import Draft, abandon
 from remote_store_local._write import Write, begin, finish
 
 __all__ = ["BLOCK", "checked", "read_blocks", "write_blocks"]
@@ -51,15 +51,26 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
                 raise translate(error, key, files.name) from error
         if source.got < source.size:
             raise files.shrunk(key, source.got, source.size)
-    except asyncio.CancelledError:
-        # Left behind at once; its thread closes the file.
-        if ahead is not None:
-            ahead.cancel()
-        raise
     finally:
-        if ahead is not None:
-            await settle(ahead)
         source.release()
+        if ahead is not None:
+            await _let_go(ahead)
+
+
+async def _let_go(ahead: asyncio.Task[bytes]) -> None:
+    """
+    Wait for a read-ahead that nobody wants: its thread closes the file.
+
+    Whoever closes a reader finds the file closed. Whoever was cancelled, or
+    is while closing it, leaves the thread behind at once.
+    """
+    task = asyncio.current_task()
+    try:
+        if not ahead.done() and not (task is not None and task.cancelling()):
+            await asyncio.wait({ahead})
+    finally:
+        ahead.cancel()
+        await settle(ahead)
 
 
 def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
@@ -113,7 +124,7 @@ async def write_blocks(
         return await pool.mutate(finish, files, key, draft, rest, write)
     except GeneratorExit:  # the coroutine is thrown away: there is no loop to wait on
         for draft in drafts:
-            draft.discard()
+            abandon(draft)
         raise
     except BaseException:
         for draft in drafts:
@@ -173,7 +184,10 @@ async def _put(pool: WorkerPool, files: LocalFiles, key: str, raw: DraftFile, bl
 
 
 async def _discard(pool: WorkerPool, draft: Draft) -> None:
-    task = asyncio.create_task(pool.mutate(draft.discard))
-    await settle(task)
-    if error := task.exception():
-        warn_of_litter(draft, error)
+    task = asyncio.create_task(pool.mutate(abandon, draft))
+    try:
+        # A cancellation meanwhile comes out, as from any clean-up that awaits;
+        # swallowed, the timeout that it belongs to would be lost.
+        await asyncio.wait({task})
+    finally:
+        await settle(task)

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from remote_store import RemoteStoreError
 from remote_store_local._confine import Folder, Tree, is_own_folder
+from remote_store_local._errors import translate
 from remote_store_local._names import RESERVED
 from remote_store_local._publish import fcntl, lock
 
@@ -71,21 +73,31 @@ def sweep_tree(tree: Tree, key: str, stopped: Callable[[], bool]) -> int:
 
     Returns:
         How many were removed.
+
+    Raises:
+        PermissionDenied, RemoteStoreError: A folder could not be swept, the
+            first one that its ``path`` names; all others were.
     """
     removed = 0
+    refused: RemoteStoreError | None = None
     waiting = [key]
     while waiting and not stopped():
         above = waiting.pop()
         try:
-            folder = tree.open_folder(above, listing=True)
+            with tree.open_folder(above, listing=True) as folder:
+                with os.scandir(folder.handle) as entries:
+                    waiting += [
+                        f"{above}/{entry.name}" if above else entry.name
+                        for entry in entries
+                        if is_own_folder(entry)
+                    ]
+                removed += sweep_folder(folder)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        with folder:
-            removed += sweep_folder(folder)
-            with os.scandir(folder.handle) as entries:
-                waiting += [
-                    f"{above}/{entry.name}" if above else entry.name
-                    for entry in entries
-                    if is_own_folder(entry)
-                ]
+        except OSError as error:
+            if refused is None:
+                refused = translate(error, above, tree.backend)
+                refused.__cause__ = error
+    if refused is not None:
+        raise refused
     return removed

@@ -47,7 +47,9 @@ class LocalBackend(Rooted, Backend):
         NotFound: *root* is missing and *create_root* is False.
         InvalidPath: *root* is not a folder.
         PermissionDenied: *root* cannot be created or looked into.
-        ValueError: *root* is empty or *fsync* unknown.
+        RemoteStoreError: What *root* can do cannot be found out.
+        TypeError: *root* is neither a str nor a path of one.
+        ValueError: *root* is empty or has a NUL, or *fsync* is unknown.
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
@@ -145,7 +147,7 @@ class LocalBackend(Rooted, Backend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """As `write`; unless ``fsync="never"``, it also survives a power loss."""
+        """As `write`, and against a power loss as `AsyncLocalBackend.write_atomic`."""
         return self._write(path, content, Write(overwrite, True, metadata))
 
     def _write(self, path: str, content: WritableContent, write: Write) -> WriteResult:
@@ -193,7 +195,7 @@ class LocalBackend(Rooted, Backend):
         move(self._files, src, dst, overwrite)
 
     def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        """Copy a file with metadata, modification time and permissions."""
+        """Copy a file with all that `AsyncLocalBackend.copy` copies."""
         copy(self._files, src, dst, overwrite, never_stop)
 
     # Listing ---------------------------------------------------------------
@@ -205,7 +207,7 @@ class LocalBackend(Rooted, Backend):
         Yield the files of a folder, without ETag and metadata; see `get_file_info`.
 
         Raises:
-            PermissionDenied: A folder cannot be listed.
+            PermissionDenied: A folder cannot be listed; the error's ``path`` names it.
         """
         depth = max_depth if recursive else 0
         items = self._files.walk(path, depth=depth, files=True, folders=False)

@@ -54,12 +54,13 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
     """
     for _ in range(TRIES):
         try:
-            return tree.locate(key) if look else tree.place(key)
+            try:
+                return tree.locate(key) if look else tree.place(key)
+            except FileNotFoundError:
+                _make_folders(tree, key, made)
         except NotADirectoryError as error:
             msg = f"A folder above the path exists as a file: {key!r}"
             raise InvalidPath(msg, path=key, backend=tree.backend) from error
-        except FileNotFoundError:
-            _make_folders(tree, key, made)
     msg = f"Its folder is deleted again and again: {key!r}"
     raise PreconditionFailed(msg, path=key, backend=tree.backend)
 
@@ -120,7 +121,7 @@ def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) ->
         mode = folder.stat(name).st_mode
     except FileNotFoundError:
         mode = stat.S_IFREG  # it came and went: the writer lost all the same
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(mode) or isinstance(error, IsADirectoryError):
         msg = f"Path exists as a directory: {key!r}"
         raise InvalidPath(msg, path=key, backend=tree.backend) from error
     msg = f"File already exists: {key!r}"

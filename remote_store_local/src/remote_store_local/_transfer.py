@@ -9,6 +9,7 @@ from typing import Final
 from remote_store import AlreadyExists, NotFound
 from remote_store_local._attributes import read_attributes
 from remote_store_local._confine import Place
+from remote_store_local._durable import names_synced
 from remote_store_local._errors import mapped
 from remote_store_local._files import RETRIES, LocalFiles
 from remote_store_local._publish import Draft, rename_exclusive
@@ -34,8 +35,12 @@ def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
                     if _same_place(source, place):
                         return
                     refuse_kind(files.tree, dst, place, overwrite=overwrite)
-                    _rename(files, dst, source, place, overwrite)
-                    _sync_rename(files, source, place, made)
+                    if files.fsync == "always":
+                        folders = (place.folder, source.folder)
+                        with names_synced(files.tree, dst, folders, made):
+                            _rename(files, dst, source, place, overwrite)
+                    else:
+                        _rename(files, dst, source, place, overwrite)
                 return
             except FileNotFoundError as error:
                 remove_made(files.tree, made)
@@ -54,7 +59,7 @@ def _target(files: LocalFiles, dst: str, made: list[str]) -> Place:
 def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite: bool) -> None:
     if not overwrite:
         try:
-            rename_exclusive(
+            linked = rename_exclusive(
                 source.folder,
                 source.name,
                 place.folder,
@@ -63,6 +68,9 @@ def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite:
             )
         except FileExistsError as error:
             taken_by(files.tree, dst, place.folder, place.name, error)
+        else:
+            if linked:
+                _unlink_source(source, place)
     elif _is_second_link(source, place):
         # The system takes two links to one file for one name, and would keep both.
         source.folder.unlink(source.name)
@@ -78,13 +86,25 @@ def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite:
             taken_by(files.tree, dst, place.folder, place.name, error)
 
 
-def _sync_rename(files: LocalFiles, source: Place, place: Place, made: list[str]) -> None:
-    if files.fsync == "always":
-        place.folder.sync()
-        source.folder.sync()
-        for key in made:
-            with files.tree.open_folder(key.rpartition("/")[0]) as above:
-                above.sync()
+def _unlink_source(source: Place, place: Place) -> None:
+    """
+    Remove the old name of a file that was given its new one by a link.
+
+    Where it is gone already, another move was faster, and the new name must
+    not stay beside that of the other. It stays if it is the file's last one:
+    whatever happened (a delete, the lost answer of a network file system),
+    nothing is lost.
+    """
+    try:
+        source.folder.unlink(source.name)
+    except OSError as error:
+        found = place.folder.stat(place.name)
+        if found.st_nlink > 1:
+            if source.found is not None and os.path.samestat(found, source.found):
+                place.folder.unlink(place.name)
+            raise
+        if not isinstance(error, FileNotFoundError):
+            raise
 
 
 @mapped
@@ -102,16 +122,21 @@ def copy(
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
         times = (found.st_atime_ns, found.st_mtime_ns)
 
-        def fill(draft: Draft) -> None:
+        def fill(draft: Draft) -> int:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
             _pump(files, key, fd, found.st_size, draft, stopped)
-            draft.commit(metadata, mark=files.keeps_metadata, times=times)
+            if draft.written >= found.st_size:
+                draft.commit(metadata, mark=files.keeps_metadata, times=times)
+            return draft.written
 
         try:
-            create(files, target, write, fill, size=found.st_size, mode=found.st_mode)
+            got = create(files, target, write, fill, size=found.st_size, like=found)
         except AlreadyExists:
             if not _is_same_file(files, files.key(key), target):
                 raise
+            return
+        if got < found.st_size:  # not raised above: another attempt would not help
+            raise files.shrunk(key, got, found.st_size)
     finally:
         os.close(fd)
 

@@ -14,6 +14,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Generator
+from typing import Final
 
 from remote_store import (
     UNKNOWN_TIME,
@@ -22,12 +23,17 @@ from remote_store import (
     FolderInfo,
     InvalidPath,
     RemotePath,
+    RemoteStoreError,
 )
 from remote_store_local._attributes import modified_at
 from remote_store_local._confine import Folder, Tree, is_own_folder
+from remote_store_local._errors import translate
 from remote_store_local._names import RESERVED, is_key
 
 __all__ = ["Walk", "tally"]
+
+#: What a link comes to that leads in a circle, or to a name that cannot be.
+_NOWHERE: Final = {errno.ELOOP, errno.ENAMETOOLONG}
 
 _log = logging.getLogger("remote_store_local")
 
@@ -56,7 +62,8 @@ class Walk:
         folders: bool = False,
     ) -> None:
         self._tree = tree
-        self._key = key
+        #: Where the listing begins, and where it is.
+        self._key = self._at = key
         self._depth = depth
         self._enters = enters
         self._files = files
@@ -64,10 +71,25 @@ class Walk:
         self._warned = False
 
     def entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
-        """Yield what is there; a folder that is missing, or a file, yields nothing."""
+        """
+        Yield what is there; a folder that is missing, or a file, yields nothing.
+
+        Raises:
+            PermissionDenied, RemoteStoreError: A folder or link refuses to be
+                looked into; the error's ``path`` is its key.
+        """
+        try:
+            yield from self._entries()
+        except RemoteStoreError:  # some are OSErrors too
+            raise
+        except OSError as error:
+            raise translate(error, self._at, self._tree.backend) from error
+
+    def _entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
         waiting = [(self._key, 0)]
         while waiting:
             key, depth = waiting.pop()
+            self._at = key
             try:
                 folder = self._tree.open_folder(key, listing=True)
             except (FileNotFoundError, NotADirectoryError):
@@ -114,8 +136,9 @@ class Walk:
         except (FileNotFoundError, NotADirectoryError, InvalidPath):
             return None
         except OSError as error:
-            if error.errno == errno.ELOOP:
+            if error.errno in _NOWHERE:
                 return None
+            self._at = key
             raise
         if stat.S_ISDIR(found.st_mode):
             return FolderEntry(RemotePath(key), entry.name) if self._folders else None

@@ -7,22 +7,22 @@ written in one call; a stream begins and finishes a draft and fills it itself.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from attrs import define, field
 
 from remote_store import (
-    CapabilityNotSupported,
     PreconditionFailed,
     RemotePath,
     RemoteStoreError,
     WriteResult,
 )
-from remote_store_local._attributes import encode_metadata, etag_of, modified_at
+from remote_store_local._attributes import encode_metadata, etag_of, modified_at, no_metadata
 from remote_store_local._errors import mapped
 from remote_store_local._files import RETRIES, LocalFiles
-from remote_store_local._publish import Draft, never_stop
+from remote_store_local._publish import Draft, abandon, never_stop
 
 __all__ = ["Write", "begin", "create", "finish", "write_bytes"]
 
@@ -79,7 +79,8 @@ def finish(files: LocalFiles, key: str, draft: Draft, rest: bytes, write: Write)
     Raises:
         AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
         PreconditionFailed: The folder was deleted meanwhile.
-        RemoteStoreError: The system could not write.
+        RemoteStoreError: The system could not write; with ``outcome_unknown``
+            the file is in place, and may yet be lost to a power loss.
     """
     metadata = _encoded(files, key, write)
     return _finish(files, key, draft, rest, write, metadata, never_stop)
@@ -109,7 +110,7 @@ def create(
     fill: Callable[[Draft], T],
     *,
     size: int,
-    mode: int,
+    like: os.stat_result,
 ) -> T:
     """
     Create a file with content that can be had more than once.
@@ -121,9 +122,9 @@ def create(
         fill: Writes and commits a draft; called again with a new one where
             that can help.
         size: Bytes that *fill* will write.
-        mode: Permissions if it replaces no file.
+        like: A file whose owner, group and permissions it gets if it replaces none.
     """
-    return _attempts(files, key, write, fill, size=size, mode=mode)
+    return _attempts(files, key, write, fill, size=size, like=like)
 
 
 def _attempts(
@@ -133,7 +134,7 @@ def _attempts(
     fill: Callable[[Draft], T],
     *,
     size: int,
-    mode: int | None = None,
+    like: os.stat_result | None = None,
 ) -> T:
     # Most keys that must not exist do not. A small file is created without
     # asking; whatever stands in its way is found out by a second attempt.
@@ -142,7 +143,7 @@ def _attempts(
     while True:
         draft = None
         try:
-            draft = _draft(files, key, write, mode, look=look)
+            draft = _draft(files, key, write, like, look=look)
             return fill(draft)
         except (OSError, RemoteStoreError) as error:
             if not look and not (draft is not None and draft.published):
@@ -153,10 +154,12 @@ def _attempts(
                 raise
         finally:
             if draft is not None:
-                draft.discard()
+                abandon(draft)
 
 
-def _draft(files: LocalFiles, key: str, write: Write, mode: int | None, *, look: bool) -> Draft:
+def _draft(
+    files: LocalFiles, key: str, write: Write, like: os.stat_result | None, *, look: bool
+) -> Draft:
     sync = files.fsync == "always" or (files.fsync == "atomic" and write.atomic)
     return Draft(
         files.tree,
@@ -164,7 +167,7 @@ def _draft(files: LocalFiles, key: str, write: Write, mode: int | None, *, look:
         overwrite=write.overwrite,
         sync=sync,
         atomic=files.moves_atomically,
-        mode=mode,
+        like=like,
         look=look,
     )
 
@@ -189,7 +192,7 @@ def _finish(
         etag_of(generation, found),
         None,
         modified_at(found),
-        None if write.metadata is None else dict(write.metadata),
+        dict(write.metadata) if write.metadata is not None and files.keeps_metadata else None,
     )
 
 
@@ -197,6 +200,5 @@ def _encoded(files: LocalFiles, key: str, write: Write) -> bytes:
     if not write.metadata:
         return b""
     if not files.keeps_metadata:
-        msg = "the file system keeps no extended attributes, and so no user metadata"
-        raise CapabilityNotSupported(msg, path=key, backend=files.name, capability="user_metadata")
+        raise no_metadata(key, files.name)
     return encode_metadata(write.metadata)

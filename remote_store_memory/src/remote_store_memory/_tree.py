@@ -230,6 +230,8 @@ class Tree:
             TypeError: *key* is not a str.
         """
         names = source_names(key, self._backend)
+        # Given back at the end, and not with the lock held: it may be large.
+        _dropped: tuple[object, ...] = ()
         with self._lock:
             above, found = self._look(names)
             if isinstance(found, Folder):
@@ -239,8 +241,8 @@ class Tree:
                 del above.folders[names[-1]]
                 if recursive:
                     # Not searched for what was below: it fills again by and by.
-                    self._index = {}
-                    self._homes = {"": self._root}
+                    _dropped = self._index, self._homes
+                    self._index, self._homes = {}, {"": self._root}
                 else:
                     self._homes.pop("/".join(names), None)
         if isinstance(found, Folder):
@@ -364,7 +366,7 @@ class Tree:
             folder is None
             or name[:1] in _UNUSUAL
             or key[0] == "/"
-            or "\\" in name
+            or "\\" in key
             or "\0" in name
             or name in folder.files
             or name in folder.folders
@@ -396,7 +398,10 @@ class Tree:
     def _find(self, key: str) -> File | Folder | None:
         names = folder_names(key, self._backend)
         with self._lock:
-            return self._look(names)[1]
+            found = self._look(names)[1]
+            if isinstance(found, File):
+                self._index["/".join(names)] = found  # after a deletion, which empties it
+            return found
 
     def _refuse_file(self, key: str, found: Folder | None) -> NoReturn:
         if found is None:

@@ -1,0 +1,158 @@
+"""Writes, copies and moves that somebody else interferes with at the worst moment."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remote_store import InvalidPath, NotFound, PermissionDenied, PreconditionFailed
+from remote_store_local import AsyncLocalBackend, LocalBackend, _target
+from remote_store_local._confine import Folder
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.mark.parametrize("size", [100, 3 << 20])
+async def test_copy_of_a_file_that_shrinks(
+    root: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """FAULT-001: a source that is cut short meanwhile is an error at once, and no short copy."""
+    backend = AsyncLocalBackend(root)
+    (root / "source").write_bytes(bytes(size))
+    read = os.read
+    reads: list[int] = []
+
+    def late(fd: int, count: int) -> bytes:
+        if not reads:
+            os.truncate(root / "source", 40)
+        reads.append(count)
+        return read(fd, count)
+
+    monkeypatch.setattr(os, "read", late)
+    with pytest.raises(PreconditionFailed, match=f"shrank from {size} to 40") as caught:
+        await backend.copy("source", "target")
+    assert caught.value.path == "source"
+    assert len(reads) == 2  # not tried again
+    assert os.listdir(root) == ["source"]
+
+
+@pytest.mark.usefixtures("link_fallback")
+@pytest.mark.parametrize("late_look", [False, True])
+async def test_two_moves_by_links(
+    root: Path, monkeypatch: pytest.MonkeyPatch, late_look: bool
+) -> None:
+    """Of two moves of one file, one wins, and the other leaves no second name behind."""
+    backend = LocalBackend(root)
+    backend.write("a", b"1")
+    if late_look:  # the rival has made its link before the file is looked at
+        os.link(root / "a", root / "c")
+    link = os.link
+    rivals = ["c"]
+
+    def late(*args: Any, **kwargs: Any) -> None:
+        link(*args, **kwargs)
+        if late_look:
+            (root / "a").unlink()
+        while rivals and not late_look:
+            backend.move("a", rivals.pop())
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(NotFound):
+        backend.move("a", "b")
+    assert os.listdir(root) == ["c"]
+    assert backend.read_bytes("c") == b"1"
+
+
+@pytest.mark.usefixtures("link_fallback")
+async def test_a_move_by_links_never_removes_the_last(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is left under the old name, and no rival has the file, it was moved."""
+    backend = LocalBackend(root)
+    backend.write("a", b"1")
+    unlink = Folder.unlink
+
+    def twice(self: Folder, name: str) -> None:
+        # As when the answer of a network file system is lost, and the call repeated.
+        unlink(self, name)
+        unlink(self, name)
+
+    monkeypatch.setattr(Folder, "unlink", twice)
+    backend.move("a", "b")
+    assert os.listdir(root) == ["b"]
+
+
+@pytest.mark.usefixtures("link_fallback")
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_source_that_cannot_be_removed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    """A refused removal of the old name undoes the new one, unless it is another's by then."""
+    backend = LocalBackend(root)
+    backend.write("a", b"1")
+    unlink = Folder.unlink
+
+    def refuse(self: Folder, name: str) -> None:
+        if name == "a":
+            if replaced:
+                (root / "new").write_bytes(b"2")
+                os.link(root / "new", root / "new2")
+                os.replace(root / "new", root / "b")
+            raise PermissionError(errno.EACCES, "no")
+        unlink(self, name)
+
+    monkeypatch.setattr(Folder, "unlink", refuse)
+    with pytest.raises(PermissionDenied):
+        backend.move("a", "b")
+    assert (root / "a").read_bytes() == b"1"
+    assert (root / "b").exists() == replaced
+
+
+@pytest.mark.parametrize("kind", ["write", "stream", "atomic", "copy", "move"])
+async def test_a_file_takes_the_name_of_a_folder(
+    root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A file that appears where a folder is about to be made is InvalidPath, not missing."""
+    backend = LocalBackend(root)
+    backend.write("source", b"1")
+    make = _target._make_folders
+
+    def late(*args: Any) -> None:
+        (root / "d").touch()
+        make(*args)
+
+    monkeypatch.setattr(_target, "_make_folders", late)
+    calls: dict[str, Callable[[], object]] = {
+        "write": lambda: backend.write("d/x/y", b"1", overwrite=True),
+        "stream": lambda: backend.write("d/x/y", io.BytesIO(b"1")),
+        "atomic": lambda: backend.write_atomic("d/x/y", b"1"),
+        "copy": lambda: backend.copy("source", "d/x/y"),
+        "move": lambda: backend.move("source", "d/x/y"),
+    }
+    with pytest.raises(InvalidPath, match="exists as a file") as caught:
+        calls[kind]()
+    assert isinstance(caught.value.__cause__, NotADirectoryError)
+    assert sorted(os.listdir(root)) == ["d", "source"]
+
+
+async def test_a_folder_that_comes_and_goes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that stood in the way of an overwriting write is InvalidPath, gone by now or not."""
+    backend = LocalBackend(root)
+    replace = os.replace
+
+    def late(*args: Any, **kwargs: Any) -> None:
+        (root / "f").mkdir()
+        try:
+            replace(*args, **kwargs)
+        finally:
+            (root / "f").rmdir()
+
+    monkeypatch.setattr(os, "replace", late)
+    with pytest.raises(InvalidPath, match="directory"):
+        backend.write("f", b"1", overwrite=True)
