@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import io
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from tests.contract.gates import wait_until
+from tests.contract.gates import Gate, wait_until
 from tests.contract.probes import CallerError, Source, collect
 
 from remote_store.aio._content import ContentStream, as_content
@@ -200,3 +201,128 @@ async def test_async_file_objects_are_iterated() -> None:
             return Source([b"1", b"2"]).open()
 
     assert b"".join(await collect(opened(AsyncFile()))) == b"12"
+
+
+async def test_text_file_is_refused_at_once() -> None:
+    """A file of text is told from one of bytes before anything is read."""
+    with pytest.raises(TypeError, match="write_text"):
+        as_content(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["generator", "file"])
+async def test_stop_async_iteration_is_no_end(kind: str) -> None:
+    """A blocking source that raises StopAsyncIteration has failed, and not come to its end."""
+
+    def chunks() -> Generator[bytes, None, None]:
+        yield b"x" * (1 << 20)
+        raise StopAsyncIteration
+
+    class Broken:
+        left = iter([b"x"])
+
+        def read(self, size: int = -1) -> bytes:
+            for chunk in self.left:
+                return chunk
+            raise StopAsyncIteration
+
+    stream = opened(chunks() if kind == "generator" else Broken())
+    await anext(stream)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="StopAsyncIteration") as caught:
+            await anext(stream)
+        assert isinstance(caught.value.__cause__, StopAsyncIteration)
+    await stream.aclose()
+
+
+class Made:
+    """An iterable whose iterator is a generator; notes in which thread that ends."""
+
+    def __init__(self) -> None:
+        self.closed_in: list[threading.Thread] = []
+        self.release = threading.Event()
+        self.release.set()
+
+    def __iter__(self) -> Generator[bytes, None, None]:
+        try:
+            while True:
+                yield b"x" * (1 << 20)
+        finally:
+            self.closed_in.append(threading.current_thread())
+            self.release.wait(30)
+
+
+@pytest.mark.parametrize("handed", ["generator", "iterable"])
+async def test_generator_is_closed_where_it_ran(handed: str) -> None:
+    """What was pulled in a thread is closed there, also if the stream made it, and waited for."""
+    made = Made()
+    stream = opened(iter(made) if handed == "generator" else made)
+    await anext(stream)
+    made.release.clear()
+    closing = asyncio.ensure_future(stream.aclose())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    made.release.set()
+    await closing
+    assert len(made.closed_in) == 1
+    assert made.closed_in[0] is not threading.current_thread()
+    assert wait_until(lambda: not source_threads())
+
+
+async def test_generator_is_closed_although_the_close_is_cancelled() -> None:
+    """A close that is cancelled before its thread began leaves it to the thread."""
+    made = Made()
+    stream: Any = opened(made)
+    await anext(stream)
+    gate = Gate()
+    stream._pool.executor.submit(gate)  # the one thread has something else to do
+    closing = asyncio.ensure_future(stream.aclose())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    await asyncio.wait({closing}, timeout=5)  # less than the thread's own patience
+    assert closing.cancelled()
+    gate.release.set()
+    assert wait_until(lambda: len(made.closed_in) == 1)
+    assert made.closed_in[0] is not threading.current_thread()
+    assert wait_until(lambda: not source_threads())
+
+
+async def test_generator_is_closed_although_the_write_is_thrown_away() -> None:
+    """A coroutine that is closed cannot wait for its thread, which closes the generator."""
+    made = Made()
+    stream = opened(made)
+
+    async def write() -> None:
+        async with contextlib.aclosing(stream):
+            await anext(stream)
+            await asyncio.Event().wait()
+
+    coroutine = write()
+    pulled: Any = coroutine.send(None)
+    await asyncio.wait({pulled})
+    coroutine.send(None)
+    coroutine.close()  # a RuntimeError if it waited
+    assert wait_until(lambda: len(made.closed_in) == 1)
+    assert made.closed_in[0] is not threading.current_thread()
+    assert wait_until(lambda: not source_threads())
+
+
+async def test_iterator_that_is_no_generator_is_the_callers() -> None:
+    """An async iterator with an ``aclose``, as files and connections have, stays open."""
+
+    class Connection:
+        closed = False
+
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> bytes:
+            return b"1"
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    connection = Connection()
+    stream = opened(connection)
+    assert await anext(stream) == b"1"
+    await stream.aclose()
+    assert not connection.closed

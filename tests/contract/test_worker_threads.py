@@ -12,12 +12,13 @@ import sys
 import threading
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract.gates import PREFIX, Gate, is_gone, threads, wait_until
 from tests.contract.probes import CallerError, in_new_loop
 
-from remote_store.aio import _crew
+from remote_store.aio import _crew, workers
 from remote_store.aio._crew import Crew, Job
 from remote_store.aio.workers import WorkerPool
 
@@ -44,6 +45,29 @@ async def test_close_cannot_come_between(
     monkeypatch.setattr(Crew, "put", closing)
     assert await asyncio.wait_for(pool.query(lambda: 7), 10) == 7
     assert answers == ([True] if late else [False, True])
+
+
+def test_close_forgets_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was put is done, although the pool is closed before its idle thread wakes."""
+    find = Crew._next
+    idle, go_on = threading.Event(), threading.Event()
+
+    def slow(crew: Crew, called: Any) -> Job | None:
+        job = find(crew, called)
+        if job is None:
+            idle.set()
+            go_on.wait(10)
+        return job
+
+    monkeypatch.setattr(Crew, "_next", slow)
+    pool = WorkerPool(PREFIX, 1)
+    pool.executor.submit(int)
+    assert idle.wait(10)
+    late = pool.executor.submit(int, 5)
+    pool.close()
+    go_on.set()
+    assert late.result(10) == 5
+    assert wait_until(lambda: not threads())
 
 
 @pytest.mark.asyncio
@@ -211,3 +235,80 @@ def _fork_and_use(pool: WorkerPool, statuses: list[int]) -> None:
         finally:
             os._exit(0 if right else 1)
     statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+@pytest.mark.asyncio
+async def test_withdrawn_call_keeps_nothing() -> None:
+    """A call that was taken back lets go of what it got, however long it stays in the queue."""
+
+    class Thing:
+        pass
+
+    pool = WorkerPool(PREFIX, 1)
+    gate = Gate()
+    busy = asyncio.create_task(pool.query(gate))
+    await gate.wait_started()
+    thing = Thing()
+    gone = weakref.ref(thing)
+    queued = asyncio.create_task(pool.mutate(id, thing))
+    await asyncio.sleep(0)
+    queued.cancel()
+    await asyncio.wait({queued})
+    del thing, queued
+    assert await is_gone(gone)
+    assert not gate.done
+    gate.release.set()
+    await busy
+    pool.close()
+    assert wait_until(lambda: not threads())
+
+
+LATE = """
+import atexit, asyncio, threading
+from remote_store.aio.workers import WorkerPool
+
+def late():
+    print(asyncio.run(pool.query(threading.current_thread)) is worker)
+
+atexit.register(late)
+pool = WorkerPool("exit", 2)
+worker = asyncio.run(pool.query(threading.current_thread))
+"""
+
+UNAWAITED = """
+import threading
+from remote_store.aio.workers import WorkerPool
+
+begun = threading.Event()
+
+def work():
+    begun.set()
+    threading.Event().wait()
+
+pool = WorkerPool("exit", 1, exit_waits=False)
+pool.executor.submit(work)
+begun.wait()
+print("True")
+"""
+
+
+@pytest.mark.parametrize("code", [LATE, UNAWAITED], ids=["callback", "unawaited"])
+def test_exit(code: str) -> None:
+    """A program's exit callbacks still find the threads; those of sources keep no process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
+@pytest.mark.parametrize("threads", ["none", "some"])
+def test_fork_while_threads_are_replaced(pool: WorkerPool, threads: str) -> None:
+    """A fork in the middle of another thread's first call does not stop the child."""
+    if threads == "some":
+        in_new_loop(pool.query(int))
+    statuses: list[int] = []
+    with workers._lock:
+        forker = threading.Thread(target=_fork_and_use, args=(pool, statuses))
+        forker.start()
+        forker.join(20)
+    assert statuses == [0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import os
 import signal
 import threading
@@ -294,3 +295,47 @@ async def test_settle_outlives_cancellations() -> None:
     cancelled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     cancelled.cancel()
     await settle(cancelled)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("how", ["query", "mutate"])
+async def test_call_that_is_thrown_away(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A coroutine that is closed takes back what has not begun; an error is not called lost."""
+    pool = WorkerPool(PREFIX, 1)
+    gate = Gate()
+    ran: list[int] = []
+
+    def fail() -> None:
+        gate()
+        raise CallerError
+
+    begun = getattr(pool, how)(fail)
+    begun.send(None)
+    await gate.wait_started()
+    queued = getattr(pool, how)(ran.append, 1)
+    queued.send(None)
+    queued.close()
+    begun.close()
+    gate.release.set()
+    assert await pool.query(len, ran) == 0
+    gc.collect()
+    assert caplog.records == []
+    pool.close()
+    assert wait_until(lambda: not threads())
+
+
+@pytest.mark.asyncio
+async def test_busy(pool: WorkerPool) -> None:
+    """A pool is busy while a call runs or waits, and not once its result is there."""
+    assert not pool.busy
+    gates = [Gate() for _ in range(3)]
+    running = [asyncio.create_task(pool.query(gate)) for gate in gates]
+    await gates[1].wait_started()
+    assert pool.busy
+    for gate in gates[:2]:
+        gate.release.set()
+    await asyncio.gather(*running[:2])
+    assert pool.busy
+    gates[2].release.set()
+    await running[2]
+    assert not pool.busy

@@ -9,31 +9,44 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["HOP", "ChunkReader", "repeating"]
+__all__ = ["HOP", "ChunkReader", "Pull"]
 
 #: Bytes that cross between a thread and a loop, or leave a blocking source, at once.
 HOP: Final = 1 << 20
 
 
-def repeating(pull: Callable[[], bytes]) -> Callable[[], bytes]:
+class Pull:
     """
-    Return *pull* such that its failure is raised again by every later call.
+    Calls a function for the next chunk; its failure is raised by every later call, too.
 
     Whoever goes on reading after an error must not take it for the end.
     """
-    failure: BaseException | None = None
 
-    def pull_or_fail() -> bytes:
-        nonlocal failure
-        if failure is not None:
-            raise failure
+    def __init__(self, function: Callable[[], bytes]) -> None:
+        self._function: Callable[[], bytes] | None = function
+        self._failure: BaseException | None = None
+
+    def __call__(self) -> bytes:
+        """
+        Return the next chunk.
+
+        Raises:
+            ValueError: After `end`.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._function is None:
+            msg = "the content of a write was read after the write"
+            raise ValueError(msg)
         try:
-            return pull()
+            return self._function()
         except BaseException as error:
-            failure = error
+            self._failure = error
             raise
 
-    return pull_or_fail
+    def end(self) -> None:
+        """Forget the failure: its traceback leads to this, they would keep each other alive."""
+        self._function = self._failure = None
 
 
 class ChunkReader(io.RawIOBase):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from types import GeneratorType
 from typing import BinaryIO, Protocol, TypeAlias, cast
 
-from remote_store._chunks import HOP, ChunkReader, repeating
+from remote_store._chunks import HOP, ChunkReader, Pull
 
 __all__ = ["BinaryReader", "SyncContentSource", "WritableContent", "as_content", "checked"]
 
@@ -57,7 +57,7 @@ def as_content(source: SyncContentSource) -> bytes | BinaryIO:
         msg = f"content must be a sync file, got {type(source).__name__}; use AsyncStore"
         raise TypeError(msg)
     if callable(read):
-        return cast("BinaryIO", ChunkReader(repeating(_file_pull(read))))
+        return cast("BinaryIO", _Reader(_file_pull(read)))
     try:
         return bytes(memoryview(source))  # type: ignore[arg-type]
     except TypeError:
@@ -90,9 +90,21 @@ def _file_pull(read: Callable[[int], object]) -> Callable[[], bytes]:
     return lambda: checked(read(HOP))
 
 
-class _IterableReader(ChunkReader):
+class _Reader(ChunkReader):
+    """Repeats a failure of the source until it is closed."""
+
+    def __init__(self, pull: Callable[[], bytes]) -> None:
+        self._source_pull = Pull(pull)
+        super().__init__(self._source_pull)
+
+    def close(self) -> None:
+        self._source_pull.end()
+        super().close()
+
+
+class _IterableReader(_Reader):
     def __init__(self, source: Iterable[bytes]) -> None:
-        super().__init__(repeating(self._next))
+        super().__init__(self._next)
         self._source = source
         self._items: Iterator[bytes] | None = None
 
@@ -105,6 +117,10 @@ class _IterableReader(ChunkReader):
         return b""
 
     def close(self) -> None:
-        if isinstance(self._source, GeneratorType):
-            self._source.close()
-        super().close()
+        # One that the caller handed in, or that was made by its __iter__.
+        items = self._source if self._items is None else self._items
+        try:
+            if isinstance(items, GeneratorType):
+                items.close()
+        finally:
+            super().close()

@@ -59,7 +59,11 @@ class LoopThread:
         self.thread = threading.Thread(
             target=_run, args=(self.loop, self._inbox), name=f"{owner}-{id(self):x}", daemon=True
         )
-        self.thread.start()
+        try:
+            self.thread.start()
+        except BaseException:  # the system gives no thread
+            self.loop.close()
+            raise
         weakref.finalize(self, _request_stop, self.loop, self._pid).atexit = False
         _running.add(self)
 

@@ -7,7 +7,7 @@ import io
 import logging
 from collections.abc import Callable, Generator, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Literal, TypeVar, cast
 
 from remote_store._hooks import OperationEvent, hub
 from remote_store._models import WriteResult
@@ -154,6 +154,12 @@ class _WatchedStream(io.BufferedIOBase):
         target[: len(data)] = data
         return len(data)
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # of our own, not there yet
+            raise AttributeError(name)
+        value = getattr(self._stream, name)
+        return (lambda: self._counted(value)) if name == "readall" else value
+
     def _counted(self, read: Callable[[], bytes]) -> bytes:
         try:
             data = read()
@@ -166,6 +172,12 @@ class _WatchedStream(io.BufferedIOBase):
 
     def readable(self) -> bool:
         return self._stream.readable()
+
+    def writable(self) -> bool:
+        return self._stream.writable()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
     def seekable(self) -> bool:
         return self._stream.seekable()
@@ -186,3 +198,8 @@ class _WatchedStream(io.BufferedIOBase):
                     self._stream.close()
             finally:
                 super().close()
+
+    def __del__(self) -> None:
+        # Closes nothing, since that may wait, and this may run at any moment
+        # in any thread: the stream has a finaliser of its own.
+        self._end.close()

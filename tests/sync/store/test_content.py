@@ -117,3 +117,26 @@ def test_generator_is_closed_in_every_case(store: Store, path: str) -> None:
     with contextlib.suppress(AlreadyExists, InvalidPath):
         store.write(path, content)
     assert closed == [True]
+
+
+def test_generator_of_an_iterable_is_closed(store: Store, backend: DictBackend) -> None:
+    """A generator that the write itself got from ``__iter__`` is closed by it."""
+    closed = []
+
+    class Chunks:
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                yield b"1"
+                yield b"2"
+            finally:
+                closed.append(True)
+
+    def refuse(path: str, content: Any, **options: Any) -> Any:
+        content.read(1)
+        raise refused  # which keeps the generator alive
+
+    refused = PermissionError()
+    backend.write = refuse  # type: ignore[method-assign]
+    with pytest.raises(PermissionError):
+        store.write("n", Chunks())
+    assert closed == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 from typing import cast
@@ -100,3 +101,50 @@ def test_log_records(store: Store, caplog: pytest.LogCaptureFixture) -> None:
         ("DEBUG", "exists", "n", "dict", "remote_store._store"),
         ("DEBUG", "copy", "n", "dict", "remote_store._store"),
     ]
+
+
+class Rich(io.BytesIO):
+    """A stream with more than a stream must have."""
+
+    name = "rich"
+    _inner = 1
+    closes = 0
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def close(self) -> None:
+        type(self).closes += 1
+        super().close()
+
+
+def test_watched_stream_keeps_what_it_was(
+    store: Store, backend: DictBackend, listener: Listener
+) -> None:
+    """Names that only some streams have are there while somebody listens, and no others."""
+    backend.read = lambda path: Rich(b"12345")  # type: ignore[method-assign]
+    with cast("Rich", store.read("a/x.csv")) as stream:
+        assert stream.name == "rich"
+        assert stream.writable()
+        assert stream.isatty() is False
+        assert bytes(stream.getbuffer()[:1]) == b"1"
+        assert stream.readall() == b"12345"
+        assert not hasattr(stream, "peek")
+        assert not hasattr(stream, "_inner")
+    assert [(e.bytes, e.outcome) for e in listener.events] == [(5, "ok")]
+
+
+def test_dropped_stream_is_not_closed_by_the_watch(
+    store: Store, backend: DictBackend, listener: Listener
+) -> None:
+    """A stream that is dropped is left to its own finaliser: closing may wait for somebody."""
+    kept = Rich(b"12345")
+    backend.read = lambda path: kept  # type: ignore[method-assign]
+    stream = store.read("a/x.csv")
+    stream.read(2)
+    before = Rich.closes
+    del stream
+    gc.collect()
+    assert Rich.closes == before
+    assert not kept.closed
+    assert [(e.bytes, e.outcome) for e in listener.events] == [(2, "ok")]

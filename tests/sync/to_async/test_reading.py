@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -35,8 +38,8 @@ async def test_read_hops(adapter: SyncBackendAdapter, backend: DictBackend) -> N
 async def test_small_file_is_one_hop(adapter: SyncBackendAdapter, backend: DictBackend) -> None:
     """Opening, reading and closing a small file takes one visit to a thread."""
     hops: list[str] = []
-    query = adapter._pool.query
-    adapter._pool = Counting(query, hops)  # type: ignore[assignment]
+    query = adapter._calls.pool.query
+    adapter._calls.pool = Counting(query, hops)  # type: ignore[assignment]
     assert [c async for c in adapter.read("z")] == [b"1"]
     assert len(hops) == 1
     assert backend.streams[0].closed
@@ -197,3 +200,99 @@ async def test_leaving_while_a_hop_is_in_flight(
     await closing
     assert stream.closed
     assert stream.closer is not threading.main_thread()
+
+
+@pytest.mark.parametrize("hangs", ["read-ahead", "close"])
+async def test_cancelled_while_it_is_left(
+    adapter: SyncBackendAdapter, backend: DictBackend, hangs: str
+) -> None:
+    """A cancellation during ``aclose`` neither waits nor gets lost; the stream is closed once."""
+    stream = Flow(100 << 20)
+    backend.read = lambda path: stream  # type: ignore[method-assign, assignment, return-value]
+    begun, release = threading.Event(), threading.Event()
+    closes: list[int] = []
+    read, close = stream.readinto, stream.close
+
+    def slow_read(buffer: Any) -> int:
+        if hangs == "read-ahead" and stream.left <= 98 << 20:
+            begun.set()
+            release.wait(30)
+        return read(buffer)
+
+    def slow_close() -> None:
+        closes.append(1)
+        if hangs == "close":
+            begun.set()
+            release.wait(30)
+        close()
+
+    stream.readinto = slow_read  # type: ignore[method-assign]
+    stream.close = slow_close  # type: ignore[method-assign]
+    went_on: list[int] = []
+
+    async def leave_early() -> None:
+        async with contextlib.aclosing(adapter.read("z")) as items:
+            await anext(items)
+            await gone(lambda: stream.left > 96 << 20 and not begun.is_set())
+        went_on.append(1)
+
+    task = asyncio.ensure_future(leave_early())
+    assert await asyncio.to_thread(begun.wait, 30)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)  # less than the thread's own patience
+    assert task.cancelled()
+    assert not went_on
+    await gone(lambda: len(asyncio.all_tasks()) > 1)
+    assert not release.is_set()
+    release.set()
+    await gone(lambda: not stream.closed)
+    assert closes == [1]
+
+
+async def test_read_ahead_that_fails_unseen(
+    adapter: SyncBackendAdapter, backend: DictBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is fetched ahead for a reader who leaves may fail; nobody hears of that."""
+    stream = Flow(100 << 20)
+    backend.read = lambda path: stream  # type: ignore[method-assign, assignment, return-value]
+    items = adapter.read("z")
+    await anext(items)
+    await gone(lambda: stream.left > 96 << 20)
+    stream.readinto = lambda buffer: 1 // 0  # type: ignore[method-assign]
+    await anext(items)
+    await gone(lambda: not stream.closed)  # by the thread that failed
+    await items.aclose()
+    del items
+    gc.collect()
+    await asyncio.sleep(0)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("reads", ["fail", "end"])
+async def test_close_that_fails(
+    adapter: SyncBackendAdapter,
+    backend: DictBackend,
+    caplog: pytest.LogCaptureFixture,
+    reads: str,
+) -> None:
+    """A failure of closing the stream is logged, and hides neither the content nor an error."""
+    stream = Flow(5)
+    closing = True
+
+    def fail() -> None:
+        if closing:
+            raise OSError("of the close")
+
+    stream.close = fail  # type: ignore[method-assign]
+    if reads == "fail":
+        stream.readinto = lambda buffer: 1 // 0  # type: ignore[method-assign]
+    backend.read = lambda path: stream  # type: ignore[method-assign, assignment, return-value]
+    with caplog.at_level(logging.DEBUG, "remote_store"):
+        if reads == "fail":
+            with pytest.raises(ZeroDivisionError):
+                [chunk async for chunk in adapter.read("z")]
+        else:
+            assert [len(chunk) async for chunk in adapter.read("z")] == [5]
+    assert "of the close" in caplog.text
+    closing = False

@@ -260,3 +260,23 @@ def test_structural_backend_without_aclose() -> None:
     with AsyncBackendSyncAdapter(backend) as adapter:
         adapter.check_health()
         assert adapter.exists("")
+
+
+def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter whose thread cannot be started leaves no loop open."""
+    made: list[asyncio.AbstractEventLoop] = []
+    real = asyncio.new_event_loop
+
+    def new() -> asyncio.AbstractEventLoop:
+        made.append(real())
+        return made[-1]
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "new_event_loop", new)
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            AsyncBackendSyncAdapter(AsyncMemoryBackend())
+    assert [loop.is_closed() for loop in made] == [True]

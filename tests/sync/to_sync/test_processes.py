@@ -175,3 +175,39 @@ def test_interpreter_exit(more: str) -> None:
     else:
         assert (done.returncode, noise) == (0, [])
     assert time.perf_counter() - start < 20
+
+
+PIPE = """
+import os
+from remote_store import AsyncBackendSyncAdapter, Store
+from remote_store_memory import AsyncMemoryBackend
+store = Store(AsyncBackendSyncAdapter(AsyncMemoryBackend()))
+read, write = os.pipe()
+
+class Silent:
+    def read(self, size):
+        print("reading", flush=True)
+        return os.read(read, size)
+
+try:
+    store.write("x", Silent())
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_second_interrupt_ends_the_process() -> None:
+    """A source that gives nothing keeps neither the call nor the exit after a second Ctrl-C."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PIPE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "reading\n"
+            for _ in range(2):
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "interrupted\n"
+            process.wait(20)
+        finally:
+            process.kill()

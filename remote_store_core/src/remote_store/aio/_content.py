@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+import io
+import sys
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from types import GeneratorType
 from typing import Protocol, TypeAlias, cast
 
-from remote_store._chunks import HOP, repeating
+from remote_store._chunks import HOP, Pull
 from remote_store._content import BinaryReader, checked
 from remote_store.aio.workers import WorkerPool
 
@@ -35,7 +45,12 @@ class ContentStream(Protocol):
     async def __anext__(self) -> bytes: ...
 
     async def aclose(self) -> None:
-        """Close the caller's generator, started or not. A file stays open: it is the caller's."""
+        """
+        Close the caller's generator, started or not, or the one that its ``__iter__`` made.
+
+        Everything else stays open: files, and iterators that are no
+        generators, are the caller's.
+        """
 
 
 def as_content(source: ContentSource) -> bytes | ContentStream:
@@ -47,8 +62,8 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
     """
     if isinstance(source, bytes):
         return source
-    if isinstance(source, str):
-        msg = "content must be bytes, got str; encode it, or use write_text"
+    if isinstance(source, (str, io.TextIOBase)):
+        msg = f"content must be bytes, got {type(source).__name__}; encode it, or use write_text"
         raise TypeError(msg)
     if isinstance(source, AsyncIterable):
         return _AsyncStream(source)
@@ -83,17 +98,17 @@ class _AsyncStream:
         return checked(await anext(self._iterator))
 
     async def aclose(self) -> None:
-        close = getattr(self._iterator, "aclose", None)
-        if close is not None:
-            await close()
+        if isinstance(self._iterator, AsyncGenerator):
+            await self._iterator.aclose()
 
 
 class _BlockingStream:
     """Pulls chunks in one thread of its own, never on the loop."""
 
     def __init__(self, pull: Callable[[], bytes]) -> None:
-        self._pull = repeating(pull)
-        self._pool = WorkerPool("remote-store-source", 1)
+        self._pull = Pull(pull)
+        # A source may block for ever, as a pipe does, and reading it changes nothing.
+        self._pool = WorkerPool("remote-store-source", 1, exit_waits=False)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -101,12 +116,17 @@ class _BlockingStream:
     async def __anext__(self) -> bytes:
         # mutate, not query: after a cancellation the caller must find the
         # file untouched by a thread that is still reading from it.
-        chunk = checked(await self._pool.mutate(self._pull))
+        try:
+            chunk = checked(await self._pool.mutate(self._pull))
+        except StopAsyncIteration as error:  # would be taken for the end
+            msg = "the content of a write raised StopAsyncIteration"
+            raise RuntimeError(msg) from error
         if not chunk:
             raise StopAsyncIteration
         return chunk
 
     async def aclose(self) -> None:
+        self._pull.end()
         self._pool.close()
 
 
@@ -131,6 +151,23 @@ class _IterableStream(_BlockingStream):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def aclose(self) -> None:
-        await super().aclose()
-        if isinstance(self._source, GeneratorType):
-            self._source.close()
+        try:
+            if self._items is None and isinstance(self._source, GeneratorType):
+                self._source.close()  # nothing of it has run here
+            elif isinstance(self._items, GeneratorType) and self._items.gi_frame is not None:
+                await self._close_where_it_ran(self._items.close)
+        finally:
+            await super().aclose()
+
+    async def _close_where_it_ran(self, close: Callable[[], None]) -> None:
+        """Close a generator in its thread: that may block, or need what belongs to the thread."""
+        thrown_away = isinstance(sys.exception(), GeneratorExit)  # nothing can be awaited
+        try:
+            if not thrown_away:
+                await self._pool.mutate(close)
+        except asyncio.CancelledError:
+            thrown_away = True  # or withdrawn before it began
+            raise
+        finally:
+            if thrown_away:
+                self._pool.executor.submit(close)

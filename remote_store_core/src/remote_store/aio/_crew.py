@@ -39,6 +39,7 @@ class Crew:
     Args:
         name: Prefix of the threads' names.
         size: How many at most.
+        exit_waits: Whether the interpreter's exit waits for running jobs.
     """
 
     __slots__ = (
@@ -50,11 +51,13 @@ class Crew:
         "_name",
         "_size",
         "_threads",
+        "exit_waits",
         "pid",
     )
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, *, exit_waits: bool = True) -> None:
         self.pid = os.getpid()
+        self.exit_waits = exit_waits
         self._name = name
         self._size = size
         # Reentrant: the garbage collector may end a crew wherever it runs.
@@ -65,6 +68,12 @@ class Crew:
         self._idle: list[threading.Lock] = []
         self._ended = False
         _crews.add(self)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being done or waits for a thread."""
+        with self._lock:
+            return bool(self._jobs) or len(self._idle) < len(self._threads)
 
     def put(self, job: Job) -> bool:
         """
@@ -102,7 +111,8 @@ class Crew:
         job = self._next(called)
         while True:
             if job is None:
-                if self._ended:
+                # A job may have been put, and the crew ended, since we looked.
+                if self._ended and not self._jobs:
                     return
                 called.acquire()
                 job = self._next(called)
@@ -143,7 +153,8 @@ def _end_all() -> None:
     for crew in crews:
         crew.end()
     for crew in crews:
-        crew.wait()
+        if crew.exit_waits:
+            crew.wait()
 
 
 atexit.register(_end_all)

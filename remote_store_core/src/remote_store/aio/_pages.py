@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from time import monotonic
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from remote_store.aio.workers import WorkerPool, settle
+from remote_store.aio.workers import WorkerPool
 
 __all__ = ["pages"]
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -32,7 +35,8 @@ async def pages(
     It is opened, advanced and closed in threads of *pool*, by one at a time.
     An error after some items of a page is raised after that page. Closing
     this generator waits until the iterator is closed; a cancellation does
-    not wait.
+    not wait, not even one that comes during that. What goes wrong in closing
+    the iterator is logged, not raised: what was fetched is complete without.
 
     Args:
         pool: Where the work is done.
@@ -46,29 +50,27 @@ async def pages(
     more = True
     try:
         while more:
-            fetched = pool.query(source.pull) if coming is None else coming
-            page, more = await fetched
-            coming = asyncio.ensure_future(pool.query(source.pull)) if ahead and more else None
+            fetched, coming = coming or pool.query(source.pull), None
+            try:
+                page, more = await fetched
+            finally:
+                del fetched  # or its error would keep alive the frame that keeps it alive
+            if ahead and more:
+                coming = asyncio.ensure_future(pool.query(source.pull))
             if page:
                 yield page
-    except asyncio.CancelledError:
-        if coming is not None:
-            coming.add_done_callback(_seen)
-            coming.cancel()
-            coming = None
+    except GeneratorExit:
         if source.release():
-            pool.executor.submit(source.close)
+            await pool.query(source.close)
+        if coming is not None:
+            await asyncio.wait({coming})  # a thread that is busy closes the iterator itself
         raise
     finally:
-        if source.release():
-            await pool.mutate(source.close)
+        # Only a cancellation, which leaves behind what runs, has anything to do here.
         if coming is not None:
-            await settle(coming)  # a thread that is busy closes the iterator itself
-
-
-def _seen(future: asyncio.Future[Any]) -> None:
-    if not future.cancelled():
-        future.exception()  # so that asyncio does not report it as lost
+            coming.cancel()  # if it has failed: nor is that reported as lost
+        if source.release():
+            pool.executor.submit(source.close)
 
 
 class _Source(Generic[T]):
@@ -117,8 +119,12 @@ class _Source(Generic[T]):
                 self.close()
 
     def _page(self) -> tuple[list[T], bool]:
-        if self._failure is not None:
-            raise self._failure
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
         if self._items is None:
             self._items, self._close = self._open()
         page: list[T] = []
@@ -138,13 +144,17 @@ class _Source(Generic[T]):
         return page, False
 
     def release(self) -> bool:
-        """Give the iterator up; return True if the caller has to `close` it."""
+        """Give the iterator up; return True while the caller has to `close` it."""
         with self._lock:
-            first, self._released = not self._released, True
-            return first and not self._busy and self._close is not None
+            self._released = True
+            return not self._busy and self._close is not None
 
     def close(self) -> None:
-        """Close the iterator, once."""
-        close, self._close = self._close, None
+        """Close the iterator, once; what goes wrong is logged."""
+        with self._lock:
+            close, self._close = self._close, None
         if close is not None:
-            close()
+            try:
+                close()
+            except Exception:  # noqa: BLE001 - what was fetched is complete without it
+                _log.debug("closing a stream or listing failed", exc_info=True)

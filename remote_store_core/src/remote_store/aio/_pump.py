@@ -46,9 +46,13 @@ class _Pump(Generic[T]):
         self._content = content
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Event()
-        self._outcome: asyncio.Future[T] = self._loop.create_future()
+        #: None once `run` is over; so is the source's failure. The traceback of an
+        #: error leads here: what is kept here would be kept alive by itself.
+        self._outcome: asyncio.Future[T] | None = self._loop.create_future()
+        self._failure: Exception | None = None
         self._replies: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._failure: BaseException | None = None
+        self._abandoned = False
+        self._done = False
 
     async def run(self) -> T:
         context = contextvars.copy_context()
@@ -57,24 +61,28 @@ class _Pump(Generic[T]):
         threading.Thread(
             target=context.run, args=(self._call,), name="remote-store-write", daemon=True
         ).start()
+        outcome = cast("asyncio.Future[T]", self._outcome)
         try:
             await self._serve()
+            if self._failure is not None:
+                # Whatever the backend made of it, the source's error is the cause.
+                raise self._failure
+            return outcome.result()
         except BaseException as error:
-            self._abandon()
-            if isinstance(error, GeneratorExit):  # thrown away: nothing can be awaited
-                raise
-            await settle(self._outcome)
+            self._abandoned = True
+            self._replies.put(None)
+            if not isinstance(error, GeneratorExit):  # thrown away: nothing can be awaited
+                await settle(outcome)
             raise
-        if self._failure is not None:
-            # Whatever the backend made of it, the source's error is the cause.
-            raise self._failure
-        return self._outcome.result()
+        finally:
+            self._outcome = self._failure = None
+            del outcome
 
     async def _serve(self) -> None:
         while True:
             await self._turn.wait()
             self._turn.clear()
-            if self._outcome.done():
+            if self._done:
                 return
             try:
                 chunk = await self._next()
@@ -100,11 +108,6 @@ class _Pump(Generic[T]):
                 size += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _abandon(self) -> None:
-        if self._failure is None:
-            self._failure = ContentAbandoned("the write was cancelled")
-        self._replies.put(None)
-
     # In the thread ----------------------------------------------------------
 
     def _call(self) -> None:
@@ -115,8 +118,12 @@ class _Pump(Generic[T]):
             error = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(self._finish, result, error)
+        del error  # its traceback holds this frame
 
     def _finish(self, result: T | None, error: BaseException | None) -> None:
+        self._done = True
+        if self._outcome is None:  # thrown away
+            return
         if isinstance(error, StopIteration):
             # Neither a future nor a coroutine can carry it.
             wrapped = RuntimeError("the backend raised StopIteration")
@@ -126,20 +133,25 @@ class _Pump(Generic[T]):
             self._outcome.set_result(cast("T", result))
         else:
             self._outcome.set_exception(error)
-            self._outcome.exception()  # seen, also if the write was thrown away
         self._turn.set()
 
     def _pull(self) -> bytes:
+        if self._abandoned:
+            msg = "the write was cancelled"
+            raise ContentAbandoned(msg)
         if self._failure is not None:
             raise self._failure
-        if self._outcome.done():
+        if self._done:
             msg = "the content of a write was read after the write"
             raise ValueError(msg)
         self._loop.call_soon_threadsafe(self._turn.set)
         chunk = self._reply()
-        if chunk is None:
-            raise self._failure or ContentAbandoned("the event loop was closed during the write")
-        return chunk
+        if chunk is not None:
+            return chunk
+        if self._failure is not None and not self._abandoned:
+            raise self._failure
+        msg = "the write was cancelled, or its event loop closed"
+        raise ContentAbandoned(msg)
 
     def _reply(self) -> bytes | None:
         while True:

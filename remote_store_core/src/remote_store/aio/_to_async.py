@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 
@@ -12,10 +11,10 @@ from remote_store._backend import Backend
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store.aio._backend import AsyncBackend
+from remote_store.aio._calls import Calls
 from remote_store.aio._content import AsyncWritableContent
 from remote_store.aio._pages import pages
 from remote_store.aio._pump import pump
-from remote_store.aio.workers import WorkerPool
 
 __all__ = ["SyncBackendAdapter", "as_async"]
 
@@ -68,7 +67,7 @@ class SyncBackendAdapter(AsyncBackend):
             raise TypeError(msg)
         self._backend = backend
         self.close_is_terminal = bool(getattr(backend, "close_is_terminal", False))
-        self._pool = WorkerPool(f"remote-store-{backend.name}", _WORKERS)
+        self._calls = Calls(backend.name, _WORKERS)
 
     @property
     def name(self) -> str:
@@ -109,15 +108,15 @@ class SyncBackendAdapter(AsyncBackend):
 
     async def exists(self, path: str) -> bool:
         """Return True if a file or folder is at *path*."""
-        return await self._pool.query(self._backend.exists, path)
+        return await self._calls.query(self._backend.exists, path)
 
     async def is_file(self, path: str) -> bool:
         """Return True if a file is at *path*."""
-        return await self._pool.query(self._backend.is_file, path)
+        return await self._calls.query(self._backend.is_file, path)
 
     async def is_folder(self, path: str) -> bool:
         """Return True if a folder is at *path*."""
-        return await self._pool.query(self._backend.is_folder, path)
+        return await self._calls.query(self._backend.is_folder, path)
 
     async def read_bytes(self, path: str) -> bytes:
         """
@@ -126,7 +125,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.read_bytes`.
         """
-        return await self._pool.query(self._backend.read_bytes, path)
+        return await self._calls.query(self._backend.read_bytes, path)
 
     async def get_file_info(self, path: str) -> FileInfo:
         """
@@ -135,7 +134,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.get_file_info`.
         """
-        return await self._pool.query(self._backend.get_file_info, path)
+        return await self._calls.query(self._backend.get_file_info, path)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
         """
@@ -144,7 +143,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.get_folder_info`.
         """
-        return await self._pool.query(self._backend.get_folder_info, path)
+        return await self._calls.query(self._backend.get_folder_info, path)
 
     async def check_health(self) -> None:
         """
@@ -153,7 +152,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             PermissionDenied, NotFound, BackendUnavailable: It is not.
         """
-        await self._pool.query(self._member("check_health"))
+        await self._calls.query(self._member("check_health"))
 
     # Changes: waited for when cancelled --------------------------------------
 
@@ -201,14 +200,16 @@ class SyncBackendAdapter(AsyncBackend):
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
         if isinstance(content, bytes):
-            return await self._pool.mutate(
-                functools.partial(write, path, content, overwrite=overwrite, metadata=metadata)
+            return await self._calls.mutate(
+                write, path, content, overwrite=overwrite, metadata=metadata
             )
 
         def write_from(file: BinaryIO) -> WriteResult:
-            return write(path, file, overwrite=overwrite, metadata=metadata)
+            with self._calls.stream(), self._calls:
+                return write(path, file, overwrite=overwrite, metadata=metadata)
 
-        return await pump(write_from, aiter(content))
+        with self._calls.stream():
+            return await pump(write_from, aiter(content))
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """
@@ -217,9 +218,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.delete`.
         """
-        await self._pool.mutate(
-            functools.partial(self._backend.delete, path, missing_ok=missing_ok)
-        )
+        await self._calls.mutate(self._backend.delete, path, missing_ok=missing_ok)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -231,9 +230,7 @@ class SyncBackendAdapter(AsyncBackend):
             NotFound, InvalidPath, DirectoryNotEmpty: As `AsyncBackend.delete_folder`.
         """
         delete = self._backend.delete_folder
-        await self._pool.mutate(
-            functools.partial(delete, path, recursive=recursive, missing_ok=missing_ok)
-        )
+        await self._calls.mutate(delete, path, recursive=recursive, missing_ok=missing_ok)
 
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """
@@ -242,9 +239,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.move`.
         """
-        await self._pool.mutate(
-            functools.partial(self._backend.move, src, dst, overwrite=overwrite)
-        )
+        await self._calls.mutate(self._backend.move, src, dst, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """
@@ -253,9 +248,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy`.
         """
-        await self._pool.mutate(
-            functools.partial(self._backend.copy, src, dst, overwrite=overwrite)
-        )
+        await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite)
 
     # Streams and listings -----------------------------------------------------
 
@@ -271,10 +264,11 @@ class SyncBackendAdapter(AsyncBackend):
             stream = self._backend.read(path)
             return _chunks(stream), stream.close
 
-        found = pages(self._pool, open_stream, len, _READ, ahead=True)
-        async with contextlib.aclosing(found):
-            async for chunks in found:
-                yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        found = pages(self._calls.pool, open_stream, len, _READ, ahead=True)
+        with self._calls:
+            async with contextlib.aclosing(found):
+                async for chunks in found:
+                    yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
@@ -307,19 +301,24 @@ class SyncBackendAdapter(AsyncBackend):
             items = iter(function(*args, **options))
             return items, getattr(items, "close", _nothing)
 
-        async with contextlib.aclosing(pages(self._pool, open_listing, _one, _PAGE)) as found:
-            async for page in found:
-                for item in page:
-                    yield item
+        found = pages(self._calls.pool, open_listing, _one, _PAGE)
+        with self._calls:
+            async with contextlib.aclosing(found):
+                async for page in found:
+                    for item in page:
+                        yield item
 
     # Lifecycle ----------------------------------------------------------------
 
     async def aclose(self) -> None:
-        """Close the wrapped backend and end the threads. Idempotent."""
-        try:
-            await self._pool.mutate(self._member("close"))
-        finally:
-            self._pool.close()
+        """
+        Close the wrapped backend and end the threads. Idempotent.
+
+        Waits for the calls that are running, for at most 5 seconds. Where the
+        close is terminal, new calls are refused from the start, and what it
+        overtakes ends with its result or with `StoreClosed`.
+        """
+        await self._calls.close(self._member("close"), terminal=self.close_is_terminal)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SyncBackendAdapter, (self._backend,)

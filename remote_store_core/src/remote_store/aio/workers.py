@@ -33,20 +33,22 @@ class WorkerPool:
     Args:
         name: Prefix of the threads' names.
         max_workers: Calls that may run at once.
+        exit_waits: False if the interpreter's exit leaves running calls
+            behind, as it may where they change nothing.
 
     Raises:
         ValueError: *max_workers* is less than 1.
     """
 
-    __slots__ = ("__weakref__", "_crew", "_dismiss", "_lock", "_max_workers", "_name")
+    __slots__ = ("__weakref__", "_crew", "_dismiss", "_exit_waits", "_max_workers", "_name")
 
-    def __init__(self, name: str, max_workers: int) -> None:
+    def __init__(self, name: str, max_workers: int, *, exit_waits: bool = True) -> None:
         if max_workers < 1:
             msg = f"max_workers must be at least 1, got {max_workers}"
             raise ValueError(msg)
         self._name = name
         self._max_workers = max_workers
-        self._lock = threading.Lock()
+        self._exit_waits = exit_waits
         self._crew: Crew | None = None
         self._dismiss: Callable[[], object] = lambda: None
 
@@ -54,6 +56,12 @@ class WorkerPool:
     def executor(self) -> Executor:
         """The same threads, for libraries that take an executor."""
         return _PoolExecutor(self._put)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs or waits for a thread; those from before a `close` do not count."""
+        crew = self._crew
+        return crew is not None and crew.pid == os.getpid() and crew.busy
 
     async def query(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """
@@ -69,6 +77,9 @@ class WorkerPool:
             return await call.outcome
         except asyncio.CancelledError:
             call.withdraw()
+            raise
+        except GeneratorExit:
+            call.abandon()
             raise
         finally:
             del call  # or an error would keep alive the frame that keeps it alive
@@ -104,12 +115,15 @@ class WorkerPool:
                 if not call.withdraw():
                     await call.end()
             raise
+        except GeneratorExit:  # thrown away: nothing can be awaited
+            call.abandon()
+            raise
         finally:
             del call
 
     def close(self) -> None:
         """End the threads; running calls are not waited for."""
-        with self._lock:
+        with _lock:
             self._crew = None
             self._dismiss()
 
@@ -120,12 +134,31 @@ class WorkerPool:
             crew = self._new_crew(crew)
 
     def _new_crew(self, old: Crew | None) -> Crew:
-        with self._lock:
+        with _lock:
             if self._crew is None or self._crew is old:
-                self._crew = Crew(self._name, self._max_workers)
+                self._crew = Crew(self._name, self._max_workers, exit_waits=self._exit_waits)
                 # The threads know the crew and not the pool: they end when it is forgotten.
-                self._dismiss = weakref.finalize(self, self._crew.end)
+                dismiss = weakref.finalize(self, self._crew.end)
+                # Not at exit: the program's own exit callbacks may still make calls.
+                dismiss.atexit = False
+                self._dismiss = dismiss
             return self._crew
+
+
+#: Held while a pool's threads are replaced. One for all pools, so that a forked
+#: child can have a new one; reentrant, since the garbage collector may close a
+#: pool wherever it runs.
+_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """Forget the parent's lock, which a thread that does not exist here may hold."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class _Call(Generic[T]):
@@ -150,8 +183,8 @@ class _Call(Generic[T]):
     )
 
     def __init__(self, function: Callable[[*Ts], T], args: tuple[*Ts]) -> None:
-        self._function: Callable[..., T] = function
-        self._args = args
+        self._function: Callable[..., Any] = function
+        self._args: tuple[Any, ...] = args
         self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
         self.outcome: asyncio.Future[T] = self._loop.create_future()
@@ -202,13 +235,27 @@ class _Call(Generic[T]):
 
     def withdraw(self) -> bool:
         """Take the call back; False if a thread has begun it."""
-        return self._taken.acquire(blocking=False)
+        withdrawn = self._taken.acquire(blocking=False)
+        if withdrawn:  # it may stay in the queue for long: without what it was to write
+            self._function, self._args = _nothing, ()
+        return withdrawn
+
+    def abandon(self) -> None:
+        """Take the call back or, once begun, have nobody told of its end."""
+        self.withdraw()
+        # In place of the one that a task may wait for: cancelling that would wake it.
+        self.outcome = self._loop.create_future()
+        self.outcome.cancel()
 
     async def end(self) -> None:
         """Wait until the thread is done, however often the waiting task is cancelled."""
         if not self._delivered:
             self._ended = self._loop.create_future()
             await settle(self._ended)
+
+
+def _nothing() -> None:
+    pass
 
 
 class _PoolExecutor(Executor):
