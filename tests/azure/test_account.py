@@ -51,6 +51,15 @@ def made(**options: Any) -> Account:
             {"container": "c", "account_url": "https://a.example", "account_key": KEY},
             "account_name",
         ),
+        ({"container": "c", "account_name": "a" * 64}, "account_name"),
+        ({"container": "c", "account_name": "x/../y"}, "account_name"),
+        ({"container": "c", "account_name": "a b"}, "account_name"),
+        ({"container": "c", "account_name": "me.blob.core.windows.net"}, "account_name"),
+        ({"container": "c", "account_name": "-a"}, "account_name"),
+        ({"container": "c", "account_name": "\u00fc"}, "account_name"),
+        ({"container": "c", "connection_string": "AccountName=x/../y"}, "AccountName"),
+        ({"container": "c", "account_url": "http://..blob.x/acct"}, "account_url must be"),
+        ({"container": "c", "account_url": f"https://{'a' * 64}.org"}, "account_url must be"),
         ({"container": "c", "account_url": "http://a/b"}, "https://"),
         ({"container": "c", "account_url": "http://a/b", "credential": Token()}, "https://"),
         ({"container": "c", "account_name": "a", "credential": object()}, "azure.identity.aio"),
@@ -125,6 +134,21 @@ def test_url_gives_both_hosts(url: str, blob: str, dfs: str, name: str | None) -
     """Either service's URL tells both; a host of one's own stays as it is."""
     account = made(account_url=url, sas_token="sv=1&sig=x")
     assert (account.blob_url, account.dfs_url, account.name) == (blob, dfs, name)
+
+
+@pytest.mark.parametrize("name", ["me", "devstoreaccount1", "me-secondary", "1", "a" * 63])
+def test_names_of_hosts(name: str) -> None:
+    """Whatever can be a host's name may be an account's; the service knows which exist."""
+    assert made(account_name=name).blob_url == f"https://{name}.blob.core.windows.net"
+    text = f"AccountName={name};AccountKey={KEY}"
+    assert made(connection_string=text).blob_url == f"https://{name}.blob.core.windows.net"
+
+
+def test_a_name_beside_a_url_is_free() -> None:
+    """It is no host then: emulators have names of their own, as have hosts."""
+    for url in ("http://127.0.0.1:10000/my_account", "http://[::1]:1/x", "https://blob.example."):
+        account = made(account_url=url, account_name="my_account", account_key=KEY)
+        assert (account.blob_url, account.name) == (url, "my_account")
 
 
 def test_user_and_query_leave_the_url() -> None:

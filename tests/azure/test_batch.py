@@ -18,10 +18,17 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 from tests.azure.azurite import Azurite
+from tests.azure.scripted import clients_for, reply, scripted
 from tests.azure.wiring import wired
 
-from remote_store import BackendUnavailable, PermissionDenied, ResourceLocked
-from remote_store_azure import _batch
+from remote_store import (
+    BackendUnavailable,
+    PermissionDenied,
+    ResourceLocked,
+    RetryPolicy,
+    StoreClosed,
+)
+from remote_store_azure import _batch, _clients
 from remote_store_azure._batch import delete_all
 
 pytestmark = pytest.mark.asyncio
@@ -155,6 +162,34 @@ async def test_a_batch_that_is_answered_as_a_whole(
     async with wired(azurite, container) as found:
         await delete_all(found.wire, "", names)
     assert left(service, container) == []
+
+
+@pytest.mark.parametrize("moment", ["on the wire", "between attempts"])
+async def test_closed_while_a_batch_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """It ends with StoreClosed, whatever the SDK says of a transport that is closed."""
+    monkeypatch.setattr(_clients, "GRACE", 0.1)
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    act = stall if moment == "on the wire" else reply(503)
+    async with scripted(act) as server:
+        clients = clients_for(server, retry=RetryPolicy(backoff_base=30))
+
+        async def delete() -> None:
+            with clients.running() as wire:
+                await delete_all(wire, "d", ["a", "b"])
+
+        deleting = asyncio.create_task(delete())
+        await server.arrived.wait()
+        await asyncio.wait_for(clients.aclose(), 10)
+        with pytest.raises(StoreClosed) as caught:
+            await deleting
+        assert caught.value.outcome_unknown
+        assert "comp=batch" in server.seen[-1].target
+        assert len(server.seen) == 1
 
 
 async def test_an_absent_container_has_nothing_to_delete(azurite: Azurite) -> None:

@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
 
-from remote_store import DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store import DirectoryNotEmpty, InvalidPath, NotFound, ResourceLocked
 from remote_store_azure import AsyncAzureBackend
 
 pytestmark = pytest.mark.asyncio
@@ -184,3 +184,16 @@ async def test_rejected_targets(
         await box.backend.write("marked/b", stream(b"x"))
         assert box.sent() == ["HEAD", "GET list", "PUT"]
         assert box.names() == ["a/file", "marked", "marked/b"]
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+async def test_a_mark_that_is_locked(box: Flat, recursive: bool) -> None:
+    """A folder whose mark somebody leases is not deleted, and that is said."""
+    lease = box.container.get_blob_client("marked").acquire_lease()
+    with pytest.raises(ResourceLocked) as caught:
+        await box.backend.delete_folder("marked", recursive=recursive)
+    assert caught.value.path == "marked"
+    assert "marked" in box.names()
+    lease.release()
+    await box.backend.delete_folder("marked", recursive=recursive)
+    assert "marked" not in box.names()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,6 +16,8 @@ __all__ = ["Account", "Kind", "account_of"]
 Kind: TypeAlias = Literal["key", "sas", "token", "object", "default", "anonymous"]
 
 _SUFFIX: Final = "core.windows.net"
+#: What can be the first part of a host; the service's own rule is stricter.
+_LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 #: The published key and account of the storage emulators: no secret.
 _DEVELOPMENT: Final = (
     "devstoreaccount1",
@@ -119,7 +122,7 @@ def _from_parts(
         url, url_sas = _service_url(account_url, "account_url")
         given = url
     else:
-        url = f"https://{account_name}.blob.{_SUFFIX}"
+        url = f"https://{_label(account_name, 'account_name')}.blob.{_SUFFIX}"
     kind: Kind
     secret: Any = None
     if credential is not None:
@@ -164,6 +167,14 @@ def _account(
     return Account(container, blob, dfs_url or dfs, name, given_url, kind, secret)
 
 
+def _label(name: str | None, what: str) -> str:
+    """Return *name*, which becomes part of a host."""
+    if not isinstance(name, str) or _LABEL.fullmatch(name) is None:
+        msg = f"{what} must be the name of a storage account: 3 to 24 lower-case letters and digits"
+        raise ValueError(msg)
+    return name
+
+
 def _service_url(url: str, what: str) -> tuple[str, str | None]:
     """Return *url* without user, query and final slash, and the SAS token of its query."""
     parts = urlsplit(url)
@@ -171,6 +182,7 @@ def _service_url(url: str, what: str) -> tuple[str, str | None]:
         parts = urlsplit(f"https://{url}")
     try:
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as connecting does, with an error of its own
     except ValueError:
         host = None
     if parts.scheme.lower() not in ("http", "https") or not host or parts.fragment:
@@ -254,4 +266,5 @@ def _endpoint(settings: dict[str, str], name: str | None) -> tuple[str, str | No
         raise ValueError(msg)
     scheme = settings.get("defaultendpointsprotocol") or "https"
     suffix = settings.get("endpointsuffix") or _SUFFIX
-    return _service_url(f"{scheme}://{name}.blob.{suffix}", "the endpoint of connection_string")
+    host = f"{_label(name, 'the AccountName of connection_string')}.blob.{suffix}"
+    return _service_url(f"{scheme}://{host}", "the endpoint of connection_string")

@@ -545,7 +545,8 @@ class AsyncAzureBackend(AsyncBackend):
         """
         Close the connections of every loop; operations raise StoreClosed from now on.
 
-        Waits up to 5 seconds for what is running. A credential that was
+        Waits up to 5 seconds for what is running, and up to 2 more for the
+        removal of temporary files of what does not end. A credential that was
         passed in stays open. Idempotent.
         """
         await self._clients.aclose()

@@ -118,8 +118,10 @@ class _Deletion:
 
         try:
             # The SDK's own method, since each part is signed by itself.
-            answers = await self._wire.client.delete_blobs(*names, raise_on_any_failure=False)
-            parts = [part async for part in answers]
+            with self._wire.waiting(self._path, changing=True):
+                client = self._wire.client
+                answers = await client.delete_blobs(*names, raise_on_any_failure=False)
+                parts = [part async for part in answers]
         except AzureError as error:
             ours = self._wire.native(error, self._path, outcome_unknown=True)
             if isinstance(ours, BackendUnavailable) and ours.status != 500:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Final, TypeAlias
 
 from remote_store import StoreClosed
 
-__all__ = ["Calls", "closed_error"]
+__all__ = ["Calls", "Cleanup", "Waiting", "closed_error"]
+
+#: Removes what a call would leave behind, within so many seconds; does not raise.
+Cleanup: TypeAlias = Callable[[float], Coroutine[Any, Any, None]]
 
 #: Turns of the loop within which a cancelled request takes note of it.
 _TURNS: Final = 10
 
 
-def closed_error(backend: str, path: str | None = None) -> StoreClosed:
-    """Return the error of everything that is tried after a close."""
+def closed_error(
+    backend: str, path: str | None = None, *, outcome_unknown: bool = False
+) -> StoreClosed:
+    """Return the error of everything that is tried after a close, or was under way then."""
     msg = f"backend {backend!r} is closed"
-    return StoreClosed(msg, path=path, backend=backend)
+    return StoreClosed(msg, path=path, backend=backend, outcome_unknown=outcome_unknown)
 
 
 class Calls:
@@ -26,26 +33,57 @@ class Calls:
     A call is an operation of the backend, a request is one wait for the
     service inside it. Closing waits for calls, and then ends requests: never
     a task that waits for something else, the caller's content for example.
+    What such a call has made for a time is removed by the close in its stead.
 
     Args:
         backend: Name of the backend.
     """
 
-    __slots__ = ("__weakref__", "_backend", "_ended", "_idle", "_requests", "closed", "count")
+    __slots__ = (
+        "__weakref__",
+        "_cleaning",
+        "_cleanups",
+        "_ended",
+        "_idle",
+        "_requests",
+        "backend",
+        "closed",
+        "count",
+    )
 
     def __init__(self, backend: str) -> None:
-        self._backend = backend
+        self.backend = backend
         self.closed = False
         self.count = 0
         self._idle: asyncio.Event | None = None
         self._requests: dict[asyncio.Task[Any], int] = {}
         self._ended: set[asyncio.Task[Any]] = set()
+        self._cleanups: set[Cleanup] = set()
+        self._cleaning: set[asyncio.Task[None]] = set()
 
     def leave(self) -> None:
         """Take note that a call is over."""
         self.count -= 1
         if self._idle is not None and not self.count:
             self._idle.set()
+
+    def owe(self, cleanup: Cleanup, path: str | None) -> None:
+        """
+        Take note of what is left to be done if the backend is closed before `settle`.
+
+        Raises:
+            StoreClosed: It is closed already.
+        """
+        if self.closed:
+            raise closed_error(self.backend, path)
+        self._cleanups.add(cleanup)
+
+    def settle(self, cleanup: Cleanup) -> bool:
+        """Return True if *cleanup* is still to be done, and leave it to the caller."""
+        if cleanup not in self._cleanups:
+            return False
+        self._cleanups.discard(cleanup)
+        return True
 
     def begin(self, path: str | None) -> asyncio.Task[Any]:
         """
@@ -54,10 +92,10 @@ class Calls:
         Raises:
             StoreClosed: The backend was closed meanwhile.
         """
-        if self.closed:
-            raise closed_error(self._backend, path)
         task = asyncio.current_task()
         assert task is not None  # coroutines of asyncio run in a task
+        if self.closed and task not in self._cleaning:
+            raise closed_error(self.backend, path)
         self._requests[task] = task.cancelling()
         return task
 
@@ -84,16 +122,62 @@ class Calls:
         except TimeoutError:
             return
 
-    async def end(self) -> None:
-        """Refuse further requests and end those that wait; they raise StoreClosed."""
+    async def end(self, seconds: float) -> None:
+        """
+        Refuse further requests and end those that wait; they raise StoreClosed.
+
+        Args:
+            seconds: For the removal of what the calls would leave behind.
+        """
         self.closed = True
         me = asyncio.current_task()
         for task in self._requests:
-            if task is not me and task not in self._ended:
+            if task is not me and task not in self._ended and task not in self._cleaning:
                 self._ended.add(task)
                 task.cancel()
+        while self._cleanups:
+            self._cleaning.add(asyncio.create_task(self._cleanups.pop()(seconds)))
         # They run before what comes next pulls the connections away.
         for _ in range(_TURNS):
             if not any(task in self._requests for task in self._ended):
-                return
+                break
             await asyncio.sleep(0)
+        if self._cleaning:
+            await asyncio.wait(self._cleaning)
+
+
+class Waiting:
+    """
+    A context manager around one wait for the service, which a close ends.
+
+    Args:
+        calls: Those of the event loop.
+        path: The key concerned, for errors.
+        changing: What is waited for may be a change, of which nobody knows
+            the outcome when the wait is ended.
+
+    Raises:
+        StoreClosed: The backend is closed, or was meanwhile.
+    """
+
+    __slots__ = ("_calls", "_changing", "_path", "_task")
+
+    def __init__(self, calls: Calls, path: str | None, *, changing: bool) -> None:
+        self._calls = calls
+        self._path = path
+        self._changing = changing
+
+    def __enter__(self) -> None:
+        self._task = self._calls.begin(self._path)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        calls = self._calls
+        ended = isinstance(error, asyncio.CancelledError) and calls.was_ended(self._task)
+        calls.finish(self._task)
+        if ended:
+            raise closed_error(calls.backend, self._path, outcome_unknown=self._changing) from None

@@ -21,7 +21,9 @@ __all__ = ["Clients", "Room"]
 
 #: Seconds that a close waits for running calls.
 GRACE: Final = 5.0
-#: Seconds beyond it for the loop of another thread to close its client.
+#: Seconds beyond it for the removal of what calls that do not end would leave behind.
+_TIDYING: Final = 2.0
+#: Seconds beyond both for the loop of another thread to close its client.
 _PATIENCE: Final = 2.0
 
 _SIZES: Final = {
@@ -69,9 +71,9 @@ class Room:
         self.calls.leave()
 
     async def shut(self, grace: float) -> None:
-        """Wait for running calls, then end what still waits and close the client."""
+        """Wait for running calls, then end what still waits, tidy up and close the client."""
         await self.calls.wait(grace)
-        await self.calls.end()
+        await self.calls.end(_TIDYING)
         with contextlib.suppress(RuntimeError):  # the loop is closing it already
             await self.guard.aclose()
 
@@ -212,7 +214,8 @@ class Clients:
         elif room.loop.is_running():
             distant = asyncio.run_coroutine_threadsafe(room.shut(GRACE), room.loop)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.wrap_future(distant), GRACE + _PATIENCE)
+                limit = GRACE + _TIDYING + _PATIENCE
+                await asyncio.wait_for(asyncio.wrap_future(distant), limit)
         self.forget(room.loop)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,10 +1,11 @@
 """
 Writing through a temporary file, which gets its name when it is complete.
 
-It lies in the folder of its target, since a rename makes no folders, under a
-name that no listing shows. It is removed whatever happens to its writer; one
-whose writer was killed is removed by a listing a day later. For that a writer
-that takes long shows from time to time that it lives.
+It lies in the folder of its target, or further up where its name would be too
+long there; no listing shows it. It is removed whatever happens to its writer, by
+the close of the backend if the writer waits for content then. One whose process
+was killed is removed by a listing a day later; for that a writer that takes long
+shows from time to time that it lives.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from remote_store import NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._blocks import Gatherer, size_of_block
+from remote_store_azure._doubt import untouched
 from remote_store_azure._kinds import head
 from remote_store_azure._names import NAME, RESERVED, prefix_of
 from remote_store_azure._places import refuse_existing, refused
@@ -39,6 +41,8 @@ STALE: Final = 24 * 3600
 SIGN_OF_LIFE: Final = 3600
 #: Seconds that a cancelled or failed write takes at most to tidy up, twice.
 PATIENCE: Final = 5.0
+#: Characters of the longest key.
+_LONGEST: Final = 1024
 #: Bytes of the largest append.
 _LARGEST: Final = 100 << 20
 
@@ -114,24 +118,30 @@ async def _create_empty(wire: Wire, key: str, metadata: Mapping[str, str] | None
     )
 
 
+def _name_beside(key: str) -> str:
+    """Return a new name in the folder of *key*; further up where it would be too long there."""
+    name = f"{RESERVED}{secrets.token_hex(8)}"
+    folder = key.rpartition("/")[0]
+    while len(prefix_of(folder)) + len(name) > _LONGEST:
+        folder = folder.rpartition("/")[0]
+    return prefix_of(folder) + name
+
+
 class _Draft:
     """
     The temporary file of one write; leaving the context removes it unless it was published.
 
     Args:
         wire: The container.
-        key: The target, in whose folder it lies; also for errors.
+        key: The target, beside which it lies; also for errors.
     """
 
     def __init__(self, wire: Wire, key: str) -> None:
         self._wire = wire
         self._key = key
-        self._name = f"{prefix_of(key.rpartition('/')[0])}{RESERVED}{secrets.token_hex(8)}"
+        self._name = _name_beside(key)
         self._sending = Tasks(wire.max_concurrency)
         self._etag = ""
-        self._begun = False
-        self._publishing = False
-        self._published = False
         self._seen = 0.0
         self.count = 0
         self.size = 0
@@ -146,12 +156,10 @@ class _Draft:
         traceback: TracebackType | None,
     ) -> None:
         await self._sending.__aexit__(kind, error, traceback)
-        if isinstance(error, RemoteStoreError) and not self._publishing:
-            error.outcome_unknown = False  # the target was not touched
         if kind is GeneratorExit:
             return  # the coroutine is thrown away: there is no loop to wait on
-        if self._begun and not self._published:
-            await settle(asyncio.create_task(self._remove()))
+        if self._wire.settle(self._remove):
+            await settle(asyncio.create_task(self._remove(PATIENCE)))
 
     async def create(self, metadata: Mapping[str, str] | None) -> None:
         """
@@ -160,13 +168,19 @@ class _Draft:
         Raises:
             InvalidPath: There is a file above the target.
         """
-        self._begun = True
-        request = dfs.create_file(self._wire, self._name, self._key, metadata, accept=(201, 409))
-        answer = await self._answered(asyncio.create_task(request))
-        if answer.status != 201:
-            self._begun = False
-            raise await refused(self._wire, answer, exclusive=False)
-        self._etag = answer.headers["ETag"]
+        wire = self._wire
+        wire.owe(self._remove, self._key)
+        request = dfs.create_file(wire, self._name, self._key, metadata, accept=(201, 409))
+        with untouched():
+            try:
+                answer = await self._answered(asyncio.create_task(request))
+                if answer.status != 201:
+                    raise await refused(wire, answer, exclusive=False)
+            except RemoteStoreError as error:
+                if not error.outcome_unknown:
+                    wire.settle(self._remove)  # there is nothing to be removed
+                raise
+            self._etag = wire.etag(answer)
         self._seen = asyncio.get_running_loop().time()
 
     async def _answered(self, request: asyncio.Task[Answer]) -> Answer:
@@ -196,26 +210,29 @@ class _Draft:
 
     async def _append(self, position: int, pieces: Sequence[bytes | memoryview]) -> None:
         try:
-            await dfs.append(self._wire, self._name, self._key, position, pieces)
+            with untouched():
+                await dfs.append(self._wire, self._name, self._key, position, pieces)
         except NotFound as error:
             raise self._gone(error) from error.__cause__
 
     async def _flush(self, position: int, pieces: Sequence[bytes | memoryview]) -> None:
-        answer = await dfs.append(
-            self._wire, self._name, self._key, position, pieces, flush=True, accept=dfs.ANY
-        )
-        if answer.status != 202 and answer.lost:
-            # The attempt without an answer may have done it, and is refused when it is repeated.
-            there = await head(self._wire, self._name)
-            if there.status == 200 and there.headers.get("Content-Length") == str(self.size):
-                self._etag = there.headers["ETag"]
+        with untouched():
+            answer = await dfs.append(
+                self._wire, self._name, self._key, position, pieces, flush=True, accept=dfs.ANY
+            )
+            if answer.status != 202 and answer.lost:
+                # That attempt may have done it, and its repetition is refused.
+                there = await head(self._wire, self._name)
+                if there.status == 200 and there.headers.get("Content-Length") == str(self.size):
+                    self._etag = self._wire.etag(there)
+                    return
+            if answer.status == 202:
+                self._etag = self._wire.etag(answer)
                 return
+        error = self._wire.error(answer, outcome_unknown=False)
         if answer.status == 404:
-            error = self._wire.error(answer)
             raise self._gone(error) from error.__cause__
-        if answer.status != 202:
-            raise self._wire.error(answer)
-        self._etag = answer.headers["ETag"]
+        raise error
 
     async def publish(self, *, exclusive: bool) -> Answer:
         """
@@ -224,14 +241,13 @@ class _Draft:
         Raises:
             AlreadyExists, InvalidPath, PreconditionFailed: See `write`.
         """
-        self._publishing = True
         try:
             answer = await rename(
                 self._wire, self._name, self._key, etag=self._etag, exclusive=exclusive
             )
         except NotFound as error:
             raise self._gone(error) from error.__cause__
-        self._published = True
+        self._wire.settle(self._remove)
         return answer
 
     def _gone(self, error: RemoteStoreError) -> PreconditionFailed:
@@ -251,9 +267,9 @@ class _Draft:
             outcome_unknown=error.outcome_unknown,
         )
 
-    async def _remove(self) -> None:
+    async def _remove(self, seconds: float) -> None:
         try:
-            await dfs.delete(self._wire, self._name, self._key, accept=(200, 404), timeout=PATIENCE)
+            await dfs.delete(self._wire, self._name, self._key, accept=(200, 404), timeout=seconds)
         except RemoteStoreError as error:
             _log.warning(
                 "temporary file %r of a write that failed could not be removed; "

@@ -190,7 +190,11 @@ class Flat:
                 return
             raise
         headers = {} if mark is None else {"If-Match": mark}
-        await wire.send("DELETE", wire.url(key), path=key, headers=headers, accept=(202, 404, 412))
+        answer = await wire.send(
+            "DELETE", wire.url(key), path=key, headers=headers, accept=(202, 404, 412)
+        )
+        if answer.status == 412 and not moves.is_condition(answer):
+            raise wire.error(answer)
 
     # Listing ---------------------------------------------------------------
 

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from remote_store import UNKNOWN_TIME, ContentDigest, FileInfo, RemotePath, WriteResult
+from remote_store import (
+    UNKNOWN_TIME,
+    ContentDigest,
+    FileInfo,
+    RemotePath,
+    RemoteStoreError,
+    WriteResult,
+)
+from remote_store_azure._names import NAME
 from remote_store_azure._xml import http_time
 
 __all__ = [
@@ -125,12 +133,21 @@ def metadata_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def file_info(key: str, headers: Mapping[str, str]) -> FileInfo:
-    """Return what the answer to a HEAD or GET of a whole blob tells about it."""
+    """
+    Return what the answer to a HEAD or GET of a whole blob tells about it.
+
+    Raises:
+        RemoteStoreError: It does not tell the size.
+    """
+    size = headers.get("Content-Length", "")
+    if not size.isdecimal():
+        msg = f"The service's answer has no Content-Length header, which tells the size: {key}"
+        raise RemoteStoreError(msg, path=key, backend=NAME)
     path = RemotePath(key)
     return FileInfo(
         path,
         path.name,
-        int(headers["Content-Length"]),
+        int(size),
         time_of(headers.get("Last-Modified")),
         digest_of_md5(_md5_of(headers)),
         etag_of(headers),

@@ -23,6 +23,7 @@ from remote_store_azure import _dfs as dfs
 from remote_store_azure import _download as download
 from remote_store_azure import _drafts as drafts
 from remote_store_azure import _tree as tree
+from remote_store_azure._doubt import in_doubt
 from remote_store_azure._headers import file_info, is_directory, metadata_headers, write_result
 from remote_store_azure._kinds import head, refuse_folder
 from remote_store_azure._moves import complete, look, typed
@@ -185,7 +186,7 @@ class Hierarchical:
         refuse_dots(src, dst)
         version = await file_at(wire, src)
         if src != dst:
-            etag = version.headers["ETag"]
+            etag = wire.etag(version)
             await rename(wire, src, dst, etag=etag, exclusive=not overwrite)
 
     async def copy(self, wire: Wire, src: str, dst: str, *, overwrite: bool) -> None:
@@ -201,7 +202,7 @@ class Hierarchical:
                 return
             if answer.status == 404:
                 raise wire.error(evolve(answer, path=src))
-            if answer.code != "SourceConditionNotMet" or not left:
+            if answer.code != "SourceConditionNotMet" or answer.lost or not left:
                 raise await _not_copied(wire, src, answer, version, exclusive=not overwrite)
 
 
@@ -250,7 +251,7 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
     """
     look_at = file_at if recursive is None else folder_at
     for left in reversed(range(_TRIES)):
-        etag = (await look_at(wire, key)).headers["ETag"]
+        etag = wire.etag(await look_at(wire, key))
         continuation = ""
         begun = False
         while True:
@@ -274,8 +275,9 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
                 return  # an attempt that got no answer has done it, or somebody the rest
             raise wire.error(answer)
         if answer.lost:
-            if (await head(wire, key)).status == 404:
-                return
+            with in_doubt(answer.lost):
+                if (await head(wire, key)).status == 404:
+                    return
             msg = f"Replaced while it was being deleted, before or after: {key}"
             raise wire.error(answer, msg, outcome_unknown=True)
         if "Lease" in answer.code or not left:
@@ -285,7 +287,7 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
 async def _copy(wire: Wire, src: str, dst: str, version: Answer, *, exclusive: bool) -> Answer:
     headers = {
         "x-ms-copy-source": wire.source_url(src),
-        "x-ms-source-if-match": version.headers["ETag"],
+        "x-ms-source-if-match": wire.etag(version),
     }
     if exclusive:
         headers["If-None-Match"] = "*"
@@ -298,8 +300,8 @@ async def _not_copied(
     wire: Wire, src: str, answer: Answer, version: Answer, *, exclusive: bool
 ) -> RemoteStoreError:
     if answer.code == "SourceConditionNotMet":
-        msg = f"The source of a copy was changed by somebody else again and again: {src}"
-        return typed(wire, answer, PreconditionFailed, msg, src)
+        msg = f"The source of a copy was changed by somebody else meanwhile: {src}"
+        return typed(wire, answer, PreconditionFailed, msg, src, outcome_unknown=answer.lost)
     return await refused(
         wire,
         answer,

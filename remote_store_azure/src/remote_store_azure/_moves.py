@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve, field, frozen
 
 from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
+from remote_store_azure._doubt import in_doubt
 from remote_store_azure._download import chunks
 from remote_store_azure._headers import metadata_of
 from remote_store_azure._kinds import absent, head, refuse_folder
@@ -24,7 +25,7 @@ from remote_store_azure._upload import upload
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["complete", "copy", "look", "move", "source", "typed"]
+__all__ = ["complete", "copy", "is_condition", "look", "move", "source", "typed"]
 
 #: Seconds between two looks at a copy that the service has not finished.
 _FIRST_WAIT: Final = 0.05
@@ -76,24 +77,36 @@ async def move(wire: Wire, src: str, dst: str, version: Answer, *, overwrite: bo
         PreconditionFailed: As `copy`; and if the source was changed or
             removed meanwhile: then nothing more of it is removed, and the
             copy may be there already (the message says so).
+        RemoteStoreError: By the table of errors. Where the source could not
+            be removed, the message says that the copy is there.
     """
-    etag = version.headers["ETag"]
+    etag = wire.etag(version)
     await _Copy(wire, src, dst, overwrite=overwrite, etag=etag).run()
+    try:
+        await _remove(wire, src, etag)
+    except RemoteStoreError as error:
+        error.args = (f"{error.args[0]}; the copy at {dst!r} is complete and stays",)
+        raise
+
+
+async def _remove(wire: Wire, src: str, etag: str) -> None:
+    """Remove the version of a source that was copied."""
     answer = await wire.send(
         "DELETE", wire.url(src), path=src, headers={"If-Match": etag}, accept=(202, 404, 412)
     )
     if answer.status == 202:
         return
-    left = f"the copy at {dst!r} is complete and stays"
-    if answer.status == 412 and not _is_condition(answer):
-        raise wire.error(answer, f"Cannot remove the source of a move, {left}: {src}")
-    if answer.lost and (answer.status == 404 or (await head(wire, src)).status == 404):
-        return  # an attempt that got no answer has removed it
-    msg = f"The source of a move was changed or removed by somebody else, {left}: {src}"
-    raise typed(wire, answer, PreconditionFailed, msg, src)
+    if answer.status == 412 and not is_condition(answer):
+        raise wire.error(answer, f"Cannot remove the source of a move: {src}")
+    if answer.lost:
+        with in_doubt(answer.lost):
+            if answer.status == 404 or (await head(wire, src)).status == 404:
+                return  # an attempt that got no answer has removed it
+    msg = f"The source of a move was changed or removed by somebody else: {src}"
+    raise typed(wire, answer, PreconditionFailed, msg, src, outcome_unknown=answer.lost)
 
 
-def _is_condition(answer: Answer) -> bool:
+def is_condition(answer: Answer) -> bool:
     """Return True for a 412 that is about what we asked for, not about a lease."""
     return answer.code in ("", "ConditionNotMet", "SourceConditionNotMet", "TargetConditionNotMet")
 
@@ -158,24 +171,29 @@ class _Copy:
         """Raise what an answer means; or copy by hand, where nothing is in the way."""
         if answer.status == 404:
             error = self.wire.error(evolve(answer, path=self.src))
-            raise await absent(self.wire, self.src, error)
+            with in_doubt(answer.lost):
+                error = await absent(self.wire, self.src, error)
+            raise error
         if answer.status == 412:
-            if not _is_condition(answer):
+            if not is_condition(answer):
                 raise self.wire.error(answer)
             if self.etag is not None and await self._source_changed(answer):
                 msg = f"The source of a move was changed by somebody else; it stays: {self.src}"
-                raise typed(self.wire, answer, PreconditionFailed, msg, self.src)
+                fields = {"outcome_unknown": answer.lost}
+                raise typed(self.wire, answer, PreconditionFailed, msg, self.src, **fields)
         elif answer.code not in ("", "BlobAlreadyExists"):
             raise self.wire.error(answer)
         if self.overwrite:
             raise self.wire.error(answer)
-        there = await head(self.wire, self.dst)
+        with in_doubt(answer.lost):
+            there = await head(self.wire, self.dst)
         if there.status == 404:
             # Only blocks are there that somebody staged and never committed:
             # no file, but enough for the service to refuse the copy.
             await self._by_hand()
             return
-        unknown = answer.lost and await self._may_be_ours(there)
+        with in_doubt(answer.lost):
+            unknown = answer.lost and await self._may_be_ours(there)
         msg = f"Already exists: {self.dst}"
         if unknown:
             msg += " (an attempt to write it got no answer: it may be what this copy made)"
@@ -185,7 +203,8 @@ class _Copy:
         """Tell a condition on the source that failed from one on the destination."""
         if answer.code != "ConditionNotMet":
             return answer.code == "SourceConditionNotMet"
-        now = await head(self.wire, self.src)
+        with in_doubt(answer.lost):
+            now = await head(self.wire, self.src)
         return now.headers.get("ETag") != self.etag
 
     async def _may_be_ours(self, there: Answer) -> bool:
@@ -234,7 +253,8 @@ async def complete(wire: Wire, dst: str, answer: Answer) -> None:
     while (status := answer.headers.get("x-ms-copy-status", "success")) == "pending":
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
-        answer = await head(wire, dst)
+        with in_doubt(True):
+            answer = await head(wire, dst)
         if answer.status == 404 or answer.headers.get("x-ms-copy-id") != copy_id:
             msg = (
                 "The destination was replaced or removed by somebody else before the copy "
@@ -252,9 +272,12 @@ async def _remove_rest(wire: Wire, dst: str, answer: Answer) -> None:
     """Remove the empty blob that a failed copy leaves, unless somebody has replaced it."""
     etag = answer.headers.get("ETag")
     if etag is not None:
-        await wire.send(
+        answer = await wire.send(
             "DELETE", wire.url(dst), path=dst, headers={"If-Match": etag}, accept=(202, 404, 412)
         )
+        if answer.status == 412 and not is_condition(answer):
+            msg = f"Cannot remove the empty file that a copy left which the service gave up: {dst}"
+            raise wire.error(answer, msg)
 
 
 def look(headers: Mapping[str, str]) -> tuple[object, ...]:

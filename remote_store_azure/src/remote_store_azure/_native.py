@@ -56,7 +56,9 @@ class Native:
         words = redacted(str(error)) or type(error).__name__
         if isinstance(error, exceptions.ClientAuthenticationError):
             msg = f"Permission denied, no authentication: {words}"
-            return PermissionDenied(msg, path=path, backend=self._backend)
+            return PermissionDenied(
+                msg, path=path, backend=self._backend, outcome_unknown=outcome_unknown
+            )
         unreachable = (
             exceptions.ServiceRequestError,
             exceptions.ServiceResponseError,
@@ -64,9 +66,11 @@ class Native:
             TimeoutError,
         )
         if not isinstance(error, unreachable):
-            return RemoteStoreError(words, path=path, backend=self._backend)
+            return RemoteStoreError(
+                words, path=path, backend=self._backend, outcome_unknown=outcome_unknown
+            )
         if self._calls.closed:
-            return closed_error(self._backend, path)
+            return closed_error(self._backend, path, outcome_unknown=outcome_unknown)
         msg = f"No answer from the service: {words}"
         return BackendUnavailable(
             msg, path=path, backend=self._backend, outcome_unknown=outcome_unknown
@@ -82,7 +86,14 @@ class Native:
             code = getattr(error, "error_code", None)
             if code and "x-ms-error-code" not in headers:
                 headers["x-ms-error-code"] = str(getattr(code, "value", code))
-            ours = error_of(response.status_code, headers, b"", path=path, backend=self._backend)
+            ours = error_of(
+                response.status_code,
+                headers,
+                b"",
+                path=path,
+                backend=self._backend,
+                outcome_unknown=outcome_unknown,
+            )
             redact_request(response.request)
             scrub(error)
         ours.__cause__ = error

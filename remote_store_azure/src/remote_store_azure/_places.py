@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from remote_store import AlreadyExists, InvalidPath, RemoteStoreError
+from remote_store_azure._doubt import in_doubt
 from remote_store_azure._headers import is_directory
 from remote_store_azure._kinds import a_folder, head
 from remote_store_azure._moves import typed
@@ -130,9 +131,10 @@ async def refused(
     key = answer.path or ""
     if "Lease" in answer.code or (answer.status == 412 and not exclusive):
         return error
-    there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
+    with in_doubt(answer.lost):
+        there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
+        above = await _file_above(wire, key) if there.status == 404 else None
     if there.status == 404:
-        above = await _file_above(wire, key)
         if above is None:
             return error  # whatever it was, it has gone
         msg = f"Cannot create {key}: {above} exists as a file"

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store_azure import _dfs as dfs
+from remote_store_azure._doubt import in_doubt
 from remote_store_azure._kinds import head
 from remote_store_azure._moves import typed
 from remote_store_azure._places import refused
@@ -53,7 +54,8 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
         if answer.status == 201:
             return answer
         if answer.lost:
-            there = await head(wire, target)
+            with in_doubt(answer.lost):
+                there = await head(wire, target)
             if there.status == 200 and there.headers.get("ETag") == etag:
                 return there
         if answer.code != "RenameDestinationParentPathNotFound" or not left:

@@ -22,6 +22,7 @@ from remote_store_azure._blocks import (
     size_of_block,
 )
 from remote_store_azure._body import Body
+from remote_store_azure._doubt import in_doubt, untouched
 from remote_store_azure._headers import metadata_headers, metadata_of
 from remote_store_azure._tasks import Tasks
 
@@ -43,6 +44,8 @@ _TAKEN: Final = {
 #: Bytes above which aiohttp does not want a body in one piece.
 _ONE_PIECE: Final = 1 << 18
 _TYPE: Final = "application/octet-stream"
+#: Who may write need not be allowed to look.
+_LOOK: Final = (200, 401, 403, 404)
 
 
 async def upload(
@@ -132,7 +135,8 @@ async def _put(
         return answer
     if answer.code not in _TAKEN:
         raise wire.error(answer)
-    found = await wire.send("HEAD", wire.url(name), path=path, accept=(200, 401, 403, 404))
+    with in_doubt(answer.lost):
+        found = await wire.send("HEAD", wire.url(name), path=path, accept=_LOOK)
     if found.status == 404:
         # Nothing is there but uncommitted blocks of an upload that ended or
         # still goes on; a commit passes them by.
@@ -187,7 +191,7 @@ def _refused(wire: Wire, answer: Answer, *, unknown: bool) -> AlreadyExists:
 
 async def _refuse_existing(wire: Wire, name: str, path: str | None) -> None:
     # Only to spare the transfer; who may not look is told by the commit.
-    found = await wire.send("HEAD", wire.url(name), path=path, accept=(200, 401, 403, 404))
+    found = await wire.send("HEAD", wire.url(name), path=path, accept=_LOOK)
     if found.status == 200:
         raise _exists(wire, path)
 
@@ -211,13 +215,14 @@ class _Blocks:
         self.size += sum(map(len, pieces))
 
     async def _send(self, block_id: str, body: bytes | Body) -> None:
-        answer = await self._wire.send(
-            "PUT",
-            self._wire.url(self._name, f"comp=block&blockid={block_id}"),
-            path=self._path,
-            body=body,
-            accept=(201, 400),
-        )
+        with untouched():
+            answer = await self._wire.send(
+                "PUT",
+                self._wire.url(self._name, f"comp=block&blockid={block_id}"),
+                path=self._path,
+                body=body,
+                accept=(201, 400),
+            )
         if answer.status == 201:
             return
         message = None
@@ -227,7 +232,7 @@ class _Blocks:
                 f"in blocks: {self._path!r}; the service drops them after a week, and at once when "
                 "the name is written in one piece or deleted"
             )
-        raise self._wire.error(answer, message)
+        raise self._wire.error(answer, message, outcome_unknown=False)
 
     async def commit(self, exclusive: bool, headers: Mapping[str, str]) -> Answer:
         """Make the blob of the blocks once all are there, and return the answer that says so."""
@@ -249,14 +254,16 @@ class _Blocks:
             raise self._wire.error(answer)
         gone = False
         if answer.lost:  # it may have been this commit that made the blob
-            found = await self._committed(ids)
+            with in_doubt(answer.lost):
+                found = await self._committed(ids)
             if found is not None and found.status == 200:
                 return found
             gone = found is not None
         if not discarded:
             raise _refused(self._wire, answer, unknown=gone)
         if exclusive:
-            await _refuse_existing(self._wire, self._name, self._path)
+            with in_doubt(answer.lost):
+                await _refuse_existing(self._wire, self._name, self._path)
         raise self._discarded(answer)
 
     async def _committed(self, ids: list[str]) -> Answer | None:

@@ -20,7 +20,7 @@ from remote_store_azure._account import Account
 from remote_store_azure._addresses import Addresses
 from remote_store_azure._answer import Answer, Streaming, headers_of
 from remote_store_azure._body import PIECE, Body
-from remote_store_azure._calls import Calls, closed_error
+from remote_store_azure._calls import Calls, Cleanup, Waiting
 from remote_store_azure._errors import UNSURE, error_of
 from remote_store_azure._native import Native
 from remote_store_azure._secrecy import redact_request
@@ -135,16 +135,9 @@ class Wire(Addresses):
         failures = 0
         while True:
             request = self._prepared(method, url, headers, body, deadline)
-            task = self._calls.begin(path)
-            try:
+            with self.waiting(path, changing=method not in _READING):
                 response = await self._respond(request, path)
                 content = await self._content(request, response, path, deadline)
-            except asyncio.CancelledError:
-                if self._calls.was_ended(task):
-                    raise closed_error(self.backend, path) from None
-                raise
-            finally:
-                self._calls.finish(task)
             if isinstance(content, RemoteStoreError):
                 failures += 1
                 await self.pause(failures, content, deadline)
@@ -181,20 +174,13 @@ class Wire(Addresses):
         """
         deadline = self._deadline(timeout, deadline)
         request = self._prepared(method, url, headers, None, deadline)
-        task = self._calls.begin(path)
-        try:
+        with self.waiting(path):
             response = await self._respond(request, path)
             if response.status_code in accept:
                 lost = request.lost
                 pull = partial(self._pull, path=path, deadline=deadline)
                 return Streaming(response, pull, path, lost)
             content = await self._content(request, response, path, deadline)
-        except asyncio.CancelledError:
-            if self._calls.was_ended(task):
-                raise closed_error(self.backend, path) from None
-            raise
-        finally:
-            self._calls.finish(task)
         if isinstance(content, RemoteStoreError):
             content = b""  # the status says enough
         found = headers_of(response)
@@ -203,20 +189,28 @@ class Wire(Addresses):
         raise self.error(answer)
 
     async def _pull(self, source: Any, *, path: str | None, deadline: float | None) -> bytes:
-        task = self._calls.begin(path)
-        try:
-            if deadline is None:
-                return await anext(source, b"")
-            async with asyncio.timeout_at(deadline):
-                return await anext(source, b"")
-        except asyncio.CancelledError:
-            if self._calls.was_ended(task):
-                raise closed_error(self.backend, path) from None
-            raise
-        except (self._exceptions.AzureError, TimeoutError) as error:
-            raise self._native.no_answer(error, path, outcome_unknown=False) from error
-        finally:
-            self._calls.finish(task)
+        with self.waiting(path):
+            try:
+                if deadline is None:
+                    return await anext(source, b"")
+                async with asyncio.timeout_at(deadline):
+                    return await anext(source, b"")
+            except (self._exceptions.AzureError, TimeoutError) as error:
+                raise self._native.no_answer(error, path, outcome_unknown=False) from error
+
+    # --- closing -----------------------------------------------------------
+
+    def waiting(self, path: str | None, *, changing: bool = False) -> Waiting:
+        """Return a context manager around a request that the SDK's own clients send."""
+        return Waiting(self._calls, path, changing=changing)
+
+    def owe(self, cleanup: Cleanup, path: str | None) -> None:
+        """Let a close do *cleanup* for a call that is not over then; see `Calls.owe`."""
+        self._calls.owe(cleanup, path)
+
+    def settle(self, cleanup: Cleanup) -> bool:
+        """Return True if no close has begun with *cleanup*, and forget it; see `Calls.settle`."""
+        return self._calls.settle(cleanup)
 
     # --- patience --------------------------------------------------------
 
@@ -267,8 +261,9 @@ class Wire(Addresses):
             outcome_unknown: Instead of what the answer tells.
         """
         if outcome_unknown is None:
+            # A refusal tells of the attempt that it answers, not of one that was lost.
             outcome_unknown = answer.method not in _READING and (
-                answer.status in UNSURE or (answer.lost and answer.status >= 500)
+                answer.status in UNSURE or answer.lost
             )
         error = error_of(
             answer.status,
@@ -281,6 +276,19 @@ class Wire(Addresses):
         )
         error.__cause__ = self._native.cause(answer)
         return error
+
+    def etag(self, answer: Answer) -> str:
+        """
+        Return the version of what *answer* is about, in quotes.
+
+        Raises:
+            RemoteStoreError: It does not tell.
+        """
+        etag: str | None = answer.headers.get("ETag")
+        if etag is None:
+            msg = f"The service's answer has no ETag header, which tells the version: {answer.path}"
+            raise self.error(answer, msg)
+        return etag
 
     def native(
         self, error: Exception, path: str | None, *, outcome_unknown: bool = False
@@ -336,7 +344,7 @@ class Wire(Addresses):
 
     def _may_have_arrived(self, request: Any, error: BaseException) -> bool:
         if isinstance(error, self._exceptions.ClientAuthenticationError):
-            return False
+            return bool(request.lost)  # this attempt was not sent
         # A retry policy of the caller's own does not tell what it tried.
         return self._retry is None or request.lost or not self._never_sent(error)
 

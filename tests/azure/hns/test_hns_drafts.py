@@ -13,8 +13,8 @@ from tests.azure.hns.lake import FS, MIB, Lake, collected, keys, pieces
 
 from hns_emulator._clock import etag
 from hns_emulator._nodes import find
-from remote_store import InvalidPath, PreconditionFailed
-from remote_store_azure import AsyncAzureBackend, _drafts
+from remote_store import InvalidPath, PreconditionFailed, StoreClosed
+from remote_store_azure import AsyncAzureBackend, _clients, _drafts
 
 pytestmark = pytest.mark.asyncio
 
@@ -240,6 +240,145 @@ async def test_what_stays_behind_is_told(
     left = set(lake.files()) - {"f"}
     assert len(left) == 1
     assert left.pop() in caplog.text
+
+
+async def test_a_close_removes_what_its_writer_cannot(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The writer waits for content, for which nobody else waits; later it gets StoreClosed."""
+    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    backend = lake.backend()
+    waiting, go = asyncio.Event(), asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x" * 5 * MIB
+        waiting.set()
+        await go.wait()
+        yield b"y" * 5 * MIB
+
+    writing = asyncio.create_task(backend.write("a/f", source()))
+    await waiting.wait()
+    assert len(lake.files()) == 1
+    await backend.aclose()
+    assert lake.files() == {}
+    assert not writing.done()
+    go.set()
+    with pytest.raises(StoreClosed):
+        await writing
+    assert lake.files() == {}
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("query", ["resource=file", "action=append", "mode=legacy"])
+async def test_a_close_that_ends_a_request_removes_the_draft(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    """Whichever it is; a second close that comes meanwhile waits for the same removal."""
+    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    lake.put("a/f", b"old")
+    backend = lake.backend()
+    begun = asyncio.Event()
+
+    async def before(request: Any) -> None:
+        if query in request.url:
+            begun.set()
+            await asyncio.Event().wait()
+
+    await backend.exists("a")
+    lake.transport.before = before
+    writing = asyncio.create_task(backend.write("a/f", pieces(b"new"), overwrite=True))
+    await begun.wait()
+    lake.emulator.fault("stall", method="DELETE", seconds=0.3)
+    closing = asyncio.create_task(backend.aclose())
+    await asyncio.sleep(0.2)
+    await asyncio.gather(closing, backend.aclose())
+    with pytest.raises(StoreClosed) as caught:
+        await writing
+    assert caught.value.outcome_unknown is (query == "mode=legacy")
+    assert lake.files() == {"a/f": b"old"}
+    assert caplog.text == ""
+
+
+async def test_a_close_does_not_wait_for_ever(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A removal that gets no answer is given up, and what stays is told."""
+    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    monkeypatch.setattr(_clients, "_TIDYING", 0.2)
+    backend = lake.backend()
+    go = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x" * 5 * MIB
+        go.set()
+        await asyncio.Event().wait()
+
+    writing = asyncio.create_task(backend.write("a/f", source()))
+    await go.wait()
+    lake.emulator.fault("stall", method="DELETE", seconds=5, times=10)
+    tasks = asyncio.all_tasks()
+    begin = asyncio.get_running_loop().time()
+    await backend.aclose()
+    assert asyncio.get_running_loop().time() - begin < 3
+    assert asyncio.all_tasks() <= tasks
+    left = set(lake.files())
+    assert len(left) == 1
+    assert left.pop() in caplog.text
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_a_key_as_long_as_keys_can_be(
+    lake: Lake,
+    backend: AsyncAzureBackend,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    over: bool,
+    atomic: bool,
+) -> None:
+    """A temporary name that would be too long beside its target lies further up."""
+    key = "a/" + "b" * 1000 + "/" + "c" * 21
+    assert len(key) == 1024
+    if over:
+        lake.put(key, b"old")
+    content = b"new" if atomic else pieces(b"n", b"ew")
+    write = backend.write_atomic if atomic else backend.write
+    await write(key, content, overwrite=over)
+    assert lake.files() == {key: b"new"}
+    assert caplog.text == ""
+
+
+async def test_a_long_key_below_a_file(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """The wrong type is found by the rename then, and the temporary file goes."""
+    above = "a/" + "b" * 1000
+    lake.put(above, b"file")
+    with pytest.raises(InvalidPath, match="exists as a file"):
+        await backend.write_atomic(f"{above}/c", b"new")
+    assert lake.files() == {above: b"file"}
+    lake.emulator.unverified.clear()
+
+
+async def test_what_was_never_made_is_not_removed(
+    lake: Lake, backend: AsyncAzureBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A definite refusal to create it leaves nothing to be tidied up, and nothing to be told."""
+    await backend.exists("a")
+
+    async def after(request: Any, answer: Any) -> Any:
+        if "resource=file" in request.url:
+            answer.status_code = 400
+            lake.remove("a")
+        return answer
+
+    lake.seen()
+    lake.transport.after = after
+    with pytest.raises(Exception, match="refused the request"):
+        await backend.write_atomic("a/f", b"new")
+    assert [line for line in lake.seen() if line.startswith("DELETE")] == []
+    assert caplog.text == ""
 
 
 async def test_many_writers_of_one_folder_do_not_disturb_each_other(

@@ -1,0 +1,296 @@
+"""What an error says about a change whose answer was lost: done, not done, or not known."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import pytest
+from attrs import frozen
+from azure.core.exceptions import ClientAuthenticationError, ServiceResponseError
+from tests.azure.flat import QUICK, stream
+from tests.azure.scripted import KEY, Act, Server, clients_for, reply, scripted
+from tests.azure.transport import CountingTransport
+
+from remote_store import (
+    BackendUnavailable,
+    PermissionDenied,
+    PreconditionFailed,
+    RemoteStoreError,
+    ResourceLocked,
+)
+from remote_store_azure import AsyncAzureBackend
+
+pytestmark = pytest.mark.asyncio
+
+#: The connection is dropped.
+LOST: Final = None
+FILE: Final = reply(200, ETag='"1"', x_ms_resource_type="file", Content_Length="0")
+MADE: Final = reply(201, ETag='"1"')
+GONE: Final = reply(404)
+
+
+def refused(status: int, code: str) -> bytes:
+    return reply(status, x_ms_error_code=code)
+
+
+TAKEN: Final = refused(409, "BlobAlreadyExists")
+CHANGED: Final = refused(412, "ConditionNotMet")
+
+
+@asynccontextmanager
+async def opened(server: Server, *, hns: bool, **options: Any) -> AsyncIterator[AsyncAzureBackend]:
+    """Give a backend on a scripted account, with blocks of 16 bytes."""
+    sizes = {"max_block_size": 16, "max_single_put_size": 16}
+    backend = AsyncAzureBackend(
+        "box",
+        account_url=server.url,
+        account_key=KEY,
+        hns=hns,
+        retry=QUICK,
+        client_options=sizes | options,
+    )
+    try:
+        yield backend
+    finally:
+        await backend.aclose()
+
+
+@frozen
+class Lost:
+    """
+    A change whose answer is lost, and whose repetition is refused.
+
+    Args:
+        call: The change.
+        acts: What the service answers, up to the look that is to tell the truth.
+        hns: The kind of account.
+    """
+
+    call: Callable[[AsyncAzureBackend], Awaitable[Any]]
+    acts: tuple[Act, ...]
+    hns: bool = False
+
+
+CASES: Final = {
+    "bytes": Lost(lambda b: b.write("a", b"y"), (LOST, TAKEN)),
+    "stream": Lost(lambda b: b.write("a", b"y" * 20), (GONE, MADE, MADE, LOST, TAKEN)),
+    "stream, discarded": Lost(
+        lambda b: b.write("a", b"y" * 20),
+        (GONE, MADE, MADE, LOST, refused(400, "InvalidBlockList"), GONE),
+    ),
+    "copy": Lost(lambda b: b.copy("a", "b"), (LOST, TAKEN)),
+    "copy, the source": Lost(lambda b: b.copy("a", "b"), (LOST, TAKEN, FILE)),
+    "copy, no source": Lost(lambda b: b.copy("a", "b"), (LOST, GONE)),
+    "move, the copy": Lost(lambda b: b.move("a", "b"), (FILE, LOST, CHANGED)),
+    "move, the removal": Lost(lambda b: b.move("a", "b"), (FILE, MADE, LOST, CHANGED)),
+    "hns, bytes": Lost(lambda b: b.write("a", b"y"), (LOST, TAKEN), hns=True),
+    "hns, bytes, above": Lost(lambda b: b.write("d/a", b"y"), (LOST, TAKEN, GONE), hns=True),
+    "hns, nothing in it": Lost(lambda b: b.write_atomic("a", b""), (LOST, TAKEN), hns=True),
+    "hns, atomic": Lost(
+        lambda b: b.write_atomic("a", b"y", overwrite=True),
+        (MADE, reply(202, ETag='"2"'), LOST, refused(404, "SourcePathNotFound")),
+        hns=True,
+    ),
+    "hns, move": Lost(
+        lambda b: b.move("a", "b"), (FILE, LOST, refused(404, "SourcePathNotFound")), hns=True
+    ),
+    "hns, copy": Lost(lambda b: b.copy("a", "b"), (FILE, LOST, TAKEN), hns=True),
+    "hns, delete": Lost(lambda b: b.delete("a"), (FILE, LOST, CHANGED), hns=True),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("look", [reply(403), reply(503), LOST], ids=["403", "503", "dropped"])
+async def test_a_look_that_fails_settles_nothing(case: str, look: Act) -> None:
+    """It may have happened: what was to tell got no answer, and the error says so."""
+    lost = CASES[case]
+    async with scripted(*lost.acts, look) as server, opened(server, hns=lost.hns) as backend:
+        with pytest.raises(RemoteStoreError) as caught:
+            await lost.call(backend)
+        assert len(server.seen) > len(lost.acts)
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "GET"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, ""),
+        (401, ""),
+        (403, ""),
+        (404, "ContainerNotFound"),
+        (409, "PendingCopyOperation"),
+        (412, "LeaseIdMissing"),
+        (429, ""),
+        (503, "ServerBusy"),
+    ],
+)
+async def test_a_refusal_tells_of_one_attempt(
+    lost: bool, method: str, status: int, code: str
+) -> None:
+    """What an earlier attempt did, whose answer was lost, no refusal of a later one tells."""
+    acts: list[Act] = [LOST, reply(status, x_ms_error_code=code)]
+    async with scripted(*acts[not lost :]) as server:
+        clients = clients_for(server)
+        with clients.running() as wire, pytest.raises(RemoteStoreError) as caught:
+            await wire.send(method, wire.url("k"), path="k")
+        await clients.aclose()
+    assert caught.value.status == status
+    assert caught.value.outcome_unknown is (lost and method != "GET")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_credential_that_expires_between_attempts(lost: bool) -> None:
+    """No second attempt can be signed: the first one's effect is as unknown as before."""
+    transport = CountingTransport()
+    attempts: list[Any] = []
+
+    async def before(request: Any) -> None:
+        attempts.append(request)
+        if lost and len(attempts) == 1:
+            raise ServiceResponseError("lost")
+        raise ClientAuthenticationError("expired")
+
+    transport.before = before
+    async with (
+        scripted(reply(201)) as server,
+        opened(server, hns=False, transport=transport) as backend,
+    ):
+        with pytest.raises(PermissionDenied) as caught:
+            await backend.write("k", b"x", overwrite=True)
+    assert len(attempts) == 1 + lost
+    assert caught.value.outcome_unknown is lost
+
+
+@pytest.mark.parametrize("hns", [True, False])
+async def test_a_source_that_changes_after_a_lost_copy(hns: bool) -> None:
+    """The copy of the old version may be there: another one would find it in its way."""
+    changed = refused(412, "SourceConditionNotMet")
+    async with (
+        scripted(FILE, LOST, changed, FILE, TAKEN, FILE) as server,
+        opened(server, hns=hns) as backend,
+    ):
+        with pytest.raises(PreconditionFailed, match="changed by somebody else") as caught:
+            await (backend.copy("a", "b") if hns else backend.move("a", "b"))
+        assert len(server.seen) == 3
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("removal", "error", "unknown"),
+    [
+        ((refused(403, "AuthorizationPermissionMismatch"),), PermissionDenied, False),
+        ((refused(503, "ServerBusy"),), BackendUnavailable, False),
+        ((refused(412, "LeaseIdMissing"),), ResourceLocked, False),
+        ((CHANGED,), PreconditionFailed, False),
+        ((LOST,), BackendUnavailable, True),
+        ((LOST, refused(403, "AuthorizationFailure")), PermissionDenied, True),
+        ((LOST, CHANGED, FILE), PreconditionFailed, True),
+        ((LOST, CHANGED, refused(503, "ServerBusy")), BackendUnavailable, True),
+    ],
+)
+async def test_a_move_whose_removal_fails_names_its_copy(
+    removal: tuple[Act, ...], error: type[RemoteStoreError], unknown: bool
+) -> None:
+    """Whatever the reason: the copy is there, and who repeats the move finds it in the way."""
+    async with (
+        scripted(FILE, MADE, *removal) as server,
+        opened(server, hns=False) as backend,
+    ):
+        with pytest.raises(error, match="the copy at 'b' is complete and stays") as caught:
+            await backend.move("a", "b")
+    assert type(caught.value) is error
+    assert caught.value.path == "a"
+    assert caught.value.outcome_unknown is unknown
+
+
+@pytest.mark.parametrize("hns", [True, False])
+async def test_a_pending_copy_that_cannot_be_looked_at(hns: bool) -> None:
+    """The service took it on and goes on with it: whether it got done is not known."""
+    pending = reply(202, x_ms_copy_id="c", x_ms_copy_status="pending")
+    acts = (FILE, pending) if hns else (pending,)
+    async with (
+        scripted(*acts, refused(503, "ServerBusy")) as server,
+        opened(server, hns=hns) as backend,
+    ):
+        with pytest.raises(BackendUnavailable) as caught:
+            await backend.copy("a", "b")
+    assert caught.value.outcome_unknown
+
+
+async def test_a_failed_copy_whose_rest_is_locked() -> None:
+    """An empty file that cannot be removed is told, and by what."""
+    failed = reply(202, ETag='"2"', x_ms_copy_id="c", x_ms_copy_status="failed")
+    async with (
+        scripted(failed, refused(412, "LeaseIdMissing")) as server,
+        opened(server, hns=False) as backend,
+    ):
+        with pytest.raises(ResourceLocked, match="a copy left which the service gave up"):
+            await backend.copy("a", "b")
+
+
+@pytest.mark.parametrize("answer", [LOST, refused(500, "InternalError"), reply(403)])
+async def test_a_block_that_fails_is_no_write(answer: Act) -> None:
+    """Before the commit nothing is visible, so what is there is known: the old file."""
+    async with scripted(answer) as server, opened(server, hns=False) as backend:
+        with pytest.raises(RemoteStoreError) as caught:
+            await backend.write("a", stream(b"y" * 20), overwrite=True)
+        assert "comp=block&" in server.seen[-1].target
+    assert not caught.value.outcome_unknown
+
+
+async def test_the_callers_exception_keeps_what_it_says() -> None:
+    """It may be about a change in another store, of which this one knows nothing."""
+    mine = BackendUnavailable("from another store", outcome_unknown=True)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"y" * 20
+        raise mine
+
+    for hns in (True, False):
+        async with scripted(MADE) as server, opened(server, hns=hns) as backend:
+            server.acts = [MADE, reply(202, ETag='"2"'), reply(200)] if hns else [MADE]
+            with pytest.raises(BackendUnavailable) as caught:
+                await backend.write("a", source(), overwrite=True)
+        assert caught.value is mine
+        assert mine.outcome_unknown
+
+
+#: Changes that need the version of what they look at, and what answers their first requests.
+VERSIONED: Final[dict[str, Lost]] = {
+    "move": Lost(lambda b: b.move("a", "b"), ()),
+    "hns, move": Lost(lambda b: b.move("a", "b"), (), hns=True),
+    "hns, copy": Lost(lambda b: b.copy("a", "b"), (), hns=True),
+    "hns, delete": Lost(lambda b: b.delete("a"), (), hns=True),
+    "hns, create": Lost(
+        lambda b: b.write_atomic("a", b"y", overwrite=True), (reply(201),), hns=True
+    ),
+    "hns, flush": Lost(
+        lambda b: b.write_atomic("a", b"y", overwrite=True), (MADE, reply(202)), hns=True
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VERSIONED)
+async def test_an_answer_without_a_version(case: str) -> None:
+    """Something on the way dropped the header: an error that names it, and no change is made."""
+    change = VERSIONED[case]
+    async with scripted(*change.acts, reply(200)) as server, opened(server, hns=change.hns) as b:
+        with pytest.raises(RemoteStoreError, match="ETag") as caught:
+            await change.call(b)
+    assert type(caught.value) is RemoteStoreError
+    assert caught.value.path == "a"
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("hns", [True, False])
+async def test_an_answer_without_a_size(hns: bool) -> None:
+    """It is an error of the store, not a KeyError."""
+    bare = b'HTTP/1.1 200 OK\r\nETag: "1"\r\n\r\n'
+    async with scripted(bare) as server, opened(server, hns=hns) as backend:
+        with pytest.raises(RemoteStoreError, match="Content-Length") as caught:
+            await backend.get_file_info("a")
+    assert caught.value.path == "a"
