@@ -223,7 +223,10 @@ class ReferenceBackend:
         """Return the keys that are paths; others were not put there through a store."""
         found = [key for key in keys if is_path(key)]
         if len(found) < len(keys):
-            _log.warning("%d keys that are no paths are left out", len(keys) - len(found))
+            told = {"names_left_out": True}
+            _log.warning(
+                "%d keys that are no paths are left out", len(keys) - len(found), extra=told
+            )
         return found
 
     async def list_files(

@@ -181,6 +181,7 @@ def _warner(wire: Wire) -> Callable[[str], object]:
             "such as %r",
             wire.container,
             name,
+            extra={"names_left_out": True},
         )
 
     return warn

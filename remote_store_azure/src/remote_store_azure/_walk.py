@@ -53,6 +53,7 @@ def _shown_in(wire: Wire) -> _Shown:
             "such as %r",
             wire.container,
             name,
+            extra={"names_left_out": True},
         )
 
     return lister(warn)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import re
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
@@ -30,9 +29,6 @@ __all__ = [
 ]
 
 _hidden: set[str] = set()
-
-#: How plugins put it that a listing skipped names that no path in a store can have.
-_LEFT_OUT: Final = re.compile(r"\blisting\b.*\bnames?\b", re.IGNORECASE | re.DOTALL)
 
 
 def hide(secret: str | Secret) -> None:
@@ -97,7 +93,7 @@ class _LogLines(logging.Handler):
         message = record.getMessage()
         error = record.exc_info[1] if record.exc_info else None
         warn(f"{message}: {error}" if error else message)
-        self.names_left_out |= _LEFT_OUT.search(message) is not None
+        self.names_left_out |= bool(getattr(record, "names_left_out", False))
 
 
 _log_lines: Final = _LogLines()

@@ -116,7 +116,10 @@ class Walk:
         if not self._warned:
             self._warned = True
             _log.warning(
-                "Listing skips names that no path can have, the first in folder %r: %r", key, name
+                "Listing skips names that no path can have, the first in folder %r: %r",
+                key,
+                name,
+                extra={"names_left_out": True},
             )
         return False
 

@@ -190,4 +190,9 @@ def _listed(file: File) -> FileInfo:
 
 def _warn_of_skipped(path: str, skipped: int) -> None:
     if skipped:
-        _log.warning("listing %r skipped %d names with a backslash", path, skipped)
+        _log.warning(
+            "listing %r skipped %d names with a backslash",
+            path,
+            skipped,
+            extra={"names_left_out": True},
+        )

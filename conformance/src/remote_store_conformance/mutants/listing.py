@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -345,3 +346,14 @@ class HidesThemInSilence(ReferenceBackend):
 
     def usable(self, keys: list[str]) -> list[str]:
         return [key for key in keys if is_path(key)]
+
+
+@mutant("LIST-012", "cannot be told from others", flat=True)
+class WarnsOfThemInPassing(ReferenceBackend):
+    """Programs see one warning among others, and take the listing for complete."""
+
+    def usable(self, keys: list[str]) -> list[str]:
+        found = [key for key in keys if is_path(key)]
+        if len(found) < len(keys):
+            logging.getLogger(__name__).warning("%d keys are no paths", len(keys) - len(found))
+        return found

@@ -93,7 +93,12 @@ class AcmeBackend(AsyncBackend):
                     yield file
             after = page[-1][0]
         if left_out:
-            _log.warning("a listing of %r leaves out %d keys that are no paths", path, left_out)
+            _log.warning(
+                "a listing of %r leaves out %d keys that are no paths",
+                path,
+                left_out,
+                extra={"names_left_out": True},  # so that programs can tell
+            )
 
     async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
         key, after = checked(path), ""

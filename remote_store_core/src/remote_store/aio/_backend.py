@@ -218,7 +218,8 @@ class AsyncBackend(Protocol):
         Yield the files of a folder, in any order; write it as an async generator.
 
         A missing path, a file and a path through a file yield nothing
-        (LIST-004). Keys that are no valid path are skipped with one warning.
+        (LIST-004). Keys that are no valid path are skipped with one logged
+        warning, whose record has ``names_left_out=True`` (`logging`'s *extra*).
         A backend must keep memory bounded (LAZY-003) and hold no lock while
         the consumer works (LIST-010).
 
