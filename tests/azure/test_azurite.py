@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import unquote
 
 import pytest
@@ -25,9 +26,13 @@ async def test_the_counter_agrees_with_the_access_log(
 
     sent = [(r.method, unquote(r.path), r.status) for r in transport.requests]
     assert [(method, status) for method, _, status in sent] == [("PUT", 201), ("GET", 200)]
-    logged = [
-        (method, unquote(target.partition("?")[0]), status)
-        for method, target, status in azurite.requests()
-        if f"/{container}" in target and not target.endswith(f"{container}?restype=container")
-    ]
+    for _ in range(1000):  # a line is written after its answer was sent
+        logged = [
+            (method, unquote(target.partition("?")[0]), status)
+            for method, target, status in azurite.requests()
+            if f"/{container}" in target and not target.endswith(f"{container}?restype=container")
+        ]
+        if len(logged) >= len(sent):
+            break
+        await asyncio.sleep(0.01)
     assert logged == sent

@@ -114,7 +114,8 @@ class RemotePath:
     ROOT: ClassVar[RemotePath]
 
     def __init__(self, raw: str) -> None:
-        _set_text(self, normalise(raw))
+        # Looked up here as well: a frame less for each entry of a listing.
+        _set_text(self, raw if type(raw) is str and raw in seen else normalise(raw))
 
     @classmethod
     def from_backend_path(cls, text: str) -> RemotePath:
