@@ -199,7 +199,7 @@ async def test_other_mutations_settle(
 async def test_reads_are_left_at_once(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """D22: a query or read that hangs is left behind at once, without a descriptor."""
+    """A query or read that hangs is left behind at once, without a descriptor."""
     await backend.write("f", bytes(3 << 20))
     before = sorted(os.listdir("/proc/self/fd"))
     go, entered = threading.Event(), threading.Event()

@@ -59,7 +59,7 @@ async def every_call(backend: AsyncLocalBackend, key: str) -> list[Any]:
 async def test_links_out(
     backend: AsyncLocalBackend, root: Path, outside: Path, absolute: bool, key: str
 ) -> None:
-    """D30: every operation through a link that leaves the root is InvalidPath."""
+    """Every operation through a link that leaves the root is InvalidPath."""
     target = outside if absolute else Path("../outside")
     (root / "here").write_bytes(b"here")
     (root / "file").symlink_to(target / "secret")

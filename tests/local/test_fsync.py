@@ -54,7 +54,7 @@ async def stream() -> AsyncIterator[bytes]:
 async def test_writes(
     root: Path, events: list[str], policy: Any, kind: str, synced: bool, streamed: bool
 ) -> None:
-    """D30: the file before it is published, its folder afterwards, or neither."""
+    """The file before it is published, its folder afterwards, or neither."""
     backend = AsyncLocalBackend(root, fsync=policy)
     content = stream() if streamed else b"x"
     await getattr(backend, kind)("f", content, overwrite=True)

@@ -135,7 +135,7 @@ async def test_questions(backend: AsyncLocalBackend, root: Path) -> None:
 
 
 async def test_pickle(backend: AsyncLocalBackend, root: Path) -> None:
-    """D27: a backend pickles as its configuration, threads running or not."""
+    """A backend pickles as its configuration, threads running or not."""
     await backend.write("f", b"1")
     copy = pickle.loads(pickle.dumps(AsyncLocalBackend(root, fsync="always", max_workers=3)))
     assert await copy.read_bytes("f") == b"1"
@@ -175,7 +175,7 @@ async def test_close(backend: AsyncLocalBackend, root: Path) -> None:
 
 
 async def test_many_loops(root: Path) -> None:
-    """D25: one object, many loops one after another and at once in threads."""
+    """One object, many loops one after another and at once in threads."""
     backend = AsyncLocalBackend(root)
     store = AsyncStore(backend)
 
@@ -329,7 +329,7 @@ PERMISSIONS = """
 
 
 async def test_permissions(tmp_path: Path) -> None:
-    """What the system refuses is PermissionDenied, never False, missing or empty (D9)."""
+    """What the system refuses is PermissionDenied, never False, missing or empty."""
     if os.getuid() != 0:
         pytest.skip("needs root, to become somebody who lacks permissions")
     import shutil

@@ -159,7 +159,7 @@ async def test_cancelled_listing(
 async def test_names_that_are_no_paths(
     backend: AsyncLocalBackend, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    r"""D15: names with a backslash or not UTF-8 are skipped with one warning for each call."""
+    r"""Names with a backslash or not UTF-8 are skipped with one warning for each call."""
     fill(root, "good", "d/x")
     (root / "back\\slash").touch()
     (root / "d" / "a\\b").mkdir()
@@ -182,7 +182,7 @@ async def test_names_that_are_no_paths(
 
 
 async def test_temporary_files_are_invisible(backend: AsyncLocalBackend, root: Path) -> None:
-    """ATOM-004, D17: reserved names are in no answer of any query."""
+    """ATOM-004: reserved names are in no answer of any query."""
     fill(root, ".~tmp.1", "d/.~tmp.2", "d/x", ".~tmp.d/in")
     assert await keys(backend.list_files("", recursive=True)) == ["d/x"]
     assert await keys(backend.iter_children("")) == ["d"]
@@ -337,7 +337,7 @@ async def test_what_cannot_be_told_raises(
     number: int,
     expected: type[Exception],
 ) -> None:
-    """D9: a folder that cannot be read makes the listing fail, it is not just left out."""
+    """A folder that cannot be read makes the listing fail, it is not just left out."""
     fill(root, "a/1", "b")
 
     def fail(*_: Any, **__: Any) -> Any:

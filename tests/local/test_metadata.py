@@ -240,7 +240,7 @@ async def test_unreadable_attribute(
 
 
 async def test_copy_keeps_the_time(backend: AsyncLocalBackend, root: Path) -> None:
-    """D30: a copy has the modification time and permissions of its source."""
+    """A copy has the modification time and permissions of its source."""
     await backend.write("a", b"1")
     os.utime(root / "a", ns=(10**18, 10**18 + 123_456_789))
     (root / "a").chmod(0o640)

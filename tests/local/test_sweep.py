@@ -44,7 +44,7 @@ def make(path: Path, age: float) -> Path:
 async def test_what_goes_and_what_stays(
     backend: AsyncLocalBackend, root: Path, tmp_path: Path
 ) -> None:
-    """D17: older than 24 hours, unlocked, reserved, a file, and in the tree."""
+    """Older than 24 hours, unlocked, reserved, a file, and in the tree."""
     old = [make(root / ".~tmp.1", DAY + 60), make(root / "a/b/.~tmp.2", 99 * DAY)]
     young = make(root / "a/.~tmp.3", DAY - 60)
     named = make(root / "a/x.~tmp.4", 99 * DAY)
