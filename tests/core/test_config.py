@@ -239,6 +239,7 @@ def test_redaction_filter() -> None:
         {"max_attempts": True},
         {"max_attempts": "3"},
         {"backoff_base": float("inf")},
+        {"timeout": 10**400},
         {"backoff_max": float("nan")},
         {"jitter": None},
         {"timeout": "5"},

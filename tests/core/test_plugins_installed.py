@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from remote_store import PluginError, _plugins
 
 GOOD = '''
 from remote_store import CapabilitySet, FileInfo, NotFound
@@ -479,6 +482,52 @@ def test_a_distribution_without_a_name_can_clash(
     assert first == "('acme-store', '1.2.3') ('unknown', 'unknown')"
     assert "'acme-store'" in second
     assert "'unknown'" in second
+
+
+def test_a_distribution_that_is_there_twice_is_the_first(
+    lay: Callable[..., Path], run_python: Callable[..., str], tmp_path: Path
+) -> None:
+    """Two copies on the path that offer the same are no clash: the first is installed."""
+    site = lay("acme-store", "[remote_store.backends]\nacme = acme_store:AcmeBackend\n")
+    offer = next(site.glob("*.dist-info/entry_points.txt")).read_text()
+    info = tmp_path / "old" / "acme_store-0.9.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Acme.Store\nVersion: 0.9\n")
+    (info / "entry_points.txt").write_text(offer)
+
+    out = run_python(
+        f"import sys; sys.path.append({str(info.parent)!r})\n"
+        "import remote_store\n"
+        "print([p.version for p in remote_store.list_backends() if p.name == 'acme'] == ['0.9'])\n"
+        "print(len([p for p in remote_store.list_backends() if p.name == 'acme']))\n",
+        site=site,
+    )
+
+    assert out == "False\n1\n"
+
+
+def test_an_import_of_listeners_that_does_not_end_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two imports that wait for each other must not hang the program."""
+    monkeypatch.setattr(_plugins, "_PATIENCE", 0.05)
+    held, done = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with _plugins._loading:
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        assert held.wait(30)
+        with pytest.raises(PluginError, match="still being imported"):
+            _plugins.load_listeners()
+    finally:
+        done.set()
+        thread.join()
+    _plugins.load_listeners()
 
 
 def test_a_hidden_version_of_a_distribution_offers_nothing(

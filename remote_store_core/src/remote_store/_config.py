@@ -118,7 +118,11 @@ def _numeric(*kinds: type) -> Callable[[object, Any, object], None]:
 
     def check(instance: object, attribute: Any, value: object) -> None:
         number = isinstance(value, kinds or (int, float)) and not isinstance(value, bool)
-        if not (number and math.isfinite(cast("float", value))):
+        try:
+            finite = number and math.isfinite(cast("float", value))
+        except OverflowError:  # an int beyond all floats
+            finite = False
+        if not finite:
             what = "a whole number" if kinds else "a finite number"
             msg = f"{attribute.name!r} must be {what}, got {value!r}"
             raise ValueError(msg)

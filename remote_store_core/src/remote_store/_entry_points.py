@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -54,17 +55,19 @@ def scan(path: tuple[str, ...]) -> tuple[list[tuple[BackendPlugin, EntryPoint]],
     # Imported here: it takes longer than the rest of this package.
     from importlib.metadata import distributions
 
-    unique = {}
+    unique: dict[tuple[str, ...], tuple[BackendPlugin, EntryPoint]] = {}
     problems = []
     for distribution in distributions():
         try:
             for plugin, entry_point in _offered(distribution):
-                unique[entry_point.group, plugin] = (plugin, entry_point)
+                # In the order of the path: a second copy of a distribution is not used.
+                owner = re.sub(r"[-_.]+", "-", plugin.distribution).lower()
+                key = (plugin.name, plugin.value, owner, entry_point.group)
+                unique.setdefault(key, (plugin, entry_point))
         except Exception as error:  # noqa: BLE001 - one bad distribution harms no other
             problems.append(_complaint(distribution, error))
             warnings.warn(problems[-1], RuntimeWarning, stacklevel=5)
-    order = sorted(unique, key=lambda key: (key[1].name, key[1].value, key[1].distribution))
-    return [unique[key] for key in order], problems
+    return [unique[key] for key in sorted(unique)], problems
 
 
 def _offered(distribution: Distribution) -> Iterator[tuple[BackendPlugin, EntryPoint]]:

@@ -76,6 +76,8 @@ _listening: set[BackendPlugin] = set()
 #: Held while listeners are imported: a store that is opened meanwhile waits for
 #: its wrappers and secrets. A listener may open a store itself, hence reentrant.
 _loading: Final = threading.RLock()
+#: Seconds that it waits. An import that never ends may be waiting for its own import.
+_PATIENCE: Final = 30.0
 
 
 def install_line(name: str) -> str | None:
@@ -217,8 +219,18 @@ def load_listeners() -> None:
     A broken one is reported as a RuntimeWarning and left out; it does not
     keep anybody from opening a store. While a thread imports them, others
     wait: no store is opened without its listeners.
+
+    Raises:
+        PluginError: Another thread has been importing them for 30 seconds.
     """
-    with _loading:
+    if not _loading.acquire(timeout=_PATIENCE):
+        msg = (
+            "the installed hook plugins are still being imported by another thread, and a store "
+            "opened now could lack its wrapper; if that import waits for the module that opens "
+            "this store, open it after the imports of the program"
+        )
+        raise PluginError(msg)
+    try:
         for plugin, entry_point in _entries(LISTENERS):
             if plugin.blocked or plugin in _listening:
                 continue
@@ -230,6 +242,8 @@ def load_listeners() -> None:
                 # It was interrupted, or the warning is an error: the next store tries again.
                 _listening.discard(plugin)
                 raise
+    finally:
+        _loading.release()
 
 
 def _listen(plugin: BackendPlugin, entry_point: EntryPoint) -> None:

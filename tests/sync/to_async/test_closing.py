@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from tests.contract.probes import CallerError
 from tests.sync.reference import DictBackend, as_backend
 from tests.sync.to_async.probes import chunks, gone, worker_threads
 
-from remote_store import AlreadyExists, StoreClosed
+from remote_store import AlreadyExists, NotFound, StoreClosed
 from remote_store.aio import SyncBackendAdapter, _calls
 
 pytestmark = pytest.mark.asyncio
@@ -202,6 +202,90 @@ async def test_cancelled_close_closes(terminal: SyncBackendAdapter, connected: C
     assert connected.closed == 1
     with pytest.raises(StoreClosed):
         await running
+
+
+CALLS: dict[str, Callable[[SyncBackendAdapter], Awaitable[Any]]] = {
+    "write": lambda a: a.write("z", b"2"),
+    "streamed": lambda a: a.write("z", chunks(b"2")),
+    "delete": lambda a: a.delete("gone"),
+    "read_bytes": lambda a: a.read_bytes("gone"),
+    "read": lambda a: anext(a.read("gone")),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_calls_that_have_ended_keep_their_answer(
+    terminal: SyncBackendAdapter, connected: Connected, name: str
+) -> None:
+    """What the backend answered before it was closed is not said to be overtaken."""
+    connected.release.set()
+    running = asyncio.ensure_future(CALLS[name](terminal))
+    await asyncio.sleep(0.01 if name == "streamed" else 0)
+    time.sleep(0.05)  # it ends in its thread, and the loop has not been told
+    await terminal.aclose()
+    answers = await asyncio.gather(running, return_exceptions=True)
+    assert type(answers[0]) in (AlreadyExists, NotFound)
+
+
+async def test_no_answer_is_lost_in_a_race_with_close() -> None:
+    """The same at any moment: each call has its own answer, or was refused at its start."""
+    for turns in range(200):
+        backend = Connected()
+        backend.release.set()
+        adapter = SyncBackendAdapter(as_backend(backend))
+        running = [asyncio.ensure_future(adapter.delete("gone")) for _ in range(4)]
+        for _ in range(turns % 8):
+            await asyncio.sleep(0)
+        await adapter.aclose()
+        ends: list[Any] = await asyncio.gather(*running, return_exceptions=True)
+        for end in ends:
+            assert type(end) is NotFound or (
+                type(end) is StoreClosed and end.__cause__ is None and not end.outcome_unknown
+            )
+
+
+async def test_close_that_is_cancelled_at_any_moment() -> None:
+    """The backend is closed whenever the cancellation comes, once the close has begun."""
+    for turns in range(200):
+        backend = DictBackend()
+        adapter = SyncBackendAdapter(as_backend(backend))
+        closing = asyncio.ensure_future(adapter.aclose())
+        for _ in range(1 + turns % 4):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        await gone(lambda backend=backend: not backend.closed)  # type: ignore[misc]
+        assert backend.closed == 1
+
+
+async def test_open_reader_at_a_close(terminal: SyncBackendAdapter, connected: Connected) -> None:
+    """Its next chunk is refused, and no thread is started for it."""
+    connected.files["z"] = bytes(8 << 20)
+    connected.release.set()
+    reader = terminal.read("z")
+    await anext(reader)
+    await terminal.aclose()
+
+    async def rest() -> None:
+        async for _ in reader:
+            pass
+
+    with pytest.raises(StoreClosed) as refused:
+        await rest()
+    assert not refused.value.outcome_unknown
+    await gone(worker_threads)
+
+
+async def test_forked_child_waits_for_none_of_its_parents_calls(
+    adapter: SyncBackendAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ran in the parent at the fork does not run in the child."""
+    monkeypatch.setattr(_calls, "_PATIENCE", 1000.0)
+    inherited = _calls.Running(adapter._calls)
+    inherited.pid = -1
+    with inherited:
+        async with asyncio.timeout(20):
+            await adapter.aclose()
 
 
 async def test_close_without_a_thread(

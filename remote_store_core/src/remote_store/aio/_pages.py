@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from remote_store.aio.workers import WorkerPool
+from remote_store.aio._calls import Calls
 
 __all__ = ["pages"]
 
@@ -22,7 +22,7 @@ _PATIENCE: Final = 0.05
 
 
 async def pages(
-    pool: WorkerPool,
+    calls: Calls,
     open_iterator: Callable[[], tuple[Iterator[T], Callable[[], object]]],
     weigh: Callable[[T], int],
     limit: int,
@@ -32,14 +32,14 @@ async def pages(
     """
     Yield the items of a blocking iterator, page by page.
 
-    It is opened, advanced and closed in threads of *pool*, by one at a time.
+    It is opened, advanced and closed in threads, by one at a time.
     An error after some items of a page is raised after that page. Closing
     this generator waits until the iterator is closed; a cancellation does
     not wait, not even one that comes during that. What goes wrong in closing
     the iterator is logged, not raised: what was fetched is complete without.
 
     Args:
-        pool: Where the work is done.
+        calls: Of the backend whose iterator it is; each page is one of them.
         open_iterator: Returns the iterator and the function that closes it.
         weigh: Weight of an item.
         limit: Weight at which a page is full.
@@ -50,18 +50,18 @@ async def pages(
     more = True
     try:
         while more:
-            fetched, coming = coming or pool.query(source.pull), None
+            fetched, coming = coming or calls.query(source.pull), None
             try:
                 page, more = await fetched
             finally:
                 del fetched  # or its error would keep alive the frame that keeps it alive
             if ahead and more:
-                coming = asyncio.ensure_future(pool.query(source.pull))
+                coming = asyncio.ensure_future(calls.query(source.pull))
             if page:
                 yield page
     except GeneratorExit:
         if source.release():
-            await pool.query(source.close)
+            await calls.closers().query(source.close)
         if coming is not None:
             await asyncio.wait({coming})  # a thread that is busy closes the iterator itself
         raise
@@ -70,7 +70,7 @@ async def pages(
         if coming is not None:
             coming.cancel()  # if it has failed: nor is that reported as lost
         if source.release():
-            pool.executor.submit(source.close)
+            calls.closers().executor.submit(source.close)
 
 
 class _Source(Generic[T]):

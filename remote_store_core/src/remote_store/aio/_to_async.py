@@ -11,7 +11,7 @@ from remote_store._backend import Backend
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store.aio._backend import AsyncBackend
-from remote_store.aio._calls import Calls
+from remote_store.aio._calls import Call, Calls, Running
 from remote_store.aio._content import AsyncWritableContent
 from remote_store.aio._pages import pages
 from remote_store.aio._pump import pump
@@ -205,10 +205,11 @@ class SyncBackendAdapter(AsyncBackend):
             )
 
         def write_from(file: BinaryIO) -> WriteResult:
-            with self._calls.stream(), self._calls:
+            with Call(self._calls, changing=True):
                 return write(path, file, overwrite=overwrite, metadata=metadata)
 
-        with self._calls.stream():
+        # Here as well: the thread may go on alone, and the result is handed over here.
+        with Running(self._calls):
             return await pump(write_from, aiter(content))
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
@@ -264,11 +265,10 @@ class SyncBackendAdapter(AsyncBackend):
             stream = self._backend.read(path)
             return _chunks(stream), stream.close
 
-        found = pages(self._calls.pool, open_stream, len, _READ, ahead=True)
-        with self._calls:
-            async with contextlib.aclosing(found):
-                async for chunks in found:
-                    yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        found = pages(self._calls, open_stream, len, _READ, ahead=True)
+        async with contextlib.aclosing(found):
+            async for chunks in found:
+                yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
@@ -301,12 +301,10 @@ class SyncBackendAdapter(AsyncBackend):
             items = iter(function(*args, **options))
             return items, getattr(items, "close", _nothing)
 
-        found = pages(self._calls.pool, open_listing, _one, _PAGE)
-        with self._calls:
-            async with contextlib.aclosing(found):
-                async for page in found:
-                    for item in page:
-                        yield item
+        async with contextlib.aclosing(pages(self._calls, open_listing, _one, _PAGE)) as found:
+            async for page in found:
+                for item in page:
+                    yield item
 
     # Lifecycle ----------------------------------------------------------------
 
