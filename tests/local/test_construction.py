@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest.mark.parametrize(
-    "number", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT]
+    "number", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ENOENT]
 )
 async def test_a_root_that_takes_no_file(
     root: Path, monkeypatch: pytest.MonkeyPatch, number: int

@@ -31,6 +31,12 @@ async def test_links_to_names_that_cannot_be(backend: AsyncLocalBackend, root: P
         for overwrite in (False, True):
             with pytest.raises(InvalidPath, match="too long"):
                 await backend.write(key, b"x", overwrite=overwrite)
+        assert not await backend.exists(f"{key}/x")
+        assert [i async for i in backend.list_files(key)] == []
+        with pytest.raises(NotFound):
+            await backend.read_bytes(f"{key}/x")
+        with pytest.raises(InvalidPath):
+            await backend.write(f"{key}/x", b"x")
     with pytest.raises(InvalidPath, match="too long"):
         await backend.exists("y" * 300)
     assert sorted(os.listdir(root / "d")) == ["long", "longer", "ok"]

@@ -70,6 +70,27 @@ async def test_two_moves_by_links(
 
 
 @pytest.mark.usefixtures("link_fallback")
+async def test_a_move_by_links_leaves_a_new_source(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody writes under the old name while it is moved is not removed."""
+    backend = LocalBackend(root)
+    backend.write("a", b"old")
+    link = os.link
+
+    def late(*args: Any, **kwargs: Any) -> None:
+        link(*args, **kwargs)
+        backend.write("a", b"new", overwrite=True)
+
+    monkeypatch.setattr(os, "link", late)
+    backend.move("a", "b")
+    assert {name: backend.read_bytes(name) for name in os.listdir(root)} == {
+        "a": b"new",
+        "b": b"old",
+    }
+
+
+@pytest.mark.usefixtures("link_fallback")
 async def test_a_move_by_links_never_removes_the_last(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

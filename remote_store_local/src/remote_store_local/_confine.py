@@ -42,6 +42,9 @@ _SAFE: Final = (
     | getattr(os, "O_BINARY", 0)
 )
 _MAX_LINKS: Final = 40
+#: Bytes of the longest path that a system call takes, and of the longest name.
+_PATH_MAX: Final = 4096
+_NAME_MAX: Final = 255
 _DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os.link}
 
 
@@ -255,10 +258,18 @@ class Tree:
                     return self._checked_path(target)
                 return self._walk(target, listing)
             except OSError as error:
+                if error.errno == errno.ENAMETOOLONG and not self._is_too_long(key):
+                    # A link to a name that no file can have is dangling.
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key) from error
                 if error.errno != errno.EXDEV:
                     raise
             target = self.canonical(key)
         raise self._unresolved(key)
+
+    def _is_too_long(self, key: str) -> bool:
+        """Tell whether a key itself is too long for Linux, not what its links lead to."""
+        path = os.fsencode(os.path.join(self.root, key))
+        return len(path) >= _PATH_MAX or any(len(n) > _NAME_MAX for n in path.split(b"/"))
 
     def _unresolved(self, key: str) -> OSError:
         """Return the reason why the links in a key lead nowhere: its length, or else a circle."""
@@ -349,7 +360,7 @@ class Tree:
             try:
                 found = folder.stat(name or ".")
             except OSError as error:
-                # A link to a name that no file can have is dangling, too.
+                # As in `open_folder`.
                 if error.errno == errno.ENOENT or (hops and error.errno == errno.ENAMETOOLONG):
                     return Place(folder, name, None, hops > 0, error)
                 folder.close()

@@ -44,9 +44,15 @@ __all__ = ["RETRIES", "Fsync", "LocalFiles"]
 Fsync = Literal["always", "atomic", "never"]
 Kind = Literal["file", "folder"]
 
-#: Folders that nothing can be tried in and that can be read all the same. A
-#: full disk is one: its reader, and whoever is to clear it, need a backend too.
-_UNWRITABLE: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}
+#: How folders refuse a new file that can be read all the same; those of /proc
+#: say ENOENT. A full disk is one of them: its reader, and whoever is to clear
+#: it, need a backend too.
+_UNWRITABLE: Final = frozenset(
+    {
+        *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT),
+        *(errno.ENOENT, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS),
+    }
+)
 
 #: How often an operation starts over because a folder vanished under it.
 RETRIES: Final = 20
@@ -76,10 +82,13 @@ class LocalFiles:
     def _probe_exclusive_rename(self) -> bool:
         try:
             with self.tree.open_folder("") as root:
-                return renames_exclusively(root)
+                try:
+                    return renames_exclusively(root)
+                except OSError as error:
+                    if error.errno not in _UNWRITABLE:
+                        raise
+                    return False  # where nothing can be written, nothing can be promised
         except OSError as error:
-            if error.errno in _UNWRITABLE:
-                return False  # where nothing can be written, nothing can be promised
             raise translate(error, "", self.name) from error
 
     # Questions -------------------------------------------------------------

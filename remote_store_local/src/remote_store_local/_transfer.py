@@ -93,9 +93,13 @@ def _unlink_source(source: Place, place: Place) -> None:
     Where it is gone already, another move was faster, and the new name must
     not stay beside that of the other. It stays if it is the file's last one:
     whatever happened (a delete, the lost answer of a network file system),
-    nothing is lost.
+    nothing is lost. A file that somebody has put in its place since stays,
+    but for one that comes between the last two system calls.
     """
     try:
+        now = source.folder.stat(source.name)
+        if source.found is not None and not os.path.samestat(now, source.found):
+            return
         source.folder.unlink(source.name)
     except OSError as error:
         found = place.folder.stat(place.name)
