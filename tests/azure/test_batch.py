@@ -17,8 +17,9 @@ from azure.storage.blob import (
     generate_account_sas,
     generate_container_sas,
 )
+from azure.storage.blob.aio import LinearRetry
 from tests.azure.azurite import Azurite
-from tests.azure.scripted import clients_for, reply, scripted
+from tests.azure.scripted import Act, clients_for, reply, scripted
 from tests.azure.wiring import wired
 
 from remote_store import (
@@ -168,7 +169,11 @@ async def test_a_batch_that_is_answered_as_a_whole(
 async def test_closed_while_a_batch_is_under_way(
     monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """It ends with StoreClosed, whatever the SDK says of a transport that is closed."""
+    """
+    It ends with StoreClosed, whatever the SDK says of a transport that is closed.
+
+    Where the batch was refused, and waits to be sent again, nothing was deleted.
+    """
     monkeypatch.setattr(_clients, "GRACE", 0.1)
 
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -187,9 +192,60 @@ async def test_closed_while_a_batch_is_under_way(
         await asyncio.wait_for(clients.aclose(), 10)
         with pytest.raises(StoreClosed) as caught:
             await deleting
-        assert caught.value.outcome_unknown
+        assert caught.value.outcome_unknown is (moment == "on the wire")
         assert "comp=batch" in server.seen[-1].target
         assert len(server.seen) == 1
+
+
+REFUSED = reply(503, x_ms_error_code="ServerBusy")
+
+
+@pytest.mark.parametrize(
+    ("acts", "unknown"),
+    [
+        ([REFUSED], False),
+        ([reply(429)], False),
+        ([reply(504)], True),
+        ([None], True),
+        ([None, REFUSED], True),
+        ([reply(504), REFUSED], True),
+    ],
+)
+async def test_what_a_refused_batch_says(acts: list[Act], unknown: bool) -> None:
+    """As a single request: a refusal settles its attempt, and none that got no answer."""
+    async with scripted(*acts) as server:
+        clients = clients_for(server)
+        with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
+            await delete_all(wire, "d", ["a", "b"])
+        await clients.aclose()
+        assert {"comp=batch" in seen.target for seen in server.seen} == {True}
+    assert caught.value.outcome_unknown is unknown
+
+
+async def test_a_batch_that_was_never_sent() -> None:
+    """Nobody listens: nothing was deleted."""
+    async with scripted(reply(202)) as server:
+        assert server.listener is not None
+        server.listener.close()
+        clients = clients_for(server)
+        with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
+            await delete_all(wire, "d", ["a", "b"])
+        await clients.aclose()
+        assert server.seen == []
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("first", [None, REFUSED])
+async def test_a_batch_with_a_policy_of_the_callers(first: Act) -> None:
+    """It does not tell of its attempts, so that any may have been carried out."""
+    own = LinearRetry(backoff=0, retry_total=1, random_jitter_range=0)
+    async with scripted(first, REFUSED) as server:
+        clients = clients_for(server, retry=None, client_options={"retry_policy": own})
+        with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
+            await delete_all(wire, "d", ["a", "b"])
+        await clients.aclose()
+        assert len(server.seen) == 2
+    assert caught.value.outcome_unknown
 
 
 async def test_an_absent_container_has_nothing_to_delete(azurite: Azurite) -> None:

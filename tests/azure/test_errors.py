@@ -29,6 +29,7 @@ from remote_store import (
     ResourceLocked,
     RetryPolicy,
 )
+from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import error_code, error_of, retry_after, service_message
 
 
@@ -213,11 +214,11 @@ async def test_error_of_the_sdks_own_client() -> None:
         with clients.running() as wire:
             with pytest.raises(HttpResponseError) as caught:
                 await wire.client.get_container_properties()
-            ours = wire.native(caught.value, "k")
+            ours = wire.native(caught.value, "k", Tried())
             assert isinstance(ours, NotFound)
             assert ours.__cause__ is caught.value
             server.acts = [None]
             with pytest.raises(Exception) as dropped:
                 await wire.client.get_container_properties()
-            assert isinstance(wire.native(dropped.value, "k"), BackendUnavailable)
+            assert isinstance(wire.native(dropped.value, "k", Tried()), BackendUnavailable)
         await clients.aclose()

@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 from tests.azure.azurite import API_VERSION, Azurite
-from tests.azure.scripted import Server, clients_for, reply, scripted
+from tests.azure.scripted import Act, Server, clients_for, reply, scripted
 
 from remote_store import RetryPolicy, StoreClosed
 from remote_store_azure import _clients, _sdk
+
+#: No connection is taken.
+NEVER = b""
 
 
 async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -158,19 +161,28 @@ async def test_ends_what_does_not_end(short_grace: float) -> None:
         assert await running == "alive"
         assert running.cancelling() == 0
         assert outcome[0].path == "k"
+        assert outcome[0].outcome_unknown
         assert len(server.seen) == 1
 
 
 @pytest.mark.asyncio
-async def test_ends_a_wait_between_attempts(short_grace: float) -> None:
-    """A call that waits to try again is ended too."""
-    async with scripted(reply(503)) as server:
+@pytest.mark.parametrize(
+    ("act", "unknown"), [(NEVER, False), (reply(503), False), (reply(504), True), (None, True)]
+)
+async def test_ends_a_wait_between_attempts(short_grace: float, act: Act, unknown: bool) -> None:
+    """A call that waits to try again is ended too, and says what its attempts may have done."""
+    async with scripted(act) as server:
+        if act == NEVER:
+            assert server.listener is not None
+            server.listener.close()
         clients = clients_for(server, retry=RetryPolicy(backoff_base=30))
         running = asyncio.create_task(call(clients))
-        await server.arrived.wait()
+        await asyncio.wait({running}, timeout=short_grace)
         await asyncio.wait_for(clients.aclose(), 5)
-        with pytest.raises(StoreClosed):
+        with pytest.raises(StoreClosed) as caught:
             await running
+        assert len(server.seen) == (act != NEVER)
+    assert caught.value.outcome_unknown is unknown
 
 
 @pytest.mark.asyncio

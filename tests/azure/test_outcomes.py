@@ -165,6 +165,40 @@ async def test_a_credential_that_expires_between_attempts(lost: bool) -> None:
     assert caught.value.outcome_unknown is lost
 
 
+NO_PARENT: Final = refused(404, "RenameDestinationParentPathNotFound")
+
+
+@pytest.mark.parametrize(("renames", "unknown"), [((NO_PARENT,), False), ((LOST, NO_PARENT), True)])
+async def test_a_folder_that_cannot_be_made_is_no_write(
+    renames: tuple[Act, ...], unknown: bool
+) -> None:
+    """The target is as it was, unless an attempt to rename before got no answer."""
+    look = [GONE] if unknown else []
+    async with (
+        scripted(MADE, reply(202, ETag='"2"'), *renames, *look, LOST) as server,
+        opened(server, hns=True) as backend,
+    ):
+        with pytest.raises(BackendUnavailable) as caught:
+            await backend.write_atomic("d/a", b"y", overwrite=True)
+        assert any("resource=directory" in seen.target for seen in server.seen)
+    assert caught.value.outcome_unknown is unknown
+
+
+async def test_a_lost_rename_is_not_forgotten() -> None:
+    """Once its folder is made, the refusal of a second rename settles nothing of the first."""
+    async with (
+        scripted(
+            *(MADE, reply(202, ETag='"2"'), LOST, NO_PARENT, GONE, MADE),
+            *(refused(404, "SourcePathNotFound"), GONE),
+        ) as server,
+        opened(server, hns=True) as backend,
+    ):
+        with pytest.raises(PreconditionFailed) as caught:
+            await backend.write_atomic("d/a", b"y", overwrite=True)
+        assert sum("mode=legacy" in seen.target for seen in server.seen) == 3
+    assert caught.value.outcome_unknown
+
+
 @pytest.mark.parametrize("hns", [True, False])
 async def test_a_source_that_changes_after_a_lost_copy(hns: bool) -> None:
     """The copy of the old version may be there: another one would find it in its way."""

@@ -15,6 +15,7 @@ from tests.azure.scripted import clients_for, reply, scripted
 
 from remote_store import RemoteStoreError, RetryPolicy
 from remote_store_azure._clients import Clients
+from remote_store_azure._doubt import Tried
 from remote_store_azure._secrecy import redacted, scrub
 
 SIGNATURE = "TheSignatureOfTheToken"
@@ -155,7 +156,7 @@ async def test_errors_of_the_sdks_own_client() -> None:
                 server.acts = [act]
                 with pytest.raises(Exception) as caught:
                     await wire.client.get_container_properties()
-                refuse_secrets(*everything(wire.native(caught.value, "k")))
+                refuse_secrets(*everything(wire.native(caught.value, "k", Tried())))
         await clients.aclose()
 
 

@@ -116,14 +116,15 @@ class _Deletion:
         """
         from azure.core.exceptions import AzureError  # loaded with the wire
 
+        tried, options = self._wire.tried()
         try:
             # The SDK's own method, since each part is signed by itself.
-            with self._wire.waiting(self._path, changing=True):
+            with self._wire.waiting(self._path, tried):
                 client = self._wire.client
-                answers = await client.delete_blobs(*names, raise_on_any_failure=False)
+                answers = await client.delete_blobs(*names, raise_on_any_failure=False, **options)
                 parts = [part async for part in answers]
         except AzureError as error:
-            ours = self._wire.native(error, self._path, outcome_unknown=True)
+            ours = self._wire.native(error, self._path, tried)
             if isinstance(ours, BackendUnavailable) and ours.status != 500:
                 raise ours from error
             # A kind of account or of SAS token that has no batches. If the
@@ -135,7 +136,12 @@ class _Deletion:
         left = []
         for index, part in enumerate(parts):
             answer = Answer(
-                part.status_code, part.headers, part.body(), path=names[index], method="DELETE"
+                part.status_code,
+                part.headers,
+                part.body(),
+                path=names[index],
+                lost=tried.lost,
+                method="DELETE",
             )
             if answer.status == 202 or (answer.status == 404 and answer.code == "BlobNotFound"):
                 continue

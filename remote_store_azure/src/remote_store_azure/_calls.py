@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from remote_store import StoreClosed
+from remote_store_azure._doubt import Tried
 
 __all__ = ["Calls", "Cleanup", "Waiting", "closed_error"]
+
+T = TypeVar("T")
 
 #: Removes what a call would leave behind, within so many seconds; does not raise.
 Cleanup: TypeAlias = Callable[[float], Coroutine[Any, Any, None]]
@@ -41,11 +44,11 @@ class Calls:
 
     __slots__ = (
         "__weakref__",
-        "_cleaning",
         "_cleanups",
         "_ended",
         "_idle",
         "_requests",
+        "_spared",
         "backend",
         "closed",
         "count",
@@ -59,7 +62,7 @@ class Calls:
         self._requests: dict[asyncio.Task[Any], int] = {}
         self._ended: set[asyncio.Task[Any]] = set()
         self._cleanups: set[Cleanup] = set()
-        self._cleaning: set[asyncio.Task[None]] = set()
+        self._spared: set[asyncio.Task[Any]] = set()
 
     def leave(self) -> None:
         """Take note that a call is over."""
@@ -85,6 +88,13 @@ class Calls:
         self._cleanups.discard(cleanup)
         return True
 
+    def spare(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run *work* in a task whose requests a close does not end, but waits for."""
+        task = asyncio.create_task(work)
+        self._spared.add(task)
+        task.add_done_callback(self._spared.discard)
+        return task
+
     def begin(self, path: str | None) -> asyncio.Task[Any]:
         """
         Take note that the current task waits for the service from now on.
@@ -94,7 +104,7 @@ class Calls:
         """
         task = asyncio.current_task()
         assert task is not None  # coroutines of asyncio run in a task
-        if self.closed and task not in self._cleaning:
+        if self.closed and task not in self._spared:
             raise closed_error(self.backend, path)
         self._requests[task] = task.cancelling()
         return task
@@ -130,20 +140,32 @@ class Calls:
             seconds: For the removal of what the calls would leave behind.
         """
         self.closed = True
+        self._interrupt()
+        mine = {self.spare(cleanup(seconds)) for cleanup in self._cleanups}
+        self._cleanups.clear()
+        # They run before what comes next pulls the connections away.
+        await self._interrupted()
+        if not self._spared:
+            return
+        _, late = await asyncio.wait(self._spared, timeout=seconds)
+        if mine:
+            await asyncio.wait(mine)  # they end by themselves, and tell what stays
+        self._spared -= late
+        self._interrupt()
+        await self._interrupted()
+
+    def _interrupt(self) -> None:
         me = asyncio.current_task()
         for task in self._requests:
-            if task is not me and task not in self._ended and task not in self._cleaning:
+            if task is not me and task not in self._ended and task not in self._spared:
                 self._ended.add(task)
                 task.cancel()
-        while self._cleanups:
-            self._cleaning.add(asyncio.create_task(self._cleanups.pop()(seconds)))
-        # They run before what comes next pulls the connections away.
+
+    async def _interrupted(self) -> None:
         for _ in range(_TURNS):
             if not any(task in self._requests for task in self._ended):
                 break
             await asyncio.sleep(0)
-        if self._cleaning:
-            await asyncio.wait(self._cleaning)
 
 
 class Waiting:
@@ -153,19 +175,20 @@ class Waiting:
     Args:
         calls: Those of the event loop.
         path: The key concerned, for errors.
-        changing: What is waited for may be a change, of which nobody knows
-            the outcome when the wait is ended.
+        tried: Of the change that is waited for, None if it is none. When the
+            wait is ended, nobody knows the outcome of an attempt that is on
+            its way or was lost.
 
     Raises:
         StoreClosed: The backend is closed, or was meanwhile.
     """
 
-    __slots__ = ("_calls", "_changing", "_path", "_task")
+    __slots__ = ("_calls", "_path", "_task", "_tried")
 
-    def __init__(self, calls: Calls, path: str | None, *, changing: bool) -> None:
+    def __init__(self, calls: Calls, path: str | None, tried: Tried | None) -> None:
         self._calls = calls
         self._path = path
-        self._changing = changing
+        self._tried = tried
 
     def __enter__(self) -> None:
         self._task = self._calls.begin(self._path)
@@ -180,4 +203,6 @@ class Waiting:
         ended = isinstance(error, asyncio.CancelledError) and calls.was_ended(self._task)
         calls.finish(self._task)
         if ended:
-            raise closed_error(calls.backend, self._path, outcome_unknown=self._changing) from None
+            tried = self._tried
+            unknown = tried is not None and (tried.lost or tried.pending)
+            raise closed_error(calls.backend, self._path, outcome_unknown=unknown) from None

@@ -1,8 +1,8 @@
 """
 What a failure says about a change: whether it may have been made all the same.
 
-Each request tells by itself (`Wire.error`); these are for operations that
-take more than one.
+Each request tells by itself (`Wire.error`), from what it was tried; the
+functions are for operations that take more than one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from contextlib import contextmanager
 
 from remote_store import RemoteStoreError
 
-__all__ = ["in_doubt", "untouched"]
+__all__ = ["Tried", "in_doubt", "untouched"]
+
+
+class Tried:
+    """What became of the attempts of a request; the SDK's clients take it as an option."""
+
+    #: There was an attempt before the one that was answered.
+    resent = False
+    #: An attempt ended without an answer, and may have been carried out.
+    lost = False
+    #: An attempt is on its way, or ended with an answer that is not repeated.
+    pending = False
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from remote_store_azure._kinds import head
 from remote_store_azure._names import NAME, RESERVED, prefix_of
 from remote_store_azure._places import refuse_existing, refused
 from remote_store_azure._renames import rename
-from remote_store_azure._tasks import Tasks
+from remote_store_azure._tasks import Tasks, end_all
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 STALE: Final = 24 * 3600
 #: Seconds after which a writer that still appends shows that it lives.
 SIGN_OF_LIFE: Final = 3600
-#: Seconds that a cancelled or failed write takes at most to tidy up, twice.
-PATIENCE: Final = 5.0
+#: Seconds that a cancelled or failed write takes at most to tidy up.
+PATIENCE: Final = 10.0
 #: Characters of the longest key.
 _LONGEST: Final = 1024
 #: Bytes of the largest append.
@@ -159,7 +159,7 @@ class _Draft:
         if kind is GeneratorExit:
             return  # the coroutine is thrown away: there is no loop to wait on
         if self._wire.settle(self._remove):
-            await settle(asyncio.create_task(self._remove(PATIENCE)))
+            await settle(self._wire.spare(self._remove(PATIENCE)))
 
     async def create(self, metadata: Mapping[str, str] | None) -> None:
         """
@@ -171,9 +171,11 @@ class _Draft:
         wire = self._wire
         wire.owe(self._remove, self._key)
         request = dfs.create_file(wire, self._name, self._key, metadata, accept=(201, 409))
+        self._creation = wire.spare(request)
         with untouched():
             try:
-                answer = await self._answered(asyncio.create_task(request))
+                with wire.waiting(self._key):
+                    answer = await asyncio.shield(self._creation)
                 if answer.status != 201:
                     raise await refused(wire, answer, exclusive=False)
             except RemoteStoreError as error:
@@ -182,18 +184,6 @@ class _Draft:
                 raise
             self._etag = wire.etag(answer)
         self._seen = asyncio.get_running_loop().time()
-
-    async def _answered(self, request: asyncio.Task[Answer]) -> Answer:
-        # One that is abandoned on its way may arrive after the removal.
-        try:
-            return await asyncio.shield(request)
-        except asyncio.CancelledError:
-            if not request.done():
-                waiting = asyncio.wait({request}, timeout=PATIENCE)
-                await settle(asyncio.ensure_future(waiting))
-            request.cancel()
-            await settle(request)
-            raise
 
     async def append(self, pieces: Sequence[bytes | memoryview], *, last: bool) -> None:
         """Start to append a block, once fewer than the allowed number are on their way."""
@@ -268,8 +258,13 @@ class _Draft:
         )
 
     async def _remove(self, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        # A creation that is abandoned on its way may arrive after the removal.
+        await asyncio.wait({self._creation}, timeout=seconds / 2)
+        await end_all([self._creation])
+        left = deadline - asyncio.get_running_loop().time()
         try:
-            await dfs.delete(self._wire, self._name, self._key, accept=(200, 404), timeout=seconds)
+            await dfs.delete(self._wire, self._name, self._key, accept=(200, 404), timeout=left)
         except RemoteStoreError as error:
             _log.warning(
                 "temporary file %r of a write that failed could not be removed; "

@@ -99,7 +99,7 @@ async def _remove(wire: Wire, src: str, etag: str) -> None:
     if answer.status == 412 and not is_condition(answer):
         raise wire.error(answer, f"Cannot remove the source of a move: {src}")
     if answer.lost:
-        with in_doubt(answer.lost):
+        with in_doubt(True):
             if answer.status == 404 or (await head(wire, src)).status == 404:
                 return  # an attempt that got no answer has removed it
     msg = f"The source of a move was changed or removed by somebody else: {src}"
@@ -179,8 +179,14 @@ class _Copy:
                 raise self.wire.error(answer)
             if self.etag is not None and await self._source_changed(answer):
                 msg = f"The source of a move was changed by somebody else; it stays: {self.src}"
-                fields = {"outcome_unknown": answer.lost}
-                raise typed(self.wire, answer, PreconditionFailed, msg, self.src, **fields)
+                raise typed(
+                    self.wire,
+                    answer,
+                    PreconditionFailed,
+                    msg,
+                    self.src,
+                    outcome_unknown=answer.lost,
+                )
         elif answer.code not in ("", "BlobAlreadyExists"):
             raise self.wire.error(answer)
         if self.overwrite:

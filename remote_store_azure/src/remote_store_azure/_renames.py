@@ -8,7 +8,7 @@ from attrs import evolve
 
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store_azure import _dfs as dfs
-from remote_store_azure._doubt import in_doubt
+from remote_store_azure._doubt import in_doubt, untouched
 from remote_store_azure._kinds import head
 from remote_store_azure._moves import typed
 from remote_store_azure._places import refused
@@ -48,19 +48,22 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
         InvalidPath: *target* is a folder, or lies under a file.
     """
     left = _TRIES
+    lost = False
     while True:
         left -= 1
         answer = await dfs.rename(wire, source, target, etag=etag, exclusive=exclusive)
         if answer.status == 201:
             return answer
-        if answer.lost:
-            with in_doubt(answer.lost):
+        answer.lost = lost = lost or answer.lost
+        if lost:
+            with in_doubt(True):
                 there = await head(wire, target)
             if there.status == 200 and there.headers.get("ETag") == etag:
                 return there
         if answer.code != "RenameDestinationParentPathNotFound" or not left:
             raise await _reason(wire, source, answer, exclusive=exclusive)
-        await dfs.create_folder(wire, target.rpartition("/")[0], target)
+        with in_doubt(lost), untouched():
+            await dfs.create_folder(wire, target.rpartition("/")[0], target)
 
 
 async def _reason(wire: Wire, source: str, answer: Answer, *, exclusive: bool) -> RemoteStoreError:

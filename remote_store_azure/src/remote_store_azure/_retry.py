@@ -25,20 +25,17 @@ from azure.core.rest import HttpRequest
 from azure.storage.blob.aio import ExponentialRetry
 
 from remote_store import RetryPolicy
+from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import UNSURE, retry_after
 
 __all__ = ["Request", "Retry", "answered_once", "never_sent"]
 
 
-class Request(HttpRequest):
+class Request(Tried, HttpRequest):
     """A request that knows what became of its attempts."""
 
     #: When to give up, in the loop's time; None for the policy's own limit.
     deadline: float | None = None
-    #: There was an attempt before the one that was answered.
-    resent = False
-    #: An attempt ended without an answer, and may have been carried out.
-    lost = False
 
 
 def never_sent(error: BaseException | None) -> bool:
@@ -107,15 +104,18 @@ class Retry(ExponentialRetry):
         settings = self.configure_retries(request)
         history = settings["history"]
         http_request = request.http_request
+        tried = request.context.options.pop("tried", None)
+        if tried is None:
+            tried = http_request if isinstance(http_request, Tried) else Tried()
         deadline = getattr(http_request, "deadline", None)
         if deadline is None:
             deadline = self.deadline()
         while True:
+            tried.pending = True
             response, error = await self._attempt(request, deadline)
             if response is not None and not _worth_repeating(response.http_response):
                 break
-            if isinstance(http_request, Request):
-                _note(http_request, response, error)
+            _note(tried, response, error)
             asked = retry_after(response.http_response.headers) if response is not None else None
             history.append(
                 RequestHistory(
@@ -134,8 +134,7 @@ class Retry(ExponentialRetry):
             if close is not None:  # the SDK's own clients get answers of an older kind
                 await close()
             await asyncio.sleep(wait)
-            if isinstance(http_request, Request):
-                http_request.resent = True
+            tried.resent = True
         assert response is not None
         if history:
             response.context["history"] = history
@@ -167,11 +166,12 @@ class Retry(ExponentialRetry):
         return deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
 
 
-def _note(request: Request, response: Any, error: AzureError | None) -> None:
+def _note(tried: Tried, response: Any, error: AzureError | None) -> None:
+    tried.pending = False
     if response is None:
-        request.lost = request.lost or not never_sent(error)
+        tried.lost = tried.lost or not never_sent(error)
     else:
-        request.lost = request.lost or response.http_response.status_code in UNSURE
+        tried.lost = tried.lost or response.http_response.status_code in UNSURE
 
 
 def _rewind(settings: dict[str, Any], request: Any) -> bool:

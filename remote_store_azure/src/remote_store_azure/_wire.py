@@ -9,9 +9,9 @@ out: they cost more than everything else of a small call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Container, Coroutine, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
@@ -21,11 +21,14 @@ from remote_store_azure._addresses import Addresses
 from remote_store_azure._answer import Answer, Streaming, headers_of
 from remote_store_azure._body import PIECE, Body
 from remote_store_azure._calls import Calls, Cleanup, Waiting
+from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import UNSURE, error_of
 from remote_store_azure._native import Native
 from remote_store_azure._secrecy import redact_request
 
 __all__ = ["Answer", "Streaming", "Tuning", "Wire"]
+
+T = TypeVar("T")
 
 _DONE: Final = (200, 201, 202, 206)
 _READING: Final = ("GET", "HEAD")
@@ -135,7 +138,7 @@ class Wire(Addresses):
         failures = 0
         while True:
             request = self._prepared(method, url, headers, body, deadline)
-            with self.waiting(path, changing=method not in _READING):
+            with self.waiting(path, None if method in _READING else request):
                 response = await self._respond(request, path)
                 content = await self._content(request, response, path, deadline)
             if isinstance(content, RemoteStoreError):
@@ -200,9 +203,13 @@ class Wire(Addresses):
 
     # --- closing -----------------------------------------------------------
 
-    def waiting(self, path: str | None, *, changing: bool = False) -> Waiting:
-        """Return a context manager around a request that the SDK's own clients send."""
-        return Waiting(self._calls, path, changing=changing)
+    def waiting(self, path: str | None, tried: Tried | None = None) -> Waiting:
+        """Return a context manager around one wait for the service; see `Waiting`."""
+        return Waiting(self._calls, path, tried)
+
+    def spare(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run *work* in a task that a close waits for instead of ending it; see `Calls.spare`."""
+        return self._calls.spare(work)
 
     def owe(self, cleanup: Cleanup, path: str | None) -> None:
         """Let a close do *cleanup* for a call that is not over then; see `Calls.owe`."""
@@ -290,18 +297,30 @@ class Wire(Addresses):
             raise self.error(answer, msg)
         return etag
 
-    def native(
-        self, error: Exception, path: str | None, *, outcome_unknown: bool = False
-    ) -> RemoteStoreError:
+    def tried(self) -> tuple[Tried, dict[str, Tried]]:
+        """Return what notes a change that the SDK's own clients make, and options for them."""
+        tried = Tried()
+        if self._retry is None:
+            tried.pending = True  # a retry policy of the caller's own does not tell
+            return tried, {}
+        return tried, {"tried": tried}
+
+    def native(self, error: Exception, path: str | None, tried: Tried) -> RemoteStoreError:
         """
-        Return our error for one that the SDK's own clients raised.
+        Return our error for one that the SDK's own clients raised for a change.
 
         Args:
             error: An AzureError; it becomes the cause.
             path: The key concerned.
-            outcome_unknown: The request may have been carried out.
+            tried: What became of the attempts.
         """
-        return self._native.of(error, path, outcome_unknown=outcome_unknown)
+        response = getattr(error, "response", None)
+        if response is None:
+            unknown = self._may_have_arrived(tried, error)
+        else:
+            status = response.status_code
+            unknown = self._retry is None or tried.lost or status < 400 or status in UNSURE
+        return self._native.of(error, path, outcome_unknown=unknown)
 
     # --- one attempt after another ----------------------------------------
 
@@ -326,6 +345,7 @@ class Wire(Addresses):
         content: Any = body or None
         request = self._request(method, url, headers=sent, content=content)
         request.deadline = deadline
+        request.pending = self._retry is None  # a policy of the caller's own does not tell
         return request
 
     async def _respond(self, request: Any, path: str | None) -> Any:
@@ -342,11 +362,11 @@ class Wire(Addresses):
             request.lost = any(e is not None and not self._never_sent(e) for e in failed)
         return result.http_response
 
-    def _may_have_arrived(self, request: Any, error: BaseException) -> bool:
+    def _may_have_arrived(self, tried: Tried, error: BaseException) -> bool:
         if isinstance(error, self._exceptions.ClientAuthenticationError):
-            return bool(request.lost)  # this attempt was not sent
+            return tried.lost  # this attempt was not sent
         # A retry policy of the caller's own does not tell what it tried.
-        return self._retry is None or request.lost or not self._never_sent(error)
+        return self._retry is None or tried.lost or not self._never_sent(error)
 
     async def _content(
         self, request: Any, response: Any, path: str | None, deadline: float | None
