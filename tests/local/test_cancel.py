@@ -196,12 +196,26 @@ async def test_other_mutations_settle(
     assert litter(root) == []
 
 
+def descriptors() -> list[str]:
+    """Return the open descriptors of this process."""
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+async def descriptors_are_again(before: list[str]) -> None:
+    """Wait until a thread that was left behind has closed its file."""
+    for _ in range(1500):
+        if descriptors() == before:
+            break
+        await asyncio.sleep(0.01)
+    assert descriptors() == before
+
+
 async def test_reads_are_left_at_once(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A query or read that hangs is left behind at once, without a descriptor."""
     await backend.write("f", bytes(3 << 20))
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     go, entered = threading.Event(), threading.Event()
     original = type(backend._files).open_file
 
@@ -224,11 +238,7 @@ async def test_reads_are_left_at_once(
             async with asyncio.timeout(15):
                 await task
     go.set()
-    for _ in range(1500):
-        await asyncio.sleep(0.01)
-        if sorted(os.listdir("/proc/self/fd")) == before:
-            break
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    await descriptors_are_again(before)
 
 
 async def test_a_hanging_block_is_left_at_once(
@@ -238,7 +248,7 @@ async def test_a_hanging_block_is_left_at_once(
     import io
 
     await backend.write("f", bytes(4 << 20))
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     go, entered = threading.Event(), threading.Event()
     tasks = asyncio.all_tasks()
     items = backend.read("f")
@@ -264,11 +274,7 @@ async def test_a_hanging_block_is_left_at_once(
             await pull
     assert asyncio.all_tasks() == tasks
     go.set()
-    for _ in range(1500):
-        await asyncio.sleep(0.01)
-        if sorted(os.listdir("/proc/self/fd")) == before:
-            break
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    await descriptors_are_again(before)
 
 
 async def test_failed_clean_up_is_logged(
@@ -327,7 +333,7 @@ async def test_cancelled_while_closing_a_reader(
 ) -> None:
     """A cancellation that causes or meets the closing of a reader is neither late nor lost."""
     await backend.write("f", bytes(4 << 20))
-    before, tasks = sorted(os.listdir("/proc/self/fd")), asyncio.all_tasks()
+    before, tasks = descriptors(), asyncio.all_tasks()
     go, entered = threading.Event(), threading.Event()
     read = _lease.SourceFile.read
 
@@ -364,11 +370,7 @@ async def test_cancelled_while_closing_a_reader(
             await task
     assert asyncio.all_tasks() == tasks
     go.set()
-    for _ in range(1500):
-        await asyncio.sleep(0.01)
-        if sorted(os.listdir("/proc/self/fd")) == before:
-            break
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    await descriptors_are_again(before)
 
 
 async def test_cancelled_while_cleaning_up(
