@@ -154,6 +154,19 @@ def test_round_trips(cls: type[RemoteStoreError]) -> None:
     assert repr(copy.copy(error)) == repr(copy.deepcopy(error)) == repr(error)
 
 
+@pytest.mark.parametrize("cls", ALL)
+def test_others(cls: type[RemoteStoreError]) -> None:
+    """What else failed is counted in the text, and goes through pickles and copies."""
+    assert cls("m").others == ()
+    error = cls("m", path="a", others=(PermissionDenied("n", path="b"), OSError(5, "disk")))
+    assert str(error) == "m | path='a' | others=2"
+    assert repr(error) == f"{cls.__name__}('m', path='a', others=2)"
+    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert repr(copied) == repr(error)
+        assert [repr(other) for other in copied.others] == [repr(o) for o in error.others]
+        assert copied.others[0].path == "b"
+
+
 def test_cause_is_kept() -> None:
     """The native exception is what ``raise from`` made it."""
     native = OSError(errno.EIO, "disk")

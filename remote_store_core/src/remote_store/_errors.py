@@ -58,6 +58,9 @@ class RemoteStoreError(Exception):
         retry_after: Seconds that the service asked the client to wait.
         outcome_unknown: True when the request was sent and its effect cannot
             be told: it may have happened.
+        others: What else failed in an operation that goes on after a failure,
+            in order: a recursive listing, sum or deletion does what it can
+            and then raises the first error, and this holds the rest.
     """
 
     #: The errno of the classes that are an OSError.
@@ -70,6 +73,7 @@ class RemoteStoreError(Exception):
     request_id: str | None
     retry_after: float | None
     outcome_unknown: bool
+    others: tuple[Exception, ...]
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class RemoteStoreError(Exception):
         request_id: str | None = None,
         retry_after: float | None = None,
         outcome_unknown: bool = False,
+        others: tuple[Exception, ...] = (),
     ) -> None:
         super().__init__(message)
         self.path = path
@@ -91,11 +96,16 @@ class RemoteStoreError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
+        self.others = others
         _fill_os_fields(self)
 
     def _shown(self) -> dict[str, object]:
         """The parts that ``str`` appends to the message, in order."""
-        return {"path": self.path, "backend": self.backend}
+        return {
+            "path": self.path,
+            "backend": self.backend,
+            "others": len(self.others) or None,
+        }
 
     def __str__(self) -> str:
         text = str(self.args[0]) if self.args else ""
