@@ -172,6 +172,13 @@ def metadata_of(wheel: Path) -> Message:
         return HeaderParser().parsestr(archive.read(name).decode())
 
 
+@pytest.fixture(scope="session")
+def metadata(dist: Path, member: Member) -> Message:
+    """The metadata of the member's wheel."""
+    (wheel,) = dist.glob(f"{member.name.replace('-', '_')}-{member.version}-py3-none-any.whl")
+    return metadata_of(wheel)
+
+
 def _closure(requirement: Requirement, wheels: Mapping[NormalizedName, Message]) -> set[str]:
     found: set[tuple[str, str]] = set()
     todo = [requirement]

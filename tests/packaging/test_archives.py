@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from collections.abc import Callable
+from email.message import Message
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -48,12 +49,38 @@ def test_wheel_says_that_it_is_typed(dist: Path, member: Member) -> None:
     assert PurePosixPath(member.package, "py.typed") in _names_in_wheel(dist, member)
 
 
-def test_sdist_holds_source_and_readme_only(dist: Path, member: Member) -> None:
+def test_sdist_holds_source_readme_and_licence_only(dist: Path, member: Member) -> None:
     """An sdist has what a build needs; tests and generated files stay out."""
     tops = {name.parts[0] for name in _names_in_sdist(dist, member) if name.parts}
+    needed = {"src", "README.md", "LICENSE", "pyproject.toml", "PKG-INFO"}
 
-    assert {"src", "README.md", "pyproject.toml", "PKG-INFO"} <= tops
-    assert tops <= {"src", "README.md", "pyproject.toml", "PKG-INFO", "LICENSE", ".gitignore"}
+    assert needed <= tops
+    assert tops <= needed | {".gitignore"}
+
+
+def test_both_archives_hold_the_licence(dist: Path, member: Member) -> None:
+    """Who gets a member from an index gets the text that the licence asks to pass on."""
+    licence = (member.folder.parent / "LICENSE").read_bytes()
+    prefix = f"{member.name.replace('-', '_')}-{member.version}"
+    with zipfile.ZipFile(dist / f"{prefix}-py3-none-any.whl") as wheel:
+        assert wheel.read(f"{prefix}.dist-info/licenses/LICENSE") == licence
+    with tarfile.open(dist / f"{prefix}.tar.gz") as sdist:
+        file = sdist.extractfile(f"{prefix}/LICENSE")
+        assert file is not None
+        assert file.read() == licence
+
+
+def test_wheel_tells_what_an_index_shows(metadata: Message, member: Member) -> None:
+    """The built metadata names authors, licence and links, and ends with the README."""
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    assert metadata["Author"]
+    assert {line.partition(",")[0] for line in metadata.get_all("Project-URL", [])} == {
+        "Changelog",
+        "Documentation",
+        "Source",
+    }
+    assert metadata.get_payload() == (member.folder / "README.md").read_text()
 
 
 def test_closure_walks_extras(closure: Callable[[str], set[str]], members: list[Member]) -> None:

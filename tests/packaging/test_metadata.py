@@ -7,6 +7,7 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, requires
 from typing import TYPE_CHECKING
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -28,6 +29,58 @@ def test_the_readme_names_every_member(members: list[Member]) -> None:
     text = (members[0].folder.parent / "README.md").read_text()
     for member in members:
         assert f"| [{member.name}]({member.folder.name}/README.md) | `{member.package}` |" in text
+
+
+def test_each_member_has_the_licence_of_the_repository(members: list[Member]) -> None:
+    """Each folder has a copy, since a build takes no file from above its project."""
+    root = members[0].folder.parent
+    folders = [*(member.folder for member in members), *(root / "examples").glob("*-backend")]
+    for folder in folders:
+        assert (folder / "LICENSE").read_bytes() == (root / "LICENSE").read_bytes(), folder
+
+
+def _links(text: str) -> list[str]:
+    """Return where a Markdown text links to: inline, by reference, by HTML."""
+    pattern = r"""\]\(([^)\s]+)|^\[[^\]]+\]:\s*(\S+)|(?:src|href)=["']([^"']+)"""
+    return [match[match.lastindex or 0] for match in re.finditer(pattern, text, re.M)]
+
+
+@pytest.mark.parametrize("text", ["a [b](x)", "![b](x)", "<img src='x'>", "[b]: x", '[b](x "t")'])
+def test_the_search_for_links_finds_them(text: str) -> None:
+    """A search that cannot find would prove nothing."""
+    assert _links(text) == ["x"]
+
+
+def test_links_of_a_readme_work_on_an_index(member: Member) -> None:
+    """The page of an index has none of the repository's files beside it."""
+    links = _links((member.folder / "README.md").read_text())
+
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+
+
+def test_members_say_who_made_them_and_where_to_read_on(members: list[Member]) -> None:
+    """Authors, links and classifiers: the same for all, each member at its own folder."""
+    root = members[0].folder.parent
+    for member in members:
+        urls = member.project["urls"]
+        assert isinstance(urls, dict)
+        assert urls["Source"].endswith(f"/{member.folder.name}"), member.name
+        assert all(url.startswith("https://") for url in urls.values())
+        for url in urls.values():  # what follows the branch is a path of the repository
+            assert (root / url.partition("/main/")[2]).exists(), url
+        assert member.project["authors"] == [{"name": "remote_store maintainers"}]
+        assert member.project["license-files"] == ["LICENSE"]
+        classifiers = member.project["classifiers"]
+        assert isinstance(classifiers, list)
+        assert {
+            "Operating System :: OS Independent",
+            "Programming Language :: Python :: 3.11",
+            "Programming Language :: Python :: 3.12",
+            "Programming Language :: Python :: 3.13",
+            "Typing :: Typed",
+        } <= set(classifiers), member.name
+        # The index refuses both at once (PEP 639).
+        assert not [name for name in classifiers if name.startswith("License")]
 
 
 def test_members_accept_each_others_versions(members: list[Member]) -> None:
