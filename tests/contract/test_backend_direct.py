@@ -405,7 +405,7 @@ async def test_plugin_declares_what_it_has(plugin: AsyncBackend) -> None:
     declared: Any = type(plugin)
     assert set(plugin.capabilities) <= set(declared.CAPABILITIES)
     assert declared.CONTRACT == "1.0"
-    assert getattr(declared, "close_is_terminal", False) is False
+    assert declared.close_is_terminal is False
     missing = {"async-memory": {Capability.GLOB}, "async-local": {Capability.SEEKABLE_READ}}
     assert set(Capability) - set(plugin.capabilities) <= missing[plugin.name]
     if plugin.name == "async-memory":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from remote_store import AsyncBackendSyncAdapter, Backend, Registry, Store
+from remote_store import CONTRACT, AsyncBackendSyncAdapter, Backend, Capability, Registry, Store
 from remote_store.aio import AsyncBackend, AsyncRegistry, AsyncStore, SyncBackendAdapter
 
 PAIRS = [
@@ -62,3 +62,12 @@ def test_same_mandatory_members() -> None:
 def test_every_public_method_has_a_docstring(cls: type[Any]) -> None:
     """No public method goes unexplained."""
     assert [name for name, f in methods(cls).items() if not f.__doc__ and name[0] != "_"] == []
+
+
+@pytest.mark.parametrize("protocol", [Backend, AsyncBackend])
+def test_optional_attributes_have_defaults(protocol: Any) -> None:
+    """A class that inherits from a protocol has what a reader of backends looks for."""
+    assert set(protocol.CAPABILITIES) == set(Capability)
+    assert protocol.CONTRACT == CONTRACT
+    assert protocol.SECRET_OPTIONS == protocol.public_options == frozenset()
+    assert protocol.close_is_terminal is False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._content import WritableContent
@@ -33,6 +33,14 @@ class Backend(Protocol):
     Listings are generators: nothing happens before the first ``next``, and
     closing one releases what it holds.
     """
+
+    # As in AsyncBackend, which says what each of them means.
+    if not TYPE_CHECKING:
+        CAPABILITIES = CapabilitySet(Capability)
+        CONTRACT = "1.0"
+        SECRET_OPTIONS = frozenset()
+        public_options = frozenset()
+        close_is_terminal = False
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
 from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._errors import unsupported
@@ -45,14 +45,30 @@ class AsyncBackend(Protocol):
     backend waits for a mutating call that runs in a thread before it lets
     CancelledError through, so that nothing changes afterwards (CANCEL-003).
 
-    A class may also have the attributes ``CAPABILITIES`` (a `CapabilitySet`,
-    superset of every instance's), ``CONTRACT`` (``"1.0"``),
-    ``close_is_terminal`` and a classmethod
-    ``from_url(url, **options) -> (backend, root_path)``. An object may have a
-    coroutine method ``connected() -> backend``: the async openers await it, and
-    use what it returns instead. It is the place to ask the service what the
-    capabilities depend on, which must not change during the life of an object.
+    A class may have a classmethod ``from_url(url, **options) ->
+    (backend, root_path)``. An object may have a coroutine method
+    ``connected() -> backend``: the async openers await it, and use what it
+    returns instead. It is the place to ask the service what the capabilities
+    depend on, which must not change during the life of an object.
     """
+
+    # Type checkers would demand these of a class that has only the members below.
+    if not TYPE_CHECKING:
+        #: What an instance of the class may declare at most; each declares a subset (CAP-001).
+        CAPABILITIES = CapabilitySet(Capability)
+        #: Version of the contract that the class was written for, `remote_store.CONTRACT`.
+        CONTRACT = "1.0"
+        #: Constructor arguments that are secret, a frozenset of their names. A
+        #: configuration shows none of them, and refuses empty ones. What is
+        #: named like a secret is one anyway: ``key``, ``secret``, ``token``,
+        #: ``password`` and the like, alone or as the last part of the name.
+        SECRET_OPTIONS = frozenset()
+        #: Constructor arguments that are named like a secret and are none,
+        #: ``partition_key`` for example.
+        public_options = frozenset()
+        #: Whether a closed object refuses further calls with `StoreClosed`
+        #: (LIFE-003); else it can be used again. Of the class or of an instance.
+        close_is_terminal = False
 
     @property
     @abstractmethod
