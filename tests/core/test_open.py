@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
 
@@ -495,3 +497,22 @@ async def test_registry_errors(backend: Any) -> None:
         AsyncRegistry(RegistryConfig(stores={"s": StoreProfile("gone")}))
     with pytest.raises(KeyError, match="known: none"):
         await AsyncRegistry().get_store("s")
+
+
+async def test_a_store_that_was_not_awaited_says_so() -> None:
+    """Whatever a program does with it but opening it tells what was forgotten, and no secret."""
+    opening: Any = open_store("memory://user:hunter2@host/")
+    how = "await open_store"
+
+    with pytest.raises(AttributeError, match=how):
+        opening.read_bytes("x")
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        opening.nonsense()
+    with pytest.raises(TypeError, match=how), opening:
+        pass
+    for process in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=how):
+            process(opening)
+    assert how in repr(opening)
+    assert how in str(opening)
+    assert "hunter2" not in repr(opening)

@@ -80,6 +80,9 @@ from remote_store._plugins import list_plugins as _list_plugins
 from remote_store._store import (
     Store,
 )
+from remote_store.ext.glob import (
+    glob_files,
+)
 
 __all__ = [
     "CONTRACT",
@@ -122,6 +125,7 @@ __all__ = [
     "WritableContent",
     "WriteResult",
     "__version__",
+    "glob_files",
     "hookimpl",
     "info",
     "list_backends",

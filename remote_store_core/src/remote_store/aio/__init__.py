@@ -15,6 +15,7 @@ from remote_store.aio._content import AsyncWritableContent, ContentSource
 from remote_store.aio._open import AsyncRegistry, StoreOpening, open_store
 from remote_store.aio._store import AsyncStore
 from remote_store.aio._to_async import SyncBackendAdapter
+from remote_store.aio.ext.glob import glob_files
 
 __all__ = [
     "AsyncBackend",
@@ -24,6 +25,7 @@ __all__ = [
     "ContentSource",
     "StoreOpening",
     "SyncBackendAdapter",
+    "glob_files",
     "open_store",
 ]
 

@@ -7,7 +7,7 @@ import inspect
 import threading
 from collections.abc import Generator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from remote_store._config import RegistryConfig, StoreProfile
 from remote_store._hooks import hub
@@ -17,6 +17,8 @@ from remote_store.aio._store import AsyncStore
 from remote_store.aio._to_async import as_async
 
 __all__ = ["AsyncRegistry", "StoreOpening", "open_store"]
+
+_HOW: Final = "write 'store = await open_store(...)' or 'async with open_store(...) as store:'"
 
 
 def open_store(target: str | StoreProfile, /, **options: Any) -> StoreOpening:
@@ -38,7 +40,12 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> StoreOpening:
 
 
 class StoreOpening:
-    """A store that is being opened: awaitable, and an async context manager."""
+    """
+    A store that is being opened: awaitable, and an async context manager.
+
+    It is no store yet: whatever else is done with it raises TypeError or
+    AttributeError, with a message that says what was forgotten.
+    """
 
     __slots__ = ("_options", "_store", "_target")
 
@@ -64,6 +71,27 @@ class StoreOpening:
         if self._store is not None:
             await self._store.aclose()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_not_open("pickled or copied"))
+
+    def __repr__(self) -> str:
+        # Without the target: what a URL holds may be a credential.
+        return f"<StoreOpening: no store yet; {_HOW}>"
+
+    if not TYPE_CHECKING:  # where these are mistakes without our help
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(_not_open("entered by 'with'"))
+
+        def __exit__(self, *_: object) -> None:
+            raise TypeError(_not_open("left by 'with'"))
+
+        def __getattr__(self, name: str) -> NoReturn:
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if hasattr(AsyncStore, name):
+                msg = _not_open(f"used ({name})")
+            raise AttributeError(msg, name=name, obj=self)
+
     async def _open(self) -> AsyncStore:
         load_listeners()
         target = self._target
@@ -81,6 +109,10 @@ class StoreOpening:
         except BaseException:
             await _close(backend)
             raise
+
+
+def _not_open(how: str) -> str:
+    return f"a store was {how} before it was open; {_HOW}"
 
 
 async def _connected(backend: Any) -> Any:
