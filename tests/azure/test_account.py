@@ -32,7 +32,6 @@ def made(**options: Any) -> Account:
         ({"container": "", "max_concurrency": 0}, "container"),
         ({"container": "c"}, "account_name"),
         ({"container": "c", "max_concurrency": 0}, "account_name"),
-        ({"container": "c", "connection_string": ""}, "account_name"),
         ({"container": "c", "account_name": "a", "max_concurrency": 0}, "max_concurrency"),
         ({"container": "c", "connection_string": "nonsense"}, "Name=value"),
         ({"container": "c", "connection_string": "a=b;nonsense"}, "Name=value"),

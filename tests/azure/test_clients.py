@@ -204,7 +204,7 @@ def test_pickle(where: dict[str, Any]) -> None:
     [
         ({"credential": AzureSasCredential("sig=x")}, {}, "AzureSasCredential"),
         ({"account_key": KEY}, {"transport": CountingTransport()}, "transport"),
-        ({"account_key": KEY}, {"retry_policy": object()}, "retry_policy"),
+        ({"account_key": KEY}, {"retry_policy": LinearRetry()}, "retry_policy"),
     ],
 )
 def test_pickle_refused(where: dict[str, Any], options: dict[str, Any], says: str) -> None:

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from remote_store import Secret
 from remote_store_azure._credentials import kind_of
+from remote_store_azure._options import refuse_blank
 
 __all__ = ["Account", "Kind", "account_of"]
 
@@ -23,6 +24,9 @@ _DEVELOPMENT: Final = (
     "devstoreaccount1",
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
 )
+
+#: Names in a connection string, in lower case, whose values are secrets.
+_SECRET_SETTINGS: Final = ("accountkey", "sharedaccesssignature")
 
 
 def _masked(secret: object) -> str:
@@ -86,12 +90,21 @@ def account_of(
         max_concurrency: Parallel requests of one upload or download.
 
     Raises:
-        ValueError: No container, no account, *max_concurrency* below 1, or
-            something that cannot work. No message holds a secret.
+        ValueError: No container, no account, an empty secret,
+            *max_concurrency* below 1, or something that cannot work. No
+            message holds a secret.
     """
     if not isinstance(container, str) or not container.strip():
         msg = "container must be the name of a container, not empty"
         raise ValueError(msg)
+    secrets = {
+        "connection_string": connection_string,
+        "credential": credential,
+        "account_key": account_key,
+        "sas_token": sas_token,
+    }
+    for name, secret in secrets.items():
+        refuse_blank(name, secret)
     if not (account_name or account_url or _text(connection_string)):
         msg = "pass one of account_name, account_url or connection_string: where the account is"
         raise ValueError(msg)
@@ -188,6 +201,8 @@ def _service_url(url: str, what: str) -> tuple[str, str | None]:
     if parts.scheme.lower() not in ("http", "https") or not host or parts.fragment:
         msg = f"{what} must be a URL such as https://myaccount.blob.{_SUFFIX}"
         raise ValueError(msg)
+    if parts.query:
+        refuse_blank(f"the SAS token of {what}", parts.query)
     if parts.query and "sig=" not in parts.query:
         msg = f"{what} has a query that is no SAS token; only a token can stand there"
         raise ValueError(msg)
@@ -221,7 +236,7 @@ def _name_in(blob_url: str) -> str | None:
 
 
 def _sas(token: str | None) -> str:
-    return (token or "").lstrip("?")
+    return (token or "").strip().lstrip("?")
 
 
 def _from_connection_string(container: str, text: str) -> Account:
@@ -234,6 +249,8 @@ def _from_connection_string(container: str, text: str) -> Account:
                 "by semicolons, as the portal shows it"
             )
             raise ValueError(msg)
+        if key.strip().lower() in _SECRET_SETTINGS:
+            refuse_blank(f"the {key.strip()} of connection_string", value)
         settings[key.strip().lower()] = value.strip()
     if settings.get("usedevelopmentstorage", "").lower() == "true":
         name, key = _DEVELOPMENT

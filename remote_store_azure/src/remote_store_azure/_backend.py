@@ -28,6 +28,7 @@ from remote_store_azure._detect import is_hierarchical
 from remote_store_azure._headers import metadata_headers
 from remote_store_azure._hierarchical import Hierarchical
 from remote_store_azure._names import NAME, file_key, folder_key, target_key
+from remote_store_azure._options import SECRETS, refuse_types
 from remote_store_azure._strategy import Strategy, strategy_for
 from remote_store_azure._urls import place_of
 
@@ -80,9 +81,10 @@ class AsyncAzureBackend(AsyncBackend):
             out.
 
     Raises:
-        ValueError: No container, no account, *max_concurrency* below 1,
-            something that cannot work, or *hns* is no bool. What is missing
-            is in the message, and never a secret.
+        TypeError: An argument, or the name of an option, is of a wrong type.
+        ValueError: No container, no account, an empty secret,
+            *max_concurrency* below 1, something that cannot work, or *hns* is
+            no bool. What is missing is in the message, and never a secret.
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
@@ -90,6 +92,7 @@ class AsyncAzureBackend(AsyncBackend):
     )
     CONTRACT: ClassVar[str] = "1.0"
     close_is_terminal: ClassVar[bool] = True
+    SECRET_OPTIONS: ClassVar[frozenset[str]] = SECRETS
 
     def __init__(
         self,
@@ -118,15 +121,20 @@ class AsyncAzureBackend(AsyncBackend):
             "credential": None if connection_string else credential,
             "max_concurrency": max_concurrency,
         }
+        further: dict[str, Any] = {
+            "client_options": client_options,
+            "retry": retry,
+            "reject_write_under_file_ancestor": reject_write_under_file_ancestor,
+        }
+        refuse_types(where | further)
         self._account = account_of(**where)
         if hns is not None and not isinstance(hns, bool):
             msg = f"hns must be True, False or None, got {hns!r}"
             raise ValueError(msg)
         self._options: dict[str, Any] = {
             **where,
+            **further,
             "client_options": dict(client_options or {}),
-            "retry": retry,
-            "reject_write_under_file_ancestor": reject_write_under_file_ancestor,
             "hns": hns,
         }
         self._clients = Clients(
@@ -136,7 +144,7 @@ class AsyncAzureBackend(AsyncBackend):
             max_concurrency=max_concurrency,
             name=NAME,
         )
-        self._rejects = bool(reject_write_under_file_ancestor)
+        self._rejects = reject_write_under_file_ancestor
         missing = set() if hns else {Capability.ATOMIC_MOVE}
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
         self._strategy: Strategy | None = None if hns is None else self._strategy_for(hns)
@@ -267,7 +275,7 @@ class AsyncAzureBackend(AsyncBackend):
         # The URL as the caller gave it may hold a password or a token.
         options = self._options | {"account_url": self._account.given_url}
         shown = {k: v for k, v in options.items() if v is not None and k != "client_options"}
-        parts = (f"{k}='***'" if k in _SECRET else f"{k}={v!r}" for k, v in shown.items())
+        parts = (f"{k}='***'" if k in SECRETS else f"{k}={v!r}" for k, v in shown.items())
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -550,10 +558,6 @@ class AsyncAzureBackend(AsyncBackend):
         passed in stays open. Idempotent.
         """
         await self._clients.aclose()
-
-
-#: Shown only as being there.
-_SECRET: Final = ("account_key", "sas_token", "connection_string", "credential")
 
 
 def _names_a_file_system_client(type_hint: object) -> bool:

@@ -15,7 +15,8 @@ from remote_store import RetryPolicy
 from remote_store_azure._account import Account
 from remote_store_azure._calls import Calls, closed_error
 from remote_store_azure._credentials import opened, refuse_pickling
-from remote_store_azure._wire import Tuning, Wire
+from remote_store_azure._options import tuning_of
+from remote_store_azure._wire import Wire
 
 __all__ = ["Clients", "Room"]
 
@@ -25,13 +26,6 @@ GRACE: Final = 5.0
 _TIDYING: Final = 2.0
 #: Seconds beyond both for the loop of another thread to close its client.
 _PATIENCE: Final = 2.0
-
-_SIZES: Final = {
-    "max_single_put_size": "max_single_put",
-    "max_block_size": "block_size",
-    "max_single_get_size": "max_single_get",
-    "max_chunk_get_size": "max_chunk_get",
-}
 
 
 class Room:
@@ -92,8 +86,7 @@ class Clients:
         name: Of the backend, for errors.
 
     Raises:
-        ValueError: *retry* together with an option that says the same, or a
-            size that is no positive int.
+        TypeError, ValueError: See `tuning_of`.
     """
 
     def __init__(
@@ -107,17 +100,13 @@ class Clients:
     ) -> None:
         self.account = account
         self.name = name
-        self.tuning = _tuning(client_options or {})
+        self.tuning = tuning_of(client_options or {}, retry)
         self._retry = retry
         self._options = dict(client_options or {})
         self._max_concurrency = max_concurrency
         self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
         self._lock = threading.Lock()
         self._closed = False
-        clashing = [n for n in self._options if n.startswith("retry_") and n != "retry_policy"]
-        if retry is not None and clashing:
-            msg = f"pass either retry= or client_options[{clashing[0]!r}], not both"
-            raise ValueError(msg)
 
     @property
     def closed(self) -> bool:
@@ -273,16 +262,3 @@ def _start(guard: AsyncGenerator[None, None]) -> None:
     """Run to the first yield, which makes the generator known to the running loop."""
     with contextlib.suppress(StopIteration):
         guard.asend(None).send(None)
-
-
-def _tuning(options: Mapping[str, Any]) -> Tuning:
-    sizes: dict[str, int] = {}
-    for option, name in _SIZES.items():
-        value = options.get(option)
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            msg = f"client_options[{option!r}] must be a positive number of bytes, got {value!r}"
-            raise ValueError(msg)
-        sizes[name] = value
-    return Tuning(**sizes)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal
 
 from remote_store import BackendUnavailable, Secret
+from remote_store_azure._options import refuse_blank
 
 __all__ = ["Opened", "kind_of", "opened", "refuse_pickling"]
 
@@ -29,14 +30,13 @@ def kind_of(credential: Any) -> tuple[Literal["key", "sas", "token", "object"], 
     if isinstance(credential, Secret):
         credential = credential.reveal()
     if isinstance(credential, str):
-        if not credential.strip():
-            msg = f"credential is empty; {_ACCEPTED}"
-            raise ValueError(msg)
+        refuse_blank("credential", credential)
         if "sig=" in credential:
             return "sas", credential.lstrip("?")
         return "key", credential
     if isinstance(credential, dict):
         if {"account_name", "account_key"} <= set(credential):
+            refuse_blank("the account_key of credential", credential["account_key"])
             return "key", dict(credential)
         msg = "a dict as credential needs account_name and account_key"
         raise ValueError(msg)
@@ -45,6 +45,8 @@ def kind_of(credential: Any) -> tuple[Literal["key", "sas", "token", "object"], 
     if core is not None and isinstance(
         credential, (core.AzureNamedKeyCredential, core.AzureSasCredential)
     ):
+        refuse_blank("credential", getattr(credential, "signature", None))
+        refuse_blank("credential", getattr(credential, "named_key", (None, None))[1])
         return "object", credential
     if not isinstance(credential, type) and (
         callable(getattr(credential, "get_token", None))

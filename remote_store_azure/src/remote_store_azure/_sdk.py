@@ -71,13 +71,17 @@ def build_client(account: Account, credential: Any, options: Mapping[str, Any], 
         ValueError: The SDK refuses an option.
     """
     options = dict(options)
-    options["transport"] = _transport(options)
+    options["transport"] = transport = _transport(options)
     if retry is not None:
         options["retry_policy"] = retry
+    options["permit_redirects"] = False
     options.setdefault("max_single_put_size", 8 * 1024 * 1024)
     options.setdefault("max_block_size", 4 * 1024 * 1024)
     options.setdefault("min_large_block_upload_threshold", 1)
-    return ContainerClient(account.blob_url, account.container, credential=credential, **options)
+    client = ContainerClient(account.blob_url, account.container, credential=credential, **options)
+    # Only now, so that an option which the SDK refuses leaves no open session.
+    _connect(transport, options)
+    return client
 
 
 def build_file_system_client(
@@ -86,7 +90,7 @@ def build_file_system_client(
     """Return a new FileSystemClient, for `unwrap`; see `build_client`."""
     from azure.storage.filedatalake.aio import FileSystemClient  # only who asks for one pays
 
-    options = dict(options)
+    options = {**options, "permit_redirects": False}
     if callable(options.get("transport")):
         options["transport"] = options["transport"]()
     if retry is not None:
@@ -100,20 +104,25 @@ def _transport(options: dict[str, Any]) -> Any:
         transport = AioHttpTransport(**{**_CONNECTION, **options})
     elif callable(transport):
         transport = transport()
-    ours: type[Any] = AioHttpTransport  # exported without its type
-    if not isinstance(transport, ours):
-        return transport
-    if transport.session is None:
-        transport.session = _session(options)
-        # An attribute of ours on the caller's object, to know whose loop it serves.
-        transport.remote_store_loop = asyncio.get_running_loop()
-    elif getattr(transport, "remote_store_loop", None) not in (None, asyncio.get_running_loop()):
+    loop = asyncio.get_running_loop()
+    if getattr(transport, "session", None) is not None and (
+        getattr(transport, "remote_store_loop", loop) is not loop
+    ):
         msg = (
             "the transport in client_options serves another event loop; pass a function that "
             "returns a new one to use the backend in several loops"
         )
         raise RuntimeError(msg)
     return transport
+
+
+def _connect(transport: Any, options: Mapping[str, Any]) -> None:
+    """Give a transport of the SDK's kind a session, unless it has one of its own."""
+    ours: type[Any] = AioHttpTransport  # exported without its type
+    if isinstance(transport, ours) and transport.session is None:
+        transport.session = _session(options)
+        # An attribute of ours on the caller's object, to know whose loop it serves.
+        transport.remote_store_loop = asyncio.get_running_loop()
 
 
 def _session(options: Mapping[str, Any]) -> aiohttp.ClientSession:

@@ -13,8 +13,6 @@ from collections.abc import Container, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from attrs import frozen
-
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._account import Account
 from remote_store_azure._addresses import Addresses
@@ -24,33 +22,15 @@ from remote_store_azure._calls import Calls, Cleanup, Waiting
 from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import UNSURE, error_of
 from remote_store_azure._native import Native
+from remote_store_azure._options import Tuning
 from remote_store_azure._secrecy import redact_request
 
-__all__ = ["Answer", "Streaming", "Tuning", "Wire"]
+__all__ = ["Answer", "Streaming", "Wire"]
 
 T = TypeVar("T")
 
 _DONE: Final = (200, 201, 202, 206)
 _READING: Final = ("GET", "HEAD")
-
-
-@frozen
-class Tuning:
-    """
-    Sizes in bytes; the caller's ``client_options`` win.
-
-    Args:
-        max_single_put: Content up to this size is one request.
-        block_size: Of the blocks of longer content, to begin with.
-        max_single_get: First range of a read with several connections; None
-            for the rest of the blob.
-        max_chunk_get: Further ranges.
-    """
-
-    max_single_put: int = 8 * 1024 * 1024
-    block_size: int = 4 * 1024 * 1024
-    max_single_get: int | None = None
-    max_chunk_get: int = 4 * 1024 * 1024
 
 
 class Wire(Addresses):
