@@ -147,9 +147,9 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def account() -> Iterator[str]:
-    """Connection string of an Azure account with a container named reports."""
+    """Connection string of a new Azure account with a container named reports."""
     with HnsEmulator() as emulator:
         where = emulator.path_style_connection_string
         with FileSystemClient.from_connection_string(where, "reports") as container:
