@@ -77,6 +77,7 @@ def test_the_backend_of_the_page_is_conformant(tmp_path: Path) -> None:
     package.mkdir(parents=True)
     (tmp_path / "acme-zip" / "pyproject.toml").write_text(pyproject)
     (tmp_path / "acme-zip" / "README.md").write_text("Zip archives.")
+    (tmp_path / "acme-zip" / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
     (package / "__init__.py").write_text("from acme_zip._backend import ZipBackend\n")
     (package / "_backend.py").write_text(texts["zip_backend.py"])
     target = texts["zip_conformance.py"].replace("from zip_backend", "from acme_zip")

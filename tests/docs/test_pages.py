@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import re
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import NOTHING
 
 import remote_store
 import remote_store.aio
 from remote_store import Capability, RemoteStoreError
 from remote_store._hooks import _Hooks
+from remote_store_conformance import Target
 
 HOOKS = {
     name: hook for name, hook in inspect.getmembers(_Hooks, inspect.isfunction) if name[0] != "_"
@@ -109,6 +112,22 @@ def test_reference_has_every_public_name(root: Path) -> None:
     public = {*remote_store.__all__, *remote_store.aio.__all__} - {"__version__"}
 
     assert {name for name in public if not re.search(rf"\b{name}\b", pages)} == set()
+
+
+@pytest.mark.parametrize("page", ["docs/conformance.md", "conformance/README.md"])
+def test_target_tables_are_the_class(page: str, root: Path) -> None:
+    """An author finds each field of a target, in order, with its default."""
+    text = (root / page).read_text()
+    table = rows(text[text.index("## The fields of a target") :], "| Field |")
+    fields = {field.name: field.default for field in Target.__attrs_attrs__}
+
+    assert list(fields) == list(table)
+    for name, default in fields.items():
+        if default is NOTHING:
+            assert table[name][0] == "required"
+        elif not hasattr(default, "factory"):  # those are told in words
+            said = table[name][0].strip("`")
+            assert ast.literal_eval(said) == default, name
 
 
 def test_links_between_files_lead_somewhere(page: Path) -> None:

@@ -132,6 +132,48 @@ async def test_what_cannot_be_told_raises(tmp_path: Path) -> None:
             await store.exists("a")
 
 
+async def test_a_busy_database_is_told_and_used_again(tmp_path: Path) -> None:
+    """A reader keeps a commit from happening; the old file stays, and later all goes on."""
+    path = tmp_path / "f.db"
+    async with AsyncStore(AcmeBackend(str(path), timeout=0)) as store:
+        await store.write("a", b"old")
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM files").fetchall()
+            with pytest.raises(BackendUnavailable, match="locked"):
+                await store.write("a", b"new", overwrite=True)
+
+        assert await store.read_bytes("a") == b"old"
+        await store.write("a", b"new", overwrite=True)
+        assert await store.read_bytes("a") == b"new"
+
+
+async def test_a_database_that_is_busy_at_first_is_used_later(tmp_path: Path) -> None:
+    """A connection without its table is not kept."""
+    path = tmp_path / "f.db"
+    async with AsyncStore(AcmeBackend(str(path), timeout=0)) as store:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(BackendUnavailable, match="locked"):
+                await store.write("a", b"1")
+        await store.write("a", b"1")
+
+        assert await store.read_bytes("a") == b"1"
+
+
+async def test_the_last_names_of_all_are_listed(tmp_path: Path) -> None:
+    """A name may begin with the highest code point; the root ends above it."""
+    names = ["\U0010ffff/a", "\U0010ffff\U0010ffff", "a"]
+    async with AsyncStore(AcmeBackend(str(tmp_path / "f.db"))) as store:
+        for name in names:
+            await store.write(name, b"1")
+
+        found = [str(file.path) async for file in store.list_files("", recursive=True)]
+        assert sorted(found) == sorted(names)
+        assert [folder.name async for folder in store.list_folders("")] == ["\U0010ffff"]
+        assert (await store.get_folder_info("")).file_count == 3
+
+
 async def test_pickles_as_its_configuration(tmp_path: Path) -> None:
     """A worker process opens the database anew."""
     async with AsyncStore(AcmeBackend(str(tmp_path / "f.db"))) as store:

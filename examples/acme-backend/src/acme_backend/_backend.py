@@ -31,15 +31,17 @@ class AcmeBackend(AsyncBackend):
 
     Args:
         database: Path of the database's file; it is made if it is missing.
+        timeout: Seconds to wait while another process has it locked.
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = _CAPABILITIES
     CONTRACT: ClassVar[str] = "1.0"
     close_is_terminal: ClassVar[bool] = False
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, timeout: float = 30.0) -> None:
         self._path = database
-        self._database = Database(database)
+        self._timeout = timeout
+        self._database = Database(database, timeout)
         # One thread: SQLite takes one writer at a time anyway.
         self._pool = WorkerPool("acme", 1)
 
@@ -48,7 +50,7 @@ class AcmeBackend(AsyncBackend):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickles as its configuration: a worker process opens the file anew.
-        return AcmeBackend, (self._path,)
+        return AcmeBackend, (self._path, self._timeout)
 
     @property
     def name(self) -> str:

@@ -68,9 +68,13 @@ def checked_target(path: str) -> str:
     return key
 
 
-def _below(key: str) -> tuple[str, str]:
-    """Return the bounds of all keys below a folder: ``0`` is the character after ``/``."""
-    return (f"{key}/", f"{key}0") if key else ("", "\U0010ffff")
+def _below(key: str) -> tuple[str, str | bytes]:
+    """
+    Return the bounds of all keys below a folder: ``0`` is the character after ``/``.
+
+    No text is above all keys, U+10FFFF may begin one. To SQLite every blob is.
+    """
+    return (f"{key}/", f"{key}0") if key else ("", b"")
 
 
 @contextlib.contextmanager
@@ -92,10 +96,12 @@ class Database:
 
     Args:
         path: The file; it is made if it is missing.
+        timeout: Seconds to wait while another process has it locked.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, timeout: float) -> None:
         self._path = path
+        self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
@@ -107,18 +113,29 @@ class Database:
         so that what is looked up in it is still true at the commit.
         """
         with _native_errors(key):
-            if self._connection is None:
-                self._connection = sqlite3.connect(
-                    self._path, timeout=30, isolation_level=None, check_same_thread=False
-                )
-                self._connection.execute(SCHEMA)
-            self._connection.execute("BEGIN IMMEDIATE")
+            connection = self._connection or self._connect()
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                yield connection
+                # Within: a COMMIT that fails, because of a reader for instance, leaves the
+                # transaction open, and the next BEGIN would fail for ever.
+                connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                connection.rollback()  # nothing to do where SQLite has done it already
                 raise
-            self._connection.execute("COMMIT")
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, and keep the connection once the table is there."""
+        connection = sqlite3.connect(
+            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
