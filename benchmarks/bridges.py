@@ -19,13 +19,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from remote_store import AsyncBackendSyncAdapter
-from remote_store.aio import AsyncBackend, SyncBackendAdapter
+from remote_store import AsyncBackendSyncAdapter, Store
+from remote_store.aio import AsyncBackend, AsyncStore, SyncBackendAdapter
 from remote_store_local import AsyncLocalBackend, LocalBackend
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 SIZE = 256 << 20
 CALLS = 3000
+ENTRIES = 20_000
 
 RIVAL = """
 import asyncio, sys, time
@@ -103,6 +104,32 @@ def hops() -> None:
     print(f"{'ratio':30} {least['bridged'] / least['bare']:8.2f}")
 
 
+def listings() -> None:
+    """Time a sync listing of an async backend, and the same listing of the async store."""
+    backend = AsyncMemoryBackend()
+
+    async def fill() -> None:
+        for number in range(ENTRIES):
+            await backend.write(f"d/{number}", b"")
+
+    async def async_store() -> None:
+        async for _ in AsyncStore(backend).list_files("d"):
+            pass
+
+    asyncio.run(fill())
+    with AsyncBackendSyncAdapter(backend) as adapter:
+
+        def sync_store() -> None:
+            for _ in Store(adapter).list_files("d"):
+                pass
+
+        rows = {"async store": lambda: asyncio.run(async_store()), "sync store": sync_store}
+        least = best(9, **rows)
+    for name, seconds in least.items():
+        print(f"{name:30} {seconds / ENTRIES * 1e6:8.2f} us an entry")
+    print(f"{'ratio (goal: at most 2)':30} {least['sync store'] / least['async store']:8.2f}")
+
+
 def streaming(rival: str | None) -> None:
     """Time a plain loop over a file, the async local backend, and the sync one behind a bridge."""
     with tempfile.TemporaryDirectory() as name:
@@ -146,6 +173,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     print(f"AsyncBackendSyncAdapter over memory, Python {sys.version.split()[0]}")
     calls()
+    listings()
     print("SyncBackendAdapter over memory")
     hops()
     print(f"SyncBackendAdapter over local, reading {SIZE >> 20} MiB")

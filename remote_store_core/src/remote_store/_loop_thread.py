@@ -56,6 +56,8 @@ class LoopThread:
         self._closed = False
         self._stopping = threading.Lock()
         self._inbox = _Inbox(self.loop)
+        #: Tasks whose result nobody has asked for; the end of the loop does not wait for them.
+        self.unasked: set[asyncio.Task[Any]] = set()
         self.thread = threading.Thread(
             target=_run, args=(self.loop, self._inbox), name=f"{owner}-{id(self):x}", daemon=True
         )
@@ -169,7 +171,7 @@ class LoopThread:
         drained = False
         try:
             if threading.current_thread() is not self.thread:
-                drain = _Call(_drain, (last, log), {})
+                drain = _Call(_drain, (last, log, self.unasked), {})
                 self._inbox.put(drain)
                 drained = drain.wait(_left(deadline))
         finally:
@@ -344,7 +346,11 @@ def _cancel_rest(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), _GRACE))
 
 
-async def _drain(last: Callable[[], Awaitable[object]], log: logging.Logger) -> None:
+async def _drain(
+    last: Callable[[], Awaitable[object]], log: logging.Logger, unasked: set[asyncio.Task[Any]]
+) -> None:
+    for task in tuple(unasked):
+        task.cancel()
     try:
         await last()
     except Exception:

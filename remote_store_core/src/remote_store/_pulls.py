@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from remote_store._chunks import ChunkReader
+from remote_store.aio._ahead import Ahead
 
 if TYPE_CHECKING:
     from remote_store._loop_thread import LoopThread
@@ -111,33 +113,46 @@ class ChunkStream(ChunkReader):
 
 
 class AsyncIteratorBridge(Iterator[T]):
-    """Sync iterator over an async one, an item at a time."""
+    """
+    Sync iterator over an async one.
+
+    What the async one has without waiting crosses the threads in one step;
+    see `Ahead`.
+    """
 
     def __init__(self, runner: LoopThread, items: AsyncIterator[T]) -> None:
-        self._items = _Pulling(runner, items)
+        self._pages = _Pulling(runner, Ahead(items, runner.unasked))
+        self._page: Iterator[T] = iter(())
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
-        return self._items.pull()
+        for item in self._page:
+            return item
+        self._page = iter(self._pages.pull())
+        return next(self._page)
 
     def close(self) -> None:
         """Close the backend's iterator and wait for that. Idempotent."""
-        self._items.close("listing")
+        self._page = iter(())
+        self._pages.close("listing")
 
     def _aclose_best_effort(self) -> None:
-        self._items.abandon("listing")
+        self._page = iter(())
+        self._pages.abandon("listing")
 
     def __del__(self) -> None:
-        self._aclose_best_effort()
+        self._pages.abandon("listing")
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:
     """Return the next item, `_END` at the end; an empty chunk is not the end."""
-    while (item := await anext(items, _END)) == b"":
-        pass
-    return item
+    while True:
+        item = await anext(items, _END)
+        if item != b"":
+            return item
+        await asyncio.sleep(0)  # others get their turn, and a cancellation its chance
 
 
 async def _aclose(items: AsyncIterator[Any], what: str) -> None:

@@ -254,7 +254,13 @@ class AsyncBackendSyncAdapter(Backend):
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> Iterator[FileInfo]:
-        """Return an iterator over the files of a folder; each ``next`` pulls one."""
+        """
+        Return an iterator over the files of a folder.
+
+        It fetches what the backend has without waiting, up to 512 entries at
+        once, and nothing before the first ``next``. The other listings do the
+        same.
+        """
         self._runner.guard()
         found = self._backend.list_files(path, recursive=recursive, max_depth=max_depth)
         return AsyncIteratorBridge(self._runner, found)

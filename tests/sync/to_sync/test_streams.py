@@ -16,6 +16,7 @@ from remote_store import (
     AsyncBackendSyncAdapter,
     BackendUnavailable,
     NotFound,
+    StoreClosed,
 )
 
 
@@ -154,3 +155,31 @@ def test_stream_after_the_adapter() -> None:
         stream.read(1)
     assert stream.read(1) == b""
     stream.close()
+
+
+def test_endless_empty_chunks_block_nobody() -> None:
+    """A stream that gets only empty chunks leaves the loop to others, and ends with the adapter."""
+    begun = threading.Event()
+
+    async def empty(path: str) -> AsyncIterator[bytes]:
+        while True:
+            begun.set()
+            yield b""
+
+    ends: list[Exception] = []
+
+    def read() -> None:
+        try:
+            stream.read(1)
+        except Exception as error:
+            ends.append(error)
+
+    adapter = opened(read=empty)
+    stream = adapter.read("p")
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    assert begun.wait(10)
+    assert not adapter.exists("x")
+    adapter.close(timeout=0.05)
+    thread.join(10)
+    assert [type(error).__mro__[1] for error in ends] == [StoreClosed]

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from time import monotonic
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from remote_store.aio._calls import Calls
 
@@ -17,15 +17,13 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds after which a page is handed over even if it is not full.
-_PATIENCE: Final = 0.05
-
 
 async def pages(
     calls: Calls,
     open_iterator: Callable[[], tuple[Iterator[T], Callable[[], object]]],
     weigh: Callable[[T], int],
     limit: int,
+    patience: float,
     *,
     ahead: bool = False,
 ) -> AsyncGenerator[list[T], None]:
@@ -43,9 +41,10 @@ async def pages(
         open_iterator: Returns the iterator and the function that closes it.
         weigh: Weight of an item.
         limit: Weight at which a page is full.
+        patience: Seconds after which it is handed over even if it is not.
         ahead: Fetch one page while the consumer works on the one before.
     """
-    source = _Source(open_iterator, weigh, limit)
+    source = _Source(open_iterator, weigh, limit, patience)
     coming: asyncio.Future[tuple[list[T], bool]] | None = None
     more = True
     try:
@@ -86,10 +85,12 @@ class _Source(Generic[T]):
         open_iterator: Callable[[], tuple[Iterator[T], Callable[[], object]]],
         weigh: Callable[[T], int],
         limit: int,
+        patience: float,
     ) -> None:
         self._open = open_iterator
         self._weigh = weigh
         self._limit = limit
+        self._patience = patience
         self._lock = threading.Lock()
         self._busy = False
         self._released = False
@@ -128,7 +129,7 @@ class _Source(Generic[T]):
         if self._items is None:
             self._items, self._close = self._open()
         page: list[T] = []
-        deadline = monotonic() + _PATIENCE
+        deadline = monotonic() + self._patience
         weight = 0
         try:
             for item in self._items:

@@ -24,8 +24,13 @@ T = TypeVar("T")
 _WORKERS: Final = 32
 #: Bytes of a read that cross in one hop; one hop is fetched ahead.
 _READ: Final = 2 << 20
+#: Seconds after which a hop of a read ends, full or not.
+_READ_TIME: Final = 0.05
 #: Entries of a listing that are fetched in one hop.
 _PAGE: Final = 512
+#: Seconds after which a hop of a listing ends: an entry that takes longer does
+#: not have to wait for the next one.
+_PAGE_TIME: Final = 0.005
 
 
 class SyncBackendAdapter(AsyncBackend):
@@ -265,7 +270,7 @@ class SyncBackendAdapter(AsyncBackend):
             stream = self._backend.read(path)
             return _chunks(stream), stream.close
 
-        found = pages(self._calls, open_stream, len, _READ, ahead=True)
+        found = pages(self._calls, open_stream, len, _READ, _READ_TIME, ahead=True)
         async with contextlib.aclosing(found):
             async for chunks in found:
                 yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -301,7 +306,8 @@ class SyncBackendAdapter(AsyncBackend):
             items = iter(function(*args, **options))
             return items, getattr(items, "close", _nothing)
 
-        async with contextlib.aclosing(pages(self._calls, open_listing, _one, _PAGE)) as found:
+        found = pages(self._calls, open_listing, _one, _PAGE, _PAGE_TIME)
+        async with contextlib.aclosing(found):
             async for page in found:
                 for item in page:
                     yield item
