@@ -132,9 +132,11 @@ def create_drops_what_was_not_flushed(fs: Filesystem) -> None:
 
 def create_over_a_directory_keeps_the_children(fs: Filesystem) -> None:
     first = fs.mkdir("d")
+    created = fs.entry("d")["creationTime"]
     fs.put("d/f", b"x")
     assert ticks(fs.mkdir("d")) > ticks(first)
     assert fs.names() == ["d", "d/f"]
+    assert fs.entry("d")["creationTime"] == created
 
 
 def kinds_do_not_replace_each_other(fs: Filesystem) -> None:
@@ -212,6 +214,24 @@ def writing_to_nothing_fails(fs: Filesystem) -> None:
     was(fs.append("f", 0, b"x"), 404, "PathNotFound")
     was(fs.flush("f", 0), 404, "PathNotFound")
     fs.absent("f")
+
+
+def a_flush_of_nothing_changes_nothing(fs: Filesystem) -> None:
+    etag = fs.put("f")
+    assert was(fs.flush("f", 0), 200).headers["etag"] == etag
+    etag = was(fs.append("f", 0, b"x", "&flush=true"), 202).headers["etag"]
+    assert was(fs.flush("f", 1), 200).headers["etag"] == etag
+
+
+def below_a_file_the_path_conflicts(fs: Filesystem) -> None:
+    fs.put("f")
+    fs.put("g")
+    was(fs.create("f/x"), 409, "PathConflict")
+    was(fs.delete("f/x"), 409, "PathConflict")
+    listing = fs.dfs("GET", "", "resource=filesystem&recursive=false&directory=f/x")
+    was(listing, 409, "PathConflict")
+    was(fs.rename("g", "f/x"), 409, "InvalidSourceOrDestinationResourceType")
+    assert fs.names() == ["f", "g"]
 
 
 def a_flush_can_be_conditional(fs: Filesystem) -> None:

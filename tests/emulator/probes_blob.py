@@ -20,6 +20,10 @@ _READ = {
 }
 
 
+def _md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
 def account_information_tells_of_the_namespace(fs: Filesystem) -> None:
     for target in ("/", f"/{fs.name}"):
         answer = fs.client.send("GET", "blob", f"{target}?comp=properties&restype=account")
@@ -130,7 +134,7 @@ def putting_a_blob_replaces_it_whole(fs: Filesystem) -> None:
     answer = was(fs.put_blob("a/f", data, x_ms_meta_k="v"), 201)
     head = fs.head("a/f").headers
     assert (head["etag"], head["x-ms-meta-k"]) == (answer.headers["etag"], "v")
-    assert head["content-md5"] == base64.b64encode(hashlib.md5(data).digest()).decode()
+    assert head["content-md5"] == _md5(data)
     assert fs.head("a").headers["x-ms-resource-type"] == "directory"
     second = was(fs.put_blob("a/f", b"new"), 201).headers["etag"]
     assert ticks(second) > ticks(answer.headers["etag"])
@@ -147,8 +151,35 @@ def an_exclusive_put_spares_what_is_there(fs: Filesystem) -> None:
 def a_blob_replaces_no_directory_and_no_parent(fs: Filesystem) -> None:
     fs.put("d/f", b"x")
     assert fs.put_blob("d", b"y").status == 409
-    assert fs.put_blob("d/f/below", b"y").status == 409
+    was(fs.put_blob("d/f/below", b"y"), 404, "BlobNotFound")
     assert fs.names() == ["d", "d/f"]
+
+
+def a_checksum_is_told_of_what_was_sent(fs: Filesystem) -> None:
+    for body, crc in ((b"x", "seRUZAJnvS0="), (b"data", "gCf8jkNhru0="), (b"", "AAAAAAAAAAA=")):
+        answer = was(fs.put_blob("f", body), 201)
+        assert answer.headers["x-ms-content-crc64"] == crc
+        assert answer.headers["content-md5"] == _md5(body)
+    answer = was(fs.blob("PUT", "g", "comp=block&blockid=MQ%3D%3D", None, b"streamed"), 201)
+    assert answer.headers["x-ms-content-crc64"] == "bPprzVyB9zw="
+    assert "content-md5" not in answer.headers
+
+
+def writing_a_blob_over_a_file_keeps_its_creation_time(fs: Filesystem) -> None:
+    was(fs.put_blob("f", b"old"), 201)
+    was(fs.put_blob("source", b"s"), 201)
+    created = fs.entry("f")["creationTime"]
+    was(fs.put_blob("f", b"new"), 201)
+    source = {"x-ms-copy-source": f"{fs.emulator.blob_url}{fs.target('source')}"}
+    was(fs.blob("PUT", "f", "", source), 202)
+    assert fs.entry("f")["creationTime"] == created
+
+
+def a_directory_made_for_a_file_has_no_type(fs: Filesystem) -> None:
+    fs.put("d/f")
+    assert set(fs.head("d").headers) - COMMON == _READ - {"content-type"} | {
+        "x-ms-meta-hdi_isfolder"
+    }
 
 
 def what_was_put_whole_is_not_appended_to(fs: Filesystem) -> None:

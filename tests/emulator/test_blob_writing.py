@@ -8,8 +8,6 @@ import hashlib
 import pytest
 from tests.emulator.conftest import Raw
 
-from hns_emulator import HnsEmulator
-
 pytestmark = pytest.mark.asyncio
 
 
@@ -48,19 +46,26 @@ async def test_a_conditional_put(raw: Raw) -> None:
     assert (await raw.head("missing")).status == 404
 
 
-@pytest.mark.parametrize("code", ["ResourceTypeMismatch", "PathAlreadyExists", "SomethingNew"])
-async def test_the_unknown_code_is_a_knob(raw: Raw, code: str) -> None:
-    """Over a directory or below a file a put is 409 with whatever code the test chose."""
-    with HnsEmulator(put_blob_conflict_code=code, debug=True) as emulator:
-        emulator.create_filesystem("knob")
-        knob = Raw(emulator, raw.session, "knob")
-        await knob.create("d/child")
-        await knob.create("f")
-        for path in ("d", "f/below", "f/be/low"):
-            for headers in ({}, {"If_None_Match": "*"}):
-                reply = await knob.put(path, b"x", **headers)
-                assert (reply.status, reply.code) == (409, code)
-        assert (await knob.head("d/child")).status == 200
+@pytest.mark.parametrize("headers", [{}, {"If_None_Match": "*"}])
+async def test_a_put_in_the_way(raw: Raw, headers: dict[str, str]) -> None:
+    """Over a directory it is 409; below a file the blob is not found, as recorded."""
+    await raw.create("d/child")
+    await raw.create("f")
+    assert (await raw.put("d", b"x", **headers)).status == 409
+    for path in ("f/below", "f/be/low"):
+        reply = await raw.put(path, b"x", **headers)
+        assert (reply.status, reply.code) == (404, "BlobNotFound")
+    assert (await raw.head("d/child")).status == 200
+
+
+async def test_below_a_file(raw: Raw) -> None:
+    """A block and a deletion are refused there, as recorded."""
+    await raw.create("f")
+    block = await raw("PUT", "blob", "/f/x?comp=block&blockid=MQ%3D%3D", body=b"1")
+    deletion = await raw("DELETE", "blob", "/f/x")
+    for reply in (block, deletion):
+        assert (reply.status, reply.code) == (409, "OperationNotAllowedInCurrentState")
+    assert len(deletion.body) == 276
 
 
 @pytest.mark.parametrize("header", ["Content-MD5", "x-ms-blob-content-md5"])
@@ -205,7 +210,7 @@ async def test_refused_copies(raw: Raw) -> None:
     assert await copy(raw, "f", "g", **wrong, If_None_Match="*") == (412, "SourceConditionNotMet")
     assert await copy(raw, "f", "g", If_Match='"0x1"') == (412, "TargetConditionNotMet")
     assert await copy(raw, "f", "d") == (409, "ResourceTypeMismatch")
-    assert await copy(raw, "f", "g/x") == (409, "ResourceTypeMismatch")
+    assert await copy(raw, "f", "g/x") == (404, "BlobNotFound")
     assert (await raw.get("g"), (await raw.head("x")).status) == (b"2", 404)
     assert await copy(raw, "f", "x", x_ms_source_if_match=etag, If_None_Match="*") == (202, None)
 

@@ -68,10 +68,9 @@ async def test_across_filesystems(raw: Raw) -> None:
     ("source", "target", "headers", "status", "code"),
     [
         ("no", "x", {}, 404, "SourcePathNotFound"),
-        ("file/no", "x", {}, 404, "SourcePathNotFound"),
         ("no", "file", {"If-None-Match": "*"}, 404, "SourcePathNotFound"),
         ("file", "no/x", {}, 404, "RenameDestinationParentPathNotFound"),
-        ("file", "other/x", {}, 409, "PathConflict"),
+        ("file", "other/x", {}, 409, "InvalidSourceOrDestinationResourceType"),
         ("full", "full", {}, 409, "InvalidRenameSourcePath"),
         ("full", "full/below", {}, 409, "InvalidRenameSourcePath"),
         ("file", "other", {"If-None-Match": "*"}, 409, "PathAlreadyExists"),

@@ -103,6 +103,32 @@ CASES: list[tuple[list[Any], int, str, list[tuple[str, str]]]] = [
     (["DELETE", "{fs}/{d}?recursive=true", {}], 200, "", [FS, ("directory", "filesystem/d")]),
     (["DELETE", "{fs}/{f}", {}], 404, "PathNotFound", [FS]),
     (["DELETE", "{nofs}/{f}", {}], 404, "FilesystemNotFound", []),
+    (["DELETE", "{fs}/{f}/x", {}], 409, "PathConflict", [FS, ("file", "filesystem/f")]),
+    (
+        ["DELETE", "{fs}/{f}/x", {}],
+        409,
+        "OperationNotAllowedInCurrentState",
+        [FS, ("file", "filesystem/f")],
+    ),
+    (
+        ["PUT", "{fs}/{f}/x?comp=block&blockid=MQ%3D%3D", {}],
+        409,
+        "OperationNotAllowedInCurrentState",
+        [FS, ("file", "filesystem/f")],
+    ),
+    (["PUT", "{fs}/{f}?comp=block&blockid=MQ%3D%3D", {}], 201, "", [FS]),
+    (
+        ["PUT", "{fs}/{f}/x", {"x-ms-blob-type": "BlockBlob"}],
+        404,
+        "BlobNotFound",
+        [FS, ("file", "filesystem/f")],
+    ),
+    (
+        ["GET", "{fs}?resource=filesystem&recursive=true&directory={f}/x", {}],
+        409,
+        "PathConflict",
+        [FS, ("file", "filesystem/f")],
+    ),
     (
         ["DELETE", "{fs}/{d}?recursive=false", {}],
         409,

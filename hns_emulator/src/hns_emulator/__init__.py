@@ -14,32 +14,34 @@ onto files and onto an empty directory, across filesystems, source missing,
 conditions on both ends; delete on the Data Lake endpoint, recursively or not,
 missing, with conditions, in a missing filesystem; HEAD and ranged GET of files
 and directories, 404, 416; List Paths with its entries and pages; List Blobs in
-its two shapes.
+its two shapes; Put Blob, Put Block and Put Block List with their checksums, Copy
+Blob (always at once), the creation time that these keep; a flush of nothing;
+what is below a file: Put Blob, Copy Blob, Put Block, Delete Blob, create, delete,
+rename and List Paths.
 
 **Reported** by users of real accounts (text or code quoted): a missing parent of
 a rename's destination; List Paths of a missing directory; Delete Blob of a
 directory that is not empty, or with its snapshots; the refusal of snapshots;
 empty segments and trailing dots of names, 61 segments.
 
-**Documented, not recorded**: PathConflict (below a file, or over the other
-kind), InvalidFlushPosition, InvalidFlushOperation, InvalidRenameSourcePath,
-InvalidSourceOrDestinationResourceType, PathAlreadyExists for a rename and a
-flush with `If-None-Match: *`; 304 for conditional reads; 401 and 403; the
-namespace flag of HEAD on a filesystem and the access control of its root; Put
-Blob and its interplay with the other endpoint, blocks, Set Metadata, Copy Blob
-(always at once), Content-MD5; x-ms-content-type on a flush; non-characters in
-the XML of listings.
+**Documented, not recorded**: PathConflict over the other kind,
+InvalidFlushPosition, InvalidFlushOperation, InvalidRenameSourcePath,
+InvalidSourceOrDestinationResourceType over the other kind, PathAlreadyExists for
+a rename and a flush with `If-None-Match: *`; 304 for conditional reads; 401 and
+403; the namespace flag of HEAD on a filesystem and the access control of its
+root; the interplay of both endpoints' writes, Set Metadata; x-ms-content-type on
+a flush; non-characters in the XML of listings.
 
-**Own choices**, where a client should not look: a path created anew gets a new
-creation time; a flush without appended data gives a new ETag; List Blobs comes
-in the order of List Paths; the code of Put Blob over a directory or below a file
-is the knob `put_blob_conflict_code`.
+**Own choices**, where a client should not look: a file created anew over another
+gets a new creation time; List Blobs comes in the order of List Paths; the code
+of a 409 for writing a blob over a directory, which nobody recorded.
 
 **Refused with 501 EmulatorUnverified**, and counted in `unverified`, because
 nobody recorded what happens: rename of a directory onto one that is not empty,
 in posix mode onto any, of a file onto itself, with new properties, from a
-missing filesystem, of uncommitted blocks; append below the committed length, of
-nothing, to a directory; flush of a directory; retainUncommittedData=true; delete
+missing filesystem, of uncommitted blocks, of what is below a file; append below
+the committed length, of nothing, to a directory; flush of a directory; append,
+flush and Put Block List below a file; retainUncommittedData=true; delete
 of a directory without `recursive`, or with `If-None-Match: *`; listing a file,
 beginFrom; reading by the Data Lake endpoint; conditions on what does not exist
 (but If-Match on the Blob endpoint) or on ETag and time at once; metadata beyond

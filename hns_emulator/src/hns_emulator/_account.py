@@ -16,8 +16,6 @@ class Account:
     Args:
         name: The account's name.
         page_cap: Entries of a listing's page at most, None for the service's 5000.
-        put_blob_conflict_code: The code for writing a blob over a directory
-            or below a file, which nobody recorded.
         defects: Rules to break.
     """
 
@@ -26,12 +24,10 @@ class Account:
         name: str,
         *,
         page_cap: int | None,
-        put_blob_conflict_code: str,
         defects: frozenset[str],
     ) -> None:
         self.name = name
         self.page_cap = page_cap
-        self.put_blob_conflict_code = put_blob_conflict_code
         self.defects = defects
         self.clock = Clock(frozen="etag-not-unique" in defects)
         self.filesystems: dict[str, Filesystem] = {}
@@ -72,7 +68,7 @@ class Account:
             below = node.children.get(segment)
             if below is None:
                 ticks = self.clock.tick()
-                below = Node(is_directory=True, created=ticks, changed=ticks)
+                below = Node(True, ticks, ticks, content_type=None)
                 self.link(node, segment, below)
             node = below
         return node

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from hns_emulator import _blobs
 from hns_emulator._account import Account
 from hns_emulator._clock import http_date
+from hns_emulator._crc64 import crc64
 from hns_emulator._dfs import ACL, ENCRYPTED, PERMISSIONS
 from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._listing import list_blobs, page_size
@@ -22,6 +23,7 @@ __all__ = ["HANDLERS"]
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
 _META = "x-ms-meta-"
 _XML = "application/xml"
+_CRC = "x-ms-content-crc64"
 
 
 def account_information(account: Account, call: Call) -> Answer:
@@ -44,8 +46,11 @@ def container_properties(account: Account, call: Call) -> Answer:
         **stamps(root),
         "x-ms-lease-status": "unlocked",
         "x-ms-lease-state": "available",
+        "x-ms-default-encryption-scope": "$account-encryption-key",
+        "x-ms-deny-encryption-scope-override": "false",
         "x-ms-has-immutability-policy": "false",
         "x-ms-has-legal-hold": "false",
+        "x-ms-immutable-storage-with-versioning-enabled": "false",
     }
     return Answer(200, headers, None if call.method == "HEAD" else b"")
 
@@ -77,15 +82,19 @@ def put_blob(account: Account, call: Call) -> Answer:
     node = _blobs.put_blob(
         account, _container(account, call), call.path, content, conditions(account, call)
     )
-    return Answer(201, {**stamps(node), "Content-MD5": md5, ENCRYPTED: "true"})
+    sums = {"Content-MD5": md5, _CRC: crc64(call.body)}
+    return Answer(201, {**stamps(node), **sums, ENCRYPTED: "true"})
 
 
 def put_block(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=block`."""
-    md5 = require_md5(call)
+    require_md5(call)
     fs = _container(account, call)
     _blobs.stage(account, fs, call.path, call.query["blockid"], call.body)
-    return Answer(201, {"Content-MD5": md5, ENCRYPTED: "true"})
+    headers = {_CRC: crc64(call.body), ENCRYPTED: "true"}
+    if "content-md5" in call.headers:
+        headers["Content-MD5"] = call.headers["content-md5"]
+    return Answer(201, headers)
 
 
 def put_block_list(account: Account, call: Call) -> Answer:
@@ -105,7 +114,7 @@ def put_block_list(account: Account, call: Call) -> Answer:
         content,
         conditions(account, call),
     )
-    return Answer(201, {**stamps(node), ENCRYPTED: "true"})
+    return Answer(201, {**stamps(node), _CRC: crc64(call.body), ENCRYPTED: "true"})
 
 
 def get_block_list(account: Account, call: Call) -> Answer:
@@ -180,7 +189,6 @@ def _content_type(call: Call) -> str:
 def _properties(account: Account, node: Node) -> dict[str, str]:
     headers = {
         "Accept-Ranges": "bytes",
-        "Content-Type": node.content_type,
         **stamps(node),
         "x-ms-access-tier": "Hot",
         "x-ms-access-tier-inferred": "true",
@@ -196,6 +204,8 @@ def _properties(account: Account, node: Node) -> dict[str, str]:
         "x-ms-server-encrypted": "true",
         **node.copied,
     }
+    if node.content_type is not None:
+        headers["Content-Type"] = node.content_type
     for name, value in visible_metadata(account, node).items():
         headers[f"{_META}{name}"] = value
     return headers

@@ -31,7 +31,7 @@ class Content:
     """What a file is to hold."""
 
     data: bytes
-    content_type: str
+    content_type: str | None
     metadata: dict[str, str]
     md5: str | None = None
     blocks: dict[str, bytes] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def put_blob(
     Write a file as a whole, with its parents, over a file or where nothing is.
 
     Raises:
-        ServiceError: The knob's code over a directory or below a file,
+        ServiceError: BlobNotFound below a file, ResourceTypeMismatch over a directory,
             BlobAlreadyExists for `If-None-Match: *`, ConditionNotMet.
         Unverified: Exclusively where only uncommitted blocks are.
     """
@@ -63,7 +63,7 @@ def _require_writable(
     account: Account, fs: Filesystem, path: Path, conditions: Conditions, failed: str
 ) -> None:
     old = find(fs, path)
-    _require_file_place(account, fs, path, old)
+    _require_file_place(account, fs, path, old, "BlobNotFound")
     if old is None:
         conditions.require_absent(failed)
     elif not (conditions.exclusive and "put-blob-ignores-if-none-match" in account.defects):
@@ -74,7 +74,9 @@ def _require_writable(
 def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> Node:
     parent = account.make_parents(fs, path)
     ticks = account.clock.tick()
-    node = Node(False, ticks, ticks, content.metadata, content.content_type, content.data)
+    old = parent.children.get(path[-1])
+    created = ticks if old is None or "blob-new-creation-time" in account.defects else old.created
+    node = Node(False, created, ticks, content.metadata, content.content_type, content.data)
     node.by_blob = True
     node.md5 = content.md5
     node.blocks = content.blocks
@@ -83,16 +85,16 @@ def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> No
     return node
 
 
-def _require_file_place(account: Account, fs: Filesystem, path: Path, old: Node | None) -> None:
+def _require_file_place(
+    account: Account, fs: Filesystem, path: Path, old: Node | None, below: str
+) -> None:
+    """Refuse a path where no file can be; *below* is the code for one below a file."""
+    if under_file(fs, path):
+        code = "ResourceTypeMismatch" if "below-file-told" in account.defects else below
+        raise ServiceError(code=code)
     over = old is not None and old.is_directory
-    if "put-blob-replaces-directory" in account.defects:
-        over = False
-    if over or under_file(fs, path):
-        raise ServiceError(
-            code=account.put_blob_conflict_code,
-            status=409,
-            text="The path, or an element of it, is of the other kind.",
-        )
+    if over and "put-blob-replaces-directory" not in account.defects:
+        raise ServiceError(code="ResourceTypeMismatch")
 
 
 def stage(account: Account, fs: Filesystem, path: Path, block: str, data: bytes) -> None:
@@ -101,9 +103,11 @@ def stage(account: Account, fs: Filesystem, path: Path, block: str, data: bytes)
 
     Raises:
         ServiceError: InvalidBlobOrBlock if other uncommitted ids have another length;
-            the knob's code over a directory or below a file.
+            OperationNotAllowedInCurrentState below a file, ResourceTypeMismatch
+            over a directory.
     """
-    _require_file_place(account, fs, path, find(fs, path))
+    code = "OperationNotAllowedInCurrentState"
+    _require_file_place(account, fs, path, find(fs, path), code)
     staged = fs.staged.get(path, {})
     if any(len(other) != len(block) for other in staged):
         raise ServiceError(code="InvalidBlobOrBlock")
@@ -126,7 +130,10 @@ def commit_blocks(
 
     Raises:
         ServiceError: InvalidBlockList for a block that is not there; as `put_blob`.
+        Unverified: Below a file.
     """
+    if under_file(fs, path):
+        raise Unverified(operation="Put Block List below a file")
     _require_writable(account, fs, path, conditions, "ConditionNotMet")
     old = find(fs, path)
     committed = old.blocks if old is not None else {}
@@ -233,8 +240,11 @@ def delete_blob(
 
     Raises:
         ServiceError: BlobNotFound, ConditionNotMet, DirectoryIsNotEmpty,
+            OperationNotAllowedInCurrentState below a file,
             OperationNotSupportedOnDirectory for a directory with its snapshots.
     """
+    if under_file(fs, path):
+        raise ServiceError(code="OperationNotAllowedInCurrentState")
     node = find(fs, path)
     if node is None:
         raise ServiceError(code="BlobNotFound")

@@ -32,6 +32,7 @@ DESCRIPTIONS: dict[str, str] = {
     "append-visible": "Appended bytes are readable before the flush.",
     "append-in-order-only": "Appends must come in the order of their positions.",
     "flush-keeps-etag": "A flush leaves the ETag as it was.",
+    "flush-of-nothing-new-etag": "A flush without appended data gives a new ETag.",
     "flush-ignores-position": "A flush joins whatever there is, gaps included.",
     "flush-encrypted-true": "A flush says that it was encrypted.",
     # rename
@@ -69,6 +70,8 @@ DESCRIPTIONS: dict[str, str] = {
     "blob-exists-412": "An exclusive Put Blob on a file answers 412, not 409.",
     "put-blob-ignores-if-none-match": "An exclusive Put Blob replaces a file.",
     "put-blob-without-md5": "Put Blob stores no Content-MD5.",
+    "below-file-told": "Put Blob and Copy Blob below a file answer 409, not BlobNotFound.",
+    "blob-new-creation-time": "Writing a blob over a file gives a new creation time.",
     "put-blob-replaces-directory": "Put Blob over a directory replaces it.",
     "copy-drops-metadata": "Copy Blob loses the metadata.",
     "blob-delete-ignores-children": "Delete Blob removes a directory with children.",

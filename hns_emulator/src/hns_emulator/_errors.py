@@ -32,6 +32,19 @@ ERRORS: dict[str, tuple[int, str]] = {
     "BlobNotFound": (404, "The specified blob does not exist."),
     "InvalidRange": (416, "The range specified is invalid for the current size of the resource."),
     "BlobAlreadyExists": (409, "The specified blob already exists."),
+    "OperationNotAllowedInCurrentState": (
+        409,
+        "The requested operation is not allowed in the current state of the entity.",
+    ),
+    "PathConflict": (
+        409,
+        "The specified path, or an element of the path, exists and its resource type is "
+        "invalid for this operation.",
+    ),
+    "InvalidSourceOrDestinationResourceType": (
+        409,
+        "The source and destination resource type must be identical.",
+    ),
     # reported by users of real accounts
     "RenameDestinationParentPathNotFound": (
         404,
@@ -47,11 +60,6 @@ ERRORS: dict[str, tuple[int, str]] = {
         "This feature is not currently supported for hierarchical namespace accounts.",
     ),
     # documented only
-    "PathConflict": (
-        409,
-        "The specified path, or an element of the path, exists and its resource type is "
-        "invalid for this operation.",
-    ),
     "InvalidFlushPosition": (
         400,
         "The uploaded data is not contiguous or the position query parameter value is not "
@@ -67,9 +75,9 @@ ERRORS: dict[str, tuple[int, str]] = {
         "The source directory cannot be the same as the destination directory, nor can the "
         "destination be a subdirectory of the source directory.",
     ),
-    "InvalidSourceOrDestinationResourceType": (
+    "ResourceTypeMismatch": (
         409,
-        "The source and destination resource type must be identical.",
+        "The specified resource type does not match the type of the existing resource.",
     ),
     "InvalidSourceUri": (400, "The source URI is invalid."),
     "ContainerNotFound": (404, "The specified container does not exist."),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hns_emulator._account import Account
 from hns_emulator._errors import Refused, ServiceError, Unverified
-from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name, walk
+from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name, under_file, walk
 
 __all__ = ["Page", "list_blobs", "list_paths", "page_size"]
 
@@ -62,11 +62,13 @@ def list_paths(
     *continuation* is as an earlier page gave it, for the same directory and depth.
 
     Raises:
-        ServiceError: PathNotFound.
+        ServiceError: PathConflict below a file, PathNotFound.
         Refused: For a continuation of another listing.
         Unverified: If *directory* is a file.
     """
     base = parse_name(directory)
+    if under_file(fs, base):
+        raise ServiceError(code="PathConflict")
     node = find(fs, base)
     if node is None:
         raise ServiceError(code="PathNotFound")

@@ -21,6 +21,7 @@ class Node:
     Attributes:
         created: Ticks of its creation.
         changed: Ticks of its last change; the ETag is made of them.
+        content_type: None for a directory that was made for what is below it.
         pieces: Appended and not yet flushed, by position in bytes.
         by_blob: Whether the Blob endpoint wrote the content last.
         md5: Base64 of the content's MD5, only where the Blob endpoint computed it.
@@ -32,7 +33,7 @@ class Node:
     created: int
     changed: int
     metadata: dict[str, str] = field(default_factory=dict)
-    content_type: str = "application/octet-stream"
+    content_type: str | None = "application/octet-stream"
     content: bytes = b""
     pieces: dict[int, bytes] = field(default_factory=dict)
     by_blob: bool = False

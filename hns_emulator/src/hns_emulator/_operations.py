@@ -54,6 +54,8 @@ def create(
     if "parents-share-etag" in account.defects:
         parent.changed = ticks
     node = Node(is_directory, ticks, ticks, metadata, content_type)
+    if old is not None and is_directory:
+        node.created = old.created
     if old is not None and is_directory and "create-drops-children" not in account.defects:
         node.children = old.children
     if old is not None and "create-keeps-content" in account.defects:
@@ -75,7 +77,7 @@ def append(account: Account, fs: Filesystem, path: Path, position: int, data: by
 
     Raises:
         ServiceError: PathNotFound; InvalidFlushOperation if the Blob endpoint wrote the file.
-        Unverified: Onto a directory, below what is committed, or nothing at all.
+        Unverified: Onto a directory, below a file, below what is committed, or nothing at all.
     """
     node = _writable(fs, path, "append")
     if position < len(node.content):
@@ -102,7 +104,7 @@ def flush(
         ServiceError: PathNotFound, a condition, InvalidFlushOperation if the Blob
             endpoint wrote the file, InvalidFlushPosition for gaps, overlaps
             or another length.
-        Unverified: On a directory.
+        Unverified: On a directory, or below a file.
     """
     node = _writable(fs, path, "flush")
     conditions.require(node, "ConditionNotMet", "PathAlreadyExists")
@@ -113,6 +115,8 @@ def flush(
         end += len(node.pieces[start])
     if end != position and "flush-ignores-position" not in account.defects:
         raise ServiceError(code="InvalidFlushPosition")
+    if not node.pieces and "flush-of-nothing-new-etag" not in account.defects:
+        return node
     node.content = b"".join([node.content, *(node.pieces[start] for start in sorted(node.pieces))])
     node.pieces = {}
     node.md5 = None
@@ -143,6 +147,8 @@ def append_and_flush(
 
 
 def _writable(fs: Filesystem, path: Path, action: str) -> Node:
+    if under_file(fs, path):
+        raise Unverified(operation=f"{action} below a file")
     node = find(fs, path)
     if node is None:
         raise ServiceError(code="PathNotFound")
@@ -202,18 +208,21 @@ def check_rename(account: Account, asked: Renaming) -> Node:
 
     Raises:
         ServiceError: SourcePathNotFound, SourceConditionNotMet,
-            RenameDestinationParentPathNotFound, PathConflict, InvalidRenameSourcePath,
-            PathAlreadyExists, ConditionNotMet, InvalidSourceOrDestinationResourceType.
-        Unverified: Onto itself, onto a directory that is not empty, in posix mode
-            onto any, or with blocks staged below the source.
+            RenameDestinationParentPathNotFound, InvalidRenameSourcePath,
+            PathAlreadyExists, ConditionNotMet; InvalidSourceOrDestinationResourceType
+            also below a file.
+        Unverified: From below a file, onto itself, onto a directory that is not empty,
+            in posix mode onto any, or with blocks staged below the source.
     """
+    if under_file(asked.source_fs, asked.source):
+        raise Unverified(operation="rename of what is below a file")
     node = find(asked.source_fs, asked.source)
     if node is None:
         code = "PathNotFound" if "rename-source-404" in account.defects else "SourcePathNotFound"
         raise ServiceError(code=code)
     asked.source_conditions.require(node, "SourceConditionNotMet")
     if under_file(asked.fs, asked.path):
-        raise ServiceError(code="PathConflict")
+        raise ServiceError(code="InvalidSourceOrDestinationResourceType")
     if find(asked.fs, asked.path[:-1]) is None and "rename-makes-parents" not in account.defects:
         raise ServiceError(code="RenameDestinationParentPathNotFound")
     _refuse_itself(asked, node)
@@ -262,9 +271,12 @@ def delete(
     *recursive* is "true", "false", or None if it was not told.
 
     Raises:
-        ServiceError: PathNotFound, ConditionNotMet, DirectoryNotEmpty.
+        ServiceError: PathConflict below a file, PathNotFound, ConditionNotMet,
+            DirectoryNotEmpty.
         Unverified: For a directory without *recursive*.
     """
+    if under_file(fs, path):
+        raise ServiceError(code="PathConflict")
     node = find(fs, path)
     if node is None:
         if "delete-missing-200" in account.defects:

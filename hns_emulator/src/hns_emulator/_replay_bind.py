@@ -34,6 +34,7 @@ _SAS: Final = {
     *("sp", "spr", "sr", "srt", "ss", "st", "suoid", "sv"),
 }
 _ETAG: Final = re.compile(r"0x[0-9A-F]{15}")
+_COPY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What the set-up made is this much too young at most.
 _SETUP_SECONDS: Final = 5
 _TOKENS: Final = {"continuation", "marker"}
@@ -57,6 +58,7 @@ class Bindings:
         self._etags: dict[str, str] = {}
         self._recorded: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
+        self._copies: dict[str, str] = {}
         self._modified: list[tuple[str, int, int]] = []
 
     def etag(self, recorded: str, got: str) -> str | None:
@@ -78,6 +80,15 @@ class Bindings:
         if bool(recorded) != bool(got):
             return f"token {got!r}, recorded {recorded!r}"
         self._tokens[recorded] = got
+        return None
+
+    def copy(self, recorded: str, got: str) -> str | None:
+        """Bind or check the id of a copy."""
+        if _COPY.fullmatch(got) is None:
+            return f"{got!r} is no id of a copy"
+        expected = self._copies.setdefault(recorded, got)
+        if expected != got or list(self._copies.values()).count(got) > 1:
+            return f"{got} where the recording has another copy, or repeats that of {expected}"
         return None
 
     def creation(self, recorded: str, got: str) -> str | None:

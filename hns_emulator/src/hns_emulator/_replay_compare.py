@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from hns_emulator._replay_bind import Bindings, encodes, second_of
 from hns_emulator._replay_operation import Operation, operation
@@ -122,7 +123,9 @@ def _values(
             complaint = bindings.date(then, now, etag if encodes(etag, then) else None)
             if complaint is None:
                 bindings.modified(op.path, then, now)
-        elif name == "x-ms-creation-time":
+        elif name == "x-ms-copy-id":
+            complaint = bindings.copy(then, now)
+        elif name in {"x-ms-creation-time", "x-ms-copy-completion-time"}:
             complaint = bindings.date(then, now)
         elif name == "date":
             complaint = None if second_of(now) is not None else f"{now!r} is no date"
@@ -151,6 +154,8 @@ def _same(name: str, then: str, now: str, op: Operation, exchange: Exchange) -> 
     if name == "content-type" and exchange.reduced:
         # Tools that parse media types write a blank after the semicolon.
         return then.replace("; ", ";") == now
+    if name == "x-ms-copy-source":
+        return urlsplit(then).path == urlsplit(now).path  # the account has another name here
     if name == "x-ms-request-server-encrypted" and op.name == "flush":
         return exchange.version < _FLUSH_NOT_ENCRYPTED
     return name == "x-ms-delete-type-permanent" and "x-ms-deletion-id" in exchange.answer.headers

@@ -25,13 +25,14 @@ Name = Literal[
     "delete",
     "read",
     "put blob",
+    "put block",
     "copy",
     "other",
 ]
 
 #: Operations whose success changes what later answers say.
 CHANGES: Final = frozenset(
-    {"create", "append", "flush", "rename", "delete", "put blob", "copy", "other"}
+    {"create", "append", "flush", "rename", "delete", "put blob", "put block", "copy", "other"}
     | {"create container", "delete container"}
 )
 
@@ -80,7 +81,9 @@ def _blob(request: Request, query: Mapping[str, str], path: str) -> Name:
         if comp is not None:
             return "list blobs" if comp == "list" else "other"
         return _container(request)
-    if comp is not None:
+    if comp == "block" and request.method == "PUT":
+        return "put block"
+    if comp is not None and (comp, request.method) != ("blocklist", "PUT"):
         return "other"
     if request.method == "PUT":
         return "put blob" if request.header("x-ms-copy-source") is None else "copy"

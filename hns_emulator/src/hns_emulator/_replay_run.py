@@ -15,7 +15,7 @@ from hns_emulator._replay_compare import compare
 from hns_emulator._replay_operation import CHANGES, Operation, operation
 from hns_emulator._replay_read import Exchange, Recording, read_folder
 from hns_emulator._replay_send import RawAnswer, RawClient
-from hns_emulator._replay_setup import SetupFailed, make, starting_state
+from hns_emulator._replay_setup import SetupFailed, make, starting_state, unmade
 
 __all__ = ["Outcome", "Report", "replay", "replay_recording"]
 
@@ -99,6 +99,7 @@ def replay_recording(recording: Recording, **options: Any) -> list[Outcome]:
 def _play(recording: Recording, client: RawClient) -> Iterator[Outcome]:
     bindings = Bindings()
     doubtful: list[str] = []
+    absent = unmade(recording)
     pace = _Pace(recording)
     for exchange in recording.exchanges:
         op = operation(exchange.request)
@@ -109,7 +110,9 @@ def _play(recording: Recording, client: RawClient) -> Iterator[Outcome]:
             reason, lines = _exchange(exchange, client, bindings)
         except (OSError, HTTPException) as error:
             lines = [f"no answer: {error!r}"]
-        if lines and reason is None:
+        if lines and op.path in absent:
+            reason = f"{op.path} was made by a request that was not written down"
+        elif lines and reason is None:
             after = next((path for path in doubtful if _touches(op, path)), None)
             if after is not None:
                 reason = f"depends on a change to {after} that was not verified"

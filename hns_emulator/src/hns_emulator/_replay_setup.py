@@ -22,7 +22,7 @@ from hns_emulator._replay_operation import Operation, clean, operation, parent
 from hns_emulator._replay_read import Exchange, Recording
 from hns_emulator._replay_send import RawClient
 
-__all__ = ["SetupFailed", "Thing", "make", "starting_state"]
+__all__ = ["SetupFailed", "Thing", "make", "starting_state", "unmade"]
 
 Kind = Literal["container", "directory", "file"]
 
@@ -62,12 +62,18 @@ def starting_state(recording: Recording) -> list[Thing]:
     Returns:
         As little as the recorded answers allow.
     """
-    world = _World(recording)
-    for index, exchange in enumerate(recording.exchanges):
-        if exchange.request.host in {"blob", "dfs"}:
-            world.follow(index, exchange)
-    containers = [thing for thing in world.things if thing.kind == "container"]
-    return containers + [thing for thing in world.things if thing.kind != "container"]
+    things = _World(recording).things
+    containers = [thing for thing in things if thing.kind == "container"]
+    return containers + [thing for thing in things if thing.kind != "container"]
+
+
+def unmade(recording: Recording) -> frozenset[str]:
+    """
+    Give the paths that answers show in a container of the recording's own, and no exchange made.
+
+    So it is where several requests ran at once, and not all were written down.
+    """
+    return frozenset(_World(recording).unmade)
 
 
 def make(client: RawClient, things: list[Thing]) -> None:
@@ -112,18 +118,24 @@ class _World:
 
     def __init__(self, recording: Recording) -> None:
         self.things: list[Thing] = []
+        self.unmade: set[str] = set()
         self._known: dict[str, Kind | None] = {}
         self._untouched: dict[str, Thing] = {}
+        self._created: set[str] = set()
         self._exchanges = recording.exchanges
         self._hint: Kind = "directory" if "director" in recording.hint else "file"
+        for index, exchange in enumerate(recording.exchanges):
+            if exchange.request.host in {"blob", "dfs"}:
+                self._follow(index, exchange)
 
-    def follow(self, index: int, exchange: Exchange) -> None:
+    def _follow(self, index: int, exchange: Exchange) -> None:
         """Take the next exchange into account."""
         op = operation(exchange.request)
         code = exchange.answer.headers.get("x-ms-error-code", "")
         status = exchange.answer.status
         if op.name == "create container" and status < 300:
             self._known[op.path] = "container"
+            self._created.add(op.path)
         elif op.name == "delete container" and status < 300:
             self._require(op.path, "container")
             self._forget(op.path)
@@ -139,6 +151,8 @@ class _World:
             self._listed_paths(op, exchange, index)
         elif op.name == "list blobs" and done:
             self._listed_blobs(op, exchange)
+        elif _below_file(op, code):
+            self._require_file_above(op)
         elif op.name in {"rename", "copy"}:
             self._moved(op, index, exchange, code)
         elif "/" in op.path and exchange.answer.status != 404:
@@ -151,7 +165,7 @@ class _World:
         if op.name in {"create", "put blob"}:
             kind: Kind = "directory" if op.query.get("resource") == "directory" else "file"
             if code in {"PathConflict", "DirectoryExists"}:
-                if not any(self._known.get(p) == "file" for p in _ancestors(op.path)):
+                if not self._file_above(op.path):
                     self._require(op.path, "directory" if kind == "file" else "file")
             elif not done or conditional:
                 self._require(op.path, kind)
@@ -165,7 +179,8 @@ class _World:
                 self._fill(op.path)
             if done:
                 self._forget(op.path)
-        else:  # reading, and operations that are not known here, need something to act on
+        elif op.name != "put block":
+            # Reading, and operations that are not known here, need something to act on.
             thing = self._require(op.path, self._kind(op.path, index))
             if thing is not None and op.name == "read" and done:
                 _enrich(thing, exchange)
@@ -206,7 +221,7 @@ class _World:
         self._require(source, kind)
         if code == "RenameDestinationParentPathNotFound":
             return
-        if "/" in parent(op.path):
+        if "/" in parent(op.path) and not self._file_above(op.path):
             self._require(parent(op.path), "directory")
         if code in {"PathAlreadyExists", "ConditionNotMet", "BlobAlreadyExists"}:
             self._require(op.path, kind)
@@ -214,7 +229,8 @@ class _World:
             self._require(op.path, "directory")
             self._fill(op.path)
         elif code == "InvalidSourceOrDestinationResourceType":
-            self._require(op.path, "file" if kind == "directory" else "directory")
+            if not self._file_above(op.path):
+                self._require(op.path, "file" if kind == "directory" else "directory")
         elif status < 300:
             if exchange.request.header("If-Match") is not None:
                 self._require(op.path, kind)
@@ -248,8 +264,15 @@ class _World:
                 thing.content = bytes(int(_element(text, "Content-Length") or 0))
 
     def _require(self, path: str, kind: Kind) -> Thing | None:
-        """Put a thing into the starting state, unless the path's state is known; give it back."""
-        if path not in self._known:
+        """
+        Put a thing into the starting state, unless the path's state is known; give it back.
+
+        In a container that an exchange created nothing is from before.
+        """
+        if path.partition("/")[0] in self._created:
+            if self._known.get(path) is None:
+                self.unmade.add(path)
+        elif path not in self._known:
             for above in _ancestors(path):
                 self._known.setdefault(above, "directory")
             self._known[path] = kind
@@ -257,6 +280,15 @@ class _World:
             self.things.append(thing)
             self._untouched[path] = thing
         return self._untouched.get(path)
+
+    def _file_above(self, path: str) -> bool:
+        return any(self._known.get(above) == "file" for above in _ancestors(path))
+
+    def _require_file_above(self, op: Operation) -> None:
+        folder = op.query.get("directory", "") if op.name == "list paths" else ""
+        path = clean(f"{op.path}/{folder}")
+        if not self._file_above(path):
+            self._require(parent(path), "file")
 
     def _fill(self, path: str) -> None:
         if not any(p.startswith(f"{path}/") and kind for p, kind in self._known.items()):
@@ -303,6 +335,17 @@ class _World:
             if headers.get("x-ms-error-code", "").startswith(("DirectoryIs", "OperationNotSupp")):
                 return "directory"
         return self._hint
+
+
+def _below_file(op: Operation, code: str) -> bool:
+    """Tell whether an answer shows that a file is above the path; not all such answers do."""
+    return (op.name, code) in {
+        ("put blob", "BlobNotFound"),
+        ("put block", "OperationNotAllowedInCurrentState"),
+        ("delete", "OperationNotAllowedInCurrentState"),
+        ("delete", "PathConflict"),
+        ("list paths", "PathConflict"),
+    }
 
 
 def _ancestors(path: str) -> list[str]:

@@ -59,8 +59,6 @@ class HnsEmulator:
         key: Base64 of the account's key, None for a random one.
         page_cap: Entries of a listing's page at most, None for the service's 5000.
         old_versions: Accept requests with an x-ms-version before 2021; for replays.
-        put_blob_conflict_code: The code that Put Blob answers over a directory or
-            below a file, which nobody recorded.
         defects: Rules to break, names of `DEFECTS`.
         debug: Hold the tree to its invariant after each request, in time linear in its size.
 
@@ -77,7 +75,6 @@ class HnsEmulator:
         key: str | None = None,
         page_cap: int | None = None,
         old_versions: bool = False,
-        put_blob_conflict_code: str = "ResourceTypeMismatch",
         defects: frozenset[str] = frozenset(),
         debug: bool = False,
     ) -> None:
@@ -99,12 +96,7 @@ class HnsEmulator:
         self.refused: Counter[str] = Counter()
         self.requests: deque[Seen] = deque(maxlen=_REMEMBERED)
         self._faults = Faults()
-        self._state = Account(
-            account,
-            page_cap=page_cap,
-            put_blob_conflict_code=put_blob_conflict_code,
-            defects=defects,
-        )
+        self._state = Account(account, page_cap=page_cap, defects=defects)
         self._service = Service(
             self._state,
             self.key,

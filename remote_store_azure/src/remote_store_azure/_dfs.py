@@ -159,7 +159,7 @@ async def delete(
 
 async def paths(wire: Wire, folder: str, *, recursive: bool, continuation: str = "") -> Answer:
     """
-    List what is in a folder; one page, status 404 where nothing is.
+    List what is in a folder; one page, status 404 where nothing is, or 409 below a file.
 
     Args:
         wire: The container.
@@ -173,4 +173,4 @@ async def paths(wire: Wire, folder: str, *, recursive: bool, continuation: str =
     if continuation:
         query += f"&continuation={quote(continuation, safe='')}"
     url = wire.dfs_url(None, query)
-    return await wire.send("GET", url, path=folder, headers=_ACCEPT, accept=(200, 404))
+    return await wire.send("GET", url, path=folder, headers=_ACCEPT, accept=(200, 404, 409))

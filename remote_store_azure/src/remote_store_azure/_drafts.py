@@ -264,7 +264,11 @@ class _Draft:
         await end_all([self._creation])
         left = deadline - asyncio.get_running_loop().time()
         try:
-            await dfs.delete(self._wire, self._name, self._key, accept=(200, 404), timeout=left)
+            answer = await dfs.delete(
+                self._wire, self._name, self._key, accept=(200, 404, 409), timeout=left
+            )
+            if answer.status == 409 and answer.code != "PathConflict":  # that is below a file
+                raise self._wire.error(answer)
         except RemoteStoreError as error:
             _log.warning(
                 "temporary file %r of a write that failed could not be removed; "

@@ -27,7 +27,7 @@ from remote_store_azure._doubt import in_doubt
 from remote_store_azure._headers import file_info, is_directory, metadata_headers, write_result
 from remote_store_azure._kinds import head, refuse_folder
 from remote_store_azure._moves import complete, look, typed
-from remote_store_azure._places import file_at, folder_at, refuse_dots, refused
+from remote_store_azure._places import file_at, folder_at, refuse_dots, refused, under_file
 from remote_store_azure._renames import rename
 from remote_store_azure._upload import may_be
 
@@ -201,7 +201,7 @@ class Hierarchical:
                 await complete(wire, dst, answer)
                 return
             if answer.status == 404:
-                raise wire.error(evolve(answer, path=src))
+                raise await _nothing_copied(wire, src, answer)
             if answer.code != "SourceConditionNotMet" or answer.lost or not left:
                 raise await _not_copied(wire, src, answer, version, exclusive=not overwrite)
 
@@ -226,10 +226,13 @@ async def _put(
         path=key,
         headers={**headers, **condition},
         body=content,
-        accept=(201, 409, 412),
+        accept=(201, 404, 409, 412),
     )
     if answer.status == 201:
         return answer
+    if answer.status == 404 and answer.code != "BlobNotFound":
+        raise wire.error(answer)
+    # Below a file the service says that it did not find the blob.
     raise await refused(
         wire,
         answer,
@@ -262,18 +265,20 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
                 etag=None if continuation else etag,
                 recursive=recursive,
                 continuation=continuation,
-                accept=(200, 202, 404, 412),
+                accept=(200, 202, 404, 409, 412),
             )
+            if answer.status == 409 and answer.code != "PathConflict":
+                raise wire.error(answer)
             continuation = answer.headers.get("x-ms-continuation", "")
             if answer.status not in (200, 202) or not continuation:
                 break
             begun = True
         if answer.status in (200, 202):
             return
-        if answer.status == 404:
+        if answer.status in (404, 409):  # 409: a file is above it by now
             if answer.lost or begun:
                 return  # an attempt that got no answer has done it, or somebody the rest
-            raise wire.error(answer)
+            raise typed(wire, answer, NotFound, f"Not found: {key}", key)
         if answer.lost:
             with in_doubt(answer.lost):
                 if (await head(wire, key)).status == 404:
@@ -294,6 +299,15 @@ async def _copy(wire: Wire, src: str, dst: str, version: Answer, *, exclusive: b
     return await wire.send(
         "PUT", wire.url(dst), path=dst, headers=headers, accept=(201, 202, 404, 409, 412)
     )
+
+
+async def _nothing_copied(wire: Wire, src: str, answer: Answer) -> RemoteStoreError:
+    """Tell a source that has gone from a destination below a file: the answer is the same."""
+    error = wire.error(evolve(answer, path=src))
+    if answer.code == "BlobNotFound":
+        with in_doubt(answer.lost):
+            return await under_file(wire, answer) or error
+    return error
 
 
 async def _not_copied(

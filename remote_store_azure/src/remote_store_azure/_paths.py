@@ -72,9 +72,10 @@ async def page(
             of errors.
     """
     answer = await dfs.paths(wire, folder, recursive=recursive, continuation=continuation)
-    if answer.status == 404 and not continuation:
+    missing = answer.status == 404 or answer.code == "PathConflict"
+    if missing and not continuation:
         return None
-    if answer.status == 404:
+    if answer.status != 200:
         raise wire.error(answer)
     try:
         entries = entries_of(answer.body)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from remote_store import AlreadyExists, InvalidPath, RemoteStoreError
+from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._headers import is_directory
 from remote_store_azure._kinds import a_folder, head
@@ -21,7 +21,15 @@ from remote_store_azure._names import NAME
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["file_at", "folder_at", "loses_dots", "refuse_dots", "refuse_existing", "refused"]
+__all__ = [
+    "file_at",
+    "folder_at",
+    "loses_dots",
+    "refuse_dots",
+    "refuse_existing",
+    "refused",
+    "under_file",
+]
 
 
 def loses_dots(key: str) -> bool:
@@ -122,7 +130,7 @@ async def refused(
 
     Args:
         wire: The container.
-        answer: With status 409 or 412; its path is the key.
+        answer: With status 409 or 412, or 404 though it creates; its path is the key.
         exclusive: It was asked for only where nothing is.
         ours: Tells whether the file there may be what this request made in an
             attempt that got no answer.
@@ -133,12 +141,12 @@ async def refused(
         return error
     with in_doubt(answer.lost):
         there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
-        above = await _file_above(wire, key) if there.status == 404 else None
+        below = await under_file(wire, answer) if there.status == 404 else None
+    if there.status == 404 and answer.status == 404 and below is None:
+        msg = f"Something in the way went while this was written, and nothing was written: {key}"
+        return typed(wire, answer, PreconditionFailed, msg, key)
     if there.status == 404:
-        if above is None:
-            return error  # whatever it was, it has gone
-        msg = f"Cannot create {key}: {above} exists as a file"
-        return typed(wire, answer, InvalidPath, msg, key)
+        return below or error  # whatever it was, it has gone
     if there.status != 200:
         return error
     if is_directory(there.headers):
@@ -150,6 +158,25 @@ async def refused(
     if unknown:
         msg += " (an attempt to write it got no answer: it may be this one's own)"
     return typed(wire, answer, AlreadyExists, msg, key, outcome_unknown=unknown)
+
+
+async def under_file(wire: Wire, answer: Answer) -> RemoteStoreError | None:
+    """
+    Return the error for a file that stands where the path of an answer needs a folder.
+
+    Args:
+        wire: The container.
+        answer: The refusal to make a file.
+
+    Returns:
+        None if there is no such file.
+    """
+    key = answer.path or ""
+    above = await _file_above(wire, key)
+    if above is None:
+        return None
+    msg = f"Cannot create {key}: {above} exists as a file"
+    return typed(wire, answer, InvalidPath, msg, key)
 
 
 async def _file_above(wire: Wire, key: str) -> str | None:

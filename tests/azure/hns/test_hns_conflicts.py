@@ -1,9 +1,4 @@
-"""
-What stands in the way of a file on a hierarchical account, whatever code the service gives.
-
-Nobody recorded which code the Blob service answers with over a folder or below
-a file, so the tests run with several.
-"""
+"""What stands in the way of a file on a hierarchical account."""
 
 from __future__ import annotations
 
@@ -12,38 +7,18 @@ from tests.azure.hns.lake import Lake
 from tests.azure.hns.test_hns_moving import METHODS, call
 from tests.azure.hns.test_hns_writing import WAYS, write
 
-from hns_emulator import HnsEmulator
 from remote_store import InvalidPath
 from remote_store_azure import AsyncAzureBackend
 
 pytestmark = pytest.mark.asyncio
 
-CODES = [
-    "ResourceTypeMismatch",
-    "BlobAlreadyExists",
-    "PathConflict",
-    "PathAlreadyExists",
-    "DirectoryIsNotEmpty",
-    "SomethingNobodyKnows",
-]
-
-
-#: Only a write in one request gets to see them.
-CODES_AND_WAYS = [(code, "bytes") for code in CODES] + [(CODES[0], way) for way in WAYS[1:]]
-
-
-@pytest.fixture
-def emulator(request: pytest.FixtureRequest) -> HnsEmulator:
-    """An account with one of the codes that nobody knows."""
-    return HnsEmulator(debug=True, put_blob_conflict_code=request.param)
-
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize(("emulator", "way"), CODES_AND_WAYS, indirect=["emulator"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_folder_is_not_overwritten(
     lake: Lake, backend: AsyncAzureBackend, way: str, overwrite: bool
 ) -> None:
-    """InvalidPath, whatever code the service gives, and the folder stays with its content."""
+    """InvalidPath, and the folder stays with its content."""
     lake.put("a/b/f", b"old")
     lake.mkdir("empty")
 
@@ -56,7 +31,7 @@ async def test_a_folder_is_not_overwritten(
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize(("emulator", "way"), CODES_AND_WAYS, indirect=["emulator"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_nothing_is_written_below_a_file(
     lake: Lake, backend: AsyncAzureBackend, way: str, overwrite: bool
 ) -> None:
@@ -70,7 +45,6 @@ async def test_nothing_is_written_below_a_file(
     assert lake.files() == {"a/f": b"old"}
 
 
-@pytest.mark.parametrize("emulator", CODES[:3], indirect=True)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("overwrite", [False, True])
 async def test_a_folder_is_neither_source_nor_destination(
@@ -88,7 +62,6 @@ async def test_a_folder_is_neither_source_nor_destination(
     assert lake.folders() == {"a", "empty"}
 
 
-@pytest.mark.parametrize("emulator", CODES[:3], indirect=True)
 @pytest.mark.parametrize("method", METHODS)
 async def test_nothing_goes_below_a_file(
     lake: Lake, backend: AsyncAzureBackend, method: str
