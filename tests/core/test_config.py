@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from remote_store import (
     StoreProfile,
     resolve_env,
 )
-from remote_store._config import resolve_secrets
+from remote_store._references import resolve_secrets
 
 TOML = """
 [tool.stores.backends.main]
@@ -80,15 +81,42 @@ def test_toml_without_resolution_keeps_text(tmp_path: Path) -> None:
     path.write_text('[backends.a]\ntype = "${TYPE}"\n')
 
     assert "${TYPE}" == RegistryConfig.from_toml(path).backends["a"].type
-    with pytest.raises(KeyError, match="nowhere"):
+    with pytest.raises(KeyError, match="the file has no table 'nowhere'"):
         RegistryConfig.from_toml(path, table=("nowhere",))
-    with pytest.raises(TypeError, match=r"backends\.a\.type must be a table"):
-        RegistryConfig.from_toml(path, table=("backends", "a", "type"))
+    with pytest.raises(KeyError, match=r"backends\.a has no table 'b'"):
+        RegistryConfig.from_toml(path, table=("backends", "a", "b", "c"))
+    for beyond in ((), ("x",)):
+        with pytest.raises(TypeError, match=r"backends\.a\.type must be a table"):
+            RegistryConfig.from_toml(path, table=("backends", "a", "type", *beyond))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_toml_of_other_editors(tmp_path: Path, newline: str) -> None:
+    """A byte order mark is no part of the text; what is no UTF-8 is told so."""
+    path = tmp_path / "stores.toml"
+    text = newline.join(["[backends.a]", 'type = "ä"', ""])
+    path.write_bytes(text.encode("utf-8-sig"))
+
+    assert "ä" == RegistryConfig.from_toml(path).backends["a"].type
+    for encoding in ("utf-16", "latin-1"):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(tomllib.TOMLDecodeError, match="save it as UTF-8"):
+            RegistryConfig.from_toml(path)
 
 
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
+        ([], TypeError, "the configuration must be a table, got list"),
+        (None, TypeError, "the configuration is null"),
+        ({"backends": None}, TypeError, "backends is null; leave it out"),
+        ({"backends": {"a": None}}, TypeError, r"backends\.a is null"),
+        (
+            {"backends": {"a": {"type": "m", "options": None}}},
+            TypeError,
+            r"backends\.a\.options is null; leave it out, or give it a table",
+        ),
+        ({"stores": {"s": {"backend": "a", "options": None}}}, TypeError, "options is null"),
         ({"backends": []}, TypeError, "backends must be a table, got list"),
         ({"stores": "x"}, TypeError, "stores must be a table, got str"),
         ({"backends": {"a": 1}}, TypeError, r"backends\.a must be a table"),
@@ -115,7 +143,7 @@ def test_toml_without_resolution_keeps_text(tmp_path: Path) -> None:
         ({"stores": {"s": {"backend": "a", "root": ""}}}, ValueError, r"'root' in stores\.s"),
     ],
 )
-def test_wrong_data_is_named(data: dict[str, object], error: type[Exception], words: str) -> None:
+def test_wrong_data_is_named(data: Any, error: type[Exception], words: str) -> None:
     """Each mistake is an error that names its place."""
     with pytest.raises(error, match=words):
         RegistryConfig.from_dict(data)
@@ -182,8 +210,9 @@ def test_a_secret_reference_can_be_escaped() -> None:
 
 
 def test_resolve_env_names_variable_and_place() -> None:
-    """A variable that is not set, without a default, is an error that says where."""
-    with pytest.raises(KeyError, match=r"'NOPE' is not set \(needed at \$\.a\.b\[1\]\)"):
+    """A variable that is not set, without a default, is an error that says where and what to do."""
+    message = r"'NOPE' is not set \(needed at \$\.a\.b\[1\]\); set it, or write \$\{NOPE:-default\}"
+    with pytest.raises(KeyError, match=message):
         resolve_env({"a": {"b": ["", "${NOPE}"]}}, environ={})
 
 

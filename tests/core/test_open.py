@@ -483,6 +483,23 @@ async def test_backends_that_look_at_their_service_first() -> None:
         unregister_backend("scripted")
 
 
+async def test_a_retry_policy_that_a_backend_cannot_take() -> None:
+    """A configuration that backends share may ask one too many; the error says what to remove."""
+    config = RegistryConfig.from_dict(
+        {
+            "backends": {"m": {"type": "memory", "retry": {"max_attempts": 2}}},
+            "stores": {"s": {"backend": "m"}},
+        }
+    )
+    message = r"backend 'memory' takes no retry policy.*remove 'retry'"
+
+    with remote_store.Registry(config) as registry, pytest.raises(ValueError, match=message):
+        registry.get_store("s")
+    async with AsyncRegistry(config) as shared:
+        with pytest.raises(ValueError, match=message):
+            await shared.get_store("s")
+
+
 async def test_registry_errors(backend: Any) -> None:
     """Unknown stores, types and options are refused; an invalid configuration at once."""
     registry = AsyncRegistry(

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from remote_store import PluginError, load_backend
+from remote_store import PluginError, load_backend, redact_url
 from remote_store.aio import AsyncBackend
 from remote_store_conformance.engine import NotOpen
 from remote_store_conformance.hookspecs import Scratch, Target
@@ -81,10 +81,13 @@ def target_of_url(
         load_backend(name)
         root = asyncio.run(_root(name, url, options))
     except (PluginError, ValueError, TypeError) as error:
-        msg = f"{name}: {error}"
+        msg = f"{name}: {redact_url(str(error))}"
         raise UsageError(msg) from error
     except Exception as error:
-        msg = f"{name} does not open {url!r}: {type(error).__name__}: {error}"
+        msg = (
+            f"{name} does not open {redact_url(url)!r}: {type(error).__name__}: "
+            f"{redact_url(str(error))}"
+        )
         raise NotOpen(msg) from error
 
     def through_proxy(scratch: Scratch) -> tuple[str, dict[str, Any]]:

@@ -193,7 +193,7 @@ def info(
                 found = await place.store.get_folder_info(place.key)
             facts = {
                 "location": place.location.text,
-                "native_path": place.store.native_path(place.key),
+                "native_path": place.store.resolve(place.key).native_path,
                 **_facts(found),
             }
             if as_json:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from attrs import frozen
 
+from remote_store import redact_url
 from remote_store_cli._console import hide
 from remote_store_cli._outcome import UsageError
 
@@ -126,16 +127,17 @@ def _named(text: str) -> Location:
 
 def _from_url(match: re.Match[str]) -> Location:
     host, path, suffix = match["host"], match["path"], match["suffix"]
-    if "@" in host:
-        hide(unquote(host.rpartition("@")[0].partition(":")[2]))
-        hide(host.rpartition("@")[0].partition(":")[2])
+    user, at, _ = host.rpartition("@")
+    if at:
+        # A user without a password is a token, more often than not.
+        name, colon, password = user.partition(":")
+        for secret in (password, unquote(password)) if colon else (name, unquote(name)):
+            hide(secret)
     query, _, fragment = suffix.removeprefix("?").partition("#")
     values = [pair.partition("=")[2] for pair in query.split("&")]
     for secret in (query, fragment, unquote(fragment), *values, *dict(parse_qsl(query)).values()):
         hide(secret)
-    user, at, server = host.rpartition("@")
-    shown_user = user.partition(":")[0] + at
-    shown = f"{match['scheme']}://{shown_user}{server}{path}"
+    shown = redact_url(f"{match['scheme']}://{host}{path}")
     parts = [unquote(s, errors="surrogateescape") for s in path.split("/")]
     segments = _segments(shown, parts)
     folder = path.endswith("/")

@@ -19,10 +19,7 @@ from remote_store._config import (
     BackendConfig,
     RegistryConfig,
     RetryPolicy,
-    Secret,
-    SecretRedactionFilter,
     StoreProfile,
-    resolve_env,
 )
 from remote_store._content import (
     SyncContentSource,
@@ -77,6 +74,14 @@ from remote_store._plugins import (
     unregister_backend,
 )
 from remote_store._plugins import list_plugins as _list_plugins
+from remote_store._references import (
+    resolve_env,
+)
+from remote_store._secrets import (
+    Secret,
+    SecretRedactionFilter,
+    redact_url,
+)
 from remote_store._store import (
     Store,
 )
@@ -131,6 +136,7 @@ __all__ = [
     "list_backends",
     "load_backend",
     "open_store",
+    "redact_url",
     "register_backend",
     "register_plugin",
     "resolve_env",

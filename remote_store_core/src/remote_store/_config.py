@@ -2,115 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Self, cast
+from typing import Any, Self, cast
 
 from attrs import Factory, field, fields_dict, frozen, validators
 
-from remote_store._hooks import hub
+from remote_store._references import resolve_env
+from remote_store._secrets import Secret, is_secret_name, shown_options
 
 __all__ = [
     "BackendConfig",
     "RegistryConfig",
     "RetryPolicy",
-    "Secret",
-    "SecretRedactionFilter",
     "StoreProfile",
-    "resolve_env",
-    "resolve_secrets",
 ]
 
-#: Options of a backend whose strings become `Secret` when they are read.
-_SECRET_OPTIONS: Final = frozenset(
-    {
-        "key",
-        "secret",
-        "password",
-        "account_key",
-        "sas_token",
-        "connection_string",
-        "client_secret",
-        "client_certificate",
-    }
-)
 
-#: An escape, a secret's reference, or a variable; of a malformed one only its ``${``.
-_VARIABLE: Final = re.compile(
-    r"\$\$\{|\$\{secret:[^}]*|\$\{(?:([^{}:$]+)(?::-((?:(?!\$\{)[^}])*))?\})?"
-)
-_SECRET_REFERENCE: Final = re.compile(r"(\$?)\$\{secret:([^}]+)\}")
-
-
-class Secret:
-    """
-    A string that never shows itself: not in ``repr``, ``str`` or logs.
-
-    Equal only to another Secret of the same value. Copies and pickles keep
-    the value.
-
-    Args:
-        value: The secret.
-
-    Raises:
-        TypeError: *value* is not a str.
-    """
-
-    __slots__ = ("_value",)
-
-    _value: str
-
-    def __init__(self, value: str) -> None:
-        if not isinstance(value, str):
-            msg = f"a secret must be a str, got {type(value).__name__}"
-            raise TypeError(msg)
-        object.__setattr__(self, "_value", value)
-
-    def reveal(self) -> str:
-        """Return the plain text."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return self._value == other._value if isinstance(other, Secret) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        msg = "Secret is immutable"
-        raise AttributeError(msg)
-
-    def __delattr__(self, name: str) -> None:
-        msg = "Secret is immutable"
-        raise AttributeError(msg)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Secret, (self._value,)
-
-
-class SecretRedactionFilter(logging.Filter):
-    """A logging filter that replaces each `Secret` among a record's arguments with ``***``."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact *record* in place and let it pass."""
-        if isinstance(record.args, tuple):
-            record.args = tuple("***" if isinstance(a, Secret) else a for a in record.args)
-        elif isinstance(record.args, Mapping):
-            record.args = {k: "***" if isinstance(a, Secret) else a for k, a in record.args.items()}
-        return True
+def _shown(options: object) -> str:
+    return repr(shown_options(options))
 
 
 def _numeric(*kinds: type) -> Callable[[object, Any, object], None]:
@@ -169,12 +81,13 @@ class BackendConfig:
 
     Args:
         type: Name of its plugin, see `remote_store.list_backends`.
-        options: Keyword arguments of its constructor.
+        options: Keyword arguments of its constructor. ``repr`` hides what is
+            secret among them, whether it is a `Secret` or not.
         retry: Handed to the constructor as ``retry`` when it is set.
     """
 
     type: str
-    options: Mapping[str, Any] = Factory(dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=_shown)
     retry: RetryPolicy | None = None
 
 
@@ -192,7 +105,7 @@ class StoreProfile:
 
     backend: str
     root_path: str = ""
-    options: Mapping[str, Any] = Factory(dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=_shown)
 
 
 @frozen
@@ -226,19 +139,20 @@ class RegistryConfig:
         """
         Read a configuration from plain data.
 
-        String options that hold credentials become `Secret`.
+        String options that hold credentials, by their names, become `Secret`.
 
         Args:
             data: ``{"backends": {name: {"type", "options", "retry"}},
                 "stores": {name: {"backend", "root_path", "options"}}}``.
 
         Raises:
-            TypeError: A section is no mapping, or a name or type is no str.
+            TypeError: *data* or a section is no mapping (a section of None
+                neither), or a name or type is no str.
             KeyError: A backend without ``type``, a store without ``backend``.
             ValueError: A backend, store or retry policy has an unknown key,
                 or a retry policy breaks a rule; the message names the place.
         """
-        for key in data:
+        for key in _section("the configuration", data):
             if key not in ("backends", "stores"):
                 msg = f"unknown key {key!r} in the configuration is ignored"
                 warnings.warn(msg, UserWarning, stacklevel=2)
@@ -272,22 +186,45 @@ class RegistryConfig:
 
         Raises:
             OSError: The file cannot be read.
-            tomllib.TOMLDecodeError: It is no TOML.
+            tomllib.TOMLDecodeError: It is no TOML, or no UTF-8.
             KeyError: *table* is missing, or a variable is not set.
             TypeError, ValueError: As `from_dict` and `resolve_env`.
         """
-        import tomllib  # only programs that use TOML pay for the parser
-
-        with open(path, "rb") as file:
-            data: Any = tomllib.load(file)
-        for key in table:
+        data: Any = read_toml(path)
+        for depth, key in enumerate(table):
+            where = ".".join(table[:depth]) or "the file"
+            if key not in _section(where, data):
+                msg = f"{where} has no table {key!r} (table={tuple(table)!r})"
+                raise KeyError(msg)
             data = data[key]
-        if resolve_env_vars:
-            data = resolve_env(data)
-        return cls.from_dict(_section(".".join(table) or "the configuration", data))
+        data = _section(".".join(table) or "the configuration", data)
+        return cls.from_dict(resolve_env(data) if resolve_env_vars else data)
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """
+    Return what is in a TOML file, with or without a byte order mark.
+
+    Raises:
+        OSError: It cannot be read.
+        tomllib.TOMLDecodeError: It is no TOML, or no UTF-8.
+    """
+    import tomllib  # only programs that use TOML pay for the parser
+
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        # Editors of some systems write a mark at the beginning, which is none of TOML.
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        msg = f"the file is no UTF-8, as TOML must be; save it as UTF-8 ({error.reason})"
+        raise tomllib.TOMLDecodeError(msg) from error
 
 
 def _section(where: str, value: object) -> Mapping[str, Any]:
+    if value is None:
+        msg = f"{where} is null; leave it out, or give it a table"
+        raise TypeError(msg)
     if not isinstance(value, Mapping):
         msg = f"{where} must be a table, got {type(value).__name__}"
         raise TypeError(msg)
@@ -308,7 +245,7 @@ def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
 def _options(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     options = _section(f"{where}.options", entry.get("options", {}))
     return {
-        key: Secret(value) if key in _SECRET_OPTIONS and isinstance(value, str) else value
+        key: Secret(value) if isinstance(value, str) and is_secret_name(key) else value
         for key, value in options.items()
     }
 
@@ -342,85 +279,3 @@ def _store_profile(where: str, entry: Mapping[str, Any]) -> StoreProfile:
     _known(where, entry, "backend", "root_path", "options")
     root_path = "" if entry.get("root_path") is None else _text(where, entry, "root_path")
     return StoreProfile(_text(where, entry, "backend"), root_path, _options(where, entry))
-
-
-def resolve_env(data: Any, *, environ: Mapping[str, str] | None = None) -> Any:
-    """
-    Return a copy of *data* with the variables in its strings replaced.
-
-    ``${VAR}`` is the variable, ``${VAR:-default}`` its value or the default
-    when it is not set, ``$${`` a literal ``${``. A default holds no variable.
-    Values of mappings and items of lists are visited, keys are not.
-    ``${secret:...}`` is left alone: it is resolved when the backend is built.
-    So is ``$${secret:...}`` as a whole value, which becomes text then.
-
-    Args:
-        data: Dicts, lists and scalars.
-        environ: Variables; ``os.environ`` if None.
-
-    Raises:
-        KeyError: A variable is not set and has no default; the message names
-            it and the place.
-        ValueError: A ``${`` is followed by neither form; the message names
-            the place, and nothing of the text, which may be a credential.
-    """
-    return _resolve(data, os.environ if environ is None else environ, "$")
-
-
-def _resolve(data: Any, environ: Mapping[str, str], where: str) -> Any:
-    if isinstance(data, Mapping):
-        return {key: _resolve(value, environ, f"{where}.{key}") for key, value in data.items()}
-    if isinstance(data, list):
-        return [_resolve(item, environ, f"{where}[{i}]") for i, item in enumerate(data)]
-    if not isinstance(data, str):
-        return data
-    if (match := _SECRET_REFERENCE.fullmatch(data)) and match[1]:
-        return data
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[0] == "$${":
-            return "${"
-        if match[0].startswith("${secret:"):
-            return match[0]
-        name, default = match.groups()
-        if name is None:
-            msg = (
-                f"malformed variable at {where}: write ${{NAME}}, ${{NAME:-default}} "
-                "without a variable in the default, or $${ for a literal ${"
-            )
-            raise ValueError(msg)
-        value = environ.get(name, default)
-        if value is None:
-            msg = f"environment variable {name!r} is not set (needed at {where})"
-            raise KeyError(msg)
-        return value
-
-    return _VARIABLE.sub(replaced, data)
-
-
-def resolve_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return *options* with each value ``${secret:REFERENCE}`` answered by a plugin.
-
-    The value ``$${secret:REFERENCE}`` becomes the text ``${secret:REFERENCE}``.
-
-    Raises:
-        ValueError: No plugin knows the reference; the message names the
-            option and the reference, never a value.
-    """
-    resolved = dict(options)
-    for key, value in options.items():
-        text = value.reveal() if isinstance(value, Secret) else value
-        match = _SECRET_REFERENCE.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
-            continue
-        escaped, reference = match.groups()
-        if escaped:
-            resolved[key] = type(value)(match[0][1:])
-            continue
-        answer = hub.secret(reference)
-        if answer is None:
-            msg = f"no plugin resolves the secret {reference!r} of option {key!r}"
-            raise ValueError(msg)
-        resolved[key] = Secret(answer)
-    return resolved

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import inspect
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
-from remote_store._config import RegistryConfig, StoreProfile, resolve_secrets
+from remote_store._config import RegistryConfig, StoreProfile
+from remote_store._references import resolve_secrets
+from remote_store._secrets import (
+    Secret,
+    declared_options,
+    is_secret_name,
+    parts_to_hide,
+    replace_in_errors,
+)
 
 __all__ = ["Place", "construct", "located", "place_of", "refuse_target", "scheme_of"]
 
@@ -50,14 +60,17 @@ def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> 
         options: Keyword arguments of its ``from_url`` or constructor.
 
     Raises:
-        ValueError: The backend refuses the URL or the options.
+        ValueError: The backend refuses the URL or the options, or a secret
+            option is blank.
+        PluginError: The class declares its secret options wrongly.
     """
     from_url = getattr(cls, "from_url", None)
     if from_url is not None:
-        try:
-            return from_url(url, **resolve_secrets(options))
-        except TypeError as error:
-            raise _refused(name, options, error) from error
+        arguments, secrets = _arguments(cls, name, options)
+        secrets |= parts_to_hide(url)
+        with _hiding(name, arguments, secrets):
+            found = from_url(url, **arguments)
+        return _awaited(found, name, arguments, secrets) if inspect.isawaitable(found) else found
     from urllib.parse import unquote, urlsplit  # only here: they bring ipaddress along
 
     parts = urlsplit(url)
@@ -71,21 +84,76 @@ def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> 
     return construct(cls, name, options), unquote(parts.path).strip("/")
 
 
+async def _awaited(
+    found: Awaitable[Any], name: str, arguments: Mapping[str, Any], secrets: set[str]
+) -> Any:
+    with _hiding(name, arguments, secrets):
+        return await found
+
+
 def construct(cls: type[Any], name: str, options: Mapping[str, Any]) -> Any:
     """
     Return a backend.
 
     Raises:
-        ValueError: The constructor refuses the options.
+        ValueError: The constructor refuses the options, or a secret option is
+            blank.
+        PluginError: The class declares its secret options wrongly.
     """
+    arguments, secrets = _arguments(cls, name, options)
+    with _hiding(name, arguments, secrets):
+        return cls(**arguments)
+
+
+def _arguments(
+    cls: type[Any], name: str, options: Mapping[str, Any]
+) -> tuple[dict[str, Any], set[str]]:
+    """Return the keyword arguments that options are for a class, and the secrets among them."""
+    declared = declared_options(cls, "SECRET_OPTIONS")
+    public = declared_options(cls, "public_options") - declared
+    arguments = resolve_secrets(options)
+    secrets = set()
+    for key, value in arguments.items():
+        if key in public:
+            arguments[key] = value.reveal() if isinstance(value, Secret) else value
+            continue
+        if key in declared and isinstance(value, str):
+            arguments[key] = value = Secret(value)
+        text = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(text, str):
+            continue
+        if isinstance(value, Secret) or is_secret_name(key):
+            if not text.strip():
+                msg = (
+                    f"option {key!r} of backend {name!r} is empty; set it or leave it out (an "
+                    "environment variable that is not set, or empty, is the usual cause)"
+                )
+                raise ValueError(msg)
+            secrets.add(text)
+        secrets |= parts_to_hide(text)
+    return arguments, secrets
+
+
+@contextlib.contextmanager
+def _hiding(name: str, arguments: Mapping[str, Any], secrets: set[str]) -> Iterator[None]:
+    """Keep *secrets* out of the errors of a plugin; a TypeError is about the arguments."""
     try:
-        return cls(**resolve_secrets(options))
-    except TypeError as error:
-        raise _refused(name, options, error) from error
+        yield
+    except Exception as error:
+        replace_in_errors(error, secrets)
+        if isinstance(error, TypeError):
+            raise _refused(name, arguments, error) from error
+        raise
 
 
-def _refused(name: str, options: Mapping[str, Any], error: TypeError) -> ValueError:
-    given = ", ".join(sorted(options)) or "none"
+def _refused(name: str, arguments: Mapping[str, Any], error: TypeError) -> ValueError:
+    if "retry" in arguments and "unexpected keyword argument 'retry'" in str(error):
+        msg = (
+            f"backend {name!r} takes no retry policy, since it has nothing to repeat; "
+            "remove 'retry' from the configuration of this backend"
+        )
+        return ValueError(msg)
+    given = ", ".join(sorted(arguments)) or "none"
     return ValueError(f"backend {name!r} refuses its options ({given}): {error}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Protocol, runtime_checkable
 from attrs import Attribute, Factory, field, frozen
 
 from remote_store._path import RemotePath
+from remote_store._secrets import redact_url
 
 __all__ = [
     "UNKNOWN_TIME",
@@ -249,7 +250,12 @@ class _OpenWriteResult(WriteResult):
 
 
 def _read_only(details: Mapping[str, object]) -> Mapping[str, object]:
-    return MappingProxyType(dict(details))
+    return MappingProxyType({k: _shown(v) if isinstance(v, str) else v for k, v in details.items()})
+
+
+def _shown(text: str) -> str:
+    # Whatever a backend hands over: a plan is made to be printed.
+    return redact_url(text) if "://" in text else text
 
 
 @frozen
@@ -261,14 +267,16 @@ class ResolutionPlan:
         kind: Kind of the mapping, normally the backend's name.
         backend: Name of the backend.
         key: The key as the caller gave it.
-        native_path: The same in the backend's own notation.
-        details: More, in JSON-friendly values; read-only. Never a secret.
+        native_path: The same in the backend's own notation; of a URL without
+            its credentials.
+        details: More, in JSON-friendly values; read-only. Never a secret: of
+            URLs without their credentials.
     """
 
     kind: str
     backend: str
     key: str
-    native_path: str
+    native_path: str = field(converter=_shown)
     details: Mapping[str, object] = field(converter=_read_only)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from attrs import evolve
 from remote_store._entry_points import BackendPlugin, scan
 from remote_store._errors import PluginError
 from remote_store._hooks import register_plugin
+from remote_store._secrets import declared_options
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -123,11 +124,16 @@ def load_backend(name: str, *, sync: bool = False) -> type[Any]:
     Raises:
         PluginError: No plugin serves the name (the message says how to
             install one of ours, or lists what is installed), two
-            distributions claim it, it is switched off, or its import fails.
+            distributions claim it, it is switched off, its import fails, or
+            its class declares its secret options wrongly.
     """
     name = name.lower()
-    if name in _registered:
-        return _registered[name]
+    cls = _registered.get(name) or _installed(name, sync=sync)
+    declared_options(cls, "SECRET_OPTIONS")  # no configuration shows them from now on
+    return cls
+
+
+def _installed(name: str, *, sync: bool) -> type[Any]:
     claims = _claims(name, (SYNC_BACKENDS, BACKENDS) if sync else (BACKENDS, SYNC_BACKENDS))
     if not claims:
         raise PluginError(_unknown(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from remote_store import redact_url
 from remote_store_local._names import WINDOWS
 
 __all__ = ["folder_of_url"]
@@ -30,15 +31,17 @@ def folder_of_url(url: str, *, windows: bool = WINDOWS) -> str:
     """
     scheme, colon, rest = url.partition(":")
     if not colon or scheme.lower() not in _SCHEMES:
-        msg = f"expected a URL with the scheme 'local' or 'file', got {url!r}"
+        msg = f"expected a URL with the scheme 'local' or 'file', got {redact_url(url)!r}"
         raise ValueError(msg)
     if "?" in rest or "#" in rest:
-        msg = f"a local URL has no query or fragment; write %3F for ? and %23 for #: {url!r}"
+        written = redact_url(url)
+        msg = f"a local URL has no query or fragment; write %3F for ? and %23 for #: {written!r}"
         raise ValueError(msg)
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host.lower() not in ("", "localhost"):
-            msg = f"a local URL names no host, write three slashes: {scheme}:///{rest[2:]}"
+            written = redact_url(f"{scheme}:///{rest[2:]}")
+            msg = f"a local URL names no host, write three slashes: {written}"
             raise ValueError(msg)
         rest = slash + path
     try:

@@ -14,6 +14,7 @@ from remote_store import (
     FolderEntry,
     FolderInfo,
     RemotePath,
+    redact_url,
 )
 from remote_store_memory._keys import folder_names, is_store_path
 from remote_store_memory._nodes import File, Folder
@@ -52,10 +53,11 @@ class Memory:
         """
         parts = urlsplit(url)
         if parts.netloc:
-            msg = f"a memory URL has no host: write {parts.scheme}:///{parts.netloc}{parts.path}"
+            written = redact_url(f"{parts.scheme}:///{parts.netloc}{parts.path}")
+            msg = f"a memory URL has no host: write {written}"
             raise ValueError(msg)
         if parts.query or parts.fragment or parts.path[:1] not in ("", "/"):
-            msg = f"write memory:// or memory:///folder, not {url!r}"
+            msg = f"write memory:// or memory:///folder, not {redact_url(url)!r}"
             raise ValueError(msg)
         return cls(**options), unquote(parts.path, errors="strict").strip("/")
 

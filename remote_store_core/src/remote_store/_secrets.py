@@ -1,0 +1,272 @@
+"""
+What is secret, by its name or by where it stands, and how it is kept from being shown.
+
+Two kinds of text hold credentials: options of a backend, which are secret by
+their names (`is_secret_name`) or because the backend's class says so in
+``SECRET_OPTIONS``; and URLs, in their user part and in their query.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from remote_store._errors import PluginError
+
+__all__ = [
+    "Secret",
+    "SecretRedactionFilter",
+    "declared_options",
+    "is_secret_name",
+    "parts_to_hide",
+    "redact_url",
+    "replace_in_errors",
+    "shown_options",
+]
+
+#: Whole names and last parts of names, without case and separators: ``api-key`` is ``apiKey``.
+_ENDINGS: Final = (
+    "key",
+    "secret",
+    "token",
+    "password",
+    "passphrase",
+    "credential",
+    "credentials",
+    "sas",
+    "signature",
+    "connectionstring",
+)
+_NAMES: Final = frozenset({"sig", "clientcertificate"})
+
+_URL: Final = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*:/{2,})(\S*)")
+#: A host and a port: what stands before a path where there is no user.
+_HOST: Final = re.compile(r"(?:\[[^\]]*\]|[^:@]*)(?::\d*)?")
+#: ``name=value`` in a query, a fragment or a connection string.
+_PAIR: Final = re.compile(r"(?<![\w%.+-])([\w%.+-]+)=([^&;#\s]+)")
+
+#: Options that the classes loaded so far declare as secret.
+_declared: set[str] = set()
+
+
+class Secret:
+    """
+    A string that never shows itself: not in ``repr``, ``str`` or logs.
+
+    Equal only to another Secret of the same value. Copies and pickles keep
+    the value.
+
+    Args:
+        value: The secret.
+
+    Raises:
+        TypeError: *value* is not a str.
+    """
+
+    __slots__ = ("_value",)
+
+    _value: str
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            msg = f"a secret must be a str, got {type(value).__name__}"
+            raise TypeError(msg)
+        object.__setattr__(self, "_value", value)
+
+    def reveal(self) -> str:
+        """Return the plain text."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return self._value == other._value if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        msg = "Secret is immutable"
+        raise AttributeError(msg)
+
+    def __delattr__(self, name: str) -> None:
+        msg = "Secret is immutable"
+        raise AttributeError(msg)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Secret, (self._value,)
+
+
+class SecretRedactionFilter(logging.Filter):
+    """A logging filter that replaces each `Secret` among a record's arguments with ``***``."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact *record* in place and let it pass."""
+        if isinstance(record.args, tuple):
+            record.args = tuple("***" if isinstance(a, Secret) else a for a in record.args)
+        elif isinstance(record.args, Mapping):
+            record.args = {k: "***" if isinstance(a, Secret) else a for k, a in record.args.items()}
+        return True
+
+
+def is_secret_name(name: str) -> bool:
+    """
+    Tell whether an option or a parameter of a query is secret by its name.
+
+    It is when the name is, or ends in, ``key``, ``secret``, ``token``,
+    ``password``, ``passphrase``, ``credential``, ``credentials``, ``sas``,
+    ``signature`` or ``connection_string``, in any case and with any separators;
+    or when it is ``sig`` or ``client_certificate``.
+    """
+    plain = "".join(filter(str.isalnum, name.lower()))
+    return plain.endswith(_ENDINGS) or plain in _NAMES
+
+
+def declared_options(cls: type[Any], attribute: str) -> frozenset[str]:
+    """
+    Return the names of options that a backend class declares.
+
+    Args:
+        cls: The class. What it declares to be secret is heeded by
+            `shown_options` from now on, whatever the options belong to.
+        attribute: ``"SECRET_OPTIONS"`` or ``"public_options"``.
+
+    Raises:
+        PluginError: It is there, and no set of names.
+    """
+    names = getattr(cls, attribute, None) or frozenset()
+    if not isinstance(names, (set, frozenset, tuple, list)) or not all(
+        isinstance(name, str) for name in names
+    ):
+        msg = f"{attribute} of {cls.__name__} must be a frozenset of names of options"
+        raise PluginError(msg)
+    if attribute == "SECRET_OPTIONS":
+        _declared.update(names)
+    return frozenset(names)
+
+
+def shown_options(options: Any) -> Any:
+    """
+    Return a copy of options as they may be shown, mappings and lists in them included.
+
+    What is secret by its name, or declared by a class that was loaded, is
+    ``'***'``; of a URL its secret parts are.
+    """
+    if isinstance(options, Mapping):
+        return {
+            key: "***" if _is_hidden(key, value) else shown_options(value)
+            for key, value in options.items()
+        }
+    if isinstance(options, (list, tuple)):
+        return [shown_options(item) for item in options]
+    return redact_url(options) if isinstance(options, str) else options
+
+
+def _is_hidden(name: object, value: object) -> bool:
+    # A switch or an absent value tells nothing; a Secret hides itself.
+    if value is None or isinstance(value, (bool, Secret)) or not isinstance(name, str):
+        return False
+    return is_secret_name(name) or name in _declared
+
+
+def redact_url(text: str) -> str:
+    """
+    Return *text* without the credentials of the URLs in it.
+
+    ``***`` takes the place of what stands before an ``@`` in front of the
+    path, and of each value in a query, a fragment or a connection string
+    whose name is secret (`is_secret_name`). A value that is escaped is looked
+    into; where a credential is found there, the text is returned unescaped.
+
+    Args:
+        text: A URL, or a text that may hold some.
+
+    Example:
+        ``redact_url("https://user:pw@host/x?sig=abc")`` is
+        ``"https://***@host/x?sig=***"``.
+    """
+    shown = _URL.sub(_without_user, text)
+    shown = _PAIR.sub(_without_value, shown)
+    if "%" in shown:
+        from urllib.parse import unquote  # brings more along than the rest of this module
+
+        plain = unquote(shown)
+        if plain != shown and (redacted := redact_url(plain)) != plain:
+            return redacted
+    return shown
+
+
+def _without_user(match: re.Match[str]) -> str:
+    start, rest = match.groups()
+    before, at, host = _split_user(rest)
+    return f"{start}***@{host}" if at else f"{start}{before}"
+
+
+def _split_user(rest: str) -> tuple[str, str, str]:
+    """Return the user part of what follows ``//``, the at sign, and what is behind it."""
+    place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "@" in place:
+        end = place.rindex("@")
+    elif not _HOST.fullmatch(place) and "@" in rest:
+        # No host looks like this: it is a password with a "/", "?" or "#" that was not escaped.
+        end = rest.rindex("@")
+    else:
+        return rest, "", ""
+    return rest[:end], "@", rest[end + 1 :]
+
+
+def _without_value(match: re.Match[str]) -> str:
+    from urllib.parse import unquote
+
+    name, value = match.groups()
+    # What is no secret itself may be a URL that holds one.
+    hidden = is_secret_name(unquote(name))
+    return f"{name}=***" if hidden else f"{name}={_PAIR.sub(_without_value, value)}"
+
+
+def parts_to_hide(url: str) -> set[str]:
+    """Return the credentials of a URL, as they stand there and unescaped."""
+    from urllib.parse import unquote
+
+    found: set[str] = set()
+    for match in _URL.finditer(url):
+        user, at, _ = _split_user(match[2])
+        if at:
+            found |= {user, *user.split(":", 1)}
+    for name, value in _PAIR.findall(url):
+        found |= {value} if is_secret_name(unquote(name)) else parts_to_hide(unquote(value))
+    return {text for part in found for text in (part, unquote(part))}
+
+
+def replace_in_errors(error: BaseException, secrets: Iterable[str]) -> None:
+    """
+    Replace *secrets* in the messages of an error and of all that it was raised from.
+
+    Shorter than four characters they are left: they would blot out ordinary
+    words, and protect nothing.
+    """
+    words = sorted({text for text in secrets if len(text) >= 4}, key=len, reverse=True)
+    if not words:
+        return
+    pattern = re.compile("|".join(map(re.escape, words)))
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        exc = todo.pop()
+        if exc is None or id(exc) in seen:
+            continue
+        seen.add(id(exc))
+        todo += [exc.__cause__, exc.__context__]
+        if any(isinstance(arg, str) and pattern.search(arg) for arg in exc.args):
+            exc.args = tuple(
+                pattern.sub("***", arg) if isinstance(arg, str) else arg for arg in exc.args
+            )
