@@ -363,7 +363,7 @@ def test_secrets_are_never_printed(cli: Cli) -> None:
     finally:
         unregister_backend("leaking")
 
-    assert "cannot connect to leaking://user:***@host/" in result.stderr
+    assert "cannot connect to leaking://***@host/?sig=***" in result.stderr
     for secret in ("hunter22", "abcdefgh", "verysecret"):
         assert secret not in result.output
 
