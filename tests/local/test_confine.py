@@ -7,6 +7,7 @@ import ctypes
 import os
 import socket
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -373,11 +374,39 @@ async def test_fallback_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_very_long_keys(backend: AsyncLocalBackend, root: Path, method: str) -> None:
-    """PATH-005: a long segment is InvalidPath; a long path works where the system allows it."""
-    for call in (backend.write("d/" + "x" * 300, b"1"), backend.exists("x" * 300)):
-        with pytest.raises(InvalidPath, match="too long"):
-            await call
-    assert [p.name for p in root.iterdir()] == []
+    """PATH-005: nothing has a name that is too long; a long path works where the system allows."""
+    long = "x" * 300
+    await backend.write("source", b"1")
+
+    async def source() -> AsyncIterator[bytes]:
+        pytest.fail("a bad name is refused before its content is asked for")
+        yield b""
+
+    for key in (long, f"d/{long}", f"d/{long}/x"):
+        for write in (
+            lambda key: backend.write(key, b"1"),
+            lambda key: backend.write(key, source(), overwrite=True),
+            lambda key: backend.copy("source", key),
+            lambda key: backend.move("source", key, overwrite=True),
+        ):
+            with pytest.raises(InvalidPath, match="too long"):
+                await write(key)
+        assert not await backend.exists(key)
+        assert not await backend.is_file(key)
+        assert [item async for item in backend.list_files(key, recursive=True)] == []
+        assert [item async for item in backend.glob(f"{key}/*")] == []
+        await backend.delete(key, missing_ok=True)
+        for ask in (
+            backend.read_bytes(key),
+            backend.get_file_info(key),
+            backend.get_folder_info(key),
+            backend.delete_folder(key),
+            backend.copy(key, "target"),
+        ):
+            with pytest.raises(NotFound):
+                await ask
+    assert [p.name for p in root.iterdir()] == ["source"]
+    (root / "source").unlink()
     key = "/".join(["y" * 200] * 30)
     if method == "walk":
         await backend.write(key, b"1")
@@ -387,6 +416,31 @@ async def test_very_long_keys(backend: AsyncLocalBackend, root: Path, method: st
     else:
         with pytest.raises(InvalidPath, match="too long"):
             await backend.write(key, b"1")
+
+
+async def test_a_link_is_swapped_while_it_is_followed(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that became a folder, or nothing, since it was looked at is taken as what it is."""
+    (root / "target").write_bytes(b"1")
+    readlink = os.readlink
+
+    def late(path: str, **kwargs: Any) -> str:
+        if os.path.islink(root / "link"):
+            (root / "link").unlink()
+            if becomes == "folder":
+                (root / "link").mkdir()
+        return readlink(path, **kwargs)
+
+    for becomes, error in (("folder", InvalidPath), ("nothing", NotFound)):
+        (root / "link").symlink_to("target")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "readlink", late)
+            with pytest.raises(error) as caught:
+                await backend.read_bytes("link")
+        assert type(caught.value) is error
+        if becomes == "folder":
+            (root / "link").rmdir()
 
 
 # Systems with descriptors have no junctions.

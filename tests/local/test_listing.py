@@ -315,13 +315,13 @@ async def test_things_vanish_during_a_listing(
     fill(root, "a/1", "b/1", "c")
     look = _walk.Walk._look
 
-    def late(self: Any, folder: Any, key: str, entry: Any) -> Any:
+    def late(self: Any, folder: Any, key: str, *args: Any) -> Any:
         if key == "c":
             os.unlink(root / "c")
             for name in ("a", "b"):
                 os.unlink(root / name / "1")
                 os.rmdir(root / name)
-        return look(self, folder, key, entry)
+        return look(self, folder, key, *args)
 
     monkeypatch.setattr(_walk.Walk, "_look", late)
     assert await keys(backend.list_files("", recursive=True)) == []

@@ -37,8 +37,6 @@ async def test_links_to_names_that_cannot_be(backend: AsyncLocalBackend, root: P
             await backend.read_bytes(f"{key}/x")
         with pytest.raises(InvalidPath):
             await backend.write(f"{key}/x", b"x")
-    with pytest.raises(InvalidPath, match="too long"):
-        await backend.exists("y" * 300)
     assert sorted(os.listdir(root / "d")) == ["long", "longer", "ok"]
 
 

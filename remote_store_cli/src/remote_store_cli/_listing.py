@@ -152,7 +152,8 @@ async def _draw(place: Place, depth: int | None) -> None:
         emit(f"{prefixes[-1]}{corner if last else branch}{printable(entry.name)}{slash}")
         folders += is_folder
         files += not is_folder
-        if is_folder and (depth is None or len(levels) < depth):
+        enters = isinstance(entry, FolderEntry) and not entry.is_link
+        if enters and (depth is None or len(levels) < depth):
             below = Place(place.store, entry.path.as_posix(), place.location)
             with contextlib.suppress(NotFound):  # removed since it was listed
                 levels.append(_reversed(await _entries(below, recursive=False)))

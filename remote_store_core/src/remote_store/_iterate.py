@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from remote_store import _rules as rules
 from remote_store._backend import Backend
+from remote_store._descent import Descent
 from remote_store._models import FileInfo, FolderEntry
 from remote_store._path import strip_root
 
@@ -67,18 +68,19 @@ def files_below(
 def folders_below(
     backend: Backend, root: str, key: str, pattern: str | None, max_depth: int
 ) -> Generator[FolderEntry, None, None]:
-    """Yield the folders below *key* level by level; *pattern* does not stop the descent."""
-    level = [key]
-    for depth in range(max_depth + 1):
-        below: list[str] = []
+    """
+    Yield the folders below *key* level by level; *pattern* does not stop the descent.
+
+    Raises:
+        RemoteStoreError: A folder cannot be listed; below *key* once all others are.
+    """
+    descent = Descent(key, max_depth)
+    for level in descent.levels():
         for folder in level:
-            found = backend.list_folders(folder)
-            with closing(found):
-                for entry in found:
-                    if depth < max_depth:
-                        below.append(entry.path.as_posix())
-                    if rules.name_matches(entry.name, pattern):
-                        yield rules.rebased_folder(root, entry)
-        if not below:
-            return
-        level = below
+            with descent.listing(folder):
+                found = backend.list_folders(folder)
+                with closing(found):
+                    for entry in found:
+                        descent.meet(entry)
+                        if rules.name_matches(entry.name, pattern):
+                            yield rules.rebased_folder(root, entry)

@@ -156,10 +156,20 @@ class _OpenFileInfo(FileInfo):
 
 @frozen
 class FolderEntry:
-    """A folder in a listing. Equality and hash look at `path` only."""
+    """
+    A folder in a listing. Equality and hash look at `path` only.
+
+    Args:
+        path: Path of the folder.
+        name: Last segment of the path.
+        is_link: Whether it is a link to a folder elsewhere. What goes down
+            into subfolders does not enter it: it may lead back up, and its
+            files have paths of their own already.
+    """
 
     path: RemotePath
     name: str = field(eq=False)
+    is_link: bool = field(default=False, eq=False)
 
 
 @frozen

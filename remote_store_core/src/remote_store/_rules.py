@@ -343,7 +343,7 @@ def rebased_file(root: str, info: FileInfo) -> FileInfo:
 
 def rebased_folder(root: str, entry: FolderEntry) -> FolderEntry:
     """Return *entry* with a path relative to *root*."""
-    return FolderEntry(_below(root, entry.path), entry.name) if root else entry
+    return FolderEntry(_below(root, entry.path), entry.name, entry.is_link) if root else entry
 
 
 def rebased_entry(root: str, entry: FileInfo | FolderEntry) -> FileInfo | FolderEntry:

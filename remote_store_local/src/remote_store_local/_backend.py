@@ -150,7 +150,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         Raises:
             NotFound, InvalidPath: As in the protocol.
             PermissionDenied: A folder below cannot be listed; the error's
-                ``path`` names it.
+                ``path`` names it, and ``others`` are those of further folders.
         """
         stop = _Stop()
         try:
@@ -324,8 +324,12 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         Yield the files of a folder, without ETag and metadata; see `get_file_info`.
 
+        Linked folders are not entered; how many there are is logged.
+
         Raises:
-            PermissionDenied: A folder cannot be listed; the error's ``path`` names it.
+            PermissionDenied: A folder cannot be listed; the error's ``path``
+                names it. If *recursive*, all others are listed first, and
+                ``others`` are the errors of further folders.
         """
         depth = max_depth if recursive else 0
         items = self._files.walk(path, depth=depth, files=True, folders=False)
@@ -347,7 +351,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Raises:
             InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
-            PermissionDenied: A folder cannot be listed.
+            PermissionDenied: As `list_files`.
         """
         return self._paged(self._files.glob(pattern))
 
@@ -357,7 +361,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             while page := await self._pool.query(pages.next, _PAGE):
                 for item in page:
                     yield item
-                if len(page) < _PAGE:
+                if pages.ended:
                     break
         finally:
             pages.release()

@@ -42,9 +42,8 @@ _SAFE: Final = (
     | getattr(os, "O_BINARY", 0)
 )
 _MAX_LINKS: Final = 40
-#: Bytes of the longest path that a system call takes, and of the longest name.
-_PATH_MAX: Final = 4096
-_NAME_MAX: Final = 255
+#: "No file can have that name": nothing is there, whatever the reason.
+_IMPOSSIBLE: Final = {errno.ENAMETOOLONG, errno.EILSEQ}
 _DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os.link}
 
 
@@ -178,6 +177,18 @@ def _enter(fd: int | None, name: str, flags: int) -> int:
         raise
 
 
+def _real_path(path: str) -> str:
+    """Return a path without links, also while one of them is swapped for something else."""
+    for _ in range(_MAX_LINKS):
+        try:
+            return os.path.realpath(path)
+        except OSError as error:
+            # It was a link when it was looked at, and is none any more.
+            if error.errno not in (errno.EINVAL, errno.ENOENT):
+                raise
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+
 class Place:
     """
     A name in an open folder: what a key leads to, links followed.
@@ -248,7 +259,7 @@ class Tree:
             listing: Open it for listing, which needs one permission more.
 
         Raises:
-            OSError: ENOENT, ENOTDIR, ENAMETOOLONG ...
+            OSError: ENOENT (also where no file can have such a name), ENOTDIR ...
             InvalidPath: A link on the way leads out of the root.
         """
         target = key
@@ -258,18 +269,12 @@ class Tree:
                     return self._checked_path(target)
                 return self._walk(target, listing)
             except OSError as error:
-                if error.errno == errno.ENAMETOOLONG and not self._is_too_long(key):
-                    # A link to a name that no file can have is dangling.
+                if error.errno in _IMPOSSIBLE:
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key) from error
                 if error.errno != errno.EXDEV:
                     raise
             target = self.canonical(key)
         raise self._unresolved(key)
-
-    def _is_too_long(self, key: str) -> bool:
-        """Tell whether a key itself is too long for Linux, not what its links lead to."""
-        path = os.fsencode(os.path.join(self.root, key))
-        return len(path) >= _PATH_MAX or any(len(n) > _NAME_MAX for n in path.split(b"/"))
 
     def _unresolved(self, key: str) -> OSError:
         """Return the reason why the links in a key lead nowhere: its length, or else a circle."""
@@ -315,8 +320,8 @@ class Tree:
         Raises:
             InvalidPath: That place is outside the root.
         """
-        base = os.path.realpath(self.root)
-        path = os.path.realpath(os.path.join(base, *key.split("/")))
+        base = _real_path(self.root)
+        path = _real_path(os.path.join(base, *key.split("/")))
         if path == base:
             return ""
         base = os.path.join(base, "")
@@ -351,17 +356,11 @@ class Tree:
         target = key
         for hops in range(_MAX_LINKS):
             above, _, name = target.rpartition("/")
-            try:
-                folder = self.open_folder(above)
-            except OSError as error:
-                if hops and error.errno == errno.ENAMETOOLONG:
-                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key) from error
-                raise
+            folder = self.open_folder(above)
             try:
                 found = folder.stat(name or ".")
             except OSError as error:
-                # As in `open_folder`.
-                if error.errno == errno.ENOENT or (hops and error.errno == errno.ENAMETOOLONG):
+                if error.errno == errno.ENOENT or error.errno in _IMPOSSIBLE:
                     return Place(folder, name, None, hops > 0, error)
                 folder.close()
                 raise

@@ -16,7 +16,7 @@ from remote_store import (
     RemoteStoreError,
 )
 
-__all__ = ["mapped", "translate"]
+__all__ = ["Refusals", "mapped", "translate"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +56,40 @@ def translate(error: OSError, key: str, backend: str) -> RemoteStoreError:
     number = error.errno if error.errno is not None else 0
     cls, text = _TABLE.get(number, (RemoteStoreError, error.strerror or type(error).__name__))
     return cls(f"{text}: {key!r}", path=key, backend=backend)
+
+
+class Refusals:
+    """
+    What failed in an operation that goes on all the same, and raises at its end.
+
+    Args:
+        backend: Name of the backend.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self._backend = backend
+        self._errors: list[RemoteStoreError] = []
+
+    def note(self, error: OSError | RemoteStoreError, key: str) -> RemoteStoreError:
+        """Keep the error for *key*, and return it as one of ours."""
+        if not isinstance(error, RemoteStoreError):
+            native, error = error, translate(error, key, self._backend)
+            error.__cause__ = native
+        self._errors.append(error)
+        return error
+
+    def settle(self, *, changed: bool = False) -> None:
+        """
+        Raise the first error if there is one; its ``others`` are the rest.
+
+        Args:
+            changed: Something had been done before: ``outcome_unknown``.
+        """
+        if self._errors:
+            first = self._errors[0]
+            first.others = tuple(self._errors[1:])
+            first.outcome_unknown = changed
+            raise first
 
 
 class _Named(Protocol):

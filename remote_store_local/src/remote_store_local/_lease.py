@@ -142,16 +142,36 @@ class Pages(Generic[T]):
         items: The generator; closed on release.
     """
 
-    __slots__ = ("_items", "_lease")
+    __slots__ = ("_error", "_items", "_lease", "ended")
 
     def __init__(self, items: Generator[T, None, None]) -> None:
         self._items = items
         self._lease = Lease(items.close)
+        self._error: Exception | None = None
+        #: Whether nothing comes after the last page.
+        self.ended = False
 
     def next(self, count: int) -> list[T]:
-        """Return the next *count* items, fewer at the end, none once released."""
+        """
+        Return the next *count* items, fewer at the end, none once released.
+
+        What came before an error is a page, and the error comes instead of
+        the next one.
+        """
+        page: list[T] = []
         with self._lease.use() as usable:
-            return list(itertools.islice(self._items, count)) if usable else []
+            if self._error is not None:
+                raise self._error
+            if usable:
+                try:
+                    page.extend(itertools.islice(self._items, count))
+                except Exception as error:
+                    if not page:
+                        raise
+                    self._error = error
+                    return page
+            self.ended = len(page) < count
+            return page
 
     def release(self) -> None:
         """Close the generator, at the latest when the page that is running ends."""

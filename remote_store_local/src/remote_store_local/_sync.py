@@ -207,7 +207,7 @@ class LocalBackend(Rooted, Backend):
         Yield the files of a folder, without ETag and metadata; see `get_file_info`.
 
         Raises:
-            PermissionDenied: A folder cannot be listed; the error's ``path`` names it.
+            PermissionDenied: As `AsyncLocalBackend.list_files`.
         """
         depth = max_depth if recursive else 0
         items = self._files.walk(path, depth=depth, files=True, folders=False)
@@ -228,6 +228,6 @@ class LocalBackend(Rooted, Backend):
 
         Raises:
             InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
-            PermissionDenied: A folder cannot be listed.
+            PermissionDenied: As `list_files`.
         """
         return self._files.glob(pattern)

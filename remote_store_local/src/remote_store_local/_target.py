@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from typing import Final
 
@@ -55,7 +56,7 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
     for _ in range(TRIES):
         try:
             try:
-                return tree.locate(key) if look else tree.place(key)
+                return _possible(tree.locate(key)) if look else tree.place(key)
             except FileNotFoundError:
                 _make_folders(tree, key, made)
         except NotADirectoryError as error:
@@ -63,6 +64,14 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
             raise InvalidPath(msg, path=key, backend=tree.backend) from error
     msg = f"Its folder is deleted again and again: {key!r}"
     raise PreconditionFailed(msg, path=key, backend=tree.backend)
+
+
+def _possible(place: Place) -> Place:
+    """Refuse, before anything is written, a name that no file can have."""
+    if place.absence is not None and place.absence.errno != errno.ENOENT:
+        place.folder.close()
+        raise place.absence
+    return place
 
 
 def _make_folders(tree: Tree, key: str, made: list[str]) -> None:

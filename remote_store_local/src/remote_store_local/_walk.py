@@ -4,7 +4,8 @@ Listings: one folder open at a time, entries as the system hands them out.
 Links to files and folders inside the root are listed as what they lead to;
 those that leave the root, dangling ones and special files are not listed.
 What goes down into subfolders does not enter a linked one: a link may lead
-back up, and its files have names of their own already.
+back up, and its files have names of their own already. It goes on past a
+folder that refuses, and says so at its end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Generator
-from typing import Final
 
 from remote_store import (
     UNKNOWN_TIME,
@@ -27,13 +27,10 @@ from remote_store import (
 )
 from remote_store_local._attributes import modified_at
 from remote_store_local._confine import Folder, Tree, is_own_folder
-from remote_store_local._errors import translate
+from remote_store_local._errors import Refusals
 from remote_store_local._names import RESERVED, is_key
 
 __all__ = ["Walk", "tally"]
-
-#: What a link comes to that leads in a circle, or to a name that cannot be.
-_NOWHERE: Final = {errno.ELOOP, errno.ENAMETOOLONG}
 
 _log = logging.getLogger("remote_store_local")
 
@@ -62,13 +59,14 @@ class Walk:
         folders: bool = False,
     ) -> None:
         self._tree = tree
-        #: Where the listing begins, and where it is.
-        self._key = self._at = key
+        self._key = key
         self._depth = depth
-        self._enters = enters
+        self._enters = enters or (lambda key: True)
         self._files = files
         self._folders = folders
         self._warned = False
+        self._links_left_out = 0
+        self._refusals = Refusals(tree.backend)
 
     def entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
         """
@@ -76,37 +74,56 @@ class Walk:
 
         Raises:
             PermissionDenied, RemoteStoreError: A folder or link refuses to be
-                looked into; the error's ``path`` is its key.
+                looked into; the error's ``path`` is its key. A walk that goes
+                down yields the rest first; ``others`` are the errors of the
+                other folders.
         """
-        try:
-            yield from self._entries()
-        except RemoteStoreError:  # some are OSErrors too
-            raise
-        except OSError as error:
-            raise translate(error, self._at, self._tree.backend) from error
-
-    def _entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
         waiting = [(self._key, 0)]
         while waiting:
             key, depth = waiting.pop()
-            self._at = key
+            goes_down = self._depth is None or depth < self._depth
+            refused = False  # one error for each folder: all entries may have the same
             try:
                 folder = self._tree.open_folder(key, listing=True)
+                with folder, os.scandir(folder.handle) as found:
+                    for entry in found:
+                        if not self._is_visible(key, entry.name):
+                            continue
+                        below = f"{key}/{entry.name}" if key else entry.name
+                        if is_own_folder(entry):
+                            if goes_down and self._enters(below):
+                                waiting.append((below, depth + 1))
+                            if self._folders:
+                                yield FolderEntry(RemotePath(below), entry.name)
+                            continue
+                        try:
+                            item = self._look(folder, below, entry, goes_down)
+                        except OSError as error:
+                            if not refused:
+                                self._refuse(error, below)
+                            refused = True
+                        else:
+                            if item is not None:
+                                yield item
             except (FileNotFoundError, NotADirectoryError):
                 continue  # or deleted since it was seen
-            goes_down = self._depth is None or depth < self._depth
-            with folder, os.scandir(folder.handle) as found:
-                for entry in found:
-                    if not self._is_visible(key, entry.name):
-                        continue
-                    below = f"{key}/{entry.name}" if key else entry.name
-                    if is_own_folder(entry):
-                        if goes_down and (self._enters is None or self._enters(below)):
-                            waiting.append((below, depth + 1))
-                        if self._folders:
-                            yield FolderEntry(RemotePath(below), entry.name)
-                    elif item := self._look(folder, below, entry):
-                        yield item
+            except (OSError, InvalidPath) as error:
+                if isinstance(error, RemoteStoreError) and self._depth == 0:
+                    raise
+                self._refuse(error, key)
+        if self._links_left_out:
+            _log.warning(
+                "Listing leaves out links to folders or out of the root, %d below %r",
+                self._links_left_out,
+                self._key,
+                extra={"links_left_out": self._links_left_out},
+            )
+        self._refusals.settle()
+
+    def _refuse(self, error: OSError | RemoteStoreError, key: str) -> None:
+        ours = self._refusals.note(error, key)
+        if self._depth == 0:
+            raise ours
 
     def _is_visible(self, key: str, name: str) -> bool:
         if name.startswith(RESERVED):
@@ -124,27 +141,31 @@ class Walk:
         return False
 
     def _look(
-        self, folder: Folder, key: str, entry: os.DirEntry[str]
+        self, folder: Folder, key: str, entry: os.DirEntry[str], goes_down: bool
     ) -> FileInfo | FolderEntry | None:
         """Return what an entry that is no folder is, None for what is not listed."""
         if not self._files and entry.is_file(follow_symlinks=False):
             return None
         try:
             found = folder.stat(entry.name)
-            if stat.S_ISLNK(found.st_mode):
+            is_link = stat.S_ISLNK(found.st_mode)
+            if is_link:
                 with self._tree.locate(key) as place:
                     if place.found is None:
                         return None
                     found = place.found
-        except (FileNotFoundError, NotADirectoryError, InvalidPath):
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except InvalidPath:  # leaves the root
+            self._links_left_out += goes_down and self._enters(key)
             return None
         except OSError as error:
-            if error.errno in _NOWHERE:
+            if error.errno == errno.ELOOP:
                 return None
-            self._at = key
             raise
         if stat.S_ISDIR(found.st_mode):
-            return FolderEntry(RemotePath(key), entry.name) if self._folders else None
+            self._links_left_out += goes_down and self._enters(key)
+            return FolderEntry(RemotePath(key), entry.name, is_link) if self._folders else None
         if stat.S_ISREG(found.st_mode) and self._files:
             return FileInfo(RemotePath(key), entry.name, found.st_size, modified_at(found))
         return None

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Generator
 
 from remote_store._capabilities import Capability
+from remote_store._descent import Descent
 from remote_store._glob import GlobPattern
 from remote_store._models import FileInfo, FolderEntry
 from remote_store._store import Store
@@ -30,21 +31,19 @@ def glob_files(store: Store, pattern: str) -> Generator[FileInfo, None, None]:
         yield from store.glob(pattern)
         return
     parsed = GlobPattern.parse(pattern)
-    level = [parsed.prefix]
-    while level:
-        below: list[str] = []
+    descent = Descent(parsed.prefix)
+    for level in descent.levels():
         for folder in level:
             found: Generator[FileInfo | FolderEntry, None, None]
             if parsed.is_open_below(folder):
                 found = store.list_files(folder, recursive=True)
             else:
                 found = store.iter_children(folder)
-            with contextlib.closing(found):
+            with descent.listing(folder), contextlib.closing(found):
                 for entry in found:
                     path = entry.path.as_posix()
                     if not isinstance(entry, FileInfo):
                         if parsed.may_contain(path):
-                            below.append(path)
+                            descent.meet(entry)
                     elif parsed.matches(path):
                         yield entry
-        level = below

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 from remote_store._capabilities import Capability
+from remote_store._descent import Descent
 from remote_store._glob import GlobPattern
 from remote_store._models import FileInfo, FolderEntry
 from remote_store.aio._store import AsyncStore
@@ -39,21 +40,20 @@ def glob_files(store: AsyncStore, pattern: str) -> AsyncGenerator[FileInfo, None
 
 
 async def _walked(store: AsyncStore, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
-    level = [pattern.prefix]
-    while level:
-        below: list[str] = []
+    descent = Descent(pattern.prefix)
+    for level in descent.levels():
         for folder in level:
             found: AsyncGenerator[FileInfo | FolderEntry, None]
             if pattern.is_open_below(folder):
                 found = store.list_files(folder, recursive=True)
             else:
                 found = store.iter_children(folder)
-            async with contextlib.aclosing(found):
-                async for entry in found:
-                    path = entry.path.as_posix()
-                    if not isinstance(entry, FileInfo):
-                        if pattern.may_contain(path):
-                            below.append(path)
-                    elif pattern.matches(path):
-                        yield entry
-        level = below
+            with descent.listing(folder):
+                async with contextlib.aclosing(found):
+                    async for entry in found:
+                        path = entry.path.as_posix()
+                        if not isinstance(entry, FileInfo):
+                            if pattern.may_contain(path):
+                                descent.meet(entry)
+                        elif pattern.matches(path):
+                            yield entry

@@ -1,0 +1,80 @@
+"""Where a walk of folders, level by level, goes on to, and what it leaves out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from remote_store._errors import BackendUnavailable, RemoteStoreError
+from remote_store._models import FolderEntry
+
+__all__ = ["Descent"]
+
+_log = logging.getLogger(__name__)
+
+
+class Descent:
+    """
+    The folders that a walk is to list next.
+
+    It does not enter links: they may lead back up. A folder below the first
+    one that cannot be listed does not hide the others; its error comes at the
+    end.
+
+    Args:
+        key: Key of the folder to begin at.
+        max_depth: How many folders to go down; None for all.
+    """
+
+    def __init__(self, key: str, max_depth: int | None = None) -> None:
+        self._key = key
+        self._max_depth = max_depth
+        self._depth = 0
+        self._below = [key]
+        self._links = 0
+        self._errors: list[RemoteStoreError] = []
+
+    def levels(self) -> Generator[list[str], None, None]:
+        """
+        Yield the keys of the folders of each level.
+
+        Raises:
+            RemoteStoreError: The first one that `listing` kept; ``others`` are the rest.
+        """
+        while self._below:
+            level, self._below = self._below, []
+            yield level
+            self._depth += 1
+        if self._links:
+            _log.warning(
+                "Listing does not enter links to folders, %d below %r",
+                self._links,
+                self._key,
+                extra={"links_left_out": self._links},
+            )
+        if self._errors:
+            first = self._errors[0]
+            first.others = (*first.others, *self._errors[1:])
+            raise first
+
+    def meet(self, entry: FolderEntry) -> None:
+        """Note a folder that was found, if the walk goes down to it."""
+        if self._max_depth is not None and self._depth >= self._max_depth:
+            return
+        if entry.is_link:
+            self._links += 1
+        else:
+            self._below.append(entry.path.as_posix())
+
+    @contextmanager
+    def listing(self, key: str) -> Generator[None, None, None]:
+        """Keep the error of a folder that refuses to be listed, while others may not."""
+        try:
+            yield
+        except BackendUnavailable:
+            raise  # so would the next folder
+        except RemoteStoreError as error:
+            if key == self._key:
+                raise
+            self._errors.append(error)

@@ -1,0 +1,100 @@
+"""What walks level by level leave out, and how they go on past a folder that refuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.sync.reference import DictBackend, as_backend
+
+from remote_store import (
+    BackendUnavailable,
+    FileInfo,
+    FolderEntry,
+    PermissionDenied,
+    RemotePath,
+    RemoteStoreError,
+    Store,
+)
+from remote_store.aio import AsyncStore, SyncBackendAdapter
+from remote_store.aio.ext.glob import glob_files as async_glob_files
+from remote_store.ext.glob import glob_files
+
+pytestmark = pytest.mark.asyncio
+
+#: What each folder holds: links that lead back up, and two folders that refuse.
+TREE = {"": ["a", "bad", "c", "up@", "worse"], "a": ["b", "up@"], "a/b": [], "c": ["d"], "c/d": []}
+
+
+class Maze(DictBackend):
+    """A backend of folders only."""
+
+    refusal: type[RemoteStoreError] = PermissionDenied
+
+    def list_folders(self, path: str) -> Iterator[FolderEntry]:
+        if path not in TREE:
+            raise self.refusal(f"no: {path}", path=path)
+        for name in TREE[path]:
+            bare = name.removesuffix("@")
+            at = f"{path}/{bare}" if path else bare
+            yield FolderEntry(RemotePath(at), bare, name != bare)
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        return self.list_folders(path)
+
+
+WALKS: dict[str, Callable[[Any], Any]] = {
+    "list_folders": lambda store: store.list_folders("", max_depth=9),
+    "glob": lambda store: (async_glob_files if isinstance(store, AsyncStore) else glob_files)(
+        store, "*/*/*"
+    ),
+}
+
+
+async def walked(way: str, walk: str, refusal: type[RemoteStoreError] = PermissionDenied) -> Any:
+    """Return the paths that a walk yields, and the error at its end."""
+    backend = Maze()
+    backend.refusal = refusal
+    found: list[str] = []
+    try:
+        if way == "sync":
+            for entry in WALKS[walk](Store(as_backend(backend))):
+                found.append(str(entry.path))  # noqa: PERF401 - what came before an error counts
+        else:
+            async for entry in WALKS[walk](AsyncStore(SyncBackendAdapter(as_backend(backend)))):
+                found.append(str(entry.path))  # noqa: PERF401 - what came before an error counts
+    except RemoteStoreError as error:
+        return found, error
+    return found, None
+
+
+@pytest.mark.parametrize("walk", WALKS)
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_a_walk_goes_on(way: str, walk: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Links are not entered, which is logged once; a refusal hides nothing, and comes last."""
+    with caplog.at_level(logging.WARNING, "remote_store"):
+        found, error = await walked(way, walk)
+    if walk == "list_folders":
+        assert found == ["a", "bad", "c", "up", "worse", "a/b", "a/up", "c/d"]
+    assert isinstance(error, PermissionDenied)
+    assert error.path == "bad"
+    assert [getattr(rest, "path", None) for rest in error.others] == ["worse"]
+    records = [r for r in caplog.records if hasattr(r, "links_left_out")]
+    assert [record.links_left_out for record in records] == [2]
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_an_outage_ends_a_walk(way: str) -> None:
+    """A service that is down is not asked for each folder again."""
+    found, error = await walked(way, "list_folders", BackendUnavailable)
+    assert (len(found), error.path, error.others) == (7, "bad", ())
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_a_child_keeps_links(depth: int) -> None:
+    """Whether a folder is a link survives the way through a store with a root."""
+    store = Store(as_backend(Maze()), "a")
+    found = list(store.list_folders("", max_depth=depth))
+    assert [(str(entry.path), entry.is_link) for entry in found] == [("b", False), ("up", True)]
