@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
 
-from remote_store import NotFound, PermissionDenied, RemotePath
+from remote_store import NotFound, PermissionDenied
 
 pytestmark = pytest.mark.asyncio
 
@@ -28,16 +28,18 @@ async def box(
 
 
 async def test_questions(box: Flat) -> None:
-    """Nothing exists there but the root."""
+    """Nothing exists there, the root neither; one request tells that."""
     backend = box.backend
     for question in (backend.exists, backend.is_file, backend.is_folder):
         assert await question("a") is False
-    assert (await backend.exists(""), await backend.is_file("")) == (True, False)
-    assert await backend.is_folder("")
+    for question in (backend.exists, backend.is_file, backend.is_folder):
+        box.sent()
+        assert await question("") is False
+        assert box.sent() == ([] if question == backend.is_file else ["GET list"])
 
 
 async def test_listings(box: Flat) -> None:
-    """Every listing is empty, and the root has no files."""
+    """Every listing is empty."""
     backend = box.backend
     for listing in (
         backend.list_files("", recursive=True),
@@ -50,8 +52,6 @@ async def test_listings(box: Flat) -> None:
         backend.glob("a"),
     ):
         assert await gathered(listing) == []
-    info = await backend.get_folder_info("")
-    assert (info.path, info.file_count, info.total_size) == (RemotePath.ROOT, 0, 0)
 
 
 async def test_deletes(box: Flat) -> None:
@@ -69,7 +69,11 @@ async def test_deletes(box: Flat) -> None:
         lambda b: b.read_bytes("a"),
         lambda b: gathered(b.read("a")),
         lambda b: b.get_file_info("a"),
+        lambda b: b.get_folder_info(""),
         lambda b: b.get_folder_info("a"),
+        lambda b: b.delete("a"),
+        lambda b: b.delete_folder("a"),
+        lambda b: b.delete_folder("a", recursive=True),
         lambda b: b.write("a", b"x"),
         lambda b: b.write("a", stream(b"x"), overwrite=True),
         lambda b: b.write("a", stream(b"x", b"y", b"z")),
@@ -79,11 +83,12 @@ async def test_deletes(box: Flat) -> None:
     ],
 )
 async def test_not_found(box: Flat, call: Any) -> None:
-    """Whatever needs a file or a container says that it is not found."""
-    with pytest.raises(NotFound) as caught:
+    """Whatever needs a file or a container says which container is absent, and how to make it."""
+    with pytest.raises(NotFound, match="container create --name no-such-container") as caught:
         await call(box.backend)
     assert caught.value.code == "ContainerNotFound" or caught.value.code is None
     assert caught.value.status == 404
+    assert "'no-such-container' of http://127.0.0.1" in str(caught.value)
 
 
 async def test_no_second_question(azurite: Azurite, service: BlobServiceClient) -> None:

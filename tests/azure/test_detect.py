@@ -100,7 +100,7 @@ async def test_the_questions(
     async with flat(azurite, service, container) as box:
         Script(box, **answers)
         with box.backend._clients.running() as wire:
-            assert await is_hierarchical(wire) is expected
+            assert await is_hierarchical(wire, "a") is expected
         assert box.sent() == requests
 
 
@@ -112,7 +112,7 @@ async def test_a_listing_tells(
         box.put("<ResourceType>", metadata={"ResourceType": "file"})
         Script(box, account=[FORBIDDEN])
         with box.backend._clients.running() as wire:
-            assert await is_hierarchical(wire) is False
+            assert await is_hierarchical(wire, "a") is False
         assert box.sent() == [ACCOUNT, LIST]
 
 
@@ -152,7 +152,7 @@ async def test_an_unknown_refusal_is_no_answer(
     async with flat(azurite, service, container) as box:
         Script(box, account=[FORBIDDEN], acl=[(400, code("InvalidQueryParameterValue"))])
         with box.backend._clients.running() as wire, pytest.raises(RemoteStoreError) as caught:
-            await is_hierarchical(wire)
+            await is_hierarchical(wire, "a")
         assert caught.value.code == "InvalidQueryParameterValue"
 
 

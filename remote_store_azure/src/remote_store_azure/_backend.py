@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from remote_store import (
     Capability,
@@ -27,6 +27,7 @@ from remote_store_azure._clients import Clients
 from remote_store_azure._detect import is_hierarchical
 from remote_store_azure._headers import metadata_headers
 from remote_store_azure._hierarchical import Hierarchical
+from remote_store_azure._kinds import container_exists, look_at_container
 from remote_store_azure._names import NAME, file_key, folder_key, target_key
 from remote_store_azure._options import SECRETS, refuse_types
 from remote_store_azure._strategy import Strategy, strategy_for
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncAzureBackend"]
 
 T = TypeVar("T")
-
-_HEALTH: Final = "restype=container"
 
 
 class AsyncAzureBackend(AsyncBackend):
@@ -172,14 +171,14 @@ class AsyncAzureBackend(AsyncBackend):
     def _strategy_for(self, hierarchical: bool) -> Strategy:
         return strategy_for(hierarchical=hierarchical, reject_under_file=self._rejects)
 
-    async def _detected(self, wire: Wire) -> Strategy:
-        """Return the strategy for this account; it is asked once for each instance."""
+    async def _detected(self, wire: Wire, path: str | None) -> Strategy:
+        """Return the strategy for this account; it is asked once, for an operation at *path*."""
         loop = asyncio.get_running_loop()
         lock = self._detecting.setdefault(loop, asyncio.Lock())
         try:
             async with lock:
                 if self._strategy is None:
-                    found = await is_hierarchical(wire)
+                    found = await is_hierarchical(wire, path)
                     if found is None:
                         # The container is absent, which is the same on both.
                         return self._strategy_for(False)
@@ -205,7 +204,7 @@ class AsyncAzureBackend(AsyncBackend):
         if self._connected is not None:
             return self._connected
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            strategy = self._strategy or await self._detected(wire, None)
         if self._options["hns"] is not None or not isinstance(strategy, Hierarchical):
             return self
         if self._connected is None:  # another call may have been faster
@@ -260,9 +259,11 @@ class AsyncAzureBackend(AsyncBackend):
         It belongs to the backend, which closes it.
 
         Raises:
-            CapabilityNotSupported: Another type is asked for.
             StoreClosed: The backend is closed.
+            CapabilityNotSupported: Another type is asked for.
+            RuntimeError: No event loop is running.
         """
+        self._clients.refuse_closed()
         if _names_a_file_system_client(type_hint):
             return cast("T", self._clients.file_system_client())
         msg = (
@@ -285,65 +286,76 @@ class AsyncAzureBackend(AsyncBackend):
     # Questions -------------------------------------------------------------
 
     async def exists(self, path: str) -> bool:
-        """Return True if a file or folder is at *path*; False where the container is absent."""
-        key = folder_key(path)
+        """
+        Return True if a file or folder is at *path*; of the root, if the container is there.
+
+        Raises:
+            PermissionDenied: The service does not tell. Only a definite answer is False.
+        """
         with self._clients.running() as wire:
+            key = folder_key(path)
             if not key:
-                return True
-            strategy = self._strategy or await self._detected(wire)
+                return await container_exists(wire)
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.exists(wire, key)
 
     async def is_file(self, path: str) -> bool:
         """Return True if a file is at *path*."""
-        key = folder_key(path)
         with self._clients.running() as wire:
+            key = folder_key(path)
             if not key:
                 return False
-            strategy = self._strategy or await self._detected(wire)
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.is_file(wire, key)
 
     async def is_folder(self, path: str) -> bool:
         """
-        Return True if a folder is at *path*.
+        Return True if a folder is at *path*; of the root, if the container is there.
 
         On a flat account one that holds nothing is not seen, though another
         tool may have made a blob that stands for it.
         """
-        key = folder_key(path)
         with self._clients.running() as wire:
+            key = folder_key(path)
             if not key:
-                return True
-            strategy = self._strategy or await self._detected(wire)
+                return await container_exists(wire)
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.is_folder(wire, key)
 
     async def get_file_info(self, path: str) -> FileInfo:
         """Return size, time, ETag, media type, MD5 and user metadata of a file."""
-        key = folder_key(path)
-        if not key:
-            msg = f"Not a file, the root exists as a directory: path {path!r}"
-            raise InvalidPath(msg, path=path, backend=NAME)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = folder_key(path)
+            if not key:
+                msg = f"Not a file, the root exists as a directory: path {path!r}"
+                raise InvalidPath(msg, path=path, backend=NAME)
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.get_file_info(wire, key)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
-        """Add up the files below a folder; one request for each 5,000 of them."""
-        key = folder_key(path)
+        """
+        Add up the files below a folder; one request for each 5,000 of them.
+
+        Raises:
+            NotFound: There is no such folder; of the root, no container.
+            InvalidPath: It is a file.
+        """
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = folder_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.get_folder_info(wire, key)
 
     async def check_health(self) -> None:
         """
-        Ask for the container.
+        Ask for the container by a listing, since a token for one container may do no more.
 
         Raises:
-            PermissionDenied: The credentials are refused.
-            NotFound: There is no such container.
+            PermissionDenied: The credentials are refused, or do not allow listings.
+            NotFound: There is no such container; the message says how to make it.
             BackendUnavailable: The service does not answer.
         """
         with self._clients.running() as wire:
-            await wire.send("GET", wire.url(None, _HEALTH), path=None, accept=(200,))
+            await look_at_container(wire)
 
     # Reading ---------------------------------------------------------------
 
@@ -357,18 +369,18 @@ class AsyncAzureBackend(AsyncBackend):
             NotFound, InvalidPath: As in the protocol.
             PreconditionFailed: The file was replaced or deleted meanwhile.
         """
-        key = file_key(path)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = file_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             async with aclosing(strategy.read(wire, key)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
     async def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file; raises as `read`."""
-        key = file_key(path)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = file_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.read_bytes(wire, key)
 
     # Writing ---------------------------------------------------------------
@@ -421,17 +433,16 @@ class AsyncAzureBackend(AsyncBackend):
         *,
         atomic: bool,
     ) -> WriteResult:
-        if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
-            msg = (
-                f"content must be bytes or an async iterator of bytes, got {type(content).__name__}"
-            )
-            raise TypeError(msg)
-        key = target_key(path)
-        if metadata:
-            metadata = dict(metadata)
-            metadata_headers(metadata)  # before anything is sent
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
+                kind = type(content).__name__
+                msg = f"content must be bytes or an async iterator of bytes, got {kind}"
+                raise TypeError(msg)
+            key = target_key(path)
+            if metadata:
+                metadata = dict(metadata)
+                metadata_headers(metadata)  # before anything is sent
+            strategy = self._strategy or await self._detected(wire, key)
             return await strategy.write(
                 wire,
                 key,
@@ -445,9 +456,9 @@ class AsyncAzureBackend(AsyncBackend):
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file; raises as in the protocol."""
-        key = file_key(path)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = file_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             await strategy.delete(wire, key, missing_ok=missing_ok)
 
     async def delete_folder(
@@ -460,12 +471,12 @@ class AsyncAzureBackend(AsyncBackend):
             InvalidPath, NotFound, DirectoryNotEmpty: As in the protocol.
             RemoteStoreError: A blob below could not be deleted; all others are.
         """
-        key = folder_key(path)
-        if not key:
-            msg = f"Cannot delete the root, path must not be empty: {path!r}"
-            raise InvalidPath(msg, path=path, backend=NAME)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = folder_key(path)
+            if not key:
+                msg = f"Cannot delete the root, path must not be empty: {path!r}"
+                raise InvalidPath(msg, path=path, backend=NAME)
+            strategy = self._strategy or await self._detected(wire, key)
             await strategy.delete_folder(wire, key, recursive=recursive, missing_ok=missing_ok)
 
     # Moving and copying ----------------------------------------------------
@@ -482,18 +493,18 @@ class AsyncAzureBackend(AsyncBackend):
             PreconditionFailed: Somebody else changed or removed the source
                 meanwhile; the message says what there is now.
         """
-        target = target_key(dst)
-        source = file_key(src)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            target = target_key(dst)
+            source = file_key(src)
+            strategy = self._strategy or await self._detected(wire, source)
             await strategy.move(wire, source, target, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """Let the service copy a file, and return when that is complete; raises as `move`."""
-        target = target_key(dst)
-        source = file_key(src)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            target = target_key(dst)
+            source = file_key(src)
+            strategy = self._strategy or await self._detected(wire, source)
             await strategy.copy(wire, source, target, overwrite=overwrite)
 
     # Listing ---------------------------------------------------------------
@@ -502,9 +513,9 @@ class AsyncAzureBackend(AsyncBackend):
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncGenerator[FileInfo, None]:
         """Yield the files of a folder; folders below *max_depth* are not asked for."""
-        key = folder_key(path)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = folder_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             found = strategy.list_files(wire, key, recursive=recursive, max_depth=max_depth)
             async with aclosing(found):
                 async for info in found:
@@ -512,18 +523,18 @@ class AsyncAzureBackend(AsyncBackend):
 
     async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder."""
-        key = folder_key(path)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = folder_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             async with aclosing(strategy.list_folders(wire, key)) as found:
                 async for entry in found:
                     yield entry
 
     async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder in one pass."""
-        key = folder_key(path)
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            key = folder_key(path)
+            strategy = self._strategy or await self._detected(wire, key)
             async with aclosing(strategy.iter_children(wire, key)) as found:
                 async for entry in found:
                     yield entry
@@ -535,14 +546,14 @@ class AsyncAzureBackend(AsyncBackend):
         Raises:
             InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
         """
-        parsed = GlobPattern.parse(pattern)
-        try:
-            pattern.encode()
-        except UnicodeEncodeError as error:
-            msg = f"glob pattern has no UTF-8 form: {pattern!r}"
-            raise InvalidPath(msg, path=pattern, backend=NAME) from error
         with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire)
+            parsed = GlobPattern.parse(pattern)
+            try:
+                pattern.encode()
+            except UnicodeEncodeError as error:
+                msg = f"glob pattern has no UTF-8 form: {pattern!r}"
+                raise InvalidPath(msg, path=pattern, backend=NAME) from error
+            strategy = self._strategy or await self._detected(wire, pattern)
             async with aclosing(strategy.glob(wire, parsed)) as found:
                 async for info in found:
                     yield info

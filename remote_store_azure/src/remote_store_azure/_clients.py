@@ -128,6 +128,16 @@ class Clients:
         loop = asyncio.get_running_loop()
         return self._rooms.get(loop) or self._open(loop)
 
+    def refuse_closed(self) -> None:
+        """
+        Refuse an operation that is not about a loop.
+
+        Raises:
+            StoreClosed: After `aclose`.
+        """
+        if self._closed:
+            raise closed_error(self.name)
+
     def _open(self, loop: asyncio.AbstractEventLoop) -> Room:
         from remote_store_azure import _sdk  # half a second: not before it is needed
 
@@ -170,6 +180,14 @@ class Clients:
             StoreClosed: After `aclose`.
             RuntimeError: No event loop is running.
         """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError as error:
+            msg = (
+                "a client of the SDK belongs to the event loop that runs, and none is running: "
+                "call unwrap inside of a coroutine, in the loop that is to use it"
+            )
+            raise RuntimeError(msg) from error
         room = self.running()
         if room.file_system is None:
             from remote_store_azure import _sdk

@@ -13,65 +13,104 @@ if TYPE_CHECKING:
 __all__ = ["is_hierarchical"]
 
 _ACCOUNT: Final = "restype=account&comp=properties"
+_LIST: Final = "restype=container&comp=list&maxresults=1"
 #: What a question may be answered with beside the truth: then the next one is asked.
-_NO_ANSWER: Final = (200, 400, 401, 403, 404, 405, 409)
+_NO_ANSWER: Final = (200, 400, 404, 405, 409)
+#: Refusals that are not about one question: no other one would fare better.
+_UNKNOWN_CALLER: Final = ("AuthenticationFailed", "InvalidAuthenticationInfo")
 
 
-async def is_hierarchical(wire: Wire) -> bool | None:
+async def is_hierarchical(wire: Wire, path: str | None) -> bool | None:
     """
     Return whether the account has a hierarchical namespace.
 
     The account tells by itself, or to credentials of narrower rights by what
     its listing looks like, or by whether it keeps access control lists.
 
+    Args:
+        wire: The container.
+        path: Key of the operation that has to know, for errors.
+
     Returns:
         None while the container is absent and nothing else told.
 
     Raises:
-        PermissionDenied: None of the questions is allowed to the credentials.
+        PermissionDenied: The credentials are refused, or none of the
+            questions is allowed to them.
         BackendUnavailable: The service cannot be reached.
     """
     for url in (wire.url(None, _ACCOUNT), wire.account_url(_ACCOUNT)):
-        answer = await wire.send("GET", url, path=None, accept=_NO_ANSWER)
-        told = answer.headers.get("x-ms-is-hns-enabled")
-        if answer.status == 200 and told:
-            return told.lower() == "true"
-        if answer.status in (401, 403):
+        told = await _ask(wire, "GET", url, path)
+        if isinstance(told, PermissionDenied):
             break
-    answer = await _list(wire)
-    if answer.status == 404:
+        header = told.headers.get("x-ms-is-hns-enabled")
+        if told.status == 200 and header:
+            return header.lower() == "true"
+    listed = await _ask(wire, "GET", wire.url(None, _LIST), path)
+    if isinstance(listed, PermissionDenied):
+        if listed.status == 401 or listed.code in _UNKNOWN_CALLER:
+            raise _undecided(listed)
+        return await _has_access_control(wire, path, listed)
+    if listed.status == 404:
         return None
-    if answer.status == 200 and b"<Blob>" in answer.body:
+    if listed.status != 200:
+        raise wire.error(listed)
+    if b"<Blob>" in listed.body:
         # Names cannot feign it, for in them the bracket is escaped.
-        return b"<ResourceType>" in answer.body
-    return await _has_access_control(wire)
+        return b"<ResourceType>" in listed.body
+    return await _has_access_control(wire, path, None)
 
 
-async def _list(wire: Wire) -> Answer:
-    url = wire.url(None, "restype=container&comp=list&maxresults=1")
-    return await wire.send("GET", url, path=None, accept=_NO_ANSWER)
+async def _ask(wire: Wire, method: str, url: str, path: str | None) -> Answer | PermissionDenied:
+    """Return the answer to a question, or the service's refusal to answer it."""
+    try:
+        return await wire.send(method, url, path=path, accept=_NO_ANSWER)
+    except PermissionDenied as error:
+        if error.status is None:
+            raise  # the credential itself failed, nobody was asked
+        return error
 
 
-async def _has_access_control(wire: Wire) -> bool | None:
+async def _has_access_control(
+    wire: Wire, path: str | None, refusal: PermissionDenied | None
+) -> bool | None:
+    """
+    Ask the Data Lake service, which a flat account may not even have.
+
+    Args:
+        wire: The container.
+        path: Key for errors.
+        refusal: Of the question before, if it was refused: then only a clear answer counts.
+    """
     url = wire.dfs_url("", "action=getAccessControl")
-    answer = await wire.send("HEAD", url, path=None, accept=_NO_ANSWER)
+    answer = await _ask(wire, "HEAD", url, path)
+    if isinstance(answer, PermissionDenied):
+        raise _undecided(refusal or answer)
     if answer.status == 200:
         return True
-    if answer.status == 404:
+    if answer.status == 404 and refusal is None:
         return None
     if answer.status == 409 or answer.code == "HierarchicalNamespaceNotEnabled":
         return False
-    error = wire.error(answer)
-    if answer.status in (401, 403):
-        msg = (
-            "The credentials do not allow to find out whether the account has a hierarchical "
-            "namespace; pass hns=True or hns=False"
-        )
-        raise PermissionDenied(
-            msg,
-            backend=NAME,
-            status=error.status,
-            code=error.code,
-            request_id=error.request_id,
-        ) from error
-    raise error
+    if refusal is not None:
+        raise _undecided(refusal)
+    if answer.status == 400 and not answer.code:
+        return False  # a server that does not know the question: the service names the reason
+    raise wire.error(answer)
+
+
+def _undecided(refusal: PermissionDenied) -> PermissionDenied:
+    msg = (
+        f"{refusal.args[0]}; so it cannot be told whether the account has a hierarchical "
+        "namespace: if the credentials are right but narrow, pass hns=True or hns=False"
+    )
+    error = PermissionDenied(
+        msg,
+        path=refusal.path,
+        backend=NAME,
+        status=refusal.status,
+        code=refusal.code,
+        request_id=refusal.request_id,
+    )
+    error.__cause__ = refusal.__cause__
+    return error

@@ -22,6 +22,7 @@ from remote_store.aio.workers import settle
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._blocks import Gatherer, size_of_block
 from remote_store_azure._doubt import untouched
+from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._kinds import head
 from remote_store_azure._names import NAME, RESERVED, prefix_of
 from remote_store_azure._places import refuse_existing, refused
@@ -240,7 +241,9 @@ class _Draft:
         self._wire.settle(self._remove)
         return answer
 
-    def _gone(self, error: RemoteStoreError) -> PreconditionFailed:
+    def _gone(self, error: RemoteStoreError) -> RemoteStoreError:
+        if error.code in NO_STORAGE:
+            return error
         what = (
             "it may have been written all the same, and replaced since"
             if error.outcome_unknown

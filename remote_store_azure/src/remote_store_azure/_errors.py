@@ -20,11 +20,32 @@ from remote_store import (
 )
 from remote_store_azure._secrecy import redacted
 
-__all__ = ["UNSURE", "error_code", "error_of", "retry_after", "service_message"]
+__all__ = [
+    "NO_STORAGE",
+    "REFUSALS",
+    "UNSURE",
+    "error_code",
+    "error_of",
+    "retry_after",
+    "service_message",
+]
 
 #: Answers of something between us and the storage, or of a storage that gave
 #: up: what was asked for may have been done.
 UNSURE: Final = frozenset({408, 500, 502, 504})
+
+#: Codes that say that the container itself is absent, not what it was asked for.
+NO_STORAGE: Final = frozenset({"ContainerNotFound", "FilesystemNotFound"})
+#: Codes that tell nothing about the storage, though their status seems to: no caller may take
+#: them for absence or conflict. The service answers callers without rights as if nothing was there.
+REFUSALS: Final = frozenset(
+    {
+        "AccountNotFound",
+        "InvalidAuthenticationInfo",
+        "PublicAccessNotPermitted",
+        "ResourceNotFound",
+    }
+)
 
 _BY_CODE: Final[dict[str, tuple[type[RemoteStoreError], str]]] = {
     "BlobAlreadyExists": (AlreadyExists, "Already exists"),
@@ -40,7 +61,19 @@ _BY_CODE: Final[dict[str, tuple[type[RemoteStoreError], str]]] = {
     "OperationNotSupportedOnDirectory": (InvalidPath, "Path exists as a directory"),
     "PathConflict": (InvalidPath, "Path has the wrong type, or lies under a file"),
     "InvalidBlockList": (PreconditionFailed, "Staged blocks discarded by a concurrent write"),
+    "ContainerNotFound": (NotFound, "The container does not exist"),
+    "FilesystemNotFound": (NotFound, "The container does not exist"),
+    "AccountNotFound": (BackendUnavailable, "There is no such storage account"),
     "InvalidAuthenticationInfo": (PermissionDenied, "Permission denied"),
+    "PublicAccessNotPermitted": (
+        PermissionDenied,
+        "Permission denied, the account wants credentials and got none",
+    ),
+    "ResourceNotFound": (
+        PermissionDenied,
+        "The service shows nothing to these credentials: the account or container may be another "
+        "one, or it may not be told to who asks without credentials",
+    ),
     "BlobImmutableDueToPolicy": (PermissionDenied, "Permission denied by an immutability policy"),
     "ContainerBeingDeleted": (BackendUnavailable, "The container is being deleted"),
     "PendingCopyOperation": (ResourceLocked, "A copy to this path is still running"),

@@ -24,6 +24,7 @@ from remote_store_azure import _download as download
 from remote_store_azure import _moves as moves
 from remote_store_azure import _walk as walk
 from remote_store_azure._batch import delete_all
+from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import file_info, is_directory, write_result
 from remote_store_azure._kinds import (
     absent,
@@ -65,7 +66,7 @@ class Flat:
         answer = await head(wire, key)
         if answer.status == 200:
             return True
-        return answer.code != "ContainerNotFound" and await is_folder(wire, key)
+        return answer.code not in NO_STORAGE and await is_folder(wire, key)
 
     async def is_file(self, wire: Wire, key: str) -> bool:
         """Return True if a file is there."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remote_store import InvalidPath, NotFound, RemoteStoreError
+from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import is_directory
 from remote_store_azure._listing import page
 from remote_store_azure._names import NAME, prefix_of
@@ -20,12 +21,43 @@ if TYPE_CHECKING:
 
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["a_folder", "absent", "head", "is_folder", "refuse_folder", "refuse_target"]
+__all__ = [
+    "a_folder",
+    "absent",
+    "container_exists",
+    "head",
+    "is_folder",
+    "look_at_container",
+    "refuse_folder",
+    "refuse_target",
+]
 
 
 async def head(wire: Wire, key: str) -> Answer:
     """Return the headers of a blob; status 404 where there is none."""
     return await wire.send("HEAD", wire.url(key), path=key, accept=(200, 404))
+
+
+async def look_at_container(wire: Wire) -> None:
+    """
+    Ask for the container, in the one way that a token for just this container allows.
+
+    Raises:
+        NotFound: It is absent.
+        PermissionDenied, BackendUnavailable: It cannot be told.
+    """
+    await page(wire, None, prefix="", limit=1, include="")
+
+
+async def container_exists(wire: Wire) -> bool:
+    """Return whether the container is there; raises what does not tell."""
+    try:
+        await look_at_container(wire)
+    except NotFound as error:
+        if error.code in NO_STORAGE:
+            return False
+        raise
+    return True
 
 
 async def is_folder(wire: Wire, key: str) -> bool:
@@ -59,7 +91,7 @@ async def absent(wire: Wire, key: str, error: RemoteStoreError) -> RemoteStoreEr
         key: Where no blob was found.
         error: The NotFound that the service's answer means by itself.
     """
-    if error.code != "ContainerNotFound" and await is_folder(wire, key):
+    if error.code not in NO_STORAGE and await is_folder(wire, key):
         return a_folder(key, error)
     return error
 

@@ -76,6 +76,7 @@ async def pages(
     prefix: str,
     delimiter: str = "",
     include: str = "metadata",
+    required: bool = False,
 ) -> AsyncGenerator[Page, None]:
     """
     Yield every page of a listing, one request each; none if the container is absent.
@@ -83,7 +84,8 @@ async def pages(
     A page may be empty and still not be the last one.
 
     Raises:
-        NotFound: The container vanished after a page was received.
+        NotFound: The container vanished after a page was received; or, with
+            *required*, it is absent.
         RemoteStoreError: See `page`; also an endless listing.
     """
     marker = ""
@@ -93,7 +95,7 @@ async def pages(
                 wire, path, prefix=prefix, delimiter=delimiter, marker=marker, include=include
             )
         except NotFound:
-            if marker:
+            if marker or required:
                 raise
             return
         yield found

@@ -56,24 +56,26 @@ class Listed:
 
 
 async def page(
-    wire: Wire, folder: str, *, recursive: bool, continuation: str = ""
+    wire: Wire, folder: str, *, recursive: bool, continuation: str = "", required: bool = False
 ) -> Listed | None:
     """
-    Return one page of what is in a folder; None where nothing is.
+    Return one page of what is in a folder; None where nothing is and it is not *required*.
 
     Args:
         wire: The container.
         folder: Its key, ``""`` for the root. It must not be a file.
         recursive: Also what is in the folders below it.
         continuation: Of the page before.
+        required: The folder is known to have been there.
 
     Raises:
+        NotFound: It is *required* and absent, or it vanished after the page before.
         RemoteStoreError: The answer is no listing; other answers by the table
             of errors.
     """
     answer = await dfs.paths(wire, folder, recursive=recursive, continuation=continuation)
     missing = answer.status == 404 or answer.code == "PathConflict"
-    if missing and not continuation:
+    if missing and not (continuation or required):
         return None
     if answer.status != 200:
         raise wire.error(answer)

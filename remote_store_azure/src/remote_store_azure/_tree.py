@@ -157,7 +157,9 @@ class _Walk:
         while todo:
             folder, continuation = todo.pop()
             at_once = self.whole(folder)
-            found = await page(wire, folder, recursive=at_once, continuation=continuation)
+            found = await page(
+                wire, folder, recursive=at_once, continuation=continuation, required=self.known
+            )
             if found is None:
                 continue  # removed meanwhile
             below: list[tuple[str, str]] = []

@@ -192,12 +192,12 @@ async def children(
 
 
 async def folder_sum(wire: Wire, key: str) -> FolderInfo | None:
-    """Add up what is below a folder; None where there is nothing."""
+    """Add up what is below a folder; None where there is nothing, NotFound without a container."""
     shown = _shown_in(wire)
     count = size = 0
     latest = UNKNOWN_TIME
     there = False
-    async with aclosing(pages(wire, key, prefix=prefix_of(key))) as found:
+    async with aclosing(pages(wire, key, prefix=prefix_of(key), required=True)) as found:
         async for one in found:
             for blob in one.blobs:
                 there = True

@@ -20,7 +20,7 @@ from remote_store_azure._answer import Answer, Streaming, headers_of
 from remote_store_azure._body import PIECE, Body
 from remote_store_azure._calls import Calls, Cleanup, Waiting
 from remote_store_azure._doubt import Tried
-from remote_store_azure._errors import UNSURE, error_of
+from remote_store_azure._errors import NO_STORAGE, REFUSALS, UNSURE, error_of
 from remote_store_azure._native import Native
 from remote_store_azure._options import Tuning
 from remote_store_azure._secrecy import redact_request
@@ -76,6 +76,10 @@ class Wire(Addresses):
         self._run = _sdk.pipeline_of(client).run
         self._calls = calls
         self._version: str = client.api_version
+        self._no_storage = (
+            f"The container {account.container!r} of {account.blob_url} does not exist; make it, "
+            f"for example with 'az storage container create --name {account.container}'"
+        )
         self.by_token = account.kind in ("token", "default")
 
     # --- requests --------------------------------------------------------
@@ -103,7 +107,8 @@ class Wire(Addresses):
             path: The key concerned, for errors.
             headers: Of the request; version, date and authentication are added.
             body: Of the request.
-            accept: Statuses that are returned; any other raises.
+            accept: Statuses that are returned; any other raises, and so do answers that
+                tell nothing, whatever their status is.
             timeout: Seconds for everything together; None for the policy's.
             deadline: Instead of *timeout*, the loop's time when it is over.
 
@@ -135,7 +140,7 @@ class Wire(Addresses):
                 method,
                 response,
             )
-            if answer.status in accept:
+            if answer.status in accept and (answer.status < 400 or answer.code not in REFUSALS):
                 return answer
             raise self.error(answer)
 
@@ -244,7 +249,7 @@ class Wire(Addresses):
 
         Args:
             answer: An answer, accepted or not.
-            message: Instead of the table's words.
+            message: Instead of the table's words; where the container is absent, that is said.
             outcome_unknown: Instead of what the answer tells.
         """
         if outcome_unknown is None:
@@ -252,6 +257,8 @@ class Wire(Addresses):
             outcome_unknown = answer.method not in _READING and (
                 answer.status in UNSURE or answer.lost
             )
+        if answer.code in NO_STORAGE:
+            message = f"{self._no_storage}: {answer.path}" if answer.path else self._no_storage
         error = error_of(
             answer.status,
             answer.headers,

@@ -162,13 +162,21 @@ async def test_more_than_five_thousand_children_come_in_two_pages(
 
 
 async def test_an_absent_filesystem_lists_nothing(lake: Lake, backend: AsyncAzureBackend) -> None:
-    """But who may not look does not get an empty answer."""
+    """But the root is absent with it, and who may not look does not get an empty answer."""
     lake.blobs.delete_container()
 
     assert await collected(backend.list_files("", recursive=True)) == []
     assert await collected(backend.iter_children("a")) == []
-    assert (await backend.get_folder_info("")).file_count == 0
-    assert not await backend.exists("a")
+    for key in ("a", ""):
+        assert not await backend.exists(key)
+        assert not await backend.is_folder(key)
+        with pytest.raises(NotFound, match=r"'fs' of http.* does not exist; make it"):
+            await backend.get_folder_info(key)
+    with pytest.raises(NotFound, match="does not exist; make it"):
+        await backend.check_health()
+    for content in (b"x", pieces(b"x"), pieces(b"x", b"y")):
+        with pytest.raises(NotFound, match="does not exist; make it"):
+            await backend.write("d/a", content)
 
     wrong = lake.backend(
         connection_string=None,

@@ -1,0 +1,166 @@
+"""Answers that tell nothing about a file are never taken for its absence."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from tests.azure.azurite import Azurite
+from tests.azure.flat import QUICK, flat, gathered, stream
+from tests.azure.scripted import KEY, reply, scripted
+
+from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
+from remote_store_azure import AsyncAzureBackend
+
+pytestmark = pytest.mark.asyncio
+
+OPERATIONS: Final[list[Callable[[AsyncAzureBackend], Awaitable[Any]]]] = [
+    lambda b: b.exists("a"),
+    lambda b: b.exists(""),
+    lambda b: b.is_file("a"),
+    lambda b: b.is_folder("a"),
+    lambda b: b.is_folder(""),
+    lambda b: b.read_bytes("a"),
+    lambda b: gathered(b.read("a")),
+    lambda b: b.get_file_info("a"),
+    lambda b: b.get_folder_info("a"),
+    lambda b: b.get_folder_info(""),
+    lambda b: b.write("a", b"x"),
+    lambda b: b.write("a", b"x", overwrite=True),
+    lambda b: b.write_atomic("a", stream(b"x", b"y")),
+    lambda b: b.delete("a", missing_ok=True),
+    lambda b: b.delete_folder("a", missing_ok=True),
+    lambda b: b.delete_folder("a", recursive=True, missing_ok=True),
+    lambda b: b.move("a", "b"),
+    lambda b: b.copy("a", "b"),
+    lambda b: gathered(b.list_files("", recursive=True)),
+    lambda b: gathered(b.list_folders("a")),
+    lambda b: gathered(b.iter_children("a")),
+    lambda b: gathered(b.glob("a")),
+    lambda b: gathered(b.glob("*")),
+    lambda b: b.check_health(),
+]
+
+
+@pytest.mark.parametrize("hns", [True, False, None])
+@pytest.mark.parametrize(
+    ("status", "code", "cls"),
+    [
+        (404, "ResourceNotFound", PermissionDenied),
+        (404, "AccountNotFound", BackendUnavailable),
+        (409, "PublicAccessNotPermitted", PermissionDenied),
+        (400, "InvalidAuthenticationInfo", PermissionDenied),
+    ],
+)
+async def test_who_asks_without_credentials(
+    status: int, code: str, cls: type[RemoteStoreError], hns: bool | None
+) -> None:
+    """The service answers them as if nothing was there; every operation raises, and says why."""
+    async with scripted(reply(status, x_ms_error_code=code)) as server:
+        backend = AsyncAzureBackend(
+            "box", connection_string=f"BlobEndpoint={server.url};", hns=hns, retry=QUICK
+        )
+        for operation in OPERATIONS:
+            with pytest.raises(cls) as caught:
+                await operation(backend)
+            assert caught.value.code == code
+        await backend.aclose()
+
+
+async def test_an_account_that_is_not_there(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """A server that does not know the account does not make its files absent."""
+    url = azurite.blob_url.replace(azurite.account, "nobody")
+    options = {"connection_string": None, "account_url": url, "account_key": KEY}
+    async with flat(azurite, service, container, **options) as box:
+        for operation in OPERATIONS:
+            with pytest.raises(PermissionDenied, match="ResourceNotFound"):
+                await operation(box.backend)
+
+
+def sas(azurite: Azurite, container: str, permissions: str, hours: int = 1) -> str:
+    """Return a token for one container."""
+    now = datetime.datetime.now(datetime.UTC)
+    token: str = generate_container_sas(
+        azurite.account,
+        container,
+        account_key=azurite.key,
+        permission=ContainerSasPermissions.from_string(permissions),
+        expiry=now + datetime.timedelta(hours=hours),
+    )
+    return token
+
+
+@pytest.mark.parametrize("secret", ["a wrong key", "an old token", "a narrow token"])
+async def test_a_refusal_is_not_hidden_by_questions(
+    azurite: Azurite, service: BlobServiceClient, container: str, secret: str
+) -> None:
+    """Who is refused is told so, with the service's code and words, the path, and a way out."""
+    options: dict[str, Any] = {"connection_string": None, "account_url": azurite.blob_url}
+    if secret == "a wrong key":
+        options["account_key"] = KEY
+    elif secret == "an old token":
+        options["sas_token"] = sas(azurite, container, "rwdl", hours=-1)
+    else:
+        options["sas_token"] = sas(azurite, container, "w")
+    async with flat(azurite, service, container, hns=None, **options) as box:
+        for operation in (box.backend.exists, box.backend.read_bytes):
+            with pytest.raises(PermissionDenied, match=r"\(403 Auth.*: .*pass hns=") as caught:
+                await operation("d/a")
+            assert (caught.value.path, caught.value.status) == ("d/a", 403)
+            assert caught.value.__cause__ is not None
+        with pytest.raises(PermissionDenied, match="pass hns="):
+            await box.backend.connected()
+
+
+async def test_a_token_for_one_container(
+    azurite: Azurite, service: BlobServiceClient, container: str
+) -> None:
+    """It is enough for every operation, on an empty container too, and for the check of health."""
+    token = sas(azurite, container, "rwdlac")
+    options = {"connection_string": None, "account_url": azurite.blob_url, "sas_token": token}
+    async with flat(azurite, service, container, hns=None, **options) as box:
+        backend = box.backend
+        await backend.check_health()
+        assert await backend.exists("")
+        assert not await backend.exists("a")
+        await backend.write("a", b"x")
+        assert await backend.read_bytes("a") == b"x"
+
+
+async def test_what_questions_meet_names_the_path() -> None:
+    """A failure while the kind of account is found out is the failure of an operation."""
+    async with scripted(reply(503, x_ms_error_code="ServerBusy")) as server:
+        backend = AsyncAzureBackend("box", account_url=server.url, account_key=KEY, retry=QUICK)
+        for operation in (
+            backend.exists("d/a"),
+            backend.write("d/a", b"x"),
+            backend.move("d/a", "b"),
+            gathered(backend.list_files("d/a")),
+            gathered(backend.glob("d/a")),
+        ):
+            with pytest.raises(BackendUnavailable) as caught:
+                await operation
+            assert caught.value.path == "d/a"
+        await backend.aclose()
+
+
+async def test_a_container_that_is_being_deleted() -> None:
+    """It makes no account a flat one; the next operation asks again."""
+    acts = [
+        reply(200),
+        reply(200),
+        reply(409, x_ms_error_code="ContainerBeingDeleted"),
+        reply(200, x_ms_is_hns_enabled="false"),
+        reply(404, x_ms_error_code="ContainerNotFound"),
+    ]
+    async with scripted(*acts) as server:
+        backend = AsyncAzureBackend("box", account_url=server.url, account_key=KEY, retry=QUICK)
+        with pytest.raises(BackendUnavailable, match="being deleted"):
+            await backend.exists("a")
+        assert not await backend.exists("a")
+        await backend.aclose()
