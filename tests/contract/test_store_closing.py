@@ -238,3 +238,29 @@ async def test_glob_walk_closes_its_listing() -> None:
     assert watched.closed == 0
     await outer.aclose()
     assert watched.closed == 1
+
+
+async def test_loop_that_ends(name: str, listening: bool) -> None:
+    """A loop that ends closes outer and inner, whose closing waits, and reports nothing."""
+    reports: list[dict[str, Any]] = []
+    closed = []
+    kept = []
+    items, call = OPENERS[name]
+
+    class Slow:
+        async def run(self) -> AsyncGenerator[Any, None]:
+            try:
+                for item in items:
+                    yield item
+            finally:
+                await asyncio.sleep(0.01)
+                closed.append(name)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+        backend: Any = WatchedReads(DictBackend(), Slow())  # type: ignore[arg-type]
+        kept.append(call(AsyncStore(as_backend(backend), "r")))
+        await anext(kept[0])
+
+    await asyncio.to_thread(asyncio.run, main())
+    assert (closed, reports) == ([name], [])

@@ -99,3 +99,45 @@ async def test_loop_that_is_gone_releases_the_thread(end: str, printed: str) -> 
     )
     assert done.stdout == printed, done.stderr
     assert done.returncode == 0
+
+
+ENDED_RUN = """
+import asyncio
+from remote_store.aio import AsyncStore, SyncBackendAdapter
+from remote_store_memory import MemoryBackend
+backend = MemoryBackend()
+backend.write("big", bytes(20 << 20))
+for number in range(2000):
+    backend.write(f"d/{number}", b"")
+kept = []
+async def left(items):
+    kept.append(items)
+    async for _ in items:
+        return
+async def cancelled(items):
+    async def work():
+        async for _ in items:
+            await asyncio.sleep(3600)
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0.05)
+    kept.append(task)
+for end in (left, cancelled):
+    for target in (SyncBackendAdapter(backend), AsyncStore(backend)):
+        asyncio.run(end(target.read("big")))
+        asyncio.run(end(target.list_files("d")))
+        kept.clear()
+print("done")
+"""
+
+
+async def test_run_that_ends_in_the_middle_is_quiet() -> None:
+    """A loop that ends while a read or a listing is being iterated over reports nothing."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-X", "dev", "-W", "error", "-c", ENDED_RUN],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")

@@ -7,9 +7,10 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from remote_store.aio._calls import Calls
+from remote_store.aio._closing import attended
 
 __all__ = ["pages"]
 
@@ -59,10 +60,7 @@ async def pages(
             if page:
                 yield page
     except GeneratorExit:
-        if source.release():
-            await calls.closers().query(source.close)
-        if coming is not None:
-            await asyncio.wait({coming})  # a thread that is busy closes the iterator itself
+        await attended(_closed(calls, source, coming))
         raise
     finally:
         # Only a cancellation, which leaves behind what runs, has anything to do here.
@@ -70,6 +68,13 @@ async def pages(
             coming.cancel()  # if it has failed: nor is that reported as lost
         if source.release():
             calls.closers().executor.submit(source.close)
+
+
+async def _closed(calls: Calls, source: _Source[Any], coming: asyncio.Future[Any] | None) -> None:
+    if source.release():
+        await calls.closers().query(source.close)
+    if coming is not None:
+        await asyncio.wait({coming})  # a thread that is busy closes the iterator itself
 
 
 class _Source(Generic[T]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 
@@ -12,6 +11,7 @@ from remote_store._capabilities import Capability, CapabilitySet
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._calls import Call, Calls, Running
+from remote_store.aio._closing import Closing
 from remote_store.aio._content import AsyncWritableContent
 from remote_store.aio._pages import pages
 from remote_store.aio._pump import pump
@@ -271,7 +271,7 @@ class SyncBackendAdapter(AsyncBackend):
             return _chunks(stream), stream.close
 
         found = pages(self._calls, open_stream, len, _READ, _READ_TIME, ahead=True)
-        async with contextlib.aclosing(found):
+        async with Closing(found):
             async for chunks in found:
                 yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -307,7 +307,7 @@ class SyncBackendAdapter(AsyncBackend):
             return items, getattr(items, "close", _nothing)
 
         found = pages(self._calls, open_listing, _one, _PAGE, _PAGE_TIME)
-        async with contextlib.aclosing(found):
+        async with Closing(found):
             async for page in found:
                 for item in page:
                     yield item

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
 
 from remote_store._watch import Timed
+from remote_store.aio._closing import Closing
 
 __all__ = ["Watch"]
 
@@ -31,7 +31,7 @@ class Watch(Timed):
     async def iterate(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """Relay an iterator; it is watched until it is exhausted or closed."""
         with self.timed():
-            async with contextlib.aclosing(items):
+            async with Closing(items):
                 async for item in items:
                     self.note(item)
                     yield item

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator
 
 from remote_store._capabilities import Capability
 from remote_store._descent import Descent
 from remote_store._glob import GlobPattern
 from remote_store._models import FileInfo, FolderEntry
+from remote_store.aio._closing import Closing
 from remote_store.aio._store import AsyncStore
 
 __all__ = ["glob_files"]
@@ -49,7 +49,7 @@ async def _walked(store: AsyncStore, pattern: GlobPattern) -> AsyncGenerator[Fil
             else:
                 found = store.iter_children(folder)
             with descent.listing(folder):
-                async with contextlib.aclosing(found):
+                async with Closing(found):
                     async for entry in found:
                         path = entry.path.as_posix()
                         if not isinstance(entry, FileInfo):
