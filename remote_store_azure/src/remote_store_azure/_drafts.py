@@ -2,10 +2,10 @@
 Writing through a temporary file, which gets its name when it is complete.
 
 It lies in the folder of its target, or further up where its name would be too
-long there; no listing shows it. It is removed whatever happens to its writer, by
-the close of the backend if the writer waits for content then. One whose process
-was killed is removed by a listing a day later; for that a writer that takes long
-shows from time to time that it lives.
+long there; no listing shows it. It is removed whatever happens to its writer, with
+the folders that it made, by the close of the backend if the writer waits for
+content then. One whose process was killed is removed by a listing a day later; for
+that a writer that takes long shows from time to time that it lives.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from remote_store_azure import _dfs as dfs
 from remote_store_azure._blocks import Gatherer, size_of_block
 from remote_store_azure._doubt import untouched
 from remote_store_azure._errors import NO_STORAGE
+from remote_store_azure._folders import Made, made_by
 from remote_store_azure._kinds import head
 from remote_store_azure._names import NAME, RESERVED, prefix_of
 from remote_store_azure._places import refuse_existing, refused
@@ -171,12 +172,13 @@ class _Draft:
         """
         wire = self._wire
         wire.owe(self._remove, self._key)
+        self._begun = asyncio.get_running_loop().time()
         request = dfs.create_file(wire, self._name, self._key, metadata, accept=(201, 409))
-        self._creation = wire.spare(request)
+        self._creation = wire.spare(made_by(request))
         with untouched():
             try:
                 with wire.waiting(self._key):
-                    answer = await asyncio.shield(self._creation)
+                    answer, _ = await asyncio.shield(self._creation)
                 if answer.status != 201:
                     raise await refused(wire, answer, exclusive=False)
             except RemoteStoreError as error:
@@ -265,13 +267,17 @@ class _Draft:
         # A creation that is abandoned on its way may arrive after the removal.
         await asyncio.wait({self._creation}, timeout=seconds / 2)
         await end_all([self._creation])
-        left = deadline - asyncio.get_running_loop().time()
         try:
+            made = await self._made(deadline)
+            left = deadline - asyncio.get_running_loop().time()
             answer = await dfs.delete(
                 self._wire, self._name, self._key, accept=(200, 404, 409), timeout=left
             )
             if answer.status == 409 and answer.code != "PathConflict":  # that is below a file
                 raise self._wire.error(answer)
+            if made is not None:
+                folder = self._name.rpartition("/")[0]
+                await made.remove_folders(self._wire, folder, self._key, deadline)
         except RemoteStoreError as error:
             _log.warning(
                 "temporary file %r of a write that failed could not be removed; "
@@ -279,3 +285,19 @@ class _Draft:
                 self._name,
                 error,
             )
+
+    async def _made(self, deadline: float) -> Made | None:
+        """Return what its creation made, None if it has made nothing."""
+        if not self._creation.cancelled() and self._creation.exception() is None:
+            answer, made = self._creation.result()
+            return made if answer.status == 201 else None
+        # It got no answer, and may have been done all the same.
+        there = await self._wire.send(
+            "HEAD",
+            self._wire.url(self._name),
+            path=self._key,
+            accept=(200, 401, 403, 404),
+            deadline=deadline,
+        )
+        now = asyncio.get_running_loop().time()
+        return Made(self._wire.etag(there), now - self._begun) if there.status == 200 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -9,6 +10,7 @@ from attrs import evolve
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._doubt import in_doubt, untouched
+from remote_store_azure._folders import Made, made_by
 from remote_store_azure._kinds import head
 from remote_store_azure._moves import typed
 from remote_store_azure._places import refused
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["rename"]
 
+#: Seconds that the removal of a folder takes at most which was made for nothing.
+_PATIENCE: Final = 10.0
 #: How often the folder of a destination is made, which somebody else removes each time.
 _TRIES: Final = 3
 
@@ -49,6 +53,7 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
     """
     left = _TRIES
     lost = False
+    unused: Made | None = None
     while True:
         left -= 1
         answer = await dfs.rename(wire, source, target, etag=etag, exclusive=exclusive)
@@ -61,9 +66,14 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
             if there.status == 200 and there.headers.get("ETag") == etag:
                 return there
         if answer.code != "RenameDestinationParentPathNotFound" or not left:
+            if unused is not None and not lost:
+                deadline = asyncio.get_running_loop().time() + _PATIENCE
+                await unused.remove_folders(wire, target.rpartition("/")[0], target, deadline)
             raise await _reason(wire, source, answer, exclusive=exclusive)
+        folder = target.rpartition("/")[0]
         with in_doubt(lost), untouched():
-            await dfs.create_folder(wire, target.rpartition("/")[0], target)
+            created, made = await made_by(dfs.create_folder(wire, folder, target))
+            unused = made if created.status == 201 else unused
 
 
 async def _reason(wire: Wire, source: str, answer: Answer, *, exclusive: bool) -> RemoteStoreError:
