@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import field, frozen
 
 from remote_store import Secret
+from remote_store_azure._containers import refuse_name, without_container
 from remote_store_azure._credentials import kind_of
 from remote_store_azure._options import refuse_blank
 
@@ -82,7 +83,8 @@ def account_of(
     Args:
         container: Name of the container.
         account_name: Name of the account.
-        account_url: URL of its Blob or Data Lake service.
+        account_url: URL of its Blob or Data Lake service; also with the same
+            container in it.
         account_key: Its key.
         sas_token: A SAS token, with or without the question mark.
         connection_string: As the portal shows it.
@@ -90,13 +92,11 @@ def account_of(
         max_concurrency: Parallel requests of one upload or download.
 
     Raises:
-        ValueError: No container, no account, an empty secret,
-            *max_concurrency* below 1, or something that cannot work. No
-            message holds a secret.
+        ValueError: No container, or what cannot be the name of one, no
+            account, an empty secret, *max_concurrency* below 1, or something
+            that cannot work. No message holds a secret.
     """
-    if not isinstance(container, str) or not container.strip():
-        msg = "container must be the name of a container, not empty"
-        raise ValueError(msg)
+    refuse_name(container)
     secrets = {
         "connection_string": connection_string,
         "credential": credential,
@@ -133,7 +133,7 @@ def _from_parts(
     given = None
     if account_url:
         url, url_sas = _service_url(account_url, "account_url")
-        given = url
+        given = url = without_container(url, container, "account_url", account_name)
     else:
         url = f"https://{_label(account_name, 'account_name')}.blob.{_SUFFIX}"
     kind: Kind
@@ -255,14 +255,17 @@ def _from_connection_string(container: str, text: str) -> Account:
     if settings.get("usedevelopmentstorage", "").lower() == "true":
         name, key = _DEVELOPMENT
         settings = {
-            "blobendpoint": f"http://127.0.0.1:10000/{name}",
+            "blobendpoint": f"{_emulator(settings)}/{name}",
             "accountname": name,
             "accountkey": key,
         }
     name_, key_ = settings.get("accountname") or None, settings.get("accountkey") or None
     url, url_sas = _endpoint(settings, name_)
-    dfs = settings.get("dfsendpoint")
-    dfs_url = _service_url(dfs, "the DfsEndpoint of connection_string")[0] if dfs else None
+    url = without_container(url, container, "the BlobEndpoint of connection_string", name_)
+    dfs_url = None
+    if dfs := settings.get("dfsendpoint"):
+        what = "the DfsEndpoint of connection_string"
+        dfs_url = without_container(_service_url(dfs, what)[0], container, what, name_)
     sas = _sas(settings.get("sharedaccesssignature")) or url_sas
     if key_ and not name_:
         msg = "connection_string has an AccountKey but no AccountName; add it"
@@ -272,6 +275,17 @@ def _from_connection_string(container: str, text: str) -> Account:
     if sas:
         return _account(container, url, dfs_url, name_, None, "sas", sas)
     return _account(container, url, dfs_url, name_, None, "anonymous", None)
+
+
+def _emulator(settings: dict[str, str]) -> str:
+    """Return where the Blob service of a local emulator is: here, or behind a proxy."""
+    proxy = settings.get("developmentstorageproxyuri")
+    if not proxy:
+        return "http://127.0.0.1:10000"
+    url, _ = _service_url(proxy, "the DevelopmentStorageProxyUri of connection_string")
+    parts = urlsplit(url)
+    # The usual value has no port: the SDKs add that of each service.
+    return f"{parts.scheme}://{parts.netloc}" + ("" if parts.port else ":10000")
 
 
 def _endpoint(settings: dict[str, str], name: str | None) -> tuple[str, str | None]:

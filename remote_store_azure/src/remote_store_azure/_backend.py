@@ -62,7 +62,8 @@ class AsyncAzureBackend(AsyncBackend):
     Args:
         container: Name of the container.
         account_name: Name of the storage account.
-        account_url: URL of the account, of its Blob or its Data Lake service.
+        account_url: URL of the account, of its Blob or its Data Lake service;
+            or of the container, as the portal shows it with a SAS token.
         account_key: Key of the account.
         sas_token: Shared access signature.
         connection_string: As the portal shows it; wins over all of the others.

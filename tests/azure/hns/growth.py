@@ -23,7 +23,7 @@ _SERVER = """
 import sys
 from hns_emulator import HnsEmulator
 emulator = HnsEmulator(key=sys.argv[1])
-emulator.create_filesystem("fs")
+emulator.create_filesystem("lake")
 with emulator:
     print(emulator.path_style_connection_string, flush=True)
     sys.stdin.read()
@@ -55,7 +55,9 @@ async def _transfer(backend: AsyncAzureBackend, key: str, size: int, mode: str) 
 
 
 async def _measure(text: str, mode: str, concurrency: int) -> float:
-    backend = AsyncAzureBackend("fs", connection_string=text, hns=True, max_concurrency=concurrency)
+    backend = AsyncAzureBackend(
+        "lake", connection_string=text, hns=True, max_concurrency=concurrency
+    )
     await _transfer(backend, "warm", 8 * MIB, mode)
     before = _peak()
     await _transfer(backend, "file", 256 * MIB, mode)

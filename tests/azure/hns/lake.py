@@ -21,7 +21,7 @@ __all__ = ["FS", "MIB", "Lake", "collected", "keys", "pieces"]
 
 T = TypeVar("T")
 
-FS: Final = "fs"
+FS: Final = "lake"
 MIB: Final = 1 << 20
 _DRAFT: Final = re.compile(r"\.~tmp\.[0-9a-f]+")
 
@@ -32,7 +32,7 @@ class Lake:
     One account.
 
     Args:
-        emulator: It runs, and has a filesystem ``fs``.
+        emulator: It runs, and has a filesystem ``lake``.
         transports: Those that backends of `backend` have made.
     """
 

@@ -170,7 +170,7 @@ async def test_an_absent_filesystem_lists_nothing(lake: Lake, backend: AsyncAzur
     for key in ("a", ""):
         assert not await backend.exists(key)
         assert not await backend.is_folder(key)
-        with pytest.raises(NotFound, match=r"'fs' of http.* does not exist; make it"):
+        with pytest.raises(NotFound, match=r"'lake' of http.* does not exist; make it"):
             await backend.get_folder_info(key)
     with pytest.raises(NotFound, match="does not exist; make it"):
         await backend.check_health()

@@ -28,7 +28,7 @@ async def test_the_source_of_a_rename_carries_the_sas_token(
         await dfs.rename(wire, "a b/f+%", "g", etag='"0x1"', exclusive=True)
 
     (sent,) = lake.transport.requests
-    assert sent.headers["x-ms-rename-source"] == f"/fs/a%20b/f%2B%25?{SAS}"
+    assert sent.headers["x-ms-rename-source"] == f"/lake/a%20b/f%2B%25?{SAS}"
     cause: Any = caught.value.__cause__
     assert "c2VjcmV0" not in repr(cause.__dict__) + str(caught.value)
     assert cause.response.request.headers["x-ms-rename-source"].endswith("***")
