@@ -190,17 +190,62 @@ async def test_no_thread_is_left(pulls: int) -> None:
     assert wait_until(lambda: not source_threads())
 
 
-async def test_async_file_objects_are_iterated() -> None:
-    """A file with a coroutine ``read`` is taken by its async iteration, never called blocking."""
+class AsyncFile:
+    """An async file; to iterate over it would give lines."""
 
-    class AsyncFile:
-        async def read(self, size: int = -1) -> bytes:
-            raise AssertionError
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[int] = []
+        self.closed = False
 
-        def __aiter__(self) -> Any:
-            return Source([b"1", b"2"]).open()
+    async def read(self, size: int = -1) -> Any:
+        self.asked.append(size)
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-    assert b"".join(await collect(opened(AsyncFile()))) == b"12"
+    def __aiter__(self) -> Any:
+        raise AssertionError
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_async_files_are_read_in_steps() -> None:
+    """A file with a coroutine ``read`` is read by 1 MiB to its end, and stays open."""
+    file = AsyncFile(b"1\n2", b"3", b"")
+    stream = opened(file)
+    assert await collect(stream) == [b"1\n2", b"3"]
+    await stream.aclose()
+    assert (file.asked, file.closed) == ([1 << 20] * 3, False)
+
+
+async def test_async_files_need_no_iteration() -> None:
+    """A coroutine ``read`` alone makes an async file."""
+
+    class Bare:
+        def __init__(self) -> None:
+            self.read = AsyncFile(b"1", b"").read
+
+    assert await collect(opened(Bare())) == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [("", TypeError), (None, TypeError), (StopAsyncIteration(), RuntimeError)]
+)
+async def test_async_files_that_give_no_bytes(answer: Any, error: type[Exception]) -> None:
+    """What is neither bytes nor an end is not taken for the end."""
+    with pytest.raises(error):
+        await collect(opened(AsyncFile(b"1", answer)))
+
+
+async def test_stream_of_a_subprocess_without_lines() -> None:
+    """A `StreamReader` is content, whatever the length of its lines."""
+    reader = asyncio.StreamReader(limit=10)
+    reader.feed_data(b"x" * 1000)
+    reader.feed_eof()
+    assert b"".join(await collect(opened(reader))) == b"x" * 1000
 
 
 async def test_text_file_is_refused_at_once() -> None:

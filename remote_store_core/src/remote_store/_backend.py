@@ -123,9 +123,14 @@ class Backend(Protocol):
         """
         Return a context manager over a writable file that is published at its end.
 
-        An exception in the body publishes nothing. An override may call this
-        implementation, which gathers up to 8 MiB in memory and more on disk,
-        and ends in `write_atomic`: there errors appear at the end.
+        An exception in the body publishes nothing; a body that closes the
+        file, as a TextIOWrapper does unasked, has ended it well.
+
+        It is abstract, so that its author decides: a backend that can write
+        in place of the final file until it is complete says how. One that
+        cannot returns ``super().open_atomic(path, overwrite=overwrite)``: this
+        implementation gathers up to 8 MiB in memory and more on disk, and
+        ends in `write_atomic`; there errors appear at the end.
 
         Args:
             path: Key of a file.

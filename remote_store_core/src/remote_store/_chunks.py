@@ -1,18 +1,44 @@
-"""A binary stream over chunks that come one at a time."""
+"""Binary streams: chunks that come one at a time, and what reads and closes them."""
 
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["HOP", "ChunkReader", "Pull"]
+__all__ = ["HOP", "ChunkReader", "Pull", "close_quietly", "read_some"]
+
+_log = logging.getLogger(__name__)
 
 #: Bytes that cross between a thread and a loop, or leave a blocking source, at once.
 HOP: Final = 1 << 20
+
+
+def read_some(stream: BinaryIO, size: int) -> bytes:
+    """
+    Return at most *size* bytes of a backend's stream, none at its end.
+
+    Raises:
+        BlockingIOError: It is one that does not wait, and has nothing now,
+            which must not be taken for its end.
+    """
+    chunk: bytes | None = stream.read(size)
+    if chunk is None:
+        msg = f"the stream ({type(stream).__name__}) does not block; a backend's has to"
+        raise BlockingIOError(msg)
+    return chunk
+
+
+def close_quietly(stream: BinaryIO) -> None:
+    """Close a stream of which all is read, or whose error is being raised; a failure is logged."""
+    try:
+        stream.close()
+    except Exception:  # noqa: BLE001 - what was read is complete without it
+        _log.debug("closing a stream failed", exc_info=True)
 
 
 class Pull:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
+
+from remote_store._chunks import close_quietly, read_some
 
 __all__ = ["spooled_read", "spooled_write"]
 
@@ -22,24 +26,54 @@ def _spool() -> BinaryIO:
 
 def spooled_read(stream: BinaryIO) -> BinaryIO:
     """Return *stream* if it can seek; else a copy of it that can, and close *stream*."""
-    if stream.seekable():
-        return stream
-    spool = _spool()
-    try:
-        with stream:
-            while chunk := stream.read(_COPY):
+    with contextlib.ExitStack() as ends:
+        ends.callback(close_quietly, stream)
+        if stream.seekable():
+            ends.pop_all()
+            return stream
+        with contextlib.ExitStack() as failed:
+            spool = failed.enter_context(_spool())
+            while chunk := read_some(stream, _COPY):
                 spool.write(chunk)
-        spool.seek(0)
-    except BaseException:
-        spool.close()
-        raise
+            spool.seek(0)
+            failed.pop_all()
     return spool
+
+
+@functools.cache
+def _draft_class() -> type[Any]:
+    import tempfile
+
+    class Draft(tempfile.SpooledTemporaryFile[bytes]):
+        """Keeps its content when it is closed: a TextIOWrapper around it does that unasked."""
+
+        _file: Any
+        content: Any = None
+
+        def close(self) -> None:
+            if self.content is None:
+                self.content, self._file = self._file, io.BytesIO()
+                self._file.close()
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+    return Draft
 
 
 @contextlib.contextmanager
 def spooled_write(publish: Callable[[BinaryIO], object]) -> Iterator[BinaryIO]:
-    """Gather what the body writes, and hand it to *publish* after a body that did not fail."""
-    with _spool() as spool:
-        yield spool
-        spool.seek(0)
-        publish(spool)
+    """
+    Gather what the body writes, and hand it to *publish* after a body that did not fail.
+
+    The body may close the file, or leave that to us.
+    """
+    draft = _draft_class()(_SPOOL)
+    try:
+        yield draft
+        draft.close()
+        draft.content.seek(0)
+        publish(draft.content)
+    finally:
+        draft.close()
+        draft.content.close()

@@ -212,7 +212,8 @@ class Store:
         """
         Open a file for writing that is published at the end of the ``with`` block.
 
-        After an exception in the block *path* is as it was before.
+        The block may close the file. After an exception in it *path* is as it
+        was before.
 
         Args:
             path: Path of a file.

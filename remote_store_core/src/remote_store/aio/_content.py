@@ -11,6 +11,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Iterable,
     Iterator,
@@ -22,14 +23,35 @@ from remote_store._chunks import HOP, Pull
 from remote_store._content import BinaryReader, checked
 from remote_store.aio.workers import WorkerPool
 
-__all__ = ["AsyncWritableContent", "ContentSource", "ContentStream", "as_content"]
+__all__ = [
+    "AsyncBinaryReader",
+    "AsyncWritableContent",
+    "ContentSource",
+    "ContentStream",
+    "as_content",
+]
 
 #: What a backend's write methods get.
 AsyncWritableContent: TypeAlias = bytes | AsyncIterator[bytes]
 
+
+class AsyncBinaryReader(Protocol):
+    """The one method of an async file object that a write needs."""
+
+    async def read(self, size: int, /) -> bytes:
+        """Return at most *size* bytes, none at the end."""
+        ...
+
+
 #: What a store's write methods take.
 ContentSource: TypeAlias = (
-    bytes | bytearray | memoryview | AsyncIterable[bytes] | Iterable[bytes] | BinaryReader
+    bytes
+    | bytearray
+    | memoryview
+    | AsyncIterable[bytes]
+    | Iterable[bytes]
+    | BinaryReader
+    | AsyncBinaryReader
 )
 
 
@@ -57,6 +79,8 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
     """
     Return *source* as bytes or as a stream that has to be closed.
 
+    A file is read in steps, not iterated over: that would give its lines.
+
     Raises:
         TypeError: *source* is none of `ContentSource`.
     """
@@ -65,10 +89,12 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
     if isinstance(source, (str, io.TextIOBase)):
         msg = f"content must be bytes, got {type(source).__name__}; encode it, or use write_text"
         raise TypeError(msg)
+    read = getattr(source, "read", None)
+    if inspect.iscoroutinefunction(read):
+        return _AsyncFileStream(read)
     if isinstance(source, AsyncIterable):
         return _AsyncStream(source)
-    read = getattr(source, "read", None)
-    if callable(read) and not inspect.iscoroutinefunction(read):
+    if callable(read):
         return _BlockingStream(functools.partial(cast("Callable[[int], bytes]", read), HOP))
     try:
         return bytes(memoryview(source))  # type: ignore[arg-type]
@@ -81,6 +107,31 @@ def as_content(source: ContentSource) -> bytes | ContentStream:
         f"or a binary file, got {type(source).__name__}"
     )
     raise TypeError(msg)
+
+
+class _AsyncFileStream:
+    def __init__(self, read: Callable[[int], Awaitable[object]]) -> None:
+        self._read = read
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = checked(await self._read(HOP))
+        except StopAsyncIteration as error:
+            raise _no_end() from error
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        pass
+
+
+def _no_end() -> RuntimeError:
+    """Return what a StopAsyncIteration becomes that would be taken for the end."""
+    return RuntimeError("the content of a write raised StopAsyncIteration")
 
 
 class _AsyncStream:
@@ -118,9 +169,8 @@ class _BlockingStream:
         # file untouched by a thread that is still reading from it.
         try:
             chunk = checked(await self._pool.mutate(self._pull))
-        except StopAsyncIteration as error:  # would be taken for the end
-            msg = "the content of a write raised StopAsyncIteration"
-            raise RuntimeError(msg) from error
+        except StopAsyncIteration as error:
+            raise _no_end() from error
         if not chunk:
             raise StopAsyncIteration
         return chunk

@@ -181,9 +181,9 @@ class AsyncStore:
         Args:
             path: Path of a file.
             content: Bytes, a bytes-like object, an async iterator or iterable
-                of bytes, an iterable of bytes, or a binary file (read in a
-                thread, in steps of 1 MiB). A generator is closed in every
-                case, a file never.
+                of bytes, an iterable of bytes, or a binary file, async or not
+                (read in steps of 1 MiB; one that blocks in a thread). A
+                generator is closed in every case, a file never.
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata: str keys (ASCII, not empty, no leading
                 underscore) and str values, at most 2048 bytes in all.

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 from remote_store import _rules as rules
 from remote_store._backend import Backend
 from remote_store._capabilities import Capability, CapabilitySet
+from remote_store._chunks import read_some
 from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._calls import Call, Calls, Running
@@ -348,7 +349,7 @@ def as_async(backend: AsyncBackend | Backend) -> AsyncBackend:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    while chunk := stream.read(_READ):
+    while chunk := read_some(stream, _READ):
         yield chunk
 
 
