@@ -159,7 +159,7 @@ def contract_tests(*names: str) -> Callable[..., None]:
     """
     Return a test function that checks targets, one item for each clause.
 
-    For those who want to see the checks in a test file::
+    For those who want to see the checks in a test file:
 
         test_contract = contract_tests("azure:azurite")
 
