@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from enum import Enum
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given, settings
@@ -101,9 +102,9 @@ def test_refused_spellings(raw: str) -> None:
     assert caught.value.path == raw
 
 
-@pytest.mark.parametrize("raw", [None, b"a", RemotePath("a"), 1])
+@pytest.mark.parametrize("raw", [None, b"a", PurePosixPath("a"), 1])
 def test_only_text_is_a_path(raw: object) -> None:
-    """Anything but a str is a TypeError, not an odd path."""
+    """Anything but a str or a RemotePath is a TypeError, not an odd path."""
     with pytest.raises(TypeError, match="str"):
         RemotePath(raw)  # type: ignore[arg-type]
 
@@ -172,7 +173,8 @@ def test_root_constant() -> None:
 
 def test_joining_validates_again() -> None:
     """The slash operator cannot smuggle a parent segment in."""
-    assert str(RemotePath("a") / "b//c") == "a/b/c"
+    assert str(RemotePath("a") / "b//c") == str(RemotePath("a") / RemotePath("b/c")) == "a/b/c"
+    assert RemotePath(RemotePath("a/b")) == RemotePath("a/b")
     with pytest.raises(InvalidPath):
         RemotePath("a") / "../b"
     with pytest.raises(TypeError):
@@ -180,15 +182,19 @@ def test_joining_validates_again() -> None:
 
 
 def test_equality_ordering_and_text() -> None:
-    """Paths equal only paths, are not ordered and are no str."""
+    """Paths equal only paths, sort by their text, and are neither str nor the system's paths."""
     path = RemotePath("a/b")
     assert path == RemotePath("a//b")
     assert path != RemotePath("a")
     assert (path == "a/b") is False
     assert repr(path) == "RemotePath('a/b')"
     assert not isinstance(path, str)
+    texts = ["b", "a/b", "a-b", "a", "a/a"]
+    assert [str(p) for p in sorted(map(RemotePath, texts))] == sorted(texts)
+    assert RemotePath("a") <= RemotePath("a") < RemotePath("b") > RemotePath("a") >= RemotePath("a")
     with pytest.raises(TypeError):
-        assert path < RemotePath("c")  # type: ignore[operator]
+        assert path < "c"  # type: ignore[operator]
+    assert not hasattr(path, "__fspath__")
 
 
 def test_frozen_and_copyable() -> None:

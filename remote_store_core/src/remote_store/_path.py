@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar, Final
 
 from remote_store._errors import InvalidPath
 
-__all__ = ["RemotePath", "join_root", "normalise", "seen", "strip_root"]
+__all__ = ["RemotePath", "join_root", "normalise", "seen", "strip_root", "text_of"]
 
 
 #: Paths known to be in normal form, how many are kept, and of which length at most.
@@ -17,7 +18,12 @@ _REMEMBERED: Final = 16384
 _LENGTH: Final = 512
 
 
-def normalise(raw: str) -> str:
+def text_of(path: str | RemotePath) -> str:
+    """Return what a caller gave for a path as text: the own text of a RemotePath."""
+    return path._text if isinstance(path, RemotePath) else path  # noqa: SLF001 - of this module
+
+
+def normalise(raw: str | RemotePath) -> str:
     r"""
     Return *raw* in normal form: segments joined by single ``/``.
 
@@ -27,10 +33,11 @@ def normalise(raw: str) -> str:
     Raises:
         InvalidPath: A NUL character, a ``..`` segment (never resolved), or
             nothing is left.
-        TypeError: *raw* is not a str.
+        TypeError: *raw* is neither a str nor a RemotePath.
     """
+    raw = text_of(raw)
     if not isinstance(raw, str):
-        msg = f"a path must be a str, got {type(raw).__name__}"
+        msg = f"a path must be a str or a RemotePath, got {type(raw).__name__}"
         raise TypeError(msg)
     if type(raw) is not str:
         # An enum's, say: its own way of being formatted must not get into a key.
@@ -93,18 +100,21 @@ def strip_root(root: str, key: str, said: str | None = None) -> str:
     raise InvalidPath(msg, path=key if said is None else said)
 
 
+@functools.total_ordering
 class RemotePath:
     """
     An immutable, normalised path inside a store.
 
-    Equal only to another RemotePath of the same text; not ordered.
+    Every method of a store that takes a path takes one, for its text. Equal
+    only to another RemotePath of the same text, and sorted by it. It has no
+    ``__fspath__``: a path in a store is none of the operating system's.
 
     Args:
         raw: Text to normalise, see the rules of `normalise`.
 
     Raises:
         InvalidPath: *raw* has a NUL, a ``..`` segment or no segment at all.
-        TypeError: *raw* is not a str.
+        TypeError: *raw* is neither a str nor a RemotePath.
     """
 
     __slots__ = ("_text",)
@@ -113,7 +123,7 @@ class RemotePath:
     #: The root of a store; its text is ``"."``.
     ROOT: ClassVar[RemotePath]
 
-    def __init__(self, raw: str) -> None:
+    def __init__(self, raw: str | RemotePath) -> None:
         # Looked up here as well: a frame less for each entry of a listing.
         _set_text(self, raw if type(raw) is str and raw in seen else normalise(raw))
 
@@ -154,12 +164,12 @@ class RemotePath:
         """Return the text, with ``/`` between segments."""
         return self._text
 
-    def __truediv__(self, other: str) -> RemotePath:
-        if not isinstance(other, str):
+    def __truediv__(self, other: str | RemotePath) -> RemotePath:
+        if not isinstance(other, (str, RemotePath)):
             return NotImplemented
         if self._text == ".":
             return RemotePath(other)
-        return RemotePath(f"{self._text}/{other}")
+        return RemotePath(f"{self._text}/{text_of(other)}")
 
     def __str__(self) -> str:
         return self._text
@@ -169,6 +179,9 @@ class RemotePath:
 
     def __eq__(self, other: object) -> bool:
         return self._text == other._text if isinstance(other, RemotePath) else NotImplemented
+
+    def __lt__(self, other: RemotePath) -> bool:
+        return self._text < other._text if isinstance(other, RemotePath) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._text)

@@ -24,7 +24,7 @@ from remote_store._models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._path import RemotePath, normalise, seen, strip_root
+from remote_store._path import RemotePath, normalise, seen, strip_root, text_of
 
 __all__ = [
     "MANDATORY",
@@ -126,13 +126,13 @@ def is_async_backend(backend: object) -> bool:
 # Before the call -----------------------------------------------------------
 
 
-def root_key(root_path: str) -> str:
+def root_key(root_path: str | RemotePath) -> str:
     """
     Return the root of a store in normal form, ``""`` for the backend's own.
 
     Raises:
         InvalidPath: *root_path* is malformed.
-        TypeError: *root_path* is not a str.
+        TypeError: *root_path* is neither a str nor a RemotePath.
     """
     if root_path == "":
         return ""
@@ -140,37 +140,44 @@ def root_key(root_path: str) -> str:
         return normalise(root_path)
     except InvalidPath as error:
         msg = f"root_path: {error.args[0]}; the backend's own root is ''"
-        raise InvalidPath(msg, path=root_path) from error
+        raise InvalidPath(msg, path=error.path) from error
 
 
-def file_key(root: str, path: str) -> str:
+def file_key(root: str, path: str | RemotePath) -> str:
     """
     Return the backend key of a path that must name a file.
 
     Raises:
         InvalidPath: *path* is the root or malformed.
-        TypeError: *path* is not a str.
+        TypeError: *path* is neither a str nor a RemotePath.
     """
     if not (type(path) is str and path in seen):
         path = normalise(path)
     return f"{root}/{path}" if root else path
 
 
-def folder_key(root: str, path: str) -> str:
+def folder_key(root: str, path: str | RemotePath) -> str:
     """Return the backend key of a path that may name the root, as ``""`` or ``"."``."""
-    return root if path in ("", ".") else file_key(root, path)
+    if type(path) is str and path in seen:  # neither of which is remembered
+        return f"{root}/{path}" if root else path
+    return root if names_root(path) else file_key(root, path)
 
 
-def refuse_root_delete(path: str) -> None:
+def names_root(path: str | RemotePath) -> bool:
+    """Return True if *path* is one of the two spellings of a store's root."""
+    return text_of(path) in ("", ".")
+
+
+def refuse_root_delete(path: str | RemotePath) -> None:
     """
     Refuse to delete the root of a store.
 
     Raises:
         InvalidPath: *path* is ``""`` or ``"."``.
     """
-    if path in ("", "."):
+    if names_root(path):
         msg = "Cannot delete the store root; delete what is in it, or use a child store's parent"
-        raise InvalidPath(msg, path=path)
+        raise InvalidPath(msg, path=text_of(path))
 
 
 def check_max_depth(max_depth: int | None) -> None:
@@ -201,7 +208,11 @@ def encoded(text: str, encoding: str) -> bytes:
 
 
 def folder_info_key(
-    capabilities: CapabilitySet, root: str, path: str, max_depth: int | None, backend: str
+    capabilities: CapabilitySet,
+    root: str,
+    path: str | RemotePath,
+    max_depth: int | None,
+    backend: str,
 ) -> str:
     """
     Return the key that a folder info is asked for; a depth takes a listing instead.
@@ -300,7 +311,9 @@ def backend_glob(root: str, pattern: str) -> str:
     return f"{escape_glob(root)}/{text}" if root else text
 
 
-def refuse_same_path(path: str, *, is_file: bool, is_folder: bool, backend: str) -> None:
+def refuse_same_path(
+    path: str | RemotePath, *, is_file: bool, is_folder: bool, backend: str
+) -> None:
     """
     Decide a move or copy of *path* onto itself: nothing to do for a file.
 
@@ -312,9 +325,9 @@ def refuse_same_path(path: str, *, is_file: bool, is_folder: bool, backend: str)
         return
     if is_folder:
         msg = f"Cannot move or copy a directory: {path}"
-        raise InvalidPath(msg, path=path, backend=backend)
+        raise InvalidPath(msg, path=text_of(path), backend=backend)
     msg = f"File not found: {path}"
-    raise NotFound(msg, path=path, backend=backend)
+    raise NotFound(msg, path=text_of(path), backend=backend)
 
 
 # After the call ------------------------------------------------------------
@@ -378,9 +391,9 @@ def rebased_result(root: str, result: WriteResult) -> WriteResult:
     )
 
 
-def rebased_plan(key: str, plan: ResolutionPlan) -> ResolutionPlan:
+def rebased_plan(key: str | RemotePath, plan: ResolutionPlan) -> ResolutionPlan:
     """Return *plan* with the key as the caller gave it."""
-    return ResolutionPlan(plan.kind, plan.backend, key, plan.native_path, plan.details)
+    return ResolutionPlan(plan.kind, plan.backend, text_of(key), plan.native_path, plan.details)
 
 
 def head_of(info: FileInfo) -> WriteResult:
@@ -407,7 +420,7 @@ def name_matches(name: str, pattern: str | None) -> bool:
     return pattern is None or fnmatch.fnmatch(name, pattern)
 
 
-def refuse_missing_folder(path: str, *, is_file: bool, backend: str) -> None:
+def refuse_missing_folder(path: str | RemotePath, *, is_file: bool, backend: str) -> None:
     """
     Say why there is no folder at *path*.
 
@@ -417,9 +430,9 @@ def refuse_missing_folder(path: str, *, is_file: bool, backend: str) -> None:
     """
     if is_file:
         msg = f"Not a folder but a file, use get_file_info: {path}"
-        raise InvalidPath(msg, path=path, backend=backend)
+        raise InvalidPath(msg, path=text_of(path), backend=backend)
     msg = f"Folder not found: {path}"
-    raise NotFound(msg, path=path, backend=backend)
+    raise NotFound(msg, path=text_of(path), backend=backend)
 
 
 class FolderTally:

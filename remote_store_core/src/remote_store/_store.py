@@ -62,7 +62,9 @@ class Store:
     _owns: bool
     _root: str
 
-    def __init__(self, backend: Backend, root_path: str = "", *, owns_backend: bool = True) -> None:
+    def __init__(
+        self, backend: Backend, root_path: str | RemotePath = "", *, owns_backend: bool = True
+    ) -> None:
         rules.refuse_incomplete(backend)
         if rules.is_async_backend(backend):
             msg = (
@@ -79,7 +81,7 @@ class Store:
 
     # Reading ---------------------------------------------------------------
 
-    def read(self, path: str) -> BinaryIO:
+    def read(self, path: str | RemotePath) -> BinaryIO:
         """
         Open a file for reading.
 
@@ -101,7 +103,7 @@ class Store:
         """
         return self._open("read", path, self._backend.read)
 
-    def read_seekable(self, path: str) -> BinaryIO:
+    def read_seekable(self, path: str | RemotePath) -> BinaryIO:
         """
         Open a file for reading with ``seek``; otherwise as `read`.
 
@@ -110,20 +112,22 @@ class Store:
         """
         return self._open("read_seekable", path, self._member("read_seekable"))
 
-    def _open(self, name: str, path: str, read: Callable[[str], BinaryIO]) -> BinaryIO:
+    def _open(self, name: str, path: str | RemotePath, read: Callable[[str], BinaryIO]) -> BinaryIO:
         self._capabilities.require(Capability.READ, backend=self._name)
         key = rules.file_key(self._root, path)
         if self._watched():
             return self._watch(name, path).open(functools.partial(read, key))
         return read(key)
 
-    def read_bytes(self, path: str) -> bytes:
+    def read_bytes(self, path: str | RemotePath) -> bytes:
         """Return the whole content of a file, as `AsyncStore.read_bytes`."""
         self._capabilities.require(Capability.READ, backend=self._name)
         key = rules.file_key(self._root, path)
         return self._call("read_bytes", path, self._backend.read_bytes, key)
 
-    def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def read_text(
+        self, path: str | RemotePath, *, encoding: str = "utf-8", errors: str = "strict"
+    ) -> str:
         """Return the whole content of a file as text, as `AsyncStore.read_text`."""
         return self.read_bytes(path).decode(encoding, errors)
 
@@ -131,7 +135,7 @@ class Store:
 
     def write(
         self,
-        path: str,
+        path: str | RemotePath,
         content: SyncContentSource,
         *,
         overwrite: bool = False,
@@ -156,7 +160,7 @@ class Store:
 
     def write_text(
         self,
-        path: str,
+        path: str | RemotePath,
         text: str,
         *,
         encoding: str = "utf-8",
@@ -169,7 +173,7 @@ class Store:
 
     def write_atomic(
         self,
-        path: str,
+        path: str | RemotePath,
         content: SyncContentSource,
         *,
         overwrite: bool = False,
@@ -181,7 +185,7 @@ class Store:
     def _write(
         self,
         name: str,
-        path: str,
+        path: str | RemotePath,
         content: SyncContentSource,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
@@ -195,7 +199,7 @@ class Store:
     def _put(
         self,
         name: str,
-        path: str,
+        path: str | RemotePath,
         content: WritableContent,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
@@ -208,7 +212,7 @@ class Store:
         return rules.rebased_result(self._root, result)
 
     @contextlib.contextmanager
-    def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    def open_atomic(self, path: str | RemotePath, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         """
         Open a file for writing that is published at the end of the ``with`` block.
 
@@ -234,14 +238,14 @@ class Store:
 
     # Deleting --------------------------------------------------------------
 
-    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    def delete(self, path: str | RemotePath, *, missing_ok: bool = False) -> None:
         """Delete a file, as `AsyncStore.delete`."""
         self._capabilities.require(Capability.DELETE, backend=self._name)
         key = rules.file_key(self._root, path)
         self._call("delete", path, self._backend.delete, key, missing_ok=missing_ok)
 
     def delete_folder(
-        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+        self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
     ) -> None:
         """Delete a folder, as `AsyncStore.delete_folder`."""
         rules.refuse_root_delete(path)
@@ -254,7 +258,7 @@ class Store:
 
     def list_files(
         self,
-        path: str,
+        path: str | RemotePath,
         *,
         recursive: bool = False,
         pattern: str | None = None,
@@ -275,7 +279,7 @@ class Store:
         yield from self._iterate("list_files", path, files)
 
     def list_folders(
-        self, path: str, *, pattern: str | None = None, max_depth: int | None = None
+        self, path: str | RemotePath, *, pattern: str | None = None, max_depth: int | None = None
     ) -> Generator[FolderEntry, None, None]:
         """Yield subfolders, as `AsyncStore.list_folders`; all errors at first ``next``."""
         rules.check_max_depth(max_depth)
@@ -284,7 +288,9 @@ class Store:
         folders = folders_below(self._backend, self._root, key, pattern, max_depth or 0)
         yield from self._iterate("list_folders", path, folders)
 
-    def iter_children(self, path: str) -> Generator[FileInfo | FolderEntry, None, None]:
+    def iter_children(
+        self, path: str | RemotePath
+    ) -> Generator[FileInfo | FolderEntry, None, None]:
         """Yield files and subfolders, as `AsyncStore.iter_children`; errors at first ``next``."""
         self._capabilities.require(Capability.LIST, backend=self._name)
         key = rules.folder_key(self._root, path)
@@ -306,17 +312,23 @@ class Store:
 
     # File operations -------------------------------------------------------
 
-    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    def move(
+        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+    ) -> None:
         """Rename a file, as `AsyncStore.move`."""
         self._capabilities.require(Capability.MOVE, backend=self._name)
         self._transfer("move", src, dst, overwrite)
 
-    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    def copy(
+        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+    ) -> None:
         """Copy a file with its user metadata, as `AsyncStore.copy`."""
         self._capabilities.require(Capability.COPY, backend=self._name)
         self._transfer("copy", src, dst, overwrite)
 
-    def _transfer(self, name: str, src: str, dst: str, overwrite: bool) -> None:
+    def _transfer(
+        self, name: str, src: str | RemotePath, dst: str | RemotePath, overwrite: bool
+    ) -> None:
         source = rules.file_key(self._root, src)
         target = rules.file_key(self._root, dst)
         if source == target:
@@ -329,42 +341,44 @@ class Store:
         transfer = self._backend.move if name == "move" else self._backend.copy
         self._call(name, src, transfer, source, target, overwrite=overwrite)
 
-    def _stay(self, path: str, key: str) -> None:
+    def _stay(self, path: str | RemotePath, key: str) -> None:
         is_file = self._backend.is_file(key)
         is_folder = not is_file and self._backend.is_folder(key)
         rules.refuse_same_path(path, is_file=is_file, is_folder=is_folder, backend=self._name)
 
     # Metadata --------------------------------------------------------------
 
-    def exists(self, path: str) -> bool:
+    def exists(self, path: str | RemotePath) -> bool:
         """Return True if a file or folder is at *path*, as `AsyncStore.exists`."""
         key = rules.folder_key(self._root, path)
         return self._call("exists", path, self._backend.exists, key)
 
-    def is_file(self, path: str) -> bool:
+    def is_file(self, path: str | RemotePath) -> bool:
         """Return True if a file is at *path*, as `AsyncStore.is_file`."""
         key = rules.folder_key(self._root, path)
         return self._call("is_file", path, self._backend.is_file, key)
 
-    def is_folder(self, path: str) -> bool:
+    def is_folder(self, path: str | RemotePath) -> bool:
         """Return True if a folder is at *path*, as `AsyncStore.is_folder`."""
         key = rules.folder_key(self._root, path)
         return self._call("is_folder", path, self._backend.is_folder, key)
 
-    def get_file_info(self, path: str) -> FileInfo:
+    def get_file_info(self, path: str | RemotePath) -> FileInfo:
         """Return what is known of a file, as `AsyncStore.get_file_info`."""
         return rules.rebased_file(self._root, self._file_info("get_file_info", path))
 
-    def head(self, path: str) -> WriteResult:
+    def head(self, path: str | RemotePath) -> WriteResult:
         """Return what is known of a file as a write result, as `AsyncStore.head`."""
         return rules.rebased_result(self._root, rules.head_of(self._file_info("head", path)))
 
-    def _file_info(self, name: str, path: str) -> FileInfo:
+    def _file_info(self, name: str, path: str | RemotePath) -> FileInfo:
         self._capabilities.require(Capability.METADATA, backend=self._name)
         key = rules.file_key(self._root, path)
         return self._call(name, path, self._backend.get_file_info, key)
 
-    def get_folder_info(self, path: str, *, max_depth: int | None = None) -> FolderInfo:
+    def get_folder_info(
+        self, path: str | RemotePath, *, max_depth: int | None = None
+    ) -> FolderInfo:
         """Return the sum of the files below a folder, as `AsyncStore.get_folder_info`."""
         key = rules.folder_info_key(self._capabilities, self._root, path, max_depth, self._name)
         if max_depth is not None:
@@ -372,7 +386,7 @@ class Store:
         info = self._call("get_folder_info", path, self._backend.get_folder_info, key)
         return rules.rebased_folder_info(self._root, info)
 
-    def _tally(self, path: str, key: str, max_depth: int) -> FolderInfo:
+    def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
         if not self._backend.is_folder(key):
             is_file = self._backend.is_file(key)
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
@@ -389,12 +403,12 @@ class Store:
         """Return True if the backend declares *capability*."""
         return self._capabilities.supports(capability)
 
-    def resolve(self, key: str) -> ResolutionPlan:
+    def resolve(self, key: str | RemotePath) -> ResolutionPlan:
         """Return how *key* maps to storage, without I/O, as `AsyncStore.resolve`."""
         plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
         return rules.rebased_plan(key, plan)
 
-    def native_path(self, key: str) -> str:
+    def native_path(self, key: str | RemotePath) -> str:
         """Return *key* in the backend's own notation, as `AsyncStore.native_path`."""
         native: str = self._member("native_path")(rules.folder_key(self._root, key))
         return native
@@ -410,7 +424,7 @@ class Store:
 
     # Lifecycle -------------------------------------------------------------
 
-    def child(self, subpath: str) -> Store:
+    def child(self, subpath: str | RemotePath) -> Store:
         """Return a store for a folder of this one, over the same backend, as `AsyncStore.child`."""
         root = join_root(self._root, normalise(subpath))
         return Store(self._backend, root, owns_backend=False)
@@ -454,17 +468,23 @@ class Store:
     def _watched(self) -> bool:
         return hub.listening or _log.isEnabledFor(logging.INFO)
 
-    def _watch(self, name: str, path: str, *, changes: bool = True) -> Watch:
+    def _watch(self, name: str, path: str | RemotePath, *, changes: bool = True) -> Watch:
         return Watch(_log, name, path, self._name, changes)
 
     def _call(
-        self, name: str, path: str, function: Callable[..., T], /, *args: Any, **options: Any
+        self,
+        name: str,
+        path: str | RemotePath,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        **options: Any,
     ) -> T:
         if self._watched():
             return self._watch(name, path).call(functools.partial(function, *args, **options))
         return function(*args, **options)
 
     def _iterate(
-        self, name: str, path: str, items: Generator[T, None, None]
+        self, name: str, path: str | RemotePath, items: Generator[T, None, None]
     ) -> Generator[T, None, None]:
         return self._watch(name, path).iterate(items) if self._watched() else items

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Literal, TypeV
 
 from remote_store._hooks import OperationEvent, hub
 from remote_store._models import WriteResult
+from remote_store._path import RemotePath, text_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -55,11 +56,16 @@ class Timed:
     CANCELLATION: ClassVar[type[BaseException]] = KeyboardInterrupt
 
     def __init__(
-        self, log: logging.Logger, name: str, path: str, backend: str, changes: bool = True
+        self,
+        log: logging.Logger,
+        name: str,
+        path: str | RemotePath,
+        backend: str,
+        changes: bool = True,
     ) -> None:
         self.log = log
         self.name = name
-        self.path = path
+        self.path = text_of(path)
         self.backend = backend
         self.changes = changes
         self._bytes: int | None = None

@@ -91,7 +91,11 @@ class AsyncStore:
     _writes: bool
 
     def __init__(
-        self, backend: AsyncBackend | Backend, root_path: str = "", *, owns_backend: bool = True
+        self,
+        backend: AsyncBackend | Backend,
+        root_path: str | RemotePath = "",
+        *,
+        owns_backend: bool = True,
     ) -> None:
         self._backend = as_async(backend)
         self._root = rules.root_key(root_path)
@@ -104,7 +108,7 @@ class AsyncStore:
 
     # Reading ---------------------------------------------------------------
 
-    def read(self, path: str) -> AsyncGenerator[bytes, None]:
+    def read(self, path: str | RemotePath) -> AsyncGenerator[bytes, None]:
         """
         Return an async iterator over the content of a file.
 
@@ -126,7 +130,7 @@ class AsyncStore:
         key = rules.file_key(self._root, path)
         return self._iterate("read", path, relay(functools.partial(self._backend.read, key)))
 
-    async def read_bytes(self, path: str) -> bytes:
+    async def read_bytes(self, path: str | RemotePath) -> bytes:
         """
         Return the whole content of a file.
 
@@ -143,7 +147,9 @@ class AsyncStore:
         key = rules.file_key(self._root, path)
         return await self._call("read_bytes", path, self._backend.read_bytes(key))
 
-    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+    async def read_text(
+        self, path: str | RemotePath, *, encoding: str = "utf-8", errors: str = "strict"
+    ) -> str:
         """
         Return the whole content of a file as text.
 
@@ -166,7 +172,7 @@ class AsyncStore:
 
     async def write(
         self,
-        path: str,
+        path: str | RemotePath,
         content: ContentSource,
         *,
         overwrite: bool = False,
@@ -209,7 +215,7 @@ class AsyncStore:
 
     async def write_text(
         self,
-        path: str,
+        path: str | RemotePath,
         text: str,
         *,
         encoding: str = "utf-8",
@@ -238,7 +244,7 @@ class AsyncStore:
 
     async def write_atomic(
         self,
-        path: str,
+        path: str | RemotePath,
         content: ContentSource,
         *,
         overwrite: bool = False,
@@ -273,7 +279,7 @@ class AsyncStore:
     async def _stream(
         self,
         name: str,
-        path: str,
+        path: str | RemotePath,
         content: ContentSource,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
@@ -285,7 +291,7 @@ class AsyncStore:
     def _put(
         self,
         name: str,
-        path: str,
+        path: str | RemotePath,
         content: AsyncWritableContent,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
@@ -302,7 +308,7 @@ class AsyncStore:
 
     # Deleting --------------------------------------------------------------
 
-    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    async def delete(self, path: str | RemotePath, *, missing_ok: bool = False) -> None:
         """
         Delete a file.
 
@@ -322,7 +328,7 @@ class AsyncStore:
         await self._call("delete", path, self._backend.delete(key, missing_ok=missing_ok))
 
     async def delete_folder(
-        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+        self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
     ) -> None:
         """
         Delete a folder.
@@ -349,7 +355,7 @@ class AsyncStore:
 
     def list_files(
         self,
-        path: str,
+        path: str | RemotePath,
         *,
         recursive: bool = False,
         pattern: str | None = None,
@@ -389,7 +395,7 @@ class AsyncStore:
         return self._iterate("list_files", path, files)
 
     def list_folders(
-        self, path: str, *, pattern: str | None = None, max_depth: int | None = None
+        self, path: str | RemotePath, *, pattern: str | None = None, max_depth: int | None = None
     ) -> AsyncGenerator[FolderEntry, None]:
         """
         Return an async iterator over the subfolders of a folder, level by level.
@@ -415,7 +421,7 @@ class AsyncStore:
         folders = folders_below(self._backend, self._root, key, pattern, max_depth or 0)
         return self._iterate("list_folders", path, folders)
 
-    def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+    def iter_children(self, path: str | RemotePath) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """
         Return an async iterator over the files and subfolders of a folder.
 
@@ -459,7 +465,9 @@ class AsyncStore:
 
     # File operations -------------------------------------------------------
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def move(
+        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+    ) -> None:
         """
         Rename a file. With ATOMIC_MOVE it is under exactly one name at every moment.
 
@@ -481,7 +489,9 @@ class AsyncStore:
             self._refuse(_MOVE)
         await self._transfer("move", src, dst, overwrite)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def copy(
+        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+    ) -> None:
         """
         Copy a file, its user metadata included; otherwise as `move`.
 
@@ -498,7 +508,9 @@ class AsyncStore:
             self._refuse(_COPY)
         await self._transfer("copy", src, dst, overwrite)
 
-    async def _transfer(self, name: str, src: str, dst: str, overwrite: bool) -> None:
+    async def _transfer(
+        self, name: str, src: str | RemotePath, dst: str | RemotePath, overwrite: bool
+    ) -> None:
         source = rules.file_key(self._root, src)
         target = rules.file_key(self._root, dst)
         if source == target:
@@ -507,14 +519,14 @@ class AsyncStore:
         transfer = self._backend.move if name == "move" else self._backend.copy
         await self._call(name, src, transfer(source, target, overwrite=overwrite))
 
-    async def _stay(self, path: str, key: str) -> None:
+    async def _stay(self, path: str | RemotePath, key: str) -> None:
         is_file = await self._backend.is_file(key)
         is_folder = not is_file and await self._backend.is_folder(key)
         rules.refuse_same_path(path, is_file=is_file, is_folder=is_folder, backend=self._name)
 
     # Metadata --------------------------------------------------------------
 
-    async def exists(self, path: str) -> bool:
+    async def exists(self, path: str | RemotePath) -> bool:
         """
         Return True if a file or folder is at *path*.
 
@@ -527,7 +539,7 @@ class AsyncStore:
         key = rules.folder_key(self._root, path)
         return await self._call("exists", path, self._backend.exists(key))
 
-    async def is_file(self, path: str) -> bool:
+    async def is_file(self, path: str | RemotePath) -> bool:
         """
         Return True if a file is at *path*.
 
@@ -540,7 +552,7 @@ class AsyncStore:
         key = rules.folder_key(self._root, path)
         return await self._call("is_file", path, self._backend.is_file(key))
 
-    async def is_folder(self, path: str) -> bool:
+    async def is_folder(self, path: str | RemotePath) -> bool:
         """
         Return True if a folder is at *path*.
 
@@ -553,7 +565,7 @@ class AsyncStore:
         key = rules.folder_key(self._root, path)
         return await self._call("is_folder", path, self._backend.is_folder(key))
 
-    async def get_file_info(self, path: str) -> FileInfo:
+    async def get_file_info(self, path: str | RemotePath) -> FileInfo:
         """
         Return size, modification time, ETag, metadata and whatever else is known of a file.
 
@@ -568,7 +580,7 @@ class AsyncStore:
         info = await self._file_info("get_file_info", path)
         return rules.rebased_file(self._root, info)
 
-    async def head(self, path: str) -> WriteResult:
+    async def head(self, path: str | RemotePath) -> WriteResult:
         """
         Return what is known of a file in the form of a write result, ``source="sidecar"``.
 
@@ -583,13 +595,15 @@ class AsyncStore:
         info = await self._file_info("head", path)
         return rules.rebased_result(self._root, rules.head_of(info))
 
-    def _file_info(self, name: str, path: str) -> Awaitable[FileInfo]:
+    def _file_info(self, name: str, path: str | RemotePath) -> Awaitable[FileInfo]:
         if _METADATA in self._lacks:
             self._refuse(_METADATA)
         key = rules.file_key(self._root, path)
         return self._call(name, path, self._backend.get_file_info(key))
 
-    async def get_folder_info(self, path: str, *, max_depth: int | None = None) -> FolderInfo:
+    async def get_folder_info(
+        self, path: str | RemotePath, *, max_depth: int | None = None
+    ) -> FolderInfo:
         """
         Return count, bytes and latest modification time of the files below a folder.
 
@@ -609,7 +623,7 @@ class AsyncStore:
         info = await self._call("get_folder_info", path, self._backend.get_folder_info(key))
         return rules.rebased_folder_info(self._root, info)
 
-    async def _tally(self, path: str, key: str, max_depth: int) -> FolderInfo:
+    async def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
         if not await self._backend.is_folder(key):
             is_file = await self._backend.is_file(key)
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
@@ -626,7 +640,7 @@ class AsyncStore:
         """Return True if the backend declares *capability*."""
         return self._capabilities.supports(capability)
 
-    def resolve(self, key: str) -> ResolutionPlan:
+    def resolve(self, key: str | RemotePath) -> ResolutionPlan:
         """
         Return how *key* maps to storage, without I/O.
 
@@ -640,7 +654,7 @@ class AsyncStore:
         plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
         return rules.rebased_plan(key, plan)
 
-    def native_path(self, key: str) -> str:
+    def native_path(self, key: str | RemotePath) -> str:
         """
         Return *key* in the backend's own notation.
 
@@ -680,7 +694,7 @@ class AsyncStore:
 
     # Lifecycle -------------------------------------------------------------
 
-    def child(self, subpath: str) -> AsyncStore:
+    def child(self, subpath: str | RemotePath) -> AsyncStore:
         """
         Return a store for a folder of this one, over the same backend.
 
@@ -743,14 +757,14 @@ class AsyncStore:
         return rules.member(self._backend, name, AsyncBackend)
 
     def _call(
-        self, name: str, path: str, call: Awaitable[T], *, changes: bool = True
+        self, name: str, path: str | RemotePath, call: Awaitable[T], *, changes: bool = True
     ) -> Awaitable[T]:
         if hub.listening or _reports(_INFO):
             return Watch(_log, name, path, self._name, changes).call(call)
         return call
 
     def _iterate(
-        self, name: str, path: str, items: AsyncGenerator[T, None]
+        self, name: str, path: str | RemotePath, items: AsyncGenerator[T, None]
     ) -> AsyncGenerator[T, None]:
         if hub.listening or _reports(_INFO):
             return Watch(_log, name, path, self._name).iterate(items)
