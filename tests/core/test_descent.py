@@ -18,6 +18,7 @@ from remote_store import (
     RemoteStoreError,
     Store,
 )
+from remote_store._descent import Descent
 from remote_store.aio import AsyncStore, SyncBackendAdapter
 from remote_store.aio.ext.glob import glob_files as async_glob_files
 from remote_store.ext.glob import glob_files
@@ -90,6 +91,46 @@ async def test_an_outage_ends_a_walk(way: str) -> None:
     """A service that is down is not asked for each folder again."""
     found, error = await walked(way, "list_folders", BackendUnavailable)
     assert (len(found), error.path, error.others) == (7, "bad", ())
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_an_outage_keeps_what_was_refused(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What had failed before the service went down is told with that."""
+    refusals = iter([PermissionDenied, BackendUnavailable])
+    monkeypatch.setattr(Maze, "refusal", property(lambda self: next(refusals), lambda *_: None))
+    _, error = await walked(way, "list_folders")
+    assert (type(error), error.path) == (BackendUnavailable, "worse")
+    assert [type(other) for other in error.others] == [PermissionDenied]
+
+
+@pytest.mark.parametrize("walk", WALKS)
+@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize("lie", ["a", "b", "ab"])
+async def test_a_folder_in_itself(
+    way: str, walk: str, lie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing that gives a folder of elsewhere is an error: following it might never end."""
+
+    def lying(self: Maze, path: str) -> Iterator[FolderEntry]:
+        yield FolderEntry(RemotePath(lie if path else "a"), lie if path else "a")
+
+    monkeypatch.setattr(Maze, "list_folders", lying)
+    _, error = await walked(way, walk)
+    assert type(error) is RemoteStoreError
+    assert error.path == "a"
+
+
+async def test_errors_of_errors_are_told_together() -> None:
+    """What a folder's own walk kept is kept with it, in order and flat."""
+    descent = Descent("", None)
+    levels = descent.levels()
+    next(levels)
+    for name in ("a", "b"):
+        with descent.listing(name):
+            raise PermissionDenied(name, path=name, others=(OSError(f"below {name}"),))
+    with pytest.raises(PermissionDenied) as caught:
+        next(levels)
+    assert [str(e.args[0]) for e in caught.value.others] == ["below a", "b", "below b"]
 
 
 @pytest.mark.parametrize("depth", [0, 1])

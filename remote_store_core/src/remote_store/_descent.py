@@ -32,6 +32,7 @@ class Descent:
         self._max_depth = max_depth
         self._depth = 0
         self._below = [key]
+        self._listed = key
         self._links = 0
         self._errors: list[RemoteStoreError] = []
 
@@ -54,27 +55,45 @@ class Descent:
                 extra={"links_left_out": self._links},
             )
         if self._errors:
-            first = self._errors[0]
-            first.others = (*first.others, *self._errors[1:])
+            first, *rest = self._errors
+            first.others = (*first.others, *_each(rest))
             raise first
 
     def meet(self, entry: FolderEntry) -> None:
-        """Note a folder that was found, if the walk goes down to it."""
+        """
+        Note a folder that was found, if the walk goes down to it.
+
+        Raises:
+            RemoteStoreError: It is not below the folder that was listed: the
+                walk might never end.
+        """
         if self._max_depth is not None and self._depth >= self._max_depth:
             return
+        key = entry.path.as_posix()
+        if self._listed and not key.startswith(f"{self._listed}/"):
+            msg = f"the backend lists {key!r} in folder {self._listed!r}, where it is not"
+            raise RemoteStoreError(msg, path=self._listed)
         if entry.is_link:
             self._links += 1
         else:
-            self._below.append(entry.path.as_posix())
+            self._below.append(key)
 
     @contextmanager
     def listing(self, key: str) -> Generator[None, None, None]:
         """Keep the error of a folder that refuses to be listed, while others may not."""
+        self._listed = key
         try:
             yield
-        except BackendUnavailable:
-            raise  # so would the next folder
+        except BackendUnavailable as error:  # so would the next folder
+            error.others = (*error.others, *_each(self._errors))
+            raise
         except RemoteStoreError as error:
             if key == self._key:
                 raise
             self._errors.append(error)
+
+
+def _each(errors: list[RemoteStoreError]) -> Generator[Exception, None, None]:
+    for error in errors:
+        yield error
+        yield from error.others
