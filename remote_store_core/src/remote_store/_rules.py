@@ -431,7 +431,7 @@ def refuse_missing_folder(path: str | RemotePath, *, is_file: bool, backend: str
     if is_file:
         msg = f"Not a folder but a file, use get_file_info: {path}"
         raise InvalidPath(msg, path=text_of(path), backend=backend)
-    msg = f"Folder not found: {path}"
+    msg = f"Folder not found: {path or 'the root of the store'}"
     raise NotFound(msg, path=text_of(path), backend=backend)
 
 

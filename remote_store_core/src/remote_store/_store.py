@@ -388,6 +388,8 @@ class Store:
 
     def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
         if not self._backend.is_folder(key):
+            if not key:
+                self._member("check_health")()  # which names the storage that is absent
             is_file = self._backend.is_file(key)
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
         tally = rules.FolderTally()

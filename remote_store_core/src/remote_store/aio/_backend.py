@@ -40,6 +40,13 @@ class AsyncBackend(Protocol):
     be told (no permission, network down) raises; it never turns into False,
     empty or missing.
 
+    The storage itself may be absent: a container, a bucket, a root folder.
+    Then `exists`, `is_file` and `is_folder` answer False, of the root as well,
+    and listings are empty; everything else raises `NotFound`, whose message
+    names the storage and how to make it. That takes no request more than the
+    operation makes anyhow, and one where only the root is asked for. A
+    terminally closed backend raises `StoreClosed` before it looks at a path.
+
     After a cancellation the old object or the new one is there, and no
     temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
     backend waits for a mutating call that runs in a thread before it lets
@@ -86,8 +93,9 @@ class AsyncBackend(Protocol):
         Return True if a file or folder is at *path*.
 
         A backend must answer False for a missing path and for one that runs
-        through a file, True for its root even when empty (INFO-008), and must
-        raise when it cannot tell. Never raises NotFound.
+        through a file (INFO-008), True for its root even when empty
+        (INFO-007), but False when the storage itself is absent, and must raise
+        when it cannot tell. Never raises NotFound.
 
         Args:
             path: Key, or ``""`` for the root.
@@ -280,7 +288,7 @@ class AsyncBackend(Protocol):
                 0, 0 and None.
 
         Raises:
-            NotFound: Nothing is there.
+            NotFound: Nothing is there; of the root: the storage is absent.
             InvalidPath: *path* is a file.
         """
 

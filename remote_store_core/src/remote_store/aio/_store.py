@@ -61,7 +61,10 @@ class AsyncStore:
 
     Errors of the store carry the caller's path, errors of the backend its
     key. Besides the errors that a method names, any of them may raise
-    `PermissionDenied` and `BackendUnavailable`.
+    `PermissionDenied` and `BackendUnavailable`. Where the storage itself is
+    absent (a container, a root folder that nobody made), questions and
+    listings answer as for any missing path; everything else raises `NotFound`,
+    whose message names the storage and says how to make it.
 
     A store does not change after its construction; tasks, and for our own
     backends threads and loops, may share one. ``async with`` closes it.
@@ -531,7 +534,9 @@ class AsyncStore:
         Return True if a file or folder is at *path*.
 
         Args:
-            path: Path of either; ``""`` asks for the store's root.
+            path: Path of either; ``""`` asks for the store's root, which is
+                absent where nobody has made the storage or, in a store with a
+                *root_path*, its folder.
 
         Raises:
             InvalidPath: *path* is malformed.
@@ -557,7 +562,7 @@ class AsyncStore:
         Return True if a folder is at *path*.
 
         Args:
-            path: Path of either; ``""`` asks for the store's root.
+            path: Path of either; ``""`` asks for the store's root, as in `exists`.
 
         Raises:
             InvalidPath: *path* is malformed.
@@ -615,7 +620,8 @@ class AsyncStore:
             ValueError: *max_depth* is negative.
             CapabilityNotSupported: No METADATA, or with *max_depth* no LIST.
             InvalidPath: *path* is malformed or names a file.
-            NotFound: The folder does not exist.
+            NotFound: The folder does not exist; of the root: the storage, which
+                the message names.
         """
         key = rules.folder_info_key(self._capabilities, self._root, path, max_depth, self._name)
         if max_depth is not None:
@@ -625,6 +631,8 @@ class AsyncStore:
 
     async def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
         if not await self._backend.is_folder(key):
+            if not key:
+                await self._member("check_health")()  # which names the storage that is absent
             is_file = await self._backend.is_file(key)
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
         tally = rules.FolderTally()
