@@ -77,6 +77,14 @@ def json(code: str, words: str = "Some words.") -> bytes:
         (409, "PendingCopyOperation", ResourceLocked),
         (409, "ContainerBeingDeleted", BackendUnavailable),
         (409, "InvalidBlobType", RemoteStoreError),
+        (409, "BlobArchived", RemoteStoreError),
+        (409, "BlobBeingRehydrated", RemoteStoreError),
+        (409, "SnapshotsPresent", PermissionDenied),
+        (409, "PublicAccessNotPermitted", PermissionDenied),
+        (404, "ResourceNotFound", PermissionDenied),
+        (404, "AccountNotFound", BackendUnavailable),
+        (404, "FilesystemNotFound", NotFound),
+        (403, "UnauthorizedBlobOverwrite", PermissionDenied),
         (409, "", RemoteStoreError),
         (412, "ConditionNotMet", PreconditionFailed),
         (412, "LeaseIdMissing", ResourceLocked),
@@ -115,8 +123,8 @@ def test_message() -> None:
     """The usual answers are short, others carry status, code and the service's words."""
     short = error_of(404, {}, xml("BlobNotFound"), path="k", backend="b")
     assert short.args == ("Not found: k",)
-    long = error_of(409, {}, xml("InvalidBlobType", "Wrong blob."), path="k", backend="b")
-    assert long.args == ("The service reports a conflict: k (409 InvalidBlobType: Wrong blob.)",)
+    long = error_of(409, {}, xml("UnknownCode", "Wrong blob."), path="k", backend="b")
+    assert long.args == ("The service reports a conflict: k (409 UnknownCode: Wrong blob.)",)
     own = error_of(404, {}, xml("BlobNotFound"), path="k", backend="b", message="Own words")
     assert own.args == ("Own words",)
 

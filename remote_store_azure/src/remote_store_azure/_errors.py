@@ -21,7 +21,10 @@ from remote_store import (
 from remote_store_azure._secrecy import redacted
 
 __all__ = [
+    "ARCHIVED",
+    "NO_OVERWRITE",
     "NO_STORAGE",
+    "OTHER_TYPE",
     "REFUSALS",
     "UNSURE",
     "error_code",
@@ -34,6 +37,12 @@ __all__ = [
 #: up: what was asked for may have been done.
 UNSURE: Final = frozenset({408, 500, 502, 504})
 
+#: Codes of files whose content has to be fetched from the archive before it can be used.
+ARCHIVED: Final = frozenset({"BlobArchived", "BlobBeingRehydrated"})
+#: The code that says that a file is there to who may only create files.
+NO_OVERWRITE: Final = "UnauthorizedBlobOverwrite"
+#: The code that says that a blob is no block blob, or the other way round.
+OTHER_TYPE: Final = "InvalidBlobType"
 #: Codes that say that the container itself is absent, not what it was asked for.
 NO_STORAGE: Final = frozenset({"ContainerNotFound", "FilesystemNotFound"})
 #: Codes that tell nothing about the storage, though their status seems to: no caller may take
@@ -76,6 +85,25 @@ _BY_CODE: Final[dict[str, tuple[type[RemoteStoreError], str]]] = {
     ),
     "BlobImmutableDueToPolicy": (PermissionDenied, "Permission denied by an immutability policy"),
     "ContainerBeingDeleted": (BackendUnavailable, "The container is being deleted"),
+    "UnauthorizedBlobOverwrite": (
+        PermissionDenied,
+        "A file is there, and the credentials allow to create files but not to overwrite them",
+    ),
+    "SnapshotsPresent": (
+        PermissionDenied,
+        "The file has snapshots, which go with it only if the backend was made with "
+        "delete_snapshots=True",
+    ),
+    "BlobArchived": (
+        RemoteStoreError,
+        "The file is in the archive tier, where it can only be deleted; rehydrate it first, by "
+        "setting another tier",
+    ),
+    "BlobBeingRehydrated": (
+        RemoteStoreError,
+        "The file is in the archive tier and being rehydrated; try again when that is done",
+    ),
+    "InvalidBlobType": (RemoteStoreError, "The blob is of another type than this request is for"),
     "PendingCopyOperation": (ResourceLocked, "A copy to this path is still running"),
 }
 

@@ -24,9 +24,10 @@ from remote_store_azure import _download as download
 from remote_store_azure import _drafts as drafts
 from remote_store_azure import _tree as tree
 from remote_store_azure._doubt import in_doubt
+from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE
 from remote_store_azure._headers import file_info, is_directory, metadata_headers, write_result
-from remote_store_azure._kinds import head, refuse_folder
-from remote_store_azure._moves import complete, look, typed
+from remote_store_azure._kinds import archived, head, refuse_folder
+from remote_store_azure._moves import complete, likeness, typed
 from remote_store_azure._places import file_at, folder_at, refuse_dots, refused, under_file
 from remote_store_azure._renames import rename
 from remote_store_azure._upload import may_be
@@ -226,11 +227,13 @@ async def _put(
         path=key,
         headers={**headers, **condition},
         body=content,
-        accept=(201, 404, 409, 412),
+        accept=(201, 403, 404, 409, 412),
     )
     if answer.status == 201:
         return answer
     if answer.status == 404 and answer.code != "BlobNotFound":
+        raise wire.error(answer)
+    if answer.status == 403 and not (exclusive and answer.code == NO_OVERWRITE):
         raise wire.error(answer)
     # Below a file the service says that it did not find the blob.
     raise await refused(
@@ -316,9 +319,11 @@ async def _not_copied(
     if answer.code == "SourceConditionNotMet":
         msg = f"The source of a copy was changed by somebody else meanwhile: {src}"
         return typed(wire, answer, PreconditionFailed, msg, src, outcome_unknown=answer.lost)
+    if answer.code in ARCHIVED:
+        return await archived(wire, answer, src)
     return await refused(
         wire,
         answer,
         exclusive=exclusive,
-        ours=lambda there: look(there.headers) == look(version.headers),
+        ours=lambda there: likeness(there.headers) == likeness(version.headers),
     )

@@ -8,9 +8,12 @@ blob, to tell a folder from nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
 
 from remote_store import InvalidPath, NotFound, RemoteStoreError
+from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import is_directory
 from remote_store_azure._listing import page
@@ -24,13 +27,61 @@ if TYPE_CHECKING:
 __all__ = [
     "a_folder",
     "absent",
+    "archived",
     "container_exists",
     "head",
     "is_folder",
+    "look",
     "look_at_container",
+    "other_type",
     "refuse_folder",
     "refuse_target",
 ]
+
+
+#: Who may write need not be allowed to look.
+_LOOK: Final = (200, 401, 403, 404)
+_TYPES: Final = {"AppendBlob": "an append blob", "PageBlob": "a page blob"}
+
+
+async def look(wire: Wire, key: str, path: str | None = None) -> Answer:
+    """
+    Return the headers of a blob; status 404 where there is none, 401 or 403 without the right.
+
+    Args:
+        wire: The container.
+        key: Of the blob.
+        path: Key that errors name, if it is another one.
+    """
+    return await wire.send("HEAD", wire.url(key), path=path or key, accept=_LOOK)
+
+
+async def archived(wire: Wire, answer: Answer, src: str) -> RemoteStoreError:
+    """
+    Return the error for a copy that met a file in the archive tier.
+
+    Args:
+        wire: The container.
+        answer: The refusal; its path is the destination.
+        src: Key of the source, which the error names unless it is the destination that is there.
+    """
+    with in_doubt(answer.lost):
+        found = await look(wire, src)
+    online = found.status == 200 and found.headers.get("x-ms-access-tier", "") != "Archive"
+    return wire.error(answer if online else evolve(answer, path=src))
+
+
+async def other_type(wire: Wire, answer: Answer) -> RemoteStoreError:
+    """Return the error for a blob whose type refuses a request; it is at the path of *answer*."""
+    with in_doubt(answer.lost):
+        found = await look(wire, answer.path or "")
+    kind = _TYPES.get(found.headers.get("x-ms-blob-type", ""), "a blob of another type")
+    msg = (
+        f"The file is {kind}, which can be replaced only in one request of up to "
+        f"{wire.options.max_single_put} bytes; delete it first: {answer.path} "
+        f"({answer.status} {answer.code})"
+    )
+    return wire.error(answer, msg)
 
 
 async def head(wire: Wire, key: str) -> Answer:

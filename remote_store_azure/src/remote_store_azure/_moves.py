@@ -17,15 +17,16 @@ from attrs import evolve, field, frozen
 from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._download import chunks
+from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE, OTHER_TYPE
 from remote_store_azure._headers import metadata_of
-from remote_store_azure._kinds import absent, head, refuse_folder
+from remote_store_azure._kinds import absent, archived, head, look, other_type, refuse_folder
 from remote_store_azure._names import NAME
 from remote_store_azure._upload import upload
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["complete", "copy", "is_condition", "look", "move", "source", "typed"]
+__all__ = ["complete", "copy", "is_condition", "likeness", "move", "source", "typed"]
 
 #: Seconds between two looks at a copy that the service has not finished.
 _FIRST_WAIT: Final = 0.05
@@ -160,7 +161,7 @@ class _Copy:
             self.wire.url(self.dst),
             path=self.dst,
             headers=headers,
-            accept=(201, 202, 404, 409, 412),
+            accept=(201, 202, 403, 404, 409, 412),
         )
         if answer.status in (201, 202):
             await complete(self.wire, self.dst, answer)
@@ -174,6 +175,10 @@ class _Copy:
             with in_doubt(answer.lost):
                 error = await absent(self.wire, self.src, error)
             raise error
+        if answer.code in ARCHIVED:
+            raise await archived(self.wire, answer, self.src)
+        if answer.code == OTHER_TYPE:
+            raise await other_type(self.wire, answer)
         if answer.status == 412:
             if not is_condition(answer):
                 raise self.wire.error(answer)
@@ -187,19 +192,21 @@ class _Copy:
                     self.src,
                     outcome_unknown=answer.lost,
                 )
-        elif answer.code not in ("", "BlobAlreadyExists"):
+        elif answer.code not in (NO_OVERWRITE, "BlobAlreadyExists") and (
+            answer.code or answer.status == 403
+        ):
             raise self.wire.error(answer)
         if self.overwrite:
             raise self.wire.error(answer)
         with in_doubt(answer.lost):
-            there = await head(self.wire, self.dst)
+            there = await look(self.wire, self.dst)
         if there.status == 404:
             # Only blocks are there that somebody staged and never committed:
             # no file, but enough for the service to refuse the copy.
             await self._by_hand()
             return
         with in_doubt(answer.lost):
-            unknown = answer.lost and await self._may_be_ours(there)
+            unknown = answer.lost and (there.status != 200 or await self._may_be_ours(there))
         msg = f"Already exists: {self.dst}"
         if unknown:
             msg += " (an attempt to write it got no answer: it may be what this copy made)"
@@ -215,7 +222,7 @@ class _Copy:
 
     async def _may_be_ours(self, there: Answer) -> bool:
         ours = await head(self.wire, self.src)
-        return ours.status == 404 or look(ours.headers) == look(there.headers)
+        return ours.status == 404 or likeness(ours.headers) == likeness(there.headers)
 
     async def _by_hand(self) -> None:
         """Read the source and write it, which passes by uncommitted blocks."""
@@ -286,7 +293,7 @@ async def _remove_rest(wire: Wire, dst: str, answer: Answer) -> None:
             raise wire.error(answer, msg)
 
 
-def look(headers: Mapping[str, str]) -> tuple[object, ...]:
+def likeness(headers: Mapping[str, str]) -> tuple[object, ...]:
     """Return what a blob and a copy of it have in common."""
     metadata = metadata_of(headers) or {}
     return (

@@ -9,12 +9,13 @@ does not tell a folder from a file, or a file above from one at the key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
+from remote_store_azure._errors import NO_OVERWRITE
 from remote_store_azure._headers import is_directory
-from remote_store_azure._kinds import a_folder, head
+from remote_store_azure._kinds import a_folder, head, look
 from remote_store_azure._moves import typed
 from remote_store_azure._names import NAME
 
@@ -97,10 +98,6 @@ async def folder_at(wire: Wire, key: str) -> Answer:
     return answer
 
 
-#: Who may write need not be allowed to look.
-_LOOK: Final = (200, 401, 403, 404)
-
-
 async def refuse_existing(wire: Wire, key: str) -> None:
     """
     Refuse a key that is taken, to spare the transfer of content for nothing.
@@ -109,7 +106,7 @@ async def refuse_existing(wire: Wire, key: str) -> None:
         AlreadyExists: By a file.
         InvalidPath: By a folder.
     """
-    there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
+    there = await look(wire, key)
     if there.status != 200:
         return
     if is_directory(there.headers):
@@ -130,7 +127,8 @@ async def refused(
 
     Args:
         wire: The container.
-        answer: With status 409 or 412, or 404 though it creates; its path is the key.
+        answer: With status 409 or 412, or 404 though it creates, or the code
+            for who may not overwrite; its path is the key.
         exclusive: It was asked for only where nothing is.
         ours: Tells whether the file there may be what this request made in an
             attempt that got no answer.
@@ -140,20 +138,20 @@ async def refused(
     if "Lease" in answer.code or (answer.status == 412 and not exclusive):
         return error
     with in_doubt(answer.lost):
-        there = await wire.send("HEAD", wire.url(key), path=key, accept=_LOOK)
+        there = await look(wire, key)
         below = await under_file(wire, answer) if there.status == 404 else None
     if there.status == 404 and answer.status == 404 and below is None:
         msg = f"Something in the way went while this was written, and nothing was written: {key}"
         return typed(wire, answer, PreconditionFailed, msg, key)
     if there.status == 404:
         return below or error  # whatever it was, it has gone
-    if there.status != 200:
+    if there.status != 200 and answer.code != NO_OVERWRITE:
         return error
     if is_directory(there.headers):
         return a_folder(key, error)
     if not exclusive:
         return error
-    unknown = answer.lost and (ours is None or ours(there))
+    unknown = answer.lost and (there.status != 200 or ours is None or ours(there))
     msg = f"Already exists: {key}"
     if unknown:
         msg += " (an attempt to write it got no answer: it may be this one's own)"
@@ -183,7 +181,7 @@ async def _file_above(wire: Wire, key: str) -> str | None:
     """Return the file that stands where *key* needs a folder."""
     above = key.rpartition("/")[0]
     while above:
-        there = await wire.send("HEAD", wire.url(above), path=key, accept=_LOOK)
+        there = await look(wire, above, key)
         if there.status != 404:
             is_file = there.status == 200 and not is_directory(there.headers)
             return above if is_file else None

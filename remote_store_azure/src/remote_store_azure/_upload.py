@@ -23,7 +23,9 @@ from remote_store_azure._blocks import (
 )
 from remote_store_azure._body import Body
 from remote_store_azure._doubt import in_doubt, untouched
+from remote_store_azure._errors import NO_OVERWRITE, OTHER_TYPE
 from remote_store_azure._headers import metadata_headers, metadata_of
+from remote_store_azure._kinds import look, other_type
 from remote_store_azure._tasks import Tasks
 
 if TYPE_CHECKING:
@@ -44,8 +46,10 @@ _TAKEN: Final = {
 #: Bytes above which aiohttp does not want a body in one piece.
 _ONE_PIECE: Final = 1 << 18
 _TYPE: Final = "application/octet-stream"
-#: Who may write need not be allowed to look.
-_LOOK: Final = (200, 401, 403, 404)
+_BLOCKS: Final = (
+    "content that does not fit one request is sent in blocks, which needs the right to write, not "
+    "only to create"
+)
 
 
 async def upload(
@@ -129,14 +133,14 @@ async def _put(
         path=path,
         headers={"x-ms-blob-type": "BlockBlob", **headers, **condition},
         body=_body(pieces),
-        accept=(201, 409, 412) if exclusive else (201,),
+        accept=(201, 403, 409, 412) if exclusive else (201, 409),
     )
     if answer.status == 201:
         return answer
-    if answer.code not in _TAKEN:
-        raise wire.error(answer)
+    if not (exclusive and _is_taken(answer)):
+        raise await _not_made(wire, answer)
     with in_doubt(answer.lost):
-        found = await wire.send("HEAD", wire.url(name), path=path, accept=_LOOK)
+        found = await look(wire, name)
     if found.status == 404:
         # Nothing is there but uncommitted blocks of an upload that ended or
         # still goes on; a commit passes them by.
@@ -147,6 +151,16 @@ async def _put(
             return await one.commit(exclusive, headers)
     ours = answer.lost and (found.status != 200 or may_be(found, pieces, headers))
     raise _refused(wire, answer, unknown=ours)
+
+
+def _is_taken(answer: Answer) -> bool:
+    """Return True for the refusal to create a blob because there is one."""
+    return answer.code == NO_OVERWRITE if answer.status == 403 else answer.code in _TAKEN
+
+
+async def _not_made(wire: Wire, answer: Answer) -> RemoteStoreError:
+    """Return the error for any other refusal."""
+    return await other_type(wire, answer) if answer.code == OTHER_TYPE else wire.error(answer)
 
 
 def _body(pieces: _Pieces) -> bytes | Body:
@@ -191,7 +205,7 @@ def _refused(wire: Wire, answer: Answer, *, unknown: bool) -> AlreadyExists:
 
 async def _refuse_existing(wire: Wire, name: str, path: str | None) -> None:
     # Only to spare the transfer; who may not look is told by the commit.
-    found = await wire.send("HEAD", wire.url(name), path=path, accept=_LOOK)
+    found = await look(wire, name)
     if found.status == 200:
         raise _exists(wire, path)
 
@@ -221,10 +235,17 @@ class _Blocks:
                 self._wire.url(self._name, f"comp=block&blockid={block_id}"),
                 path=self._path,
                 body=body,
-                accept=(201, 400),
+                accept=(201, 400, 403, 409),
             )
+            if answer.status == 409:
+                raise await _not_made(self._wire, answer)
         if answer.status == 201:
             return
+        if answer.status == 403:
+            error = self._wire.error(answer, outcome_unknown=False)
+            if answer.code.startswith("Authorization"):
+                error.args = (f"{error.args[0]}; {_BLOCKS}",)
+            raise error
         message = None
         if answer.code == "InvalidBlobOrBlock":
             message = (
@@ -245,13 +266,13 @@ class _Blocks:
             path=self._path,
             headers={**headers, **condition},
             body=_body([block_list(ids)]),
-            accept=(201, 400, 409, 412) if exclusive else (201, 400),
+            accept=(201, 400, 403, 409, 412) if exclusive else (201, 400, 409),
         )
         if answer.status == 201:
             return answer
         discarded = answer.status == 400 and answer.code == "InvalidBlockList"
-        if not discarded and (answer.status == 400 or answer.code not in _TAKEN):
-            raise self._wire.error(answer)
+        if not discarded and (answer.status == 400 or not (exclusive and _is_taken(answer))):
+            raise await _not_made(self._wire, answer)
         gone = False
         if answer.lost:  # it may have been this commit that made the blob
             with in_doubt(answer.lost):
