@@ -61,7 +61,8 @@ async def test_an_archived_file(box: Flat) -> None:
 @pytest.mark.parametrize(("tier", "named"), [({"x_ms_access_tier": "Archive"}, "src"), ({}, "dst")])
 async def test_which_file_is_archived(hns: bool, tier: dict[str, str], named: str) -> None:
     """A copy that meets one looks whether it is the source, and names the other one if not."""
-    there = reply(200, ETag='"0x1"', Content_Length="0", **tier)
+    headers = {"ETag": '"0x1"', "Content_Length": "0", **tier}
+    there = reply(200, b"", **headers)
     refusal = reply(409, x_ms_error_code="BlobBeingRehydrated")
     acts = [there, refusal, there] if hns else [refusal, there]
     async with scripted(*acts) as server:
