@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from remote_store import ResolutionPlan, Secret, register_backend, unregister_backend
+from remote_store import (
+    RemoteStoreError,
+    ResolutionPlan,
+    Secret,
+    register_backend,
+    unregister_backend,
+)
 from remote_store.aio import AsyncStore
 from remote_store_cli._console import redacted
 from remote_store_cli._location import Location, Origin, parse
@@ -233,7 +239,7 @@ def test_named_stores_come_from_the_configuration(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("@missing/x", "no store 'missing'; known: reports"),
+        ("@missing/x", "no store 'missing' in the configuration; known: reports"),
         ("@reports/x", "no plugin serves backend 'nonesuch'"),
     ],
 )
@@ -366,6 +372,59 @@ def test_secrets_are_never_printed(cli: Cli) -> None:
     assert "cannot connect to leaking://***@host/?sig=***" in result.stderr
     for secret in ("hunter22", "abcdefgh", "verysecret"):
         assert secret not in result.output
+
+
+class Pinned(AsyncMemoryBackend):
+    """A backend with a secret that only its class knows, which its operations repeat."""
+
+    SECRET_OPTIONS: ClassVar[frozenset[str]] = frozenset({"pin"})
+
+    def __init__(self, pin: Any) -> None:
+        super().__init__()
+        self._pin = pin.reveal()
+
+    async def is_file(self, path: str) -> bool:
+        raise RemoteStoreError(f"pin {self._pin} was refused")
+
+    is_folder = is_file
+
+
+def test_what_a_class_declares_to_be_secret_is_not_printed(cli: Cli, tmp_path: Path) -> None:
+    """Neither when it was given as an option, nor from a configuration."""
+    config = tmp_path / "c.toml"
+    config.write_text(
+        "[backends.p]\ntype = 'pinned'\noptions = { pin = '12345678' }\n[stores.s]\nbackend = 'p'\n"
+    )
+    register_backend("pinned", Pinned)
+    try:
+        for args in (["pinned:///x", "-o", "pin=12345678"], ["@s/x", "--config", str(config)]):
+            assert "pin *** was refused" in cli("ls", *args, code=1).stderr
+    finally:
+        unregister_backend("pinned")
+
+
+def test_a_named_store_needs_nothing_of_the_others(cli: Cli, tmp_path: Path) -> None:
+    """A variable that only another backend names need not be set."""
+    config = tmp_path / "c.toml"
+    config.write_text(
+        "[backends.m]\ntype = 'memory'\n[backends.a]\ntype = 'azure'\n"
+        "options = { account_key = '${SURELY_NOT_SET}' }\n"
+        "[stores.s]\nbackend = 'm'\n[stores.a]\nbackend = 'a'\n"
+    )
+
+    cli("ls", "@s", "--config", str(config))
+    result = cli("ls", "@a", "--config", str(config), code=2)
+    assert (
+        "'SURELY_NOT_SET' is not set (needed at $.backends.a.options.account_key)" in result.stderr
+    )
+
+
+@pytest.mark.parametrize("location", ["file://SECRET@host/x", "local:///x?account_key=SECRET"])
+def test_a_refused_url_shows_no_credential(cli: Cli, location: str) -> None:
+    """Our own plugins refuse it, and nothing of it is printed."""
+    assert "SECRET" not in cli("ls", location, code=2).output
+    assert "pw" not in cli("ls", "memory://u:pw@h/x", code=2).output
+    assert "w@h" not in cli("ls", "memory://u:p/w@h/x", code=2).output
 
 
 def test_redaction_takes_the_longest_secret_first() -> None:

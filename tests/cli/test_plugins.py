@@ -29,6 +29,21 @@ def test_backends_lists_without_importing(installed: Installed) -> None:
     assert b"acme    acme-store           1.2      acme_store:Backend\n" in out
 
 
+def test_no_plugin_steers_the_terminal(installed: Installed) -> None:
+    """Control characters in names, classes and messages are shown, not obeyed."""
+    installed.add(
+        "acme-store",
+        "a\x1b[31mcme = acme_store:Back\x1b[5mend",
+        acme_store="raise OSError('\x1b[2J')",
+    )
+
+    for command in (["backends"], ["backends", "--capabilities"], ["doctor"], ["doctor", "--json"]):
+        _, out, err = installed.run(*command)
+        assert b"\x1b" not in out
+        assert "\x1b" not in err
+        assert b"cme" in out
+
+
 def test_backends_with_capabilities(installed: Installed) -> None:
     """What each class declares is shown; a broken plugin costs its own row, and the exit code."""
     installed.add("acme-store", "acme = acme_store:Backend", acme_store=NOISY)

@@ -90,6 +90,35 @@ def test_toml_without_resolution_keeps_text(tmp_path: Path) -> None:
             RegistryConfig.from_toml(path, table=("backends", "a", "type", *beyond))
 
 
+def test_toml_of_some_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other stores need, be it a variable or a correction, does not matter."""
+    monkeypatch.setenv("MAIN", "a")
+    monkeypatch.delenv("UNSET", raising=False)
+    path = tmp_path / "stores.toml"
+    path.write_text(
+        '[backends.a]\ntype = "memory"\n[backends.b]\ntype = "x"\noptions = { k = "${UNSET}" }\n'
+        '[backends.c]\n[stores.s]\nbackend = "${MAIN}"\noptions = { t = "$${MAIN}" }\n'
+        '[stores.other]\nbackend = "b"\n[stores.lost]\nbackend = "${UNSET}"\n'
+    )
+
+    def read(*stores: str) -> RegistryConfig:
+        return RegistryConfig.from_toml(path, resolve_env_vars=True, stores=stores)
+
+    assert read("s") == RegistryConfig(
+        {"a": BackendConfig("memory")}, {"s": StoreProfile("a", options={"t": "${MAIN}"})}
+    )
+    with pytest.raises(KeyError, match=r"needed at \$\.backends\.b\.options\.k\); set it"):
+        read("s", "other")
+    with pytest.raises(KeyError, match=r"needed at \$\.stores\.lost\.backend"):
+        read("lost")
+    with pytest.raises(
+        KeyError, match="no store 'gone' in the configuration; known: lost, other, s"
+    ):
+        read("gone")
+    with pytest.raises(ValueError, match=r"unknown backend '\$\{MAIN\}'"):
+        RegistryConfig.from_toml(path, stores=["s"]).validate()
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_toml_of_other_editors(tmp_path: Path, newline: str) -> None:
     """A byte order mark is no part of the text; what is no UTF-8 is told so."""

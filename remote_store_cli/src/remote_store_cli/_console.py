@@ -54,18 +54,23 @@ def printable(text: str) -> str:
 
 
 def emit(line: str) -> None:
-    """Write one line to standard output."""
-    sys.stdout.write(line + "\n")
+    """
+    Write one line to standard output.
+
+    Control characters in it are escaped, wherever they come from: names of
+    files and of plugins, versions, and what services say are foreign text.
+    """
+    sys.stdout.write(printable(line) + "\n")
 
 
 def emit_json(data: Any) -> None:
-    """Write *data* to standard output as indented JSON."""
-    emit(json.dumps(data, indent=2, sort_keys=False))
+    """Write *data* to standard output as indented JSON, which escapes control characters itself."""
+    sys.stdout.write(json.dumps(data, indent=2, sort_keys=False) + "\n")
 
 
 def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write aligned columns; never wrapped or cut, so that a pipe gets whole values."""
-    table = [tuple(header), *map(tuple, rows)]
+    table = [tuple(map(printable, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -15,7 +15,6 @@ from remote_store_cli._console import (
     emit_table,
     human_size,
     iso_time,
-    printable,
     time_text,
 )
 from remote_store_cli._opening import Opener, Place, kind_of
@@ -82,7 +81,7 @@ def _relative(entry: FileInfo | FolderEntry, place: Place) -> str:
 
 def _shown(entry: FileInfo | FolderEntry, place: Place) -> str:
     slash = "/" if isinstance(entry, FolderEntry) else ""
-    return printable(_relative(entry, place)) + slash
+    return _relative(entry, place) + slash
 
 
 def _long_rows(entries: list[FileInfo | FolderEntry], place: Place) -> list[tuple[str, str, str]]:
@@ -127,7 +126,7 @@ def tree(
         async with Opener([location], config, option) as opener:
             place = await opener.place(opener.locations[0])
             is_folder = await kind_of(place) == "folder"
-            emit(printable(place.location.text))
+            emit(place.location.text)
             if is_folder:
                 await _draw(place, depth)
 
@@ -149,7 +148,7 @@ async def _draw(place: Place, depth: int | None) -> None:
         last = not levels[-1]
         is_folder = isinstance(entry, FolderEntry)
         slash = "/" if is_folder else ""
-        emit(f"{prefixes[-1]}{corner if last else branch}{printable(entry.name)}{slash}")
+        emit(f"{prefixes[-1]}{corner if last else branch}{entry.name}{slash}")
         folders += is_folder
         files += not is_folder
         enters = isinstance(entry, FolderEntry) and not entry.is_link
@@ -158,7 +157,8 @@ async def _draw(place: Place, depth: int | None) -> None:
             with contextlib.suppress(NotFound):  # removed since it was listed
                 levels.append(_reversed(await _entries(below, recursive=False)))
                 prefixes.append(prefixes[-1] + (gap if last else bar))
-    emit(f"\n{_count(folders, 'folder')}, {_count(files, 'file')}")
+    emit("")
+    emit(f"{_count(folders, 'folder')}, {_count(files, 'file')}")
 
 
 def _reversed(entries: list[FileInfo | FolderEntry]) -> list[FileInfo | FolderEntry]:
@@ -227,5 +227,5 @@ def _value(name: str, value: Any) -> str:
     if name == "size":
         return f"{human_size(value)} ({value} bytes)"
     if name == "metadata":
-        return ", ".join(f"{printable(k)}={printable(v)}" for k, v in sorted(value.items()))
-    return printable(str(value))
+        return ", ".join(f"{k}={v}" for k, v in sorted(value.items()))
+    return str(value)

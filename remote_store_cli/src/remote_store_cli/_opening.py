@@ -28,9 +28,11 @@ from remote_store import (
     RegistryConfig,
     RemoteStoreError,
     ResolutionPlan,
+    Secret,
     load_backend,
 )
 from remote_store.aio import AsyncRegistry, AsyncStore, open_store
+from remote_store_cli._console import hide
 from remote_store_cli._location import Location, Origin, parse
 from remote_store_cli._outcome import UsageError, describe
 from remote_store_cli._settings import BackendOptions, read_config
@@ -147,15 +149,17 @@ class Opener:
         self, origin: Origin, segments: tuple[str, ...], *, create: bool
     ) -> AsyncStore:
         options = self._options.of(origin.scheme)
+        _hide_declared(origin.scheme, options)
         if not create:
             options = _without_creation(origin.scheme, options)
         return await self._exit.enter_async_context(open_store(origin.url(segments), **options))
 
     async def _open_named(self, name: str, *, create: bool) -> AsyncStore:
         config = self._config
+        used = config.stores[name].backend
+        backend = config.backends[used]
+        _hide_declared(backend.type, {**backend.options, **config.stores[name].options})
         if not create:
-            used = config.stores[name].backend
-            backend = config.backends[used]
             options = _without_creation(backend.type, backend.options)
             config = evolve(
                 config, backends={**config.backends, used: evolve(backend, options=options)}
@@ -166,6 +170,13 @@ class Opener:
         except InvalidPath as error:
             msg = f"the root of @{name} cannot be used: {describe(error)}"
             raise UsageError(msg) from error
+
+
+def _hide_declared(plugin: str, options: Mapping[str, Any]) -> None:
+    """Hide what only the plugin's class knows to be secret."""
+    for name in getattr(load_backend(plugin), "SECRET_OPTIONS", ()):
+        if isinstance(value := options.get(name), (str, Secret)):
+            hide(value)
 
 
 def _without_creation(plugin: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,9 +118,15 @@ def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
     """
     Read the file of ``--config``.
 
+    Only what the stores that are wanted need is resolved: a variable of
+    another backend need not be set.
+
     Args:
         path: The file.
         names: Names of the stores that are wanted from it.
+
+    Returns:
+        The stores that are wanted, and their backends.
 
     Raises:
         UsageError: There is no file, it cannot be read or understood, or it
@@ -130,7 +136,7 @@ def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
         msg = f"@{names[0]} needs a file that describes it: --config FILE or REMOTE_STORE_CONFIG"
         raise UsageError(msg)
     try:
-        config = RegistryConfig.from_toml(path, resolve_env_vars=True)
+        config = RegistryConfig.from_toml(path, resolve_env_vars=True, stores=names)
         config.validate()
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = error.args[0] if isinstance(error, KeyError) else error
@@ -141,9 +147,4 @@ def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
         *(store.options for store in config.stores.values()),
     ]:
         _hide_all(options)
-    for name in names:
-        if name not in config.stores:
-            known = ", ".join(sorted(config.stores)) or "none"
-            msg = f"configuration {str(path)!r} has no store {name!r}; known: {known}"
-            raise UsageError(msg)
     return config

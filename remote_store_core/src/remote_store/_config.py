@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, cast
 
 from attrs import Factory, field, fields_dict, frozen, validators
@@ -174,6 +174,7 @@ class RegistryConfig:
         *,
         table: Sequence[str] = (),
         resolve_env_vars: bool = False,
+        stores: Iterable[str] | None = None,
     ) -> Self:
         """
         Read a configuration from a TOML file.
@@ -183,11 +184,14 @@ class RegistryConfig:
             table: Keys that lead to the configuration inside the file, for
                 example ``("tool", "remote-store")``.
             resolve_env_vars: Replace ``${VAR}`` in values, see `resolve_env`.
+            stores: Names of the stores to read, with their backends; None for
+                all. Of the others nothing is needed, no variable either.
 
         Raises:
             OSError: The file cannot be read.
             tomllib.TOMLDecodeError: It is no TOML, or no UTF-8.
-            KeyError: *table* is missing, or a variable is not set.
+            KeyError: *table* or one of *stores* is missing, or a variable is
+                not set.
             TypeError, ValueError: As `from_dict` and `resolve_env`.
         """
         data: Any = read_toml(path)
@@ -198,6 +202,8 @@ class RegistryConfig:
                 raise KeyError(msg)
             data = data[key]
         data = _section(".".join(table) or "the configuration", data)
+        if stores is not None:
+            data = _only(data, stores, resolve_env if resolve_env_vars else dict)
         return cls.from_dict(resolve_env(data) if resolve_env_vars else data)
 
 
@@ -219,6 +225,30 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         msg = f"the file is no UTF-8, as TOML must be; save it as UTF-8 ({error.reason})"
         raise tomllib.TOMLDecodeError(msg) from error
+
+
+def _only(
+    data: Mapping[str, Any], stores: Iterable[str], resolved: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Return what is said of these stores and of their backends."""
+    found = _section("stores", data.get("stores", {}))
+    wanted = {}
+    for name in stores:
+        if name not in found:
+            raise KeyError(no_store(name, found))
+        wanted[name] = _section(f"stores.{name}", found[name])
+    backends = _section("backends", data.get("backends", {}))
+    # A place as the whole file has it: it is what an error names.
+    named = {name: {"backend": entry.get("backend")} for name, entry in wanted.items()}
+    used = [store["backend"] for store in resolved({"stores": named})["stores"].values()]
+    kept = {name: entry for name, entry in backends.items() if name in used}
+    return {**data, "backends": kept, "stores": wanted}
+
+
+def no_store(name: str, stores: Iterable[str]) -> str:
+    """Return the message about a store that a configuration lacks."""
+    known = ", ".join(sorted(stores)) or "none"
+    return f"no store {name!r} in the configuration; known: {known}"
 
 
 def _section(where: str, value: object) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from remote_store._config import RegistryConfig, StoreProfile
+from remote_store._config import RegistryConfig, StoreProfile, no_store
 from remote_store._references import resolve_secrets
 from remote_store._secrets import (
     Secret,
@@ -183,9 +183,7 @@ def place_of(config: RegistryConfig, name: str) -> Place:
         KeyError: There is no such store.
     """
     if name not in config.stores:
-        known = ", ".join(sorted(config.stores)) or "none"
-        msg = f"no store {name!r} in the configuration; known: {known}"
-        raise KeyError(msg)
+        raise KeyError(no_store(name, config.stores))
     profile = config.stores[name]
     backend = config.backends[profile.backend]
     options = {**backend.options, **profile.options}
