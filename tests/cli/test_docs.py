@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from remote_store_cli import _outcome
+from remote_store_cli import _codes
 from remote_store_cli._app import app
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_every_command_is_on_the_page(command: str) -> None:
 
 def test_every_exit_code_is_on_the_page() -> None:
     """The table of exit codes is the code's."""
-    codes = {_outcome.FAILED, _outcome.USAGE, _outcome.PLUGIN, _outcome.INTERRUPTED, 0}
+    codes = {_codes.FAILED, _codes.USAGE, _codes.PLUGIN, _codes.INTERRUPTED, 0}
     section = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2]
 
     assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}

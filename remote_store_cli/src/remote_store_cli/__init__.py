@@ -5,10 +5,22 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; the entry point of the console script."""
+    # Imported here, so that importing the package costs nothing, and that what
+    # cannot be imported is explained.
     try:
-        # Imported here, so that importing the package costs nothing.
-        from remote_store_cli._app import main as run
+        import sys
 
+        arguments = sys.argv[1:]
+        if arguments[:1] == ["doctor"]:
+            from remote_store_cli._integrity import refuse_damage
+
+            refuse_damage(as_json="--json" in arguments)
+        try:
+            from remote_store_cli._app import main as run
+        except Exception as error:
+            from remote_store_cli._integrity import cannot_start
+
+            raise SystemExit(cannot_start(arguments, error)) from error
         run()
     except KeyboardInterrupt:  # before a command could take care of it
         raise SystemExit(130) from None

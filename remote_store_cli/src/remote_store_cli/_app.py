@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from remote_store_cli._console import emit, warn
+from remote_store_cli._console import warn
 from remote_store_cli._content import cat, rm
 from remote_store_cli._copying import cp, mv
 from remote_store_cli._listing import info, ls, tree
+from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
 
 __all__ = ["app", "main"]

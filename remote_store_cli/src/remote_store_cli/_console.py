@@ -1,28 +1,24 @@
-"""What the commands print: plain lines, sizes, times, and never a secret."""
+"""What the commands say: warnings and errors of one line, sizes, times, and never a secret."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from remote_store import UNKNOWN_TIME, Secret
+from remote_store_cli._output import printable
 
 __all__ = [
     "complain",
-    "emit",
-    "emit_json",
-    "emit_table",
     "heeding_logs",
     "hide",
     "human_size",
     "iso_time",
     "names_left_out",
-    "printable",
     "redacted",
     "time_text",
     "warn",
@@ -44,37 +40,6 @@ def redacted(text: str) -> str:
     for secret in sorted(_hidden, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
-
-
-def printable(text: str) -> str:
-    """Return *text* with control characters escaped: names must not steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def emit(line: str) -> None:
-    """
-    Write one line to standard output.
-
-    Control characters in it are escaped, wherever they come from: names of
-    files and of plugins, versions, and what services say are foreign text.
-    """
-    sys.stdout.write(printable(line) + "\n")
-
-
-def emit_json(data: Any) -> None:
-    """Write *data* to standard output as indented JSON, which escapes control characters itself."""
-    sys.stdout.write(json.dumps(data, indent=2, sort_keys=False) + "\n")
-
-
-def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write aligned columns; never wrapped or cut, so that a pipe gets whole values."""
-    table = [tuple(map(printable, row)) for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        emit("  ".join(cells).rstrip())
 
 
 def warn(message: str) -> None:

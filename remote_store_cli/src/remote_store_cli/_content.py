@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from remote_store import FileInfo, NotFound
+from remote_store_cli._codes import FAILED
 from remote_store_cli._console import complain, names_left_out
 from remote_store_cli._opening import Opener, Place, kind_of
-from remote_store_cli._outcome import EXPECTED, FAILED, UsageError, describe, run
+from remote_store_cli._outcome import EXPECTED, UsageError, describe, run
 from remote_store_cli._settings import BackendOption, ConfigFile
 
 __all__ = ["cat", "rm"]

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from remote_store import Capability
+from remote_store_cli._codes import FAILED
 from remote_store_cli._console import human_size, names_left_out
 from remote_store_cli._opening import Opener, Place, is_within, kind_of
-from remote_store_cli._outcome import FAILED, UsageError, run
+from remote_store_cli._outcome import UsageError, run
 from remote_store_cli._progress import ProgressBar, Silent
 from remote_store_cli._settings import BackendOption, ConfigFile
 from remote_store_cli._transfer import Policy, Report, copy_file, copy_tree, move_file

@@ -6,7 +6,6 @@ import platform
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable
 from importlib import metadata
 from typing import Any, Final, Literal
 
@@ -24,13 +23,11 @@ from remote_store import (
 # What is examined here is the core's own discovery, of all its groups.
 from remote_store._plugins import LISTENERS, import_plugin, list_plugins, unreadable
 from remote_store._rules import MANDATORY
+from remote_store_cli._integrity import CORE, installed, other_owners
 from remote_store_cli._outcome import describe
 
 __all__ = ["Findings", "PluginState", "examine"]
 
-#: The distribution that owns the import package ``remote_store``.
-CORE: Final = "remote-store-core"
-_PACKAGE: Final = "remote_store"
 #: The conformance kit, and the group of what is offered to it alone.
 _KIT: Final = "remote-store-conformance"
 _OFFERED_TO_KIT: Final = "remote_store.conformance"
@@ -118,9 +115,9 @@ def examine() -> Findings:
     found = list_backends()
     claims = Counter(plugin.name for plugin in found)
     plugins = [_state(plugin, clash=claims[plugin.name] > 1) for plugin in found]
-    problems += _other_owners()
+    problems += other_owners()
     problems += _broken_beside(LISTENERS)
-    if _installed([_KIT]):
+    if installed([_KIT]):
         problems += _broken_beside(_OFFERED_TO_KIT)
     # A clash concerns several entry points and is one problem.
     problems += dict.fromkeys(p.problem for p in plugins if p.problem is not None)
@@ -194,41 +191,11 @@ def _broken_beside(group: str) -> list[str]:
     return problems
 
 
-def _other_owners() -> list[str]:
-    """Find distributions that bring an import package of the core's name, too."""
-    try:
-        owners = set(metadata.packages_distributions().get(_PACKAGE, ()))
-    except Exception as error:  # noqa: BLE001 - any distribution's metadata may be unsound
-        return [
-            f"it cannot be told who else brings an import package {_PACKAGE!r}, since a "
-            f"distribution's metadata cannot be read: {type(error).__name__}: {error}"
-        ]
-    # An editable installation lists no files of the package: ask by name, too.
-    owners.update(name for name in _installed(["remote-store"]))
-    others = sorted(owners - {CORE})
-    return [
-        f"distribution {other!r} brings an import package {_PACKAGE!r} of its own, as {CORE!r} "
-        f"does: one overwrites the other; pip uninstall {other}, then reinstall {CORE}"
-        for other in others
-    ]
-
-
-def _installed(names: Iterable[str]) -> list[str]:
-    found = []
-    for name in names:
-        try:
-            metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        found.append(name)
-    return found
-
-
 def _missing_extras() -> dict[str, str]:
     missing = {}
     for requirement in metadata.requires(CORE) or ():
         match = _EXTRA.match(requirement)
         # An extra that only bundles others asks for the core itself, which is there.
-        if match and not _installed([match[1]]):
+        if match and not installed([match[1]]):
             missing[match[2]] = f"pip install '{CORE}[{match[2]}]'"
     return missing

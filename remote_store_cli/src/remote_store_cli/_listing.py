@@ -10,15 +10,13 @@ import typer
 
 from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound
 from remote_store_cli._console import (
-    emit,
-    emit_json,
-    emit_table,
     human_size,
     iso_time,
     time_text,
 )
 from remote_store_cli._opening import Opener, Place, kind_of
 from remote_store_cli._outcome import run
+from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 
 __all__ = ["info", "ls", "tree"]

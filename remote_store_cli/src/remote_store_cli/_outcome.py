@@ -13,14 +13,11 @@ from typing import Any, Final
 import typer
 
 from remote_store import PluginError, RemoteStoreError
+from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, USAGE
 from remote_store_cli._console import complain, heeding_logs
 
 __all__ = [
     "EXPECTED",
-    "FAILED",
-    "INTERRUPTED",
-    "PLUGIN",
-    "USAGE",
     "UsageError",
     "about",
     "describe",
@@ -28,15 +25,6 @@ __all__ = [
     "run",
     "unread",
 ]
-
-#: The operation failed, or a part of it.
-FAILED: Final = 1
-#: The command cannot be carried out as it was given; nothing was done.
-USAGE: Final = 2
-#: A plugin is missing, broken, switched off or claimed twice.
-PLUGIN: Final = 3
-#: Ctrl-C.
-INTERRUPTED: Final = 130
 
 #: What can go wrong with a file without being a defect of the program.
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from remote_store import Capability, CapabilitySet, PluginError, list_backends, load_backend
-from remote_store_cli._console import complain, emit, emit_json, emit_table
+from remote_store_cli._codes import PLUGIN
+from remote_store_cli._console import complain
 from remote_store_cli._opening import Opener
-from remote_store_cli._outcome import PLUGIN, describe, guarded, run, unread
+from remote_store_cli._outcome import describe, guarded, run, unread
+from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 
 if TYPE_CHECKING:
