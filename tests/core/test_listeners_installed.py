@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import textwrap
 import threading
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.core.plugins import BROKEN, GOOD, GROUP
 
-from remote_store import PluginError, _plugins
+from remote_store import BackendPlugin, PluginError, _plugins
 
 LISTENER = """
 from remote_store import hookimpl
@@ -236,3 +238,66 @@ def test_an_import_of_listeners_that_does_not_end_is_an_error(
         done.set()
         thread.join()
     _plugins.load_listeners()
+
+
+def test_fork_while_listeners_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child waits for no thread of its parent, and imports what that had begun."""
+    plugin, imported = _fake_listener(monkeypatch)
+    held, done = threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> None:
+        imported.append(os.getpid())
+        if len(imported) == 1 and os.getpid() == parent:
+            held.set()
+            done.wait(30)
+
+    parent = os.getpid()
+    monkeypatch.setattr(_plugins, "_listen", slowly)
+    thread = threading.Thread(target=_plugins.load_listeners)
+    thread.start()
+    try:
+        assert held.wait(30)
+        child = os.fork()
+        if child == 0:  # pragma: no cover - measured in the parent
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(10)
+            right = False
+            try:
+                _plugins.load_listeners()
+                right = imported == [parent, os.getpid()]
+            finally:
+                os._exit(0 if right else 1)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    finally:
+        done.set()
+        thread.join()
+        _plugins._listening.discard(plugin)
+    assert status == 0
+
+
+def test_fork_by_a_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener that forks in its import goes on with it in the child."""
+    plugin, _ = _fake_listener(monkeypatch)
+    child = -1
+
+    def forks(*_: object) -> None:
+        nonlocal child
+        child = os.fork()
+
+    monkeypatch.setattr(_plugins, "_listen", forks)
+    right = False
+    try:
+        _plugins.load_listeners()
+        right = plugin in _plugins._listening
+    finally:
+        if child == 0:  # pragma: no cover - measured in the parent
+            os._exit(0 if right else 1)
+        _plugins._listening.discard(plugin)
+    assert right
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _fake_listener(monkeypatch: pytest.MonkeyPatch) -> tuple[BackendPlugin, list[int]]:
+    plugin = BackendPlugin("slow", "slow", "slow", "1", blocked=False)
+    monkeypatch.setattr(_plugins, "_entries", lambda group: [(plugin, None)])
+    return plugin, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -229,6 +230,35 @@ def test_registry_shares_backends() -> None:
     assert Plain.made[0].closed == 1
     with pytest.raises(ValueError, match="unknown backend 'gone'"):
         Registry(RegistryConfig(stores={"s": StoreProfile("gone")}))
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize("where", ["here", "in another thread"])
+def test_backend_that_asks_its_registry(where: str) -> None:
+    """A backend's constructor may open another store of the registry, and the first one wins."""
+    registry = Registry(CONFIG)
+    found: list[Store] = []
+
+    class Nested(Native):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            if len(Native.made) == 1:
+                ask() if where == "here" else finished(ask)
+
+    def ask() -> None:
+        found.append(registry.get_store("a"))
+
+    def finished(function: Callable[[], None]) -> bool:
+        thread = threading.Thread(target=function, daemon=True)
+        thread.start()
+        thread.join(10)
+        return not thread.is_alive()
+
+    register_backend("native", Nested)
+    assert finished(ask)
+    assert inner(found[0]) is inner(found[1]) is Native.made[1]
+    assert [made.closed for made in Native.made] == [1, 0]
+    registry.close()
 
 
 @pytest.mark.usefixtures("names")

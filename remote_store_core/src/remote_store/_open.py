@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -60,7 +59,7 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
     try:
         return Store(opened, root_path)
     except BaseException:
-        _close_after_failure(opened)
+        _close_unused(opened)
         raise
 
 
@@ -71,12 +70,12 @@ def _wrapped(backend: Any, name: str, loop_thread: LoopThread | None = None) -> 
         rules.refuse_incomplete(wrapped)
         return _sync(wrapped, loop_thread)
     except BaseException:
-        _close_after_failure(backend, loop_thread)
+        _close_unused(backend, loop_thread)
         raise
 
 
-def _close_after_failure(backend: Any, loop_thread: LoopThread | None = None) -> None:
-    # Whatever happens here, what is being raised is the reason. It may be no backend.
+def _close_unused(backend: Any, loop_thread: LoopThread | None = None) -> None:
+    # Whatever happens here is not what the caller is told. It may be no backend.
     with contextlib.suppress(Exception):
         _close(_sync(backend, loop_thread))
 
@@ -111,15 +110,17 @@ class Registry:
     def __init__(self, config: RegistryConfig | None = None) -> None:
         self._config = config or RegistryConfig()
         self._config.validate()
+        # No lock guards it: what builds a backend is a plugin's code, which may
+        # come back here, in this thread or in one that it waits for.
         self._backends: dict[str, Backend] = {}
-        self._lock = threading.Lock()
 
     def get_store(self, name: str) -> Store:
         """
         Return a new store over the shared backend of its profile.
 
-        A profile with options of its own gets a backend of its own. Closing
-        the store does nothing; close the registry.
+        A profile with options of its own gets a backend of its own. Threads
+        that ask at the same moment may build another one, which is closed.
+        Closing the store does nothing; close the registry.
 
         Args:
             name: Name of a store in the configuration.
@@ -131,12 +132,13 @@ class Registry:
         """
         place = place_of(self._config, name)
         load_listeners()
-        with self._lock:
-            if place.key not in self._backends:
-                cls = load_backend(place.backend, sync=True)
-                backend = construct(cls, place.backend, place.options)
-                self._backends[place.key] = _wrapped(backend, place.backend)
-            backend = self._backends[place.key]
+        backend = self._backends.get(place.key)
+        if backend is None:
+            cls = load_backend(place.backend, sync=True)
+            built = _wrapped(construct(cls, place.backend, place.options), place.backend)
+            backend = self._backends.setdefault(place.key, built)
+            if backend is not built:  # another thread was faster
+                _close_unused(built)
         return Store(backend, place.root_path, owns_backend=False)
 
     def close(self) -> None:
@@ -146,11 +148,9 @@ class Registry:
         Raises:
             Exception: The first error of a backend's close, once all are closed.
         """
-        with self._lock:
-            backends = list(self._backends.values())
-            self._backends.clear()
         first: BaseException | None = None
-        for backend in backends:
+        while self._backends:
+            _, backend = self._backends.popitem()
             try:
                 _close(backend)
             except BaseException as error:  # noqa: BLE001 - re-raised below

@@ -76,7 +76,9 @@ _registered: dict[str, type[Any]] = {}
 _listening: set[BackendPlugin] = set()
 #: Held while listeners are imported: a store that is opened meanwhile waits for
 #: its wrappers and secrets. A listener may open a store itself, hence reentrant.
-_loading: Final = threading.RLock()
+_loading = threading.RLock()
+#: The listener that is being imported, and the thread that does it.
+_importing: tuple[BackendPlugin, int] | None = None
 #: Seconds that it waits. An import that never ends may be waiting for its own import.
 _PATIENCE: Final = 30.0
 
@@ -229,7 +231,9 @@ def load_listeners() -> None:
     Raises:
         PluginError: Another thread has been importing them for 30 seconds.
     """
-    if not _loading.acquire(timeout=_PATIENCE):
+    global _importing
+    lock = _loading  # a fork meanwhile replaces it in the child
+    if not lock.acquire(timeout=_PATIENCE):
         msg = (
             "the installed hook plugins are still being imported by another thread, and a store "
             "opened now could lack its wrapper; if that import waits for the module that opens "
@@ -242,14 +246,32 @@ def load_listeners() -> None:
                 continue
             # Before its import, which must not begin anew if it opens a store.
             _listening.add(plugin)
+            outer, _importing = _importing, (plugin, threading.get_ident())
             try:
                 _listen(plugin, entry_point)
             except BaseException:
                 # It was interrupted, or the warning is an error: the next store tries again.
                 _listening.discard(plugin)
                 raise
+            finally:
+                _importing = outer
     finally:
-        _loading.release()
+        lock.release()
+
+
+def _forget_parent() -> None:
+    """In a forked child: nobody holds the lock, and nobody goes on with the import."""
+    global _loading, _importing
+    if _importing is not None:
+        plugin, thread = _importing
+        if thread == threading.get_ident():
+            return  # its lock is its own, in the child, too
+        _listening.discard(plugin)
+    _loading, _importing = threading.RLock(), None
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_forget_parent)
 
 
 def _listen(plugin: BackendPlugin, entry_point: EntryPoint) -> None:

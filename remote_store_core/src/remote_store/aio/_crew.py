@@ -60,7 +60,9 @@ class Crew:
         self.exit_waits = exit_waits
         self._name = name
         self._size = size
-        # Reentrant: the garbage collector may end a crew wherever it runs.
+        # Reentrant, and no step below takes for granted what the one before it
+        # has seen: a signal handler or the garbage collector may put a job, or
+        # end the crew, between any two of them.
         self._lock = threading.RLock()
         self._threads: list[threading.Thread] = []
         self._jobs: deque[Job] = deque()
@@ -88,8 +90,16 @@ class Crew:
             if not self._idle and len(self._threads) < self._size:
                 self._start_thread()
             self._jobs.append(job)
-            if self._idle:
-                self._idle.pop().release()
+            self._wake()
+        return True
+
+    def _wake(self) -> bool:
+        """Have an idle thread look for a job; False if there is none."""
+        try:
+            called = self._idle.pop()
+        except IndexError:
+            return False
+        called.release()
         return True
 
     def _start_thread(self) -> None:
@@ -125,10 +135,15 @@ class Crew:
     def _next(self, called: threading.Lock) -> Job | None:
         """Return a job; without one the thread counts as idle, and has to wait for *called*."""
         with self._lock:
-            if self._jobs:
-                return self._jobs.popleft()
-            self._idle.append(called)
-            return None
+            if not self._jobs:
+                self._idle.append(called)
+                if not self._jobs:
+                    return None
+                try:
+                    self._idle.remove(called)
+                except ValueError:
+                    return None  # and called already
+            return self._jobs.popleft()
 
     def end(self) -> None:
         """Let the threads go when all that was put is done; idempotent, never waits."""
@@ -136,8 +151,8 @@ class Crew:
             return  # in a forked child, where its lock may be held forever
         with self._lock:
             self._ended = True
-            while self._idle:
-                self._idle.pop().release()
+            while self._wake():
+                pass
 
     def wait(self) -> None:
         """Wait until the threads of an ended crew are gone."""

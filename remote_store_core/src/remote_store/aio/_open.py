@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
-import threading
 from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from remote_store._config import RegistryConfig, StoreProfile
 from remote_store._hooks import hub
-from remote_store._locate import construct, located, place_of, refuse_target, scheme_of
+from remote_store._locate import Place, construct, located, place_of, refuse_target, scheme_of
 from remote_store._plugins import load_backend, load_listeners
+from remote_store.aio._backend import AsyncBackend
 from remote_store.aio._store import AsyncStore
 from remote_store.aio._to_async import as_async
 
@@ -129,16 +130,6 @@ async def _close(backend: object) -> None:
         await asyncio.to_thread(close)
 
 
-class _Shared:
-    """A backend of a registry, and whether stores may use it already."""
-
-    __slots__ = ("backend", "ready")
-
-    def __init__(self, backend: Any) -> None:
-        self.backend = backend
-        self.ready = False
-
-
 class AsyncRegistry:
     """
     Stores by name, over backends that are built once and shared.
@@ -155,15 +146,19 @@ class AsyncRegistry:
     def __init__(self, config: RegistryConfig | None = None) -> None:
         self._config = config or RegistryConfig()
         self._config.validate()
-        self._shared: dict[str, _Shared] = {}
-        self._lock = threading.Lock()
+        # No lock guards them: what builds a backend is a plugin's code, which
+        # may come back here, in this thread or in one that it waits for.
+        self._built: dict[str, Any] = {}
+        #: Those that stores may use: connected, and inside their wrappers.
+        self._opened: dict[str, AsyncBackend] = {}
 
     async def get_store(self, name: str) -> AsyncStore:
         """
         Return a new store over the shared backend of its profile.
 
-        A profile with options of its own gets a backend of its own. Closing
-        the store does nothing; close the registry.
+        A profile with options of its own gets a backend of its own. Threads
+        that ask at the same moment may build another one, which is closed.
+        Closing the store does nothing; close the registry.
 
         Args:
             name: Name of a store in the configuration.
@@ -175,19 +170,24 @@ class AsyncRegistry:
         """
         place = place_of(self._config, name)
         load_listeners()
-        with self._lock:
-            shared = self._shared.get(place.key)
-            if shared is None:
-                cls = load_backend(place.backend)
-                shared = _Shared(construct(cls, place.backend, place.options))
-                self._shared[place.key] = shared
-        if not shared.ready:
-            backend = await _connected(shared.backend)
-            with self._lock:
-                if not shared.ready:  # no other task was faster
-                    shared.backend = as_async(hub.wrap(backend, place.backend))
-                    shared.ready = True
-        return AsyncStore(shared.backend, place.root_path, owns_backend=False)
+        backend = self._opened.get(place.key)
+        if backend is None:
+            backend = await self._open(place)
+        return AsyncStore(backend, place.root_path, owns_backend=False)
+
+    async def _open(self, place: Place) -> AsyncBackend:
+        built = self._built.get(place.key)
+        if built is None:
+            new = construct(load_backend(place.backend), place.backend, place.options)
+            built = self._built.setdefault(place.key, new)
+            if built is not new:  # another thread was faster
+                with contextlib.suppress(Exception):
+                    await _close(new)
+        connected = await _connected(built)
+        if (opened := self._opened.get(place.key)) is not None:  # another task was faster
+            return opened
+        wrapped = as_async(hub.wrap(connected, place.backend))
+        return self._opened.setdefault(place.key, wrapped)
 
     async def aclose(self) -> None:
         """
@@ -196,13 +196,11 @@ class AsyncRegistry:
         Raises:
             Exception: The first error of a backend's close, once all are closed.
         """
-        with self._lock:
-            backends = [shared.backend for shared in self._shared.values()]
-            self._shared.clear()
         first: BaseException | None = None
-        for backend in backends:
+        while self._built:
+            key, built = self._built.popitem()
             try:
-                await _close(backend)
+                await _close(self._opened.pop(key, built))
             except BaseException as error:  # noqa: BLE001 - re-raised below
                 first = first or error
         if first is not None:

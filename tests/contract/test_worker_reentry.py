@@ -1,0 +1,100 @@
+"""The pool's threads: what a signal handler or a finaliser does in the middle of a step."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from tests.contract.gates import wait_until
+
+from remote_store.aio import _crew
+from remote_store.aio._crew import Crew
+
+STEPS = range(60)
+
+
+class Done:
+    """A job that tells that it was done."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def work(self) -> None:
+        self.event.set()
+
+    def tell(self) -> None:
+        pass
+
+
+class Between:
+    """Calls a function before the n-th line of a crew that a thread comes to."""
+
+    def __init__(self, step: int, function: Callable[[], object], ident: int | None) -> None:
+        self.left = step
+        self.function = function
+        self.ident = ident  # of the thread that is to be interrupted; None for any of the crew
+        self.fired = False
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> Any:
+        return self.line if frame.f_code.co_filename == _crew.__file__ else None
+
+    def line(self, frame: FrameType, event: str, _: object) -> Any:
+        here = threading.get_ident()
+        ours = here == self.ident if self.ident else here != threading.main_thread().ident
+        if event == "line" and ours and not self.fired:
+            self.left -= 1
+            if self.left < 0:
+                self.fired = True
+                self.function()
+        return self.line
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Leave no trace function behind, also where coverage had set one."""
+    before, of_threads = sys.gettrace(), threading.gettrace()
+    yield
+    sys.settrace(before)
+    threading.settrace(of_threads)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("where", ["caller", "thread"])
+@pytest.mark.parametrize("what", ["put", "end"])
+def test_reentry(step: int, where: str, what: str, traced: None) -> None:
+    """Between any two steps a job may be put or the crew ended, and no job is lost."""
+    crew = Crew("remote-store-test", 2 if where == "caller" else 1)
+    jobs = [Done() for _ in range(4)]
+    extra = Done()
+    accepted: list[Done] = []
+
+    def put(job: Done) -> None:
+        if crew.put(job):
+            accepted.append(job)
+
+    def interrupt() -> None:
+        put(extra) if what == "put" else crew.end()
+
+    between = Between(step, interrupt, threading.get_ident() if where == "caller" else None)
+    if where == "thread":
+        threading.settrace(between)
+    put(jobs[0])
+    jobs[0].event.wait(10)
+    if where == "caller":
+        wait_until(lambda: not crew.busy)
+        sys.settrace(between)
+    for job in jobs[1:]:
+        put(job)
+    sys.settrace(None)
+    for job in accepted:
+        assert job.event.wait(10)
+    if what == "put" and between.fired:
+        assert extra in accepted or where == "thread"
+    crew.end()
+    for thread in list(crew._threads):
+        thread.join(10)
+        assert not thread.is_alive()
