@@ -212,9 +212,9 @@ async def test_the_answer_chooses_the_strategy(
     asked: list[bool] = []
     real = _strategy.strategy_for
 
-    def strategy_for(*, hierarchical: bool, reject_under_file: bool) -> Any:
+    def strategy_for(*, hierarchical: bool, **options: bool) -> Any:
         asked.append(hierarchical)
-        return real(hierarchical=False, reject_under_file=reject_under_file)
+        return real(hierarchical=False, **options)
 
     monkeypatch.setattr(_backend, "strategy_for", strategy_for)
     async with flat(azurite, service, container, hns=None) as box:

@@ -85,6 +85,7 @@ def test_the_secret_options_are_declared() -> None:
         ({"retry": 5}, "retry must be of type RetryPolicy, got int"),
         ({"retry": {"max_attempts": 3}}, "retry must be of type RetryPolicy, got dict"),
         ({"reject_write_under_file_ancestor": "no"}, "must be of type bool, got str"),
+        ({"delete_snapshots": "include"}, "must be of type bool, got str"),
     ],
 )
 def test_wrong_types(options: dict[str, Any], says: str) -> None:
@@ -139,6 +140,7 @@ def test_whatever_is_right_is_taken() -> None:
         client_options={"api_version": "2024-11-04", "connection_timeout": 2.5, "proxies": None},
         retry=RetryPolicy(),
         reject_write_under_file_ancestor=True,
+        delete_snapshots=True,
         max_concurrency=4,
     )
     built(sas_token="?sv=2022-11-02&sig=abc%3D&se=2030")

@@ -32,6 +32,12 @@ from remote_store_azure._urls import place_of
             {"sas_token": "sv=1&sig=a%2B"},
         ),
         (
+            "azure://box?delete_snapshots=yes",
+            "box",
+            "",
+            {"delete_snapshots": True},
+        ),
+        (
             "azure://box?hns=true&reject_write_under_file_ancestor=0&max_concurrency=4",
             "box",
             "",

@@ -77,6 +77,10 @@ class AsyncAzureBackend(AsyncBackend):
             each folder above the target of a write, move or copy, and for a
             folder at the target, and refuse it with InvalidPath; each look is
             a request. Hierarchical accounts always refuse.
+        delete_snapshots: On a flat account, delete the snapshots of a file with
+            it, when it is deleted, moved, or in a folder that is. Without it
+            the service refuses: PermissionDenied. Hierarchical accounts have
+            no snapshots.
         hns: True for a hierarchical namespace, False for none, None to find
             out.
 
@@ -108,6 +112,7 @@ class AsyncAzureBackend(AsyncBackend):
         retry: RetryPolicy | None = None,
         max_concurrency: int = 1,
         reject_write_under_file_ancestor: bool = False,
+        delete_snapshots: bool = False,
         hns: bool | None = None,
     ) -> None:
         where: dict[str, Any] = {
@@ -125,6 +130,7 @@ class AsyncAzureBackend(AsyncBackend):
             "client_options": client_options,
             "retry": retry,
             "reject_write_under_file_ancestor": reject_write_under_file_ancestor,
+            "delete_snapshots": delete_snapshots,
         }
         refuse_types(where | further)
         self._account = account_of(**where)
@@ -170,7 +176,11 @@ class AsyncAzureBackend(AsyncBackend):
     # Which account it is ---------------------------------------------------
 
     def _strategy_for(self, hierarchical: bool) -> Strategy:
-        return strategy_for(hierarchical=hierarchical, reject_under_file=self._rejects)
+        return strategy_for(
+            hierarchical=hierarchical,
+            reject_under_file=self._rejects,
+            delete_snapshots=self._options["delete_snapshots"],
+        )
 
     async def _detected(self, wire: Wire, path: str | None) -> Strategy:
         """Return the strategy for this account; it is asked once, for an operation at *path*."""
@@ -456,7 +466,16 @@ class AsyncAzureBackend(AsyncBackend):
     # Deleting --------------------------------------------------------------
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        """Delete a file; raises as in the protocol."""
+        """
+        Delete a file.
+
+        A delete whose first attempt got no answer, and which then finds
+        nothing, has done it.
+
+        Raises:
+            NotFound, InvalidPath: As in the protocol.
+            PermissionDenied: The file has snapshots; see *delete_snapshots*.
+        """
         with self._clients.running() as wire:
             key = file_key(path)
             strategy = self._strategy or await self._detected(wire, key)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from remote_store import BackendUnavailable, RemoteStoreError
+from remote_store_azure._headers import deletion
 from remote_store_azure._tasks import Tasks
 from remote_store_azure._wire import Answer
 
@@ -22,7 +23,11 @@ _BATCHES: Final = 4
 
 
 async def delete_all(
-    wire: Wire, path: str | None, names: AsyncIterable[str] | Iterable[str]
+    wire: Wire,
+    path: str | None,
+    names: AsyncIterable[str] | Iterable[str],
+    *,
+    snapshots: bool = False,
 ) -> None:
     """
     Delete blobs; those that are absent already are fine.
@@ -36,12 +41,14 @@ async def delete_all(
             blob names the blob.
         names: Names of the blobs. Exceptions of an iterator pass unchanged,
             and end what is under way.
+        snapshots: Delete the blobs with their snapshots; else those that have
+            some are refused.
 
     Raises:
         RemoteStoreError: The first error in the order of *names*.
     """
     async with Tasks(_BATCHES) as running, aclosing(_batches(names)) as batches:
-        deletion = _Deletion(wire, path, running)
+        deletion = _Deletion(wire, path, running, snapshots)
         async for batch in batches:
             await deletion.add(batch)
         await deletion.finish()
@@ -75,13 +82,14 @@ async def _each(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[str
 class _Deletion:
     """What is being deleted, and what went wrong."""
 
-    def __init__(self, wire: Wire, path: str | None, running: Tasks) -> None:
+    def __init__(self, wire: Wire, path: str | None, running: Tasks, snapshots: bool) -> None:
         self._wire = wire
         self._path = path
         self._errors: dict[int, RemoteStoreError] = {}
         self._started = 0
         self._refused = False
         self._running = running
+        self._snapshots = snapshots
 
     async def add(self, names: list[str]) -> None:
         """Start to delete some more, once fewer than four batches are under way."""
@@ -101,7 +109,13 @@ class _Deletion:
         for index in left:
             name = names[index]
             try:
-                await self._wire.send("DELETE", self._wire.url(name), path=name, accept=(202, 404))
+                await self._wire.send(
+                    "DELETE",
+                    self._wire.url(name),
+                    path=name,
+                    headers=deletion(self._snapshots),
+                    accept=(202, 404),
+                )
             except BackendUnavailable:
                 raise
             except RemoteStoreError as error:
@@ -117,11 +131,14 @@ class _Deletion:
         from azure.core.exceptions import AzureError  # loaded with the wire
 
         tried, options = self._wire.tried()
+        with_them = {"delete_snapshots": "include"} if self._snapshots else {}
         try:
             # The SDK's own method, since each part is signed by itself.
             with self._wire.waiting(self._path, tried):
                 client = self._wire.client
-                answers = await client.delete_blobs(*names, raise_on_any_failure=False, **options)
+                answers = await client.delete_blobs(
+                    *names, raise_on_any_failure=False, **with_them, **options
+                )
                 parts = [part async for part in answers]
         except AzureError as error:
             ours = self._wire.native(error, self._path, tried)

@@ -25,9 +25,10 @@ from remote_store_azure import _moves as moves
 from remote_store_azure import _walk as walk
 from remote_store_azure._batch import delete_all
 from remote_store_azure._errors import NO_STORAGE
-from remote_store_azure._headers import file_info, is_directory, write_result
+from remote_store_azure._headers import deletion, file_info, is_directory, write_result
 from remote_store_azure._kinds import (
     absent,
+    below,
     head,
     is_folder,
     refuse_folder,
@@ -49,15 +50,17 @@ class Flat:
     The operations on a flat account.
 
     A file and a folder of one name may coexist. A blob that other tools made
-    to stand for a folder (by the metadata ``hdi_isfolder``) is no file; an
-    otherwise empty folder of that sort is listed, but `is_folder`, which is
-    one request, does not see it.
+    to stand for a folder is no file: by the metadata ``hdi_isfolder``, or by
+    a name that ends in a slash. An otherwise empty folder of the first sort
+    is listed, but `is_folder`, which is one request, does not see it.
 
     Args:
         reject_under_file: Refuse to write below a file, and over a folder.
+        delete_snapshots: Delete files with their snapshots.
     """
 
     reject_under_file: bool = False
+    delete_snapshots: bool = False
 
     # Questions -------------------------------------------------------------
 
@@ -162,7 +165,10 @@ class Flat:
 
     async def delete(self, wire: Wire, key: str, *, missing_ok: bool) -> None:
         """Delete a file."""
-        answer = await wire.send("DELETE", wire.url(key), path=key, accept=(202, 404))
+        headers = deletion(self.delete_snapshots)
+        answer = await wire.send(
+            "DELETE", wire.url(key), path=key, headers=headers, accept=(202, 404)
+        )
         # After an attempt that got no answer, nothing is what that attempt left.
         if answer.status == 202 or answer.lost:
             return
@@ -176,26 +182,47 @@ class Flat:
     ) -> None:
         """Delete all that is below a folder, and the blob that stands for it."""
         if recursive:
-            below = _Names(wire, key)
-            await delete_all(wire, key, below.names())
-            there = below.there
-        elif await is_folder(wire, key):
-            msg = f"Folder is not empty: {key}"
-            raise DirectoryNotEmpty(msg, path=key, backend=NAME)
+            found = _Names(wire, key)
+            await delete_all(wire, key, found.names(), snapshots=self.delete_snapshots)
+            there = found.there
         else:
-            there = False
+            there = await self._remove_mark(wire, key)
         try:
             mark = await self._folder_mark(wire, key)
         except (NotFound, InvalidPath) as error:
             if there or (missing_ok and isinstance(error, NotFound)):
                 return
             raise
-        headers = {} if mark is None else {"If-Match": mark}
+        await self._delete_mark(wire, key, mark)
+
+    async def _remove_mark(self, wire: Wire, key: str) -> bool:
+        """
+        Remove the blob in a folder that stands for it; return True if that was all it had.
+
+        Raises:
+            DirectoryNotEmpty: There is something else.
+        """
+        found = await below(wire, key, 2)
+        if not found:
+            return False
+        first = found[0]
+        empty = len(found) == 1 and first.name == prefix_of(key) and not first.size
+        etag = None if first.etag is None else f'"{first.etag}"'
+        if not (empty and await self._delete_mark(wire, first.name, etag)):
+            msg = f"Folder is not empty: {key}"
+            raise DirectoryNotEmpty(msg, path=key, backend=NAME)
+        return True
+
+    async def _delete_mark(self, wire: Wire, name: str, etag: str | None) -> bool:
+        """Return False if it is another version by now."""
+        headers = deletion(self.delete_snapshots, etag)
+        key = name.removesuffix("/")
         answer = await wire.send(
-            "DELETE", wire.url(key), path=key, headers=headers, accept=(202, 404, 412)
+            "DELETE", wire.url(name), path=key, headers=headers, accept=(202, 404, 412)
         )
         if answer.status == 412 and not moves.is_condition(answer):
             raise wire.error(answer)
+        return answer.status != 412
 
     # Listing ---------------------------------------------------------------
 
@@ -227,7 +254,9 @@ class Flat:
             return
         if self.reject_under_file:
             await refuse_target(wire, dst)
-        await moves.move(wire, src, dst, version, overwrite=overwrite)
+        await moves.move(
+            wire, src, dst, version, overwrite=overwrite, snapshots=self.delete_snapshots
+        )
 
     async def copy(self, wire: Wire, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy a file."""

@@ -21,6 +21,7 @@ from remote_store_azure._names import NAME
 from remote_store_azure._xml import http_time
 
 __all__ = [
+    "deletion",
     "digest_of_md5",
     "etag_of",
     "file_info",
@@ -129,6 +130,20 @@ def metadata_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
             raise ValueError(msg)
         seen.add(folded)
         headers[_META + key] = value
+    return headers
+
+
+def deletion(snapshots: bool, etag: str | None = None) -> dict[str, str]:
+    """
+    Return the headers of a request to delete a blob.
+
+    Args:
+        snapshots: With its snapshots; else the service refuses if it has some.
+        etag: Only this version, in quotes.
+    """
+    headers = {"x-ms-delete-snapshots": "include"} if snapshots else {}
+    if etag is not None:
+        headers["If-Match"] = etag
     return headers
 
 

@@ -22,12 +22,14 @@ from remote_store_azure._names import NAME, prefix_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from remote_store_azure._listing import Blob
     from remote_store_azure._wire import Answer, Wire
 
 __all__ = [
     "a_folder",
     "absent",
     "archived",
+    "below",
     "container_exists",
     "head",
     "is_folder",
@@ -113,15 +115,25 @@ async def container_exists(wire: Wire) -> bool:
 
 async def is_folder(wire: Wire, key: str) -> bool:
     """Return True if there are blobs below *key*; False if the container is absent."""
+    return bool(await below(wire, key, 1))
+
+
+async def below(wire: Wire, key: str, count: int) -> list[Blob]:
+    """Return the first blobs below *key*, at most *count*; none if the container is absent."""
+    blobs: list[Blob] = []
     marker = ""
     while True:
+        left = count - len(blobs)
         try:
-            found = await page(wire, key, prefix=prefix_of(key), marker=marker, limit=1, include="")
+            found = await page(
+                wire, key, prefix=prefix_of(key), marker=marker, limit=left, include=""
+            )
         except NotFound:
-            return False
+            return blobs
+        blobs += found.blobs
         # The service may answer with an empty page that is not the last one.
-        if found.blobs or found.prefixes or not found.marker:
-            return bool(found.blobs or found.prefixes)
+        if len(blobs) >= count or not found.marker:
+            return blobs
         marker = found.marker
 
 

@@ -18,7 +18,7 @@ from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._download import chunks
 from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE, OTHER_TYPE
-from remote_store_azure._headers import metadata_of
+from remote_store_azure._headers import deletion, metadata_of
 from remote_store_azure._kinds import absent, archived, head, look, other_type, refuse_folder
 from remote_store_azure._names import NAME
 from remote_store_azure._upload import upload
@@ -62,7 +62,9 @@ async def copy(wire: Wire, src: str, dst: str, *, overwrite: bool) -> None:
     await _Copy(wire, src, dst, overwrite=overwrite).run()
 
 
-async def move(wire: Wire, src: str, dst: str, version: Answer, *, overwrite: bool) -> None:
+async def move(
+    wire: Wire, src: str, dst: str, version: Answer, *, overwrite: bool, snapshots: bool = False
+) -> None:
     """
     Copy one version of *src*, and remove that version once the copy is complete.
 
@@ -72,6 +74,7 @@ async def move(wire: Wire, src: str, dst: str, version: Answer, *, overwrite: bo
         dst: Key of the destination.
         version: What `source` returned.
         overwrite: Replace a file at *dst*.
+        snapshots: Remove the source with its snapshots, which are not copied.
 
     Raises:
         NotFound, InvalidPath, AlreadyExists: As `copy`.
@@ -84,16 +87,16 @@ async def move(wire: Wire, src: str, dst: str, version: Answer, *, overwrite: bo
     etag = wire.etag(version)
     await _Copy(wire, src, dst, overwrite=overwrite, etag=etag).run()
     try:
-        await _remove(wire, src, etag)
+        await _remove(wire, src, deletion(snapshots, etag))
     except RemoteStoreError as error:
         error.args = (f"{error.args[0]}; the copy at {dst!r} is complete and stays",)
         raise
 
 
-async def _remove(wire: Wire, src: str, etag: str) -> None:
+async def _remove(wire: Wire, src: str, headers: Mapping[str, str]) -> None:
     """Remove the version of a source that was copied."""
     answer = await wire.send(
-        "DELETE", wire.url(src), path=src, headers={"If-Match": etag}, accept=(202, 404, 412)
+        "DELETE", wire.url(src), path=src, headers=headers, accept=(202, 404, 412)
     )
     if answer.status == 202:
         return

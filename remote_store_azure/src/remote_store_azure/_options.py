@@ -25,6 +25,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "client_options": (Mapping,),
     "retry": (RetryPolicy,),
     "reject_write_under_file_ancestor": (bool,),
+    "delete_snapshots": (bool,),
 }
 
 _UNSIGNED: Final = re.compile(r"(?:^|[?&])sig=\s*(?:&|$)")

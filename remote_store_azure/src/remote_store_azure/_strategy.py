@@ -101,7 +101,9 @@ class Strategy(Protocol):
         ...
 
 
-def strategy_for(*, hierarchical: bool, reject_under_file: bool) -> Strategy:
+def strategy_for(
+    *, hierarchical: bool, reject_under_file: bool, delete_snapshots: bool
+) -> Strategy:
     """
     Return the strategy for one kind of account.
 
@@ -109,6 +111,8 @@ def strategy_for(*, hierarchical: bool, reject_under_file: bool) -> Strategy:
         hierarchical: Folders are real.
         reject_under_file: Look for files above a target; hierarchical
             accounts refuse such targets by themselves.
+        delete_snapshots: Delete a file with its snapshots; hierarchical
+            accounts have none.
     """
     if hierarchical:
         from remote_store_azure._hierarchical import Hierarchical
@@ -116,4 +120,4 @@ def strategy_for(*, hierarchical: bool, reject_under_file: bool) -> Strategy:
         return Hierarchical()
     from remote_store_azure._flat import Flat
 
-    return Flat(reject_under_file)
+    return Flat(reject_under_file, delete_snapshots)

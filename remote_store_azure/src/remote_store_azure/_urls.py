@@ -16,7 +16,7 @@ _TEXTS: Final = (
     "connection_string",
 )
 _NUMBERS: Final = ("max_concurrency",)
-_SWITCHES: Final = ("hns", "reject_write_under_file_ancestor")
+_SWITCHES: Final = ("hns", "reject_write_under_file_ancestor", "delete_snapshots")
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 

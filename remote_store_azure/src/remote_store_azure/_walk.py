@@ -59,6 +59,11 @@ def _shown_in(wire: Wire) -> _Shown:
     return lister(warn)
 
 
+def _stands_for_its_folder(blob: Blob, shown: _Shown) -> bool:
+    """Return True for an empty blob ``folder/``, by which other tools make a folder."""
+    return blob.name[-1:] == "/" and not blob.size and shown(blob.name[:-1]) is not None
+
+
 def _file(path: RemotePath, blob: Blob) -> FileInfo:
     return FileInfo(
         path,
@@ -107,7 +112,9 @@ class _Walk:
                 return
             received = True
             for blob in found.blobs:
-                path = None if blob.is_directory else shown(blob.name)
+                if blob.is_directory or _stands_for_its_folder(blob, shown):
+                    continue
+                path = shown(blob.name)
                 if path is not None:
                     yield _file(path, blob)
             if found.marker:
@@ -177,6 +184,8 @@ async def children(
     async with aclosing(pages(wire, key, prefix=prefix_of(key), delimiter="/")) as found:
         async for one in found:
             for blob in one.blobs:
+                if _stands_for_its_folder(blob, shown):
+                    continue  # this folder, or one that is among the prefixes
                 path = shown(blob.name)
                 if path is None:
                     continue
@@ -201,7 +210,9 @@ async def folder_sum(wire: Wire, key: str) -> FolderInfo | None:
         async for one in found:
             for blob in one.blobs:
                 there = True
-                if blob.is_directory or shown(blob.name) is None:
+                if blob.is_directory or _stands_for_its_folder(blob, shown):
+                    continue
+                if shown(blob.name) is None:
                     continue
                 count += 1
                 size += blob.size
