@@ -2,7 +2,7 @@
 # All of them use .venv, which scripts/install makes from the project's own files.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types imports conform docs build bench clean
+.PHONY: help demo test test-all check lint format types imports conform docs build bench clean
 
 BIN := .venv/bin
 # -P: the folders of the members must not be importable from the working directory.
@@ -10,13 +10,16 @@ PYTHON := $(BIN)/python -P
 INSTALL_FROM := scripts/install constraints.txt pyproject.toml $(wildcard */pyproject.toml)
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.stamp-demo ## Copy thousands of real files local -> memory, verify each; under 30 s once installed.
 	@$(PYTHON) scripts/demo.py
 
-test: check .azurite/.stamp ## Run everything that CI runs: check, then all tests under coverage.
+test: check .azurite/.stamp ## Run check, then all tests under coverage.
 	@scripts/test
+
+test-all: test ## Run everything that CI runs: test, and what needs the package index.
+	@$(PYTHON) -m pytest -q -m clients tests/emulator
 
 check: lint types imports ## Everything but the tests.
 

@@ -21,7 +21,6 @@ from tests.emulator.conftest import Raw
 
 import hns_emulator
 from hns_emulator import DEFECTS, HnsEmulator, Seen
-from hns_emulator.__main__ import main
 from hns_emulator._nodes import Filesystem, Node, check
 
 CREATE = "/f?resource=file"
@@ -288,17 +287,6 @@ def test_the_plugin_tells_what_a_test_relied_on(tmp_path: Path) -> None:
     assert "3 passed, 2 errors" in done.stdout
     assert "unverified: {'SAS': 1}" in done.stdout
     assert "UnsupportedQueryParameter: a twice" in done.stdout
-
-
-def test_the_command_line_says_what_is_wrong(
-    emulator: HnsEmulator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A taken port is status 1, a name that no account can have 2."""
-    assert main(["--port", str(emulator.port)]) == 1
-    assert "cannot serve" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        main(["--account", "No"])
-    assert caught.value.code == 2
 
 
 @pytest.mark.asyncio

@@ -42,9 +42,15 @@ CASES: list[tuple[str, str, str, str, dict[str, str], bytes]] = [
     ("delete of a directory without recursive", "DELETE", "dfs", "/empty", {}, b""),
     ("list of a file", "GET", "dfs", "?resource=filesystem&recursive=true&directory=f", {}, b""),
     ("beginfrom", "GET", "dfs", "?resource=filesystem&recursive=true&beginFrom=f", {}, b""),
-    ("DFS read", "GET", "dfs", "/full", {}, b""),
-    ("DFS read", "GET", "dfs", "/f", {}, b""),
-    ("getStatus", "HEAD", "dfs", "/f?action=getStatus", {}, b""),
+    ("DFS read of a directory", "GET", "dfs", "/full", {}, b""),
+    ("access tiers", "PUT", "blob", "/x", {**BLOCK, "x-ms-access-tier": "Cool"}, b""),
+    ("access tiers", "PUT", "blob", "/f?comp=tier", {}, b""),
+    ("tags", "PUT", "blob", "/x", {**BLOCK, "x-ms-tags": "a=b"}, b""),
+    ("tags", "PUT", "blob", "/f?comp=tags", {}, b""),
+    ("tags", "GET", "blob", "/f?comp=tags", {}, b""),
+    ("public access", "PUT", "blob", "//new?restype=container",
+     {"x-ms-blob-public-access": "blob"}, b""),
+    ("Set Blob Properties of a directory", "PUT", "blob", "/full?comp=properties", {}, b""),
     ("ACLs", "HEAD", "dfs", "/f?action=getAccessControl&upn=false", {}, b""),
     ("ACLs", "PATCH", "dfs", "/f?action=setAccessControl", {}, b""),
     ("ACLs", "PATCH", "dfs", "/f?action=setAccessControlRecursive&mode=set", {}, b""),
@@ -124,5 +130,6 @@ async def test_it_is_501(
     reply = await raw(method, kind, target, filled, body)
     assert (reply.status, reply.code) == (501, "EmulatorUnverified")
     assert raw.emulator.unverified == {counted: 1}
+    assert counted in reply.reason
     assert not raw.emulator.refused
     assert (await raw("GET", "dfs", "?resource=filesystem&recursive=true")).body == listing

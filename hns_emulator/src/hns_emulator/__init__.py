@@ -29,8 +29,10 @@ InvalidFlushPosition, InvalidFlushOperation, InvalidRenameSourcePath,
 InvalidSourceOrDestinationResourceType over the other kind, PathAlreadyExists for
 a rename and a flush with `If-None-Match: *`; 304 for conditional reads; 401 and
 403; the namespace flag of HEAD on a filesystem and the access control of its
-root; the interplay of both endpoints' writes, Set Metadata; x-ms-content-type on
-a flush; non-characters in the XML of listings.
+root; a rename without mode, which is posix; HEAD and GET of the Data Lake
+endpoint; stored headers (Cache-Control and its like); the list of containers and
+their metadata; batches of deletions; the interplay of both endpoints' writes, Set
+Metadata; x-ms-content-type on a flush; non-characters in the XML of listings.
 
 **Own choices**, where a client should not look: a file created anew over another
 gets a new creation time; List Blobs comes in the order of List Paths; the code
@@ -43,15 +45,15 @@ missing filesystem, of uncommitted blocks, of what is below a file; append below
 the committed length, of nothing, to a directory; flush of a directory; append,
 flush and Put Block List below a file; retainUncommittedData=true; delete
 of a directory without `recursive`, or with `If-None-Match: *`; listing a file,
-beginFrom; reading by the Data Lake endpoint; conditions on what does not exist
+beginFrom; reading a directory by the Data Lake endpoint; conditions on what does not exist
 (but If-Match on the Blob endpoint) or on ETag and time at once; metadata beyond
 ASCII, or set on a directory; an exclusive Put Blob over uncommitted blocks;
 copies of directories, onto themselves, from elsewhere; leases, ACLs, expiry,
-undelete, setProperties, getStatus, SAS and tokens.
+undelete, setProperties, tags, access tiers, public access, SAS and tokens.
 
-**Refused with 400**, and counted in `refused`, although the service may let it
-pass: every query, value and header that an operation's entry in the closed
-tables does not name, and Data Lake requests on the Blob host or the reverse.
+**Not served**: 501 that names it, and counted in `refused`: every operation,
+query, value and header that the closed tables do not name, and Data Lake requests
+on the Blob host or the reverse. What is malformed is 400, and counted as well.
 
 A suite asserts in its end that both counters are empty: then no test has passed
 because of a guess.

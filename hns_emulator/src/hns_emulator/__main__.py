@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 
@@ -26,12 +27,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hns_emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=10004, help="0 for any free one")
     parser.add_argument("--account", default="hnsaccount")
+    parser.add_argument("--key", help="the account's key in base64, instead of a random one")
+    parser.add_argument(
+        "--filesystem", action="append", default=[], metavar="NAME", help="create it; repeatable"
+    )
+    parser.add_argument(
+        "--log", action="store_true", help="write each request to stderr, not only refused ones"
+    )
     parser.add_argument("--page-cap", type=int, help="entries of a listing's page at most")
     given = parser.parse_args(arguments)
     try:
-        emulator = HnsEmulator(port=given.port, account=given.account, page_cap=given.page_cap)
+        emulator = HnsEmulator(
+            port=given.port, account=given.account, key=given.key, page_cap=given.page_cap
+        )
+        for name in given.filesystem:
+            emulator.create_filesystem(name)
     except ValueError as error:
         parser.error(str(error))
+    level = logging.INFO if given.log else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     try:
         asyncio.run(_serve(emulator))
     except OSError as error:
@@ -56,6 +70,7 @@ def _announce(emulator: HnsEmulator) -> None:
         f"{emulator.account}.dfs.core.localhost. Where these do not resolve, give the client\n"
         "hns_emulator.loopback_session(), name both in /etc/hosts for 127.0.0.1, or use\n"
         f"{emulator.path_style_connection_string}\n"
+        f"(and {emulator.path_style_dfs_url} for the Data Lake endpoint alone)\n"
     )
     sys.stdout.flush()
 

@@ -32,15 +32,15 @@ class Account:
         self.clock = Clock(frozen="etag-not-unique" in defects)
         self.filesystems: dict[str, Filesystem] = {}
 
-    def create_filesystem(self, name: str) -> Filesystem:
+    def create_filesystem(self, name: str, exists: str = "ContainerAlreadyExists") -> Filesystem:
         """
         Create an empty filesystem.
 
         Raises:
-            ServiceError: ContainerAlreadyExists.
+            ServiceError: With the code *exists* if it does.
         """
         if name in self.filesystems:
-            raise ServiceError(code="ContainerAlreadyExists")
+            raise ServiceError(code=exists)
         ticks = self.clock.tick()
         root = Node(is_directory=True, created=ticks, changed=ticks)
         self.filesystems[name] = Filesystem(name, root)

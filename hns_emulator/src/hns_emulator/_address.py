@@ -66,10 +66,11 @@ def locate(
     if host in kinds:
         kind = kinds[host]
     elif host in ("127.0.0.1", "localhost"):
-        owner, _, path = path.partition("/")
+        lake = path.startswith(f"dfs/{account}/") or path == f"dfs/{account}"
+        owner, _, path = path.removeprefix("dfs/" if lake else "").partition("/")
         if owner != account:
             raise Refused(code="UnsupportedHost", detail=f"account {owner}")
-        kind = _guess(method, headers, query)
+        kind = "dfs" if lake else _guess(method, headers, query)
     else:
         raise Refused(code="UnsupportedHost", detail=f"host {host}")
     filesystem, _, name = path.partition("/")

@@ -101,7 +101,7 @@ def verify(
     scheme, _, rest = given.partition(" ")
     if scheme != "SharedKey":
         raise Unverified(operation=f"authorization by {scheme}")
-    date = unix_seconds(headers.get("x-ms-date", ""))
+    date = unix_seconds(headers.get("x-ms-date") or headers.get("date", ""))
     if "date-ignored" not in defects and (date is None or abs(time.time() - date) > _SKEW):
         raise ServiceError(code="AuthenticationFailed")
     name, _, signature = rest.partition(":")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
@@ -14,16 +13,30 @@ from hns_emulator._dfs import ACL, ENCRYPTED, PERMISSIONS
 from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._listing import list_blobs, page_size
 from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name
-from hns_emulator._shared import conditions, require_md5, source_conditions, stamps
+from hns_emulator._shared import (
+    conditions,
+    http_headers,
+    ranged,
+    readable,
+    require_md5,
+    source_conditions,
+    stamps,
+    visible_content,
+    visible_metadata,
+)
 from hns_emulator._wire import Answer, Call
-from hns_emulator._xml import blob_list, block_list, parse_block_list
+from hns_emulator._xml import blob_list, block_list, container_list, parse_block_list
 
 __all__ = ["HANDLERS"]
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
 _META = "x-ms-meta-"
 _XML = "application/xml"
 _CRC = "x-ms-content-crc64"
+_BLOB = "x-ms-blob-"
+#: The queries that a listing repeats.
+_REPEATED = ("Prefix", "Marker", "MaxResults", "Delimiter")
+#: The codes for reading what is not there.
+_MISSING = ("ContainerNotFound", "BlobNotFound")
 
 
 def account_information(account: Account, call: Call) -> Answer:
@@ -35,15 +48,27 @@ def account_information(account: Account, call: Call) -> Answer:
 
 
 def create_container(account: Account, call: Call) -> Answer:
-    """Answer `PUT ?restype=container`."""
-    return Answer(201, stamps(account.create_filesystem(call.filesystem).root))
+    """Answer `PUT ?restype=container`, or `PUT ?resource=filesystem`."""
+    exists = "FilesystemAlreadyExists" if call.kind == "dfs" else "ContainerAlreadyExists"
+    fs = account.create_filesystem(call.filesystem, exists)
+    fs.metadata = call.metadata
+    return Answer(201, stamps(fs.root))
+
+
+def set_container_metadata(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?restype=container&comp=metadata`."""
+    fs = _container(account, call)
+    fs.metadata = call.metadata
+    fs.root.changed = account.clock.tick()
+    return Answer(200, stamps(fs.root))
 
 
 def container_properties(account: Account, call: Call) -> Answer:
     """Answer `GET` or `HEAD ?restype=container`."""
-    root = _container(account, call).root
+    fs = _container(account, call)
     headers = {
-        **stamps(root),
+        **stamps(fs.root),
+        **{f"{_META}{name}": value for name, value in fs.metadata.items()},
         "x-ms-lease-status": "unlocked",
         "x-ms-lease-state": "available",
         "x-ms-default-encryption-scope": "$account-encryption-key",
@@ -56,13 +81,14 @@ def container_properties(account: Account, call: Call) -> Answer:
 
 
 def delete_container(account: Account, call: Call) -> Answer:
-    """Answer `DELETE ?restype=container`."""
+    """Answer `DELETE ?restype=container`, or `DELETE ?resource=filesystem`."""
     del account.filesystems[_container(account, call).name]
     return Answer(202)
 
 
 def _container(account: Account, call: Call) -> Filesystem:
-    return account.filesystem(call.filesystem, "ContainerNotFound")
+    missing = "FilesystemNotFound" if call.kind == "dfs" else "ContainerNotFound"
+    return account.filesystem(call.filesystem, missing)
 
 
 def snapshot(account: Account, call: Call) -> Answer:
@@ -78,7 +104,8 @@ def put_blob(account: Account, call: Call) -> Answer:
     if call.headers.get("x-ms-blob-content-md5", md5) != md5:
         raise ServiceError(code="Md5Mismatch")
     stored = None if "put-blob-without-md5" in account.defects else md5
-    content = _blobs.Content(call.body, _content_type(call), call.metadata, stored)
+    http = http_headers(call, _BLOB)
+    content = _blobs.Content(call.body, _content_type(call), call.metadata, stored, http=http)
     node = _blobs.put_blob(
         account, _container(account, call), call.path, content, conditions(account, call)
     )
@@ -105,6 +132,7 @@ def put_block_list(account: Account, call: Call) -> Answer:
         call.headers.get("x-ms-blob-content-type", "application/octet-stream"),
         call.metadata,
         call.headers.get("x-ms-blob-content-md5"),
+        http=http_headers(call, _BLOB),
     )
     node = _blobs.commit_blocks(
         account,
@@ -142,8 +170,19 @@ def set_metadata(account: Account, call: Call) -> Answer:
     return Answer(200, {**stamps(node), ENCRYPTED: "true"})
 
 
+def set_properties(account: Account, call: Call) -> Answer:
+    """Answer `PUT ?comp=properties`: what is not sent is cleared."""
+    fs = _container(account, call)
+    node = _blobs.changeable(fs, call.path, "Set Blob Properties", conditions(account, call))
+    node.content_type = call.headers.get(f"{_BLOB}content-type")
+    node.md5 = call.headers.get(f"{_BLOB}content-md5")
+    node.http = http_headers(call, _BLOB)
+    node.changed = account.clock.tick()
+    return Answer(200, stamps(node))
+
+
 def copy_blob(account: Account, call: Call) -> Answer:
-    """Answer `PUT` with x-ms-copy-source, synchronously; documented only."""
+    """Answer `PUT` with x-ms-copy-source, synchronously."""
     url = call.headers["x-ms-copy-source"]
     source_fs, source = _copy_source(account, url)
     if source_fs not in account.filesystems:
@@ -204,6 +243,7 @@ def _properties(account: Account, node: Node) -> dict[str, str]:
         "x-ms-server-encrypted": "true",
         **node.copied,
     }
+    headers |= node.http
     if node.content_type is not None:
         headers["Content-Type"] = node.content_type
     for name, value in visible_metadata(account, node).items():
@@ -211,35 +251,11 @@ def _properties(account: Account, node: Node) -> dict[str, str]:
     return headers
 
 
-def visible_metadata(account: Account, node: Node) -> dict[str, str]:
-    """Return a node's metadata as the Blob endpoint shows it."""
-    if node.is_directory and "directory-unmarked" not in account.defects:
-        return {"hdi_isfolder": "true", **node.metadata}
-    return node.metadata
-
-
-def _content(account: Account, node: Node) -> bytes:
-    if "append-visible" in account.defects:
-        return b"".join([node.content, *(node.pieces[start] for start in sorted(node.pieces))])
-    return node.content
-
-
-def _found(account: Account, call: Call) -> Node:
-    node = find(_container(account, call), call.path)
-    if node is None:
-        raise ServiceError(code="BlobNotFound")
-    given = conditions(account, call)
-    if given.name in {"if-none-match", "if-modified-since"} and not given.holds(node):
-        raise ServiceError(code="ConditionNotMet", status=304)
-    given.require(node, "ConditionNotMet")
-    return node
-
-
 def blob_properties(account: Account, call: Call) -> Answer:
     """Answer `HEAD`."""
-    node = _found(account, call)
+    node = readable(account, call, *_MISSING)
     headers = _properties(account, node)
-    headers["Content-Length"] = str(len(_content(account, node)))
+    headers["Content-Length"] = str(len(visible_content(account, node)))
     if node.md5:
         headers["Content-MD5"] = node.md5
     return Answer(200, headers, None)
@@ -247,25 +263,16 @@ def blob_properties(account: Account, call: Call) -> Answer:
 
 def get_blob(account: Account, call: Call) -> Answer:
     """Answer `GET`, of the whole or of one range."""
-    node = _found(account, call)
-    content = _content(account, node)
+    node = readable(account, call, *_MISSING)
+    content = visible_content(account, node)
     headers = _properties(account, node)
-    asked = call.headers.get("x-ms-range") or call.headers.get("range")
-    if asked is None:
-        if node.md5:
-            headers["Content-MD5"] = node.md5
-        return Answer(200, headers, content)
-    match = _RANGE.fullmatch(asked)
-    if match is None or (match[2] and int(match[2]) < int(match[1])):
-        raise Refused(code="InvalidHeaderValue", detail=f"range: {asked}")
-    start, total = int(match[1]), len(content)
-    if start >= total and not (total == 0 and "range-of-nothing-206" in account.defects):
-        raise ServiceError(code="InvalidRange", headers=(("Content-Range", f"bytes */{total}"),))
-    end = min(int(match[2] or total - 1), total - 1)
-    headers["Content-Range"] = f"bytes {start}-{end}/{total}"
+    part = ranged(call, content, account.defects)
     if node.md5:
-        headers["x-ms-blob-content-md5"] = node.md5
-    return Answer(206, headers, content[start : end + 1])
+        headers["Content-MD5" if part is None else "x-ms-blob-content-md5"] = node.md5
+    if part is None:
+        return Answer(200, headers, content)
+    headers["Content-Range"] = part[1]
+    return Answer(206, headers, part[0])
 
 
 def delete_blob(account: Account, call: Call) -> Answer:
@@ -298,17 +305,33 @@ def list_(account: Account, call: Call) -> Answer:
         marker=query.get("marker"),
     )
     with_metadata = "include" in query
-    elements = ("Prefix", "Marker", "MaxResults", "Delimiter")
     body = blob_list(
         f"http://{account.name}.blob.core.localhost/",
         call.filesystem,
-        [(name, query[name.lower()]) for name in elements if name.lower() in query],
+        [(name, query[name.lower()]) for name in _REPEATED if name.lower() in query],
         [
             ("/".join(path), node, visible_metadata(account, node) if with_metadata else None)
             for path, node in page.entries
         ],
         page.continuation,
         delimited=delimited,
+    )
+    return Answer(200, {"Content-Type": _XML}, body, chunked=True)
+
+
+def list_containers(account: Account, call: Call) -> Answer:
+    """Answer `GET /?comp=list`."""
+    query = call.query
+    size = page_size(account, query.get("maxresults"))
+    prefix, marker = query.get("prefix", ""), query.get("marker", "")
+    names = [name for name in sorted(account.filesystems) if name.startswith(prefix)]
+    names = [name for name in names if name >= marker]
+    body = container_list(
+        f"http://{account.name}.blob.core.localhost/",
+        [(name, query[name.lower()]) for name in _REPEATED[:3] if name.lower() in query],
+        [account.filesystems[name] for name in names[:size]],
+        names[size] if len(names) > size else None,
+        with_metadata="include" in query,
     )
     return Answer(200, {"Content-Type": _XML}, body, chunked=True)
 
@@ -324,10 +347,13 @@ HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
     "get_blob": get_blob,
     "get_block_list": get_block_list,
     "list_blobs": list_,
+    "list_containers": list_containers,
     "put_blob": put_blob,
     "put_block": put_block,
     "put_block_list": put_block_list,
+    "set_container_metadata": set_container_metadata,
     "set_metadata": set_metadata,
+    "set_properties": set_properties,
     "snapshot": snapshot,
 }
 """By the name of the operation."""

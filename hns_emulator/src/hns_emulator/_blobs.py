@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hns_emulator._account import Account
 from hns_emulator._clock import http_date
@@ -16,6 +16,7 @@ from hns_emulator._nodes import Filesystem, Node, Path, find, under_file
 __all__ = [
     "Content",
     "Copying",
+    "changeable",
     "commit_blocks",
     "copy_blob",
     "delete_blob",
@@ -35,6 +36,7 @@ class Content:
     metadata: dict[str, str]
     md5: str | None = None
     blocks: dict[str, bytes] = field(default_factory=dict)
+    http: dict[str, str] = field(default_factory=dict)
 
 
 def md5_of(data: bytes) -> str:
@@ -80,6 +82,7 @@ def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> No
     node.by_blob = True
     node.md5 = content.md5
     node.blocks = content.blocks
+    node.http = content.http
     account.link(parent, path[-1], node)
     fs.staged.pop(path, None)
     return node
@@ -148,13 +151,8 @@ def commit_blocks(
         if block not in places[place]:
             raise ServiceError(code="InvalidBlockList")
         blocks.append((block, places[place][block]))
-    whole = Content(
-        b"".join(data for _, data in blocks),
-        content.content_type,
-        content.metadata,
-        content.md5,
-        dict(blocks),
-    )
+    data = b"".join(data for _, data in blocks)
+    whole = replace(content, data=data, blocks=dict(blocks))
     return _write(account, fs, path, whole)
 
 
@@ -168,14 +166,26 @@ def set_metadata(
         ServiceError: BlobNotFound, ConditionNotMet.
         Unverified: On a directory.
     """
+    node = changeable(fs, path, "Set Metadata", conditions)
+    node.metadata = metadata
+    node.changed = account.clock.tick()
+    return node
+
+
+def changeable(fs: Filesystem, path: Path, operation: str, conditions: Conditions) -> Node:
+    """
+    Return the file that an operation is to change.
+
+    Raises:
+        ServiceError: BlobNotFound, ConditionNotMet.
+        Unverified: It is a directory.
+    """
     node = find(fs, path)
     if node is None:
         raise ServiceError(code="BlobNotFound")
     if node.is_directory:
-        raise Unverified(operation="Set Metadata of a directory")
+        raise Unverified(operation=f"{operation} of a directory")
     conditions.require(node, "ConditionNotMet")
-    node.metadata = metadata
-    node.changed = account.clock.tick()
     return node
 
 
@@ -213,7 +223,7 @@ def copy_blob(account: Account, asked: Copying) -> Node:
     metadata = dict(node.metadata) if asked.metadata is None else asked.metadata
     if "copy-drops-metadata" in account.defects:
         metadata = {}
-    content = Content(node.content, node.content_type, metadata, node.md5)
+    content = Content(node.content, node.content_type, metadata, node.md5, http=dict(node.http))
     _require_writable(account, asked.fs, asked.path, asked.conditions, "TargetConditionNotMet")
     made = _write(account, asked.fs, asked.path, content)
     length = len(made.content)

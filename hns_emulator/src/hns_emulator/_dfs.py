@@ -17,7 +17,18 @@ from hns_emulator._conditions import Conditions
 from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._listing import list_paths, page_size
 from hns_emulator._nodes import Node, Path, parse_name
-from hns_emulator._shared import boolean, conditions, require_md5, source_conditions, stamps
+from hns_emulator._shared import (
+    boolean,
+    conditions,
+    http_headers,
+    ranged,
+    readable,
+    require_md5,
+    source_conditions,
+    stamps,
+    visible_content,
+    visible_metadata,
+)
 from hns_emulator._wire import JSON, Answer, Call
 
 __all__ = ["ACL", "HANDLERS", "PERMISSIONS", "broken_rename"]
@@ -25,6 +36,8 @@ __all__ = ["ACL", "HANDLERS", "PERMISSIONS", "broken_rename"]
 PERMISSIONS = {True: "rwxr-x---", False: "rw-r-----"}
 ACL = {True: "user::rwx,group::r-x,other::---", False: "user::rw-,group::r--,other::---"}
 ENCRYPTED = "x-ms-request-server-encrypted"
+#: The codes for reading what is not there.
+_MISSING = ("FilesystemNotFound", "PathNotFound")
 _BROKEN_PAUSE = 0.2  # seconds; long enough for rivals to arrive on a busy machine
 
 
@@ -48,6 +61,7 @@ def _create(account: Account, call: Call, *, is_directory: bool) -> Answer:
         content_type=call.headers.get("x-ms-content-type", "application/octet-stream"),
         conditions=conditions(account, call),
     )
+    node.http = http_headers(call, "x-ms-")
     return Answer(201, {**stamps(node), ENCRYPTED: "true"})
 
 
@@ -93,6 +107,7 @@ def flush(account: Account, call: Call) -> Answer:
     fs = account.filesystem(call.filesystem)
     node = _operations.flush(account, fs, call.path, _position(call), conditions(account, call))
     node.content_type = call.headers.get("x-ms-content-type", node.content_type)
+    node.http |= http_headers(call, "x-ms-")
     encrypted = "true" if "flush-encrypted-true" in account.defects else "false"
     return Answer(200, {**stamps(node), ENCRYPTED: encrypted})
 
@@ -122,7 +137,7 @@ def _renaming(account: Account, call: Call) -> _operations.Renaming:
         source,
         fs,
         call.path,
-        call.query["mode"] == "posix",
+        call.query.get("mode", "posix") == "posix",
         source_conditions(account, call),
         conditions(account, call),
     )
@@ -220,6 +235,53 @@ def root_access(account: Account, call: Call) -> Answer:
     return Answer(200, {**stamps(root), **access}, None)
 
 
+def path_properties(account: Account, call: Call) -> Answer:
+    """Answer `HEAD`, with `?action=getStatus` or not; documented only."""
+    node = readable(account, call, *_MISSING)
+    headers = _told(account, node)
+    headers["Content-Length"] = str(len(visible_content(account, node)))
+    return Answer(200, headers, None)
+
+
+def read_path(account: Account, call: Call) -> Answer:
+    """Answer `GET`, of the whole or of one range; documented only."""
+    node = readable(account, call, *_MISSING)
+    if node.is_directory:
+        raise Unverified(operation="DFS read of a directory")
+    content = visible_content(account, node)
+    headers = _told(account, node)
+    part = ranged(call, content, account.defects)
+    if part is None:
+        return Answer(200, headers, content)
+    headers["Content-Range"] = part[1]
+    return Answer(206, headers, part[0])
+
+
+def _told(account: Account, node: Node) -> dict[str, str]:
+    """Return what the endpoint tells of a path."""
+    pairs = visible_metadata(account, node).items()
+    properties = [f"{name}={base64.b64encode(value.encode()).decode()}" for name, value in pairs]
+    headers = {
+        "Accept-Ranges": "bytes",
+        **stamps(node),
+        **node.http,
+        "x-ms-acl": ACL[node.is_directory],
+        "x-ms-creation-time": http_date(node.created),
+        "x-ms-group": "$superuser",
+        "x-ms-lease-state": "available",
+        "x-ms-lease-status": "unlocked",
+        "x-ms-owner": "$superuser",
+        "x-ms-permissions": PERMISSIONS[node.is_directory],
+        "x-ms-resource-type": "directory" if node.is_directory else "file",
+        "x-ms-server-encrypted": "true",
+    }
+    if properties:
+        headers["x-ms-properties"] = ",".join(properties)
+    if node.content_type is not None:
+        headers["Content-Type"] = node.content_type
+    return headers
+
+
 HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
     "append": append,
     "create_directory": create_directory,
@@ -228,6 +290,8 @@ HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
     "flush": flush,
     "head_filesystem": head_filesystem,
     "list_paths": list_,
+    "path_properties": path_properties,
+    "read_path": read_path,
     "rename": rename,
     "root_access": root_access,
 }

@@ -2,7 +2,8 @@
 The service's errors: code, status and text in one closed table.
 
     ServiceError   answered as the service answers it
-    Refused        answered with 400 because the request is outside the closed tables; counted
+    Refused        answered with 501, or 400 for a malformed one, because the request is outside
+                   the closed tables, and named; counted
     Unverified     answered with 501 because nobody recorded what the service does; counted
 """
 
@@ -94,6 +95,11 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "InvalidUri": (400, "The request URI is invalid."),
     "InvalidResourceName": (400, "The specified resource name contains invalid characters."),
+    "ExceedsMaxBatchRequestCount": (
+        400,
+        "The batch request count exceeds the maximum permitted.",
+    ),
+    "FilesystemAlreadyExists": (409, "The specified filesystem already exists."),
     "InvalidXmlDocument": (400, "The specified XML is not syntactically valid."),
     "NoAuthenticationInformation": (
         401,
@@ -107,15 +113,16 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "ServerBusy": (503, "The server is currently unable to receive requests. Please retry."),
     # the emulator's own strictness, with the service's codes where it has some
-    "UnsupportedQueryParameter": (400, "A query parameter or its value is not supported."),
-    "UnsupportedHeader": (400, "A header is not supported for this operation."),
-    "UnsupportedHttpVerb": (405, "The resource does not support the specified HTTP verb."),
+    "UnsupportedQueryParameter": (501, "The emulator does not serve a query of this request."),
+    "UnsupportedHeader": (501, "The emulator does not serve a header of this request."),
+    "UnsupportedOperation": (501, "The emulator does not serve this operation."),
     "UnsupportedHost": (400, "There is no such host or account here."),
     "MissingRequiredQueryParameter": (
         400,
         "A required query parameter was not specified for this request.",
     ),
     "MissingContentLengthHeader": (411, "The Content-Length header was not specified."),
+    "InvalidInput": (400, "A request input is not valid."),
     "InvalidQueryParameterValue": (400, "The value of a query parameter is invalid."),
     "InvalidHeaderValue": (400, "The value of a header is not in the correct format."),
     "ContentLengthMustBeZero": (400, "The Content-Length request header must be zero."),
@@ -162,7 +169,7 @@ class Refused(ServiceError):
     """
 
     def __init__(self, *, code: str, detail: str) -> None:
-        super().__init__(code=code)
+        super().__init__(code=code, text=f"{ERRORS[code][1]} {_visible(detail)}")
         self.detail = detail
 
 
@@ -175,5 +182,11 @@ class Unverified(ServiceError):
     """
 
     def __init__(self, *, operation: str) -> None:
-        super().__init__(code="EmulatorUnverified")
+        text = f"{ERRORS['EmulatorUnverified'][1]} {_visible(operation)}"
+        super().__init__(code="EmulatorUnverified", text=text)
         self.operation = operation
+
+
+def _visible(text: str) -> str:
+    """Return what a reason phrase can hold of a text from a request."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]

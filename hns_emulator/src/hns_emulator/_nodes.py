@@ -7,7 +7,25 @@ from dataclasses import dataclass, field
 
 from hns_emulator._errors import ServiceError
 
-__all__ = ["Filesystem", "Node", "Path", "check", "find", "parse_name", "under_file", "walk"]
+__all__ = [
+    "HTTP_HEADERS",
+    "Filesystem",
+    "Node",
+    "Path",
+    "check",
+    "find",
+    "parse_name",
+    "under_file",
+    "walk",
+]
+
+HTTP_HEADERS = {
+    "cache-control": "Cache-Control",
+    "content-disposition": "Content-Disposition",
+    "content-encoding": "Content-Encoding",
+    "content-language": "Content-Language",
+}
+"""What a client can store to be answered as headers, besides the type of the content."""
 
 Path = tuple[str, ...]
 """The segments of a name; empty for the root."""
@@ -27,6 +45,7 @@ class Node:
         md5: Base64 of the content's MD5, only where the Blob endpoint computed it.
         blocks: Committed blocks, if the content was committed as blocks.
         copied: The x-ms-copy-* headers, if the content is a copy.
+        http: Of `HTTP_HEADERS`, by the name in the answer.
     """
 
     is_directory: bool
@@ -40,6 +59,7 @@ class Node:
     md5: str | None = None
     blocks: dict[str, bytes] = field(default_factory=dict)
     copied: dict[str, str] = field(default_factory=dict)
+    http: dict[str, str] = field(default_factory=dict)
     children: dict[str, Node] = field(default_factory=dict)
 
 
@@ -54,6 +74,7 @@ class Filesystem:
 
     name: str
     root: Node
+    metadata: dict[str, str] = field(default_factory=dict)
     staged: dict[Path, dict[str, bytes]] = field(default_factory=dict)
 
 

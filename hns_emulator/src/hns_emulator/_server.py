@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 import os
 import re
 import socket
@@ -91,6 +92,11 @@ class HnsEmulator:
         self.host = host
         self.port = port
         self.account = account
+        try:
+            base64.b64decode(key or "", validate=True)
+        except binascii.Error:
+            msg = "key: base64"
+            raise ValueError(msg) from None
         self.key = key or base64.b64encode(os.urandom(64)).decode()
         self.unverified: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
@@ -133,6 +139,11 @@ class HnsEmulator:
     def path_style_url(self) -> str:
         """The address of both endpoints in path style."""
         return f"http://{self.host}:{self.port}/{self.account}"
+
+    @property
+    def path_style_dfs_url(self) -> str:
+        """The address of the Data Lake endpoint alone, for clients that have one for each."""
+        return f"http://{self.host}:{self.port}/dfs/{self.account}"
 
     @property
     def dfs_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from hns_emulator import _blob, _dfs
 from hns_emulator._account import Account
 from hns_emulator._address import Address, locate, queries
 from hns_emulator._auth import verify
+from hns_emulator._batch import Part, answered, parts
 from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._faults import Faults
 from hns_emulator._nodes import check, parse_name
@@ -23,6 +25,7 @@ from hns_emulator._wire import Answer, Call, Kind, error_answer, finish
 
 __all__ = ["Service"]
 
+_log = logging.getLogger("hns_emulator")
 _HANDLERS = {**_dfs.HANDLERS, **_blob.HANDLERS}
 _BROKEN_RENAMES = frozenset({"rename-in-two-steps", "rename-check-then-act"})
 _META = "x-ms-meta-"
@@ -156,6 +159,8 @@ class Service:
         try:
             answer = await self._with_fault(exchange)
             status = answer.status
+            if status < 400:
+                _log.info("%s %s: %s", exchange.method, exchange.target, status)
         except _DroppedError:
             if request.transport is not None:
                 request.transport.abort()
@@ -177,25 +182,26 @@ class Service:
             raise _DroppedError
         return answer
 
-    async def _answer(self, exchange: _Exchange, *, busy: bool) -> Answer:
+    async def _answer(self, exchange: _Exchange, *, busy: bool, alone: bool = True) -> Answer:
         account = self._account
         kind = exchange.kind or "blob"
         try:
-            if isinstance(exchange.address, Refused):
-                raise exchange.address
-            verify(
-                exchange.method,
-                account.name,
-                self._key,
-                exchange.target,
-                exchange.headers,
-                account.defects,
-            )
+            self._verify(exchange)
             if busy:
                 raise ServiceError(code="ServerBusy")
-            self._require_protocol(exchange)
-            answer = await self._carry_out(exchange.call(exchange.address))
+            if alone:
+                self._require_protocol(exchange)
+            answer = await self._carry_out(exchange)
         except ServiceError as error:
+            _log.log(
+                logging.WARNING if isinstance(error, Refused | Unverified) else logging.INFO,
+                "%s %s: %s %s: %s",
+                exchange.method,
+                exchange.target,
+                error.status,
+                error.code,
+                error.text,
+            )
             if isinstance(error, Refused):
                 self._refused[f"{error.code}: {error.detail}"] += 1
             if isinstance(error, Unverified):
@@ -204,6 +210,19 @@ class Service:
             answer = error_answer(error, kind, exchange.method, ticks, account.defects)
         finish(answer, kind, exchange.headers, account.clock.tick())
         return answer
+
+    def _verify(self, exchange: _Exchange) -> None:
+        if isinstance(exchange.address, Refused):
+            raise exchange.address
+        account = self._account
+        verify(
+            exchange.method,
+            account.name,
+            self._key,
+            exchange.target,
+            exchange.headers,
+            account.defects,
+        )
 
     def _require_protocol(self, exchange: _Exchange) -> None:
         version = exchange.headers.get("x-ms-version", "")
@@ -222,13 +241,17 @@ class Service:
         if "chunked" in exchange.headers.get("transfer-encoding", ""):
             raise Refused(code="MissingContentLengthHeader", detail=exchange.method)
 
-    async def _carry_out(self, call: Call) -> Answer:
+    async def _carry_out(self, exchange: _Exchange) -> Answer:
         account = self._account
+        assert isinstance(exchange.address, Address)
+        call = exchange.call(exchange.address)
         kinds: tuple[Kind, ...] = (call.kind,)
         if "hosts-confused" in account.defects:
             kinds = ("dfs", "blob") if call.kind == "dfs" else ("blob", "dfs")
         operation = select(call, kinds)
         hold_to_tables(operation, call, account.defects)
+        if operation.name == "batch":
+            return await self._batch(exchange)
         if operation.name == "rename" and account.defects & _BROKEN_RENAMES:
             return await _dfs.broken_rename(account, call)
         with self.lock:
@@ -237,6 +260,21 @@ class Service:
                 for fs in account.filesystems.values():
                     check(fs)
         return answer
+
+    async def _batch(self, exchange: _Exchange) -> Answer:
+        """Answer each request of a batch as if it had come alone."""
+        found = parts(exchange.headers.get("content-type", ""), exchange.body)
+        answers: list[tuple[Part, Answer]] = []
+        account = self._account.name
+        for part in found:
+            # In path style some name the account here, and some do not.
+            for host in (exchange.headers["host"], f"{account}.blob.core.localhost"):
+                fields = (*part.fields, ("host", host))
+                inner = _Exchange(part.method, part.target, fields, b"", account)
+                if not isinstance(inner.address, Refused):
+                    break
+            answers.append((part, await self._answer(inner, busy=False, alone=False)))
+        return answered(answers)
 
 
 async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:

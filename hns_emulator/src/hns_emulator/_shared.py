@@ -4,21 +4,100 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from hns_emulator._account import Account
 from hns_emulator._blobs import md5_of
 from hns_emulator._clock import etag, http_date
 from hns_emulator._conditions import Conditions, parse_conditions
 from hns_emulator._errors import Refused, ServiceError
-from hns_emulator._nodes import Node
+from hns_emulator._nodes import HTTP_HEADERS, Node, find
 from hns_emulator._wire import Call
 
-__all__ = ["boolean", "conditions", "require_md5", "source_conditions", "stamps"]
+__all__ = [
+    "boolean",
+    "conditions",
+    "http_headers",
+    "ranged",
+    "readable",
+    "require_md5",
+    "source_conditions",
+    "stamps",
+    "visible_content",
+    "visible_metadata",
+]
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
 
 
 def stamps(node: Node) -> dict[str, str]:
     """Return the headers that tell a node's version."""
     return {"ETag": f'"{etag(node.changed)}"', "Last-Modified": http_date(node.changed)}
+
+
+def http_headers(call: Call, prefix: str) -> dict[str, str]:
+    """Return what a request stores of `HTTP_HEADERS`; its headers begin with *prefix*."""
+    return {
+        shown: call.headers[f"{prefix}{name}"]
+        for name, shown in HTTP_HEADERS.items()
+        if call.headers.get(f"{prefix}{name}")
+    }
+
+
+def ranged(call: Call, content: bytes, defects: frozenset[str]) -> tuple[bytes, str] | None:
+    """
+    Return the part of *content* that is asked for and its Content-Range, None for the whole.
+
+    Raises:
+        ServiceError: InvalidRange behind the end.
+        Refused: If the range is none.
+    """
+    asked = call.headers.get("x-ms-range") or call.headers.get("range")
+    if asked is None:
+        return None
+    match = _RANGE.fullmatch(asked)
+    if match is None or (match[2] and int(match[2]) < int(match[1])):
+        raise Refused(code="InvalidHeaderValue", detail=f"range: {asked}")
+    start, total = int(match[1]), len(content)
+    if start >= total and not (total == 0 and "range-of-nothing-206" in defects):
+        raise ServiceError(code="InvalidRange", headers=(("Content-Range", f"bytes */{total}"),))
+    end = min(int(match[2] or total - 1), total - 1)
+    return content[start : end + 1], f"bytes {start}-{end}/{total}"
+
+
+def readable(account: Account, call: Call, missing_container: str, missing: str) -> Node:
+    """
+    Return what a request wants to read, if its conditions hold.
+
+    *missing_container* and *missing* are the codes if there is no such
+    filesystem, or nothing at the path.
+
+    Raises:
+        ServiceError: With one of the codes, or ConditionNotMet, which is 304 for some.
+        Refused: For a condition that is none.
+    """
+    node = find(account.filesystem(call.filesystem, missing_container), call.path)
+    if node is None:
+        raise ServiceError(code=missing)
+    given = conditions(account, call)
+    if given.name in {"if-none-match", "if-modified-since"} and not given.holds(node):
+        raise ServiceError(code="ConditionNotMet", status=304)
+    given.require(node, "ConditionNotMet")
+    return node
+
+
+def visible_metadata(account: Account, node: Node) -> dict[str, str]:
+    """Return a node's metadata as it is shown."""
+    if node.is_directory and "directory-unmarked" not in account.defects:
+        return {"hdi_isfolder": "true", **node.metadata}
+    return node.metadata
+
+
+def visible_content(account: Account, node: Node) -> bytes:
+    """Return a node's content as it is read."""
+    if "append-visible" in account.defects:
+        return b"".join([node.content, *(node.pieces[start] for start in sorted(node.pieces))])
+    return node.content
 
 
 def conditions(account: Account, call: Call) -> Conditions:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hns_emulator._errors import Refused, Unverified
+from hns_emulator._nodes import HTTP_HEADERS
 from hns_emulator._wire import Call, Kind
 
 __all__ = ["OPERATIONS", "Operation", "hold_to_tables", "select"]
@@ -39,6 +40,12 @@ _UNVERIFIED_HEADERS = {
     "x-ms-lease-break-period": "leases",
     "x-ms-expiry-option": "expiry",
     "x-ms-expiry-time": "expiry",
+    "x-ms-tags": "tags",
+    "x-ms-if-tags": "tags",
+    "x-ms-access-tier": "access tiers",
+    "x-ms-blob-public-access": "public access",
+    "x-ms-encryption-key": "keys of the client's",
+    "x-ms-encryption-context": "encryption contexts",
 }
 _JUDGED_PREFIXES = ("x-ms-", "if-")
 _JUDGED = frozenset({"content-md5", "content-encoding", "content-language", "range"})
@@ -74,8 +81,11 @@ class Operation:
     unverified: str = ""
 
 
-_FLUSH = frozenset({"x-ms-content-type"})
-_PUT = frozenset({"x-ms-blob-type", "x-ms-blob-content-type", "x-ms-blob-content-md5"})
+_DFS_HTTP = frozenset(f"x-ms-{name}" for name in (*HTTP_HEADERS, "content-type"))
+_BLOB_HTTP = frozenset(
+    f"x-ms-blob-{name}" for name in (*HTTP_HEADERS, "content-type", "content-md5")
+)
+_PUT = _BLOB_HTTP | {"x-ms-blob-type"}
 _RANGE = frozenset({"x-ms-range", "range"})
 _LIST = {"prefix": None, "delimiter": ("/",), "include": ("metadata",), "marker": None}
 
@@ -88,23 +98,29 @@ OPERATIONS: tuple[Operation, ...] = (
         required=("recursive",),
     ),
     Operation("head_filesystem", "dfs", "HEAD", "filesystem", when={"resource": "filesystem"}),
+    Operation("create_container", "dfs", "PUT", "filesystem", when={"resource": "filesystem"}),
+    Operation("delete_container", "dfs", "DELETE", "filesystem", when={"resource": "filesystem"}),
     Operation(
         "root_access", "dfs", "HEAD", "filesystem", when={"action": "getAccessControl"},
         queries={"upn": _BOTH},
     ),
     Operation("", "dfs", "HEAD", "path", when={"action": "getAccessControl"}, unverified="ACLs"),
-    Operation("", "dfs", "HEAD", "path", when={"action": "getStatus"}, unverified="getStatus"),
+    Operation(
+        "path_properties", "dfs", "HEAD", "path", when={"action": "getStatus"},
+        headers=_CONDITIONS,
+    ),
+    Operation("path_properties", "dfs", "HEAD", "path", headers=_CONDITIONS),
     Operation(
         "create_directory", "dfs", "PUT", "path", when={"resource": "directory"},
         headers=_CONDITIONS | {"x-ms-properties"},
     ),
     Operation(
         "create_file", "dfs", "PUT", "path", when={"resource": "file"},
-        headers=_CONDITIONS | {"x-ms-properties", "x-ms-content-type"},
+        headers=_CONDITIONS | _DFS_HTTP | {"x-ms-properties"},
     ),
     Operation(
         "rename", "dfs", "PUT", "path", header="x-ms-rename-source",
-        queries={"mode": ("legacy", "posix")}, required=("mode",),
+        queries={"mode": ("legacy", "posix")},
         headers=_CONDITIONS | _SOURCE_CONDITIONS
         | {"x-ms-rename-source", "x-ms-source-lease-id", "x-ms-properties"},
     ),
@@ -116,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "flush", "dfs", "PATCH", "path", when={"action": "flush"},
         queries={"position": None, "retainuncommitteddata": _BOTH, "close": _BOTH},
-        required=("position",), headers=_CONDITIONS | _FLUSH,
+        required=("position",), headers=_CONDITIONS | _DFS_HTTP,
     ),
     Operation(
         "", "dfs", "PATCH", "path", when={"action": "setProperties"}, unverified="setProperties"
@@ -142,7 +158,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("", "dfs", "POST", "path", header="x-ms-lease-action", unverified="leases"),
     Operation("", "dfs", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
     Operation("", "dfs", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
-    Operation("", "dfs", "GET", "path", unverified="DFS read"),
+    Operation("read_path", "dfs", "GET", "path", headers=_CONDITIONS | _RANGE),
     Operation(
         "delete", "dfs", "DELETE", "path", queries={"recursive": _BOTH}, headers=_CONDITIONS
     ),
@@ -160,6 +176,17 @@ OPERATIONS: tuple[Operation, ...] = (
         when={"restype": "account", "comp": "properties"},
     ),
     Operation(
+        "list_containers", "blob", "GET", "account", when={"comp": "list"},
+        queries={"prefix": None, "marker": None, "maxresults": None, "include": ("metadata",)},
+    ),
+    Operation(
+        "batch", "blob", "POST", "account", when={"comp": "batch"}, body=True,
+    ),
+    Operation(
+        "batch", "blob", "POST", "filesystem", when={"restype": "container", "comp": "batch"},
+        body=True,
+    ),
+    Operation(
         "list_blobs", "blob", "GET", "filesystem", when={"restype": "container", "comp": "list"},
         queries={**_LIST, "maxresults": None},
     ),
@@ -167,11 +194,25 @@ OPERATIONS: tuple[Operation, ...] = (
         "", "blob", "PUT", "filesystem", when={"restype": "container", "comp": "lease"},
         unverified="leases",
     ),
-    Operation("create_container", "blob", "PUT", "filesystem", when={"restype": "container"}),
+    Operation(
+        "set_container_metadata", "blob", "PUT", "filesystem",
+        when={"restype": "container", "comp": "metadata"}, metadata=True,
+    ),
+    Operation(
+        "create_container", "blob", "PUT", "filesystem", when={"restype": "container"},
+        metadata=True,
+    ),
     Operation("container_properties", "blob", "GET", "filesystem", when={"restype": "container"}),
     Operation("container_properties", "blob", "HEAD", "filesystem", when={"restype": "container"}),
     Operation("delete_container", "blob", "DELETE", "filesystem", when={"restype": "container"}),
     Operation("", "blob", "PUT", "path", when={"comp": "lease"}, unverified="leases"),
+    Operation("", "blob", "PUT", "path", when={"comp": "tags"}, unverified="tags"),
+    Operation("", "blob", "GET", "path", when={"comp": "tags"}, unverified="tags"),
+    Operation("", "blob", "PUT", "path", when={"comp": "tier"}, unverified="access tiers"),
+    Operation(
+        "set_properties", "blob", "PUT", "path", when={"comp": "properties"},
+        headers=_CONDITIONS | _BLOB_HTTP,
+    ),
     Operation("", "blob", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
     Operation("", "blob", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
     Operation("snapshot", "blob", "PUT", "path", when={"comp": "snapshot"}),
@@ -232,12 +273,9 @@ def select(call: Call, kinds: tuple[Kind, ...]) -> Operation:
             for name, value in operation.when.items()
         ):
             return operation
-    if candidates or call.query:
-        shown = "&".join(f"{name}={value}" for name, value in sorted(call.query.items()))
-        raise Refused(
-            code="UnsupportedQueryParameter", detail=f"{call.method} {call.kind} {level} ?{shown}"
-        )
-    raise Refused(code="UnsupportedHttpVerb", detail=f"{call.method} {call.kind} {level}")
+    shown = "&".join(f"{name}={value}" for name, value in sorted(call.query.items()))
+    detail = f"{call.method} {call.kind} {level}" + (f" ?{shown}" if shown else "")
+    raise Refused(code="UnsupportedOperation", detail=detail)
 
 
 def hold_to_tables(operation: Operation, call: Call, defects: frozenset[str]) -> None:
@@ -266,7 +304,7 @@ def _refuse_unknown(operation: Operation, call: Call) -> None:
     for name, value in call.query.items():
         if name == "beginfrom":
             raise Unverified(operation=name)
-        if name in operation.when:
+        if name in operation.when or (name == "timeout" and value.isdecimal()):
             continue
         if name not in operation.queries:
             raise Refused(code="UnsupportedQueryParameter", detail=f"{operation.name} {name}")

@@ -8,10 +8,10 @@ from xml.sax.saxutils import escape
 
 from hns_emulator._clock import etag, http_date
 from hns_emulator._errors import ServiceError
-from hns_emulator._nodes import Node
+from hns_emulator._nodes import Filesystem, Node
 from hns_emulator._wire import BOM
 
-__all__ = ["blob_list", "block_list", "parse_block_list"]
+__all__ = ["blob_list", "block_list", "container_list", "parse_block_list"]
 
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>'
 _PLACES = {"Latest", "Uncommitted", "Committed"}
@@ -36,12 +36,12 @@ def _properties(node: Node) -> str:
         ("ResourceType", kind),
         ("Content-Length", str(len(node.content))),
         ("Content-Type", None if node.is_directory else node.content_type),
-        ("Content-Encoding", None),
-        ("Content-Language", None),
+        ("Content-Encoding", node.http.get("Content-Encoding")),
+        ("Content-Language", node.http.get("Content-Language")),
         ("Content-CRC64", None),
         ("Content-MD5", node.md5),
-        ("Cache-Control", None),
-        ("Content-Disposition", None),
+        ("Cache-Control", node.http.get("Cache-Control")),
+        ("Content-Disposition", node.http.get("Content-Disposition")),
         ("BlobType", "BlockBlob"),
         ("AccessTier", "Hot"),
         ("AccessTierInferred", "true"),
@@ -92,6 +92,42 @@ def blob_list(
         told = "" if metadata is None else _metadata(metadata)
         parts.append(f"<Blob>{_name(name)}{_properties(node)}{told}<OrMetadata /></Blob>")
     parts += ["</Blobs>", _element("NextMarker", following), "</EnumerationResults>"]
+    return "".join(parts).encode()
+
+
+def container_list(
+    endpoint: str,
+    asked: list[tuple[str, str]],
+    containers: list[Filesystem],
+    following: str | None,
+    *,
+    with_metadata: bool,
+) -> bytes:
+    """Return the body of a listing of containers; its arguments are as those of `blob_list`."""
+    parts = [
+        BOM.decode(),
+        _HEAD,
+        f'<EnumerationResults ServiceEndpoint="{escape(endpoint)}">',
+        *(_element(name, text) for name, text in asked),
+        "<Containers>",
+    ]
+    for fs in containers:
+        elements = [
+            ("Last-Modified", http_date(fs.root.changed)),
+            ("Etag", f'"{etag(fs.root.changed)}"'),
+            ("LeaseStatus", "unlocked"),
+            ("LeaseState", "available"),
+            ("DefaultEncryptionScope", "$account-encryption-key"),
+            ("DenyEncryptionScopeOverride", "false"),
+            ("HasImmutabilityPolicy", "false"),
+            ("HasLegalHold", "false"),
+            ("ImmutableStorageWithVersioningEnabled", "false"),
+        ]
+        inner = "".join(_element(name, text) for name, text in elements)
+        told = _metadata(fs.metadata) if with_metadata else ""
+        name = _element("Name", fs.name)
+        parts.append(f"<Container>{name}<Properties>{inner}</Properties>{told}</Container>")
+    parts += ["</Containers>", _element("NextMarker", following), "</EnumerationResults>"]
     return "".join(parts).encode()
 
 
