@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from remote_store import UNKNOWN_TIME, RemoteStoreError
+from remote_store import UNKNOWN_TIME, RemoteStoreError, StoreClosed
 from remote_store.aio import AsyncStore
 
 if TYPE_CHECKING:
@@ -47,6 +47,26 @@ async def test_a_damaged_entry_is_an_error_of_ours(zips: ModuleType, tmp_path: P
 
     assert isinstance(caught.value.__cause__, zipfile.BadZipFile)
     assert caught.value.path == "a"
+
+
+async def test_a_missing_archive_is_an_error_of_ours(zips: ModuleType, tmp_path: Path) -> None:
+    """It is told when the backend is built, not as the system's exception."""
+    with pytest.raises(RemoteStoreError, match=r"missing\.zip") as caught:
+        zips.ZipBackend(tmp_path / "missing.zip")
+
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+async def test_a_closed_backend_refuses(zips: ModuleType, tmp_path: Path) -> None:
+    """Whatever is asked, and whatever the path."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", b"content")
+    backend = zips.ZipBackend(tmp_path / "a.zip")
+    await backend.aclose()
+    for call in (backend.exists, backend.read_bytes, backend.get_file_info, backend.is_folder):
+        for path in ("a", "", "../a"):
+            with pytest.raises(StoreClosed):
+                await call(path)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
