@@ -65,7 +65,7 @@ class Installed:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         # A test run in the background has Ctrl-C switched off, which children inherit.
         heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        return subprocess.Popen([str(script), *args], env=env, preexec_fn=heed, **pipes)
+        return subprocess.Popen([str(script), *args], env=env, **{"preexec_fn": heed, **pipes})
 
     def run(self, *args: str, **options: Any) -> tuple[int, bytes, str]:
         """Return exit code, standard output and standard error."""

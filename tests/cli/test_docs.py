@@ -81,7 +81,7 @@ def test_every_command_is_on_the_page(command: str) -> None:
 
 def test_every_exit_code_is_on_the_page() -> None:
     """The table of exit codes is the code's."""
-    codes = {_codes.FAILED, _codes.USAGE, _codes.PLUGIN, _codes.INTERRUPTED, 0}
+    codes = {_codes.FAILED, _codes.USAGE, _codes.PLUGIN, _codes.INTERRUPTED, _codes.TERMINATED, 0}
     section = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2]
 
     assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}

@@ -41,6 +41,30 @@ class Backend(AsyncMemoryBackend):
             os.write(1, b".")
             await asyncio.sleep(0.05)
 """
+REFUSING = """
+from remote_store import FolderInfo, PermissionDenied
+from remote_store_memory import AsyncMemoryBackend
+
+def refused(*names):
+    first, *others = [PermissionDenied("no entry", path=name, backend="bad") for name in names]
+    first.others = tuple(others)
+    return first
+
+class Backend(AsyncMemoryBackend):
+    @classmethod
+    async def from_url(cls, url, **options):
+        backend = cls()
+        await backend.write("seen", b"ok")
+        return backend, ""
+
+    async def list_files(self, path, **options):
+        async for file in super().list_files(path, **options):
+            yield file
+        raise refused("locked", "\\x1b]0;evil\\x07")
+
+    async def get_folder_info(self, path):
+        raise refused("locked")
+"""
 BROKEN = """
 from remote_store_memory import AsyncMemoryBackend
 
@@ -218,6 +242,27 @@ def test_ctrl_c_in_a_copy_leaves_no_part_of_a_file(installed: Installed, tmp_pat
     assert (out / "file3").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("deaf", [False, True])
+def test_sigterm_ends_a_copy_in_good_order(
+    installed: Installed, tmp_path: Path, deaf: bool
+) -> None:
+    """Nothing half is left, also where the process does not hear of Ctrl-C."""
+    installed.add("slow-store", "slow = slow_store:Backend", slow_store=SLOW)
+    out = tmp_path / "out"
+
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else signal.SIG_DFL)
+
+    with installed.start("cp", "-r", "slow:///in", str(out), preexec_fn=ignore) as child:
+        assert child.stdout is not None
+        child.stdout.read(12)
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=30)
+
+    assert (child.returncode, err) == (143, b"error: terminated\n")
+    assert everything_below(out) == []
+
+
 def test_ctrl_c_while_printing(installed: Installed) -> None:
     """A command that only reads ends the same way."""
     installed.add("slow-store", "slow = slow_store:Backend", slow_store=SLOW)
@@ -270,8 +315,24 @@ def test_no_color_is_respected(installed: Installed, tmp_path: Path) -> None:
     assert colour in coloured
 
 
+def test_a_terminal_sees_every_failure_and_obeys_none(installed: Installed, tmp_path: Path) -> None:
+    """A name steers nothing while a bar is drawn, and a folder without a sum is copied anyway."""
+    installed.add("bad-store", "bad = bad_store:Backend", bad_store=REFUSING)
+
+    drawn = on_a_terminal(installed, tmp_path, "cp", "-r", "bad:///", "out/", code=1)
+
+    assert b"copied 1 file (2 B); 2 failed" in drawn
+    assert b"\\x1b]0;evil" in drawn
+    assert b"\x1b]0;evil" not in drawn
+    assert everything_below(tmp_path / "out") == ["seen"]
+
+
 def on_a_terminal(
-    installed: Installed, cwd: Path, *args: str, env: dict[str, str] | None = None
+    installed: Installed,
+    cwd: Path,
+    *args: str,
+    env: dict[str, str] | None = None,
+    code: int = 0,
 ) -> bytes:
     """Run a command whose standard error is a terminal, and return what it drew there."""
     reader, writer = pty.openpty()
@@ -285,7 +346,7 @@ def on_a_terminal(
     except OSError:  # Linux says EIO when the last writer is gone
         pass
     os.close(reader)
-    assert child.wait(timeout=30) == 0, drawn
+    assert child.wait(timeout=30) == code, drawn
     return drawn
 
 

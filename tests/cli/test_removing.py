@@ -91,16 +91,18 @@ def test_rm_empties_a_root_when_told(cli: Cli, servers: Servers) -> None:
 def test_rm_of_a_root_goes_on_after_a_failure(
     cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A child that cannot be removed is reported, and the others are removed."""
+    """All that cannot be removed is reported, and the rest is removed."""
     backend = servers.store("s")._backend
 
     async def delete_folder(path: str, **options: Any) -> None:
-        msg = "locked"
-        raise ResourceLocked(msg, path=path)
+        others = (ResourceLocked("busy", path="d/e"),)
+        raise ResourceLocked("locked", path=path, others=others)
 
     monkeypatch.setattr(backend, "delete_folder", delete_folder, raising=False)
 
-    result = cli("rm", "-r", "--yes", "shared://s", code=1)
+    result = cli("rm", "-r", "shared://s/d", code=1)
+    assert result.stderr == "error: d: locked\nerror: d/e: busy\n"
+    result = cli("rm", "-R", "--yes", "shared://s", code=1)
 
-    assert result.stderr == "error: d: locked\n"
+    assert result.stderr == "error: d: locked\nerror: d/e: busy\n"
     assert {"d/x", "d/e/y"} == set(servers.files("s"))

@@ -130,6 +130,7 @@ async def test_a_file_is_never_held_in_memory() -> None:
 
     source = place("x", read=read)
     target = place("t", "b", write_atomic=write_atomic)
+    await source.store.write("x", CHUNK * 200)
 
     outcome = await copy_file(source, target, Policy(metadata=False), Notes())
 
@@ -251,6 +252,50 @@ async def test_a_source_that_changes_while_it_is_read() -> None:
     with pytest.raises(PreconditionFailed, match="1024 bytes instead of 2048"):
         await copy_file(source, target, Policy(overwrite=True), Notes())
     assert await target.store.read_bytes("y") == b"old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("change", ["content", "metadata", "gone"])
+async def test_one_version_is_copied_or_none(change: str, overwrite: bool) -> None:
+    """A source that is written anew while it is read leaves the target as it was."""
+
+    async def read(path: str) -> AsyncIterator[bytes]:
+        yield CHUNK
+        if change == "gone":
+            await source.store.delete("x")
+        else:
+            content = (CHUNK if change == "content" else b"") + CHUNK.upper()
+            await source.store.write("x", content[-2048:].rjust(2048), overwrite=True)
+        yield CHUNK.upper()
+
+    source, target = place("x", read=read), place("y", "b")
+    await source.store.write("x", CHUNK * 2)
+    if overwrite:
+        await target.store.write("y", b"old")
+
+    with pytest.raises(PreconditionFailed, match=r"x (changed|was removed) while it was copied"):
+        await copy_file(source, target, Policy(overwrite=overwrite, skip_equal=False), Notes())
+    assert await paths(target.store) == ["y"] * overwrite
+    if overwrite:
+        assert await target.store.read_bytes("y") == b"old"
+
+
+async def test_a_listing_tells_all_that_failed() -> None:
+    """Each folder that could not be listed is a failure of its own."""
+
+    async def list_files(path: str, **options: Any) -> AsyncIterator[FileInfo]:
+        deep = RemoteStoreError("no", path="in/c", others=(RemoteStoreError("no", path="in/d"),))
+        raise RemoteStoreError(
+            "no", path="in/a", others=(RemoteStoreError("no", path="in/b"), deep)
+        )
+        yield
+
+    notes = Notes()
+    report = await copy_tree(place("in", list_files=list_files), place("", "b"), Policy(), notes)
+
+    assert (report.copied, report.failed) == (0, 4)
+    errors: list[Any] = [error for _, error in notes.failures]
+    assert [error.path for error in errors] == ["in/a", "in/b", "in/c", "in/d"]
 
 
 async def test_a_target_that_swallows_bytes() -> None:

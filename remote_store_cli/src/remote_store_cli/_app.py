@@ -14,6 +14,7 @@ from remote_store_cli._console import warn
 from remote_store_cli._content import cat, rm
 from remote_store_cli._copying import cp, mv
 from remote_store_cli._listing import info, ls, tree
+from remote_store_cli._outcome import heed_termination
 from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
 
@@ -22,7 +23,7 @@ __all__ = ["app", "main"]
 _EPILOG = (
     "A LOCATION is a URL whose scheme is a plugin's name (local:///srv/data/x.csv), "
     "@NAME/path of a store in --config, or a path (./x.csv). "
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, 130 interrupted."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, 130 and 143 interrupted."
 )
 
 app = typer.Typer(
@@ -59,6 +60,7 @@ def _root(
 def main() -> None:
     """Run the command line with the arguments of this process."""
     warnings.showwarning = _warn_in_one_line
+    heed_termination()
     # A stream that the caller has closed is None: what would be printed is not wanted.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:

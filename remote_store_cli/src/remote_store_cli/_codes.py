@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["FAILED", "INTERRUPTED", "PLUGIN", "USAGE"]
+__all__ = ["FAILED", "INTERRUPTED", "PLUGIN", "TERMINATED", "USAGE"]
 
 #: The operation failed, or a part of it.
 FAILED: Final = 1
@@ -12,3 +12,5 @@ USAGE: Final = 2
 PLUGIN: Final = 3
 #: Ctrl-C.
 INTERRUPTED: Final = 130
+#: SIGTERM: somebody wants the process to end.
+TERMINATED: Final = 143

@@ -18,6 +18,7 @@ __all__ = [
     "hide",
     "human_size",
     "iso_time",
+    "links_left_out",
     "names_left_out",
     "redacted",
     "time_text",
@@ -57,13 +58,24 @@ class _LogLines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what the command before has heard of."""
         self.names_left_out = False
+        self.links_left_out = 0
+        self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         error = record.exc_info[1] if record.exc_info else None
-        warn(f"{message}: {error}" if error else message)
+        line = f"{message}: {error}" if error else message
+        if line in self._said:
+            return  # a second listing of the same folder leaves out the same
+        self._said.add(line)
+        warn(line)
         self.names_left_out |= bool(getattr(record, "names_left_out", False))
+        self.links_left_out += getattr(record, "links_left_out", 0)
 
 
 _log_lines: Final = _LogLines()
@@ -71,8 +83,8 @@ _log_lines: Final = _LogLines()
 
 @contextlib.contextmanager
 def heeding_logs() -> Generator[None, None, None]:
-    """Show what plugins log as warnings, and heed which of them `names_left_out` is about."""
-    _log_lines.names_left_out = False
+    """Show what plugins log as warnings, and heed what they say was left out."""
+    _log_lines.begin()
     logging.getLogger().addHandler(_log_lines)
     try:
         yield
@@ -83,6 +95,11 @@ def heeding_logs() -> Generator[None, None, None]:
 def names_left_out() -> bool:
     """Tell whether a listing of this command skipped names that no path can have."""
     return _log_lines.names_left_out
+
+
+def links_left_out() -> int:
+    """Return how many links the listings of this command have left out."""
+    return _log_lines.links_left_out
 
 
 def _say(kind: str, message: str) -> None:

@@ -10,9 +10,10 @@ import typer
 
 from remote_store import FileInfo, NotFound
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import complain, names_left_out
+from remote_store_cli._console import names_left_out
+from remote_store_cli._location import link_at
 from remote_store_cli._opening import Opener, Place, kind_of
-from remote_store_cli._outcome import EXPECTED, UsageError, describe, run
+from remote_store_cli._outcome import EXPECTED, UsageError, complain_of, run
 from remote_store_cli._settings import BackendOption, ConfigFile
 
 __all__ = ["cat", "rm"]
@@ -42,7 +43,7 @@ def cat(
 def rm(
     location: Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder.")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Also a folder with everything in it.")
+        bool, typer.Option("--recursive", "-r", "-R", help="Also a folder with everything in it.")
     ] = False,
     missing_ok: Annotated[
         bool, typer.Option("--missing-ok", help="It is no error when nothing is there.")
@@ -56,7 +57,11 @@ def rm(
     """Remove a file, or with -r a folder; the root of a store is emptied, and only with --yes."""
 
     async def work() -> int | None:
-        async with Opener([location], config, option) as opener:
+        async with Opener([location], config, option, follow=False) as opener:
+            if link := link_at(opener.locations[0]):
+                # No store can name it: to a store it is what it leads to.
+                link.unlink(missing_ok=missing_ok)
+                return None
             try:
                 place = await opener.place(opener.locations[0])
                 if not place.key and recursive and yes:
@@ -102,5 +107,5 @@ async def _empty(place: Place) -> int | None:
                 await place.store.delete_folder(path, recursive=True, missing_ok=True)
         except EXPECTED as error:
             failed = True
-            complain(describe(error))
+            complain_of(error)
     return FAILED if failed or names_left_out() else None

@@ -10,9 +10,9 @@ import typer
 
 from remote_store import Capability
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, names_left_out
+from remote_store_cli._console import human_size, links_left_out, names_left_out
 from remote_store_cli._opening import Opener, Place, is_within, kind_of
-from remote_store_cli._outcome import UsageError, run
+from remote_store_cli._outcome import EXPECTED, UsageError, run
 from remote_store_cli._progress import ProgressBar, Silent
 from remote_store_cli._settings import BackendOption, ConfigFile
 from remote_store_cli._transfer import Policy, Report, copy_file, copy_tree, move_file
@@ -37,7 +37,7 @@ def cp(
     src: Source,
     dst: Target,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Copy what is below a folder.")
+        bool, typer.Option("--recursive", "-r", "-R", help="Copy what is below a folder.")
     ] = False,
     overwrite: Overwrite = False,
     skip_equal: Annotated[
@@ -139,7 +139,10 @@ async def _size(source: Place, kind: str, *, quiet: bool) -> int | None:
         return (await source.store.get_file_info(source.key)).size
     if quiet or not sys.stderr.isatty():
         return None
-    return (await source.store.get_folder_info(source.key)).total_size
+    try:
+        return (await source.store.get_folder_info(source.key)).total_size
+    except EXPECTED:
+        return None  # the copy goes on past it, and tells
 
 
 def _watcher(size: int | None, *, quiet: bool) -> contextlib.AbstractContextManager[Silent]:
@@ -157,6 +160,8 @@ def _summary(report: Report) -> str:
         parts.append(f"{report.failed} failed")
     if names_left_out():
         parts.append("names that no path can have left out")
+    if links := links_left_out():
+        parts.append(f"{links} {'link' if links == 1 else 'links'} left out")
     return "; ".join(parts)
 
 

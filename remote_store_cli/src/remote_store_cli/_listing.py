@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import typer
 
 from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound
+from remote_store_cli._codes import FAILED
 from remote_store_cli._console import (
     human_size,
     iso_time,
     time_text,
+    warn,
 )
 from remote_store_cli._opening import Opener, Place, kind_of
-from remote_store_cli._outcome import run
+from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 
@@ -28,7 +31,7 @@ def ls(
     location: Where,
     long: Annotated[bool, typer.Option("--long", "-l", help="Also size and time.")] = False,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="All files below, with their paths.")
+        bool, typer.Option("--recursive", "-r", "-R", help="All files below, with their paths.")
     ] = False,
     as_json: JsonOutput = False,
     config: ConfigFile = None,
@@ -39,7 +42,7 @@ def ls(
     async def work() -> None:
         async with Opener([location], config, option) as opener:
             place = await opener.place(opener.locations[0])
-            entries = await _entries(place, recursive=recursive)
+            entries, failure = await _entries(place, recursive=recursive)
             if as_json:
                 emit_json([_entry_facts(entry, place) for entry in entries])
             elif long:
@@ -48,26 +51,47 @@ def ls(
             else:
                 for entry in entries:
                     emit(_shown(entry, place))
+            if failure is not None:
+                raise failure
 
     run(work)
 
 
-async def _entries(place: Place, *, recursive: bool) -> list[FileInfo | FolderEntry]:
+async def _entries(
+    place: Place, *, recursive: bool
+) -> tuple[list[FileInfo | FolderEntry], Exception | None]:
+    """
+    List a folder, or a file alone.
+
+    Returns:
+        What there is, sorted; and the error of a listing that went on past
+        what it tells of.
+
+    Raises:
+        NotFound: Nothing is there.
+        RemoteStoreError: Nothing can be listed.
+    """
     entries: list[FileInfo | FolderEntry] = []
     store = place.store
+    failure: Exception | None = None
+    listing: AsyncGenerator[FileInfo | FolderEntry, None]
     if recursive:
-        async with contextlib.aclosing(store.list_files(place.key, recursive=True)) as files:
-            async for file in files:
-                entries.append(file)  # noqa: PERF401 - extend() takes no async comprehension
+        listing = store.list_files(place.key, recursive=True)
     else:
-        async with contextlib.aclosing(store.iter_children(place.key)) as children:
-            async for child in children:
-                entries.append(child)  # noqa: PERF401 - as above
+        listing = store.iter_children(place.key)
+    try:
+        async with contextlib.aclosing(listing):
+            async for entry in listing:
+                entries.append(entry)  # noqa: PERF401 - extend() takes no async comprehension
+    except EXPECTED as error:
+        if not entries:
+            raise
+        failure = error
     # Asked only where the listing cannot tell: a listing of what does not
     # exist, or is a file, is empty.
     if not entries and await kind_of(place) == "file":
         entries = [await store.get_file_info(place.key)]
-    return sorted(entries, key=lambda entry: entry.path.as_posix())
+    return sorted(entries, key=lambda entry: entry.path.as_posix()), failure
 
 
 def _relative(entry: FileInfo | FolderEntry, place: Place) -> str:
@@ -120,22 +144,36 @@ def tree(
 ) -> None:
     """Draw a folder and what is below it, sorted by name."""
 
-    async def work() -> None:
+    async def work() -> int | None:
         async with Opener([location], config, option) as opener:
             place = await opener.place(opener.locations[0])
             is_folder = await kind_of(place) == "folder"
             emit(place.location.text)
             if is_folder:
-                await _draw(place, depth)
+                return await _draw(place, depth)
+        return None
 
     run(work)
 
 
-async def _draw(place: Place, depth: int | None) -> None:
+async def _draw(place: Place, depth: int | None) -> int | None:
     """Walk depth first; a stack of its own, since folders may nest deeper than calls can."""
     branch, corner, bar, gap = _guides()
-    files = folders = 0
-    levels = [_reversed(await _entries(place, recursive=False))]
+    files = folders = links = 0
+    failed: list[Exception] = []
+
+    async def below(folder: Place) -> list[FileInfo | FolderEntry]:
+        try:
+            entries, failure = await _entries(folder, recursive=False)
+        except NotFound:
+            return []  # removed since it was listed
+        except EXPECTED as error:
+            entries, failure = [], error
+        if failure is not None:
+            failed.append(failure)
+        return entries[::-1]
+
+    levels = [await below(place)]
     prefixes = [""]
     while levels:
         if not levels[-1]:
@@ -149,18 +187,19 @@ async def _draw(place: Place, depth: int | None) -> None:
         emit(f"{prefixes[-1]}{corner if last else branch}{entry.name}{slash}")
         folders += is_folder
         files += not is_folder
-        enters = isinstance(entry, FolderEntry) and not entry.is_link
-        if enters and (depth is None or len(levels) < depth):
-            below = Place(place.store, entry.path.as_posix(), place.location)
-            with contextlib.suppress(NotFound):  # removed since it was listed
-                levels.append(_reversed(await _entries(below, recursive=False)))
-                prefixes.append(prefixes[-1] + (gap if last else bar))
+        if isinstance(entry, FolderEntry) and (depth is None or len(levels) < depth):
+            if entry.is_link:
+                links += 1  # it may lead back up
+                continue
+            levels.append(await below(Place(place.store, entry.path.as_posix(), place.location)))
+            prefixes.append(prefixes[-1] + (gap if last else bar))
     emit("")
     emit(f"{_count(folders, 'folder')}, {_count(files, 'file')}")
-
-
-def _reversed(entries: list[FileInfo | FolderEntry]) -> list[FileInfo | FolderEntry]:
-    return entries[::-1]
+    if links:
+        warn(f"links to folders are not entered: {links} in {place.location.text}")
+    for error in failed:
+        complain_of(error)
+    return FAILED if failed else None
 
 
 def _count(number: int, what: str) -> str:

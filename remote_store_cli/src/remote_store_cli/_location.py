@@ -14,7 +14,7 @@ from remote_store import redact_url
 from remote_store_cli._console import hide
 from remote_store_cli._outcome import UsageError
 
-__all__ = ["Location", "Origin", "parse"]
+__all__ = ["Location", "Origin", "link_at", "parse"]
 
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<suffix>.*)",
@@ -46,6 +46,12 @@ class Origin:
         return f"{self.scheme}://{self.host}/{path}{self.suffix}"
 
 
+#: A plain path is short for such a URL.
+_PATHS: Final = Origin("local", "", "")
+#: URLs whose paths are paths of this machine.
+_THIS_MACHINE: Final = (_PATHS, Origin("file", "", ""))
+
+
 @frozen
 class Location:
     """
@@ -54,7 +60,10 @@ class Location:
     Args:
         text: As it was given, for messages; without credentials.
         origin: Of a URL; the name of the store for ``@name/path``.
-        segments: The whole path, unescaped.
+        segments: The whole path, unescaped; of a local path without links,
+            the last segment included where the command follows it.
+        name: Last segment as it was written, ``""`` where there is none. The
+            copy of a link is called like the link.
         base: How many leading segments are the root of the store that is to
             be opened; the rest is the key in it.
         folder: It ends in ``/``: as a destination it is a folder to put
@@ -65,22 +74,21 @@ class Location:
     text: str
     origin: Origin | str
     segments: tuple[str, ...]
+    name: str
     base: int
     folder: bool
     explicit_root: bool
 
-    @property
-    def name(self) -> str:
-        """Last segment, ``""`` where there is none."""
-        return self.segments[-1] if self.segments else ""
 
-
-def parse(text: str) -> Location:
+def parse(text: str, *, follow: bool = True) -> Location:
     """
     Take a location apart.
 
     Args:
-        text: ``scheme://host/path``, ``@store/path`` or a file-system path.
+        text: ``scheme://host/path``, ``@store/path`` or a file-system path, in
+            which a leading ``~`` or ``~user`` means what it does to a shell.
+        follow: Take a link of this machine for what it leads to. The user who
+            names one has named no root that it could leave.
 
     Raises:
         UsageError: It is none of these, or its path has a ``..`` segment or
@@ -96,7 +104,7 @@ def parse(text: str) -> Location:
     if text.startswith("@"):
         return _named(text)
     if match := _URL.fullmatch(text):
-        return _from_url(match)
+        return _from_url(match, follow=follow)
     # Neither text is repeated: a URL that was mistyped may hold a credential, too.
     if scheme := _SCHEME.match(text):
         msg = (
@@ -111,7 +119,7 @@ def parse(text: str) -> Location:
             "'.'); a path of this form begins with './'"
         )
         raise UsageError(msg)
-    return _from_path(text)
+    return _from_path(text, follow=follow)
 
 
 def _named(text: str) -> Location:
@@ -122,10 +130,15 @@ def _named(text: str) -> Location:
         )
         raise UsageError(msg)
     folder = path.endswith("/")
-    return Location(text, name, _segments(text, path.split("/")), 0, folder, explicit_root=False)
+    segments = _segments(text, path.split("/"))
+    return Location(text, name, segments, _last(segments), 0, folder, explicit_root=False)
 
 
-def _from_url(match: re.Match[str]) -> Location:
+def _last(segments: tuple[str, ...]) -> str:
+    return segments[-1] if segments else ""
+
+
+def _from_url(match: re.Match[str], *, follow: bool) -> Location:
     host, path, suffix = match["host"], match["path"], match["suffix"]
     user, at, _ = host.rpartition("@")
     if at:
@@ -140,10 +153,13 @@ def _from_url(match: re.Match[str]) -> Location:
     shown = redact_url(f"{match['scheme']}://{host}{path}")
     parts = [unquote(s, errors="surrogateescape") for s in path.split("/")]
     segments = _segments(shown, parts)
+    name = _last(segments)
     folder = path.endswith("/")
-    base = len(segments) if folder else max(len(segments) - 1, 0)
     origin = Origin(match["scheme"].lower(), host, suffix)
-    return Location(shown, origin, segments, base, folder, explicit_root=folder)
+    if follow and not folder and origin in _THIS_MACHINE:
+        segments = _parts(_followed(Path(os.sep, *segments)))
+    base = len(segments) if folder else max(len(segments) - 1, 0)
+    return Location(shown, origin, segments, name, base, folder, explicit_root=folder)
 
 
 def _segments(text: str, parts: list[str]) -> tuple[str, ...]:
@@ -154,17 +170,41 @@ def _segments(text: str, parts: list[str]) -> tuple[str, ...]:
     return tuple(part for part in parts if part not in ("", "."))
 
 
-def _from_path(text: str) -> Location:
-    # The last segment stays as it is (it may be a link that is meant itself);
-    # what leads to it is resolved as the system would do it: "link/../x" is
-    # not "x", and two ways to one folder must be seen to be the same.
-    path = Path(text)
-    whole = path.name in ("", "..") or text.endswith(("/.", os.sep + "."))
-    real = Path(os.path.realpath(text))
-    if not whole:
+def _from_path(text: str, *, follow: bool) -> Location:
+    # What leads to the last segment is resolved as the system would do it:
+    # "link/../x" is not "x", and two ways to one folder must be seen to be the
+    # same. The last one stays as it is where a link is meant itself.
+    written = os.path.expanduser(text)
+    path = Path(written)
+    whole = path.name in ("", "..") or written.endswith(("/.", os.sep + "."))
+    if whole:
+        real = Path(os.path.realpath(path))
+        name = real.name
+    else:
         real = Path(os.path.realpath(path.parent)) / path.name
-    uri_path = real.as_uri().removeprefix("file://")
-    segments = tuple(unquote(s, errors="surrogateescape") for s in uri_path.split("/") if s)
+        name = path.name
+        if follow:
+            real = _followed(real)
+    segments = _parts(real)
     base = max(len(segments) - 1, 0)
-    folder = text.endswith(("/", os.sep)) or whole
-    return Location(text, Origin("local", "", ""), segments, base, folder, explicit_root=False)
+    folder = written.endswith(("/", os.sep)) or whole
+    return Location(text, _PATHS, segments, name, base, folder, explicit_root=False)
+
+
+def link_at(location: Location) -> Path | None:
+    """Return the link of this machine that a location, which did not follow it, names."""
+    if location.folder or location.origin not in _THIS_MACHINE:
+        return None
+    path = Path(os.sep, *location.segments)
+    return path if path.is_symlink() else None
+
+
+def _followed(path: Path) -> Path:
+    """Return where a link leads to; itself where that is nothing, or it is no link."""
+    # A link that leads nowhere is no file yet: what is written there takes its place.
+    return Path(os.path.realpath(path)) if path.is_symlink() and path.exists() else path
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    uri_path = path.as_uri().removeprefix("file://")
+    return tuple(unquote(s, errors="surrogateescape") for s in uri_path.split("/") if s)

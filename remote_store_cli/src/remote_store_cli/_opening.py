@@ -74,6 +74,7 @@ class Opener:
         texts: All locations of the command, as they were given.
         config: File of ``--config``.
         options: Values of ``--option``.
+        follow: Take a link for what it leads to, see `parse`.
 
     Raises:
         UsageError: A location, an option or the configuration is wrong.
@@ -81,9 +82,14 @@ class Opener:
     """
 
     def __init__(
-        self, texts: Sequence[str], config: Path | None, options: Sequence[str] | None
+        self,
+        texts: Sequence[str],
+        config: Path | None,
+        options: Sequence[str] | None,
+        *,
+        follow: bool = True,
     ) -> None:
-        self.locations = [parse(text) for text in texts]
+        self.locations = [parse(text, follow=follow) for text in texts]
         self._options = BackendOptions.parse(options or ())
         origins = [loc.origin for loc in self.locations]
         self._options.check_used(o.scheme for o in origins if isinstance(o, Origin))

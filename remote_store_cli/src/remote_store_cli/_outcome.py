@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final
@@ -13,15 +14,18 @@ from typing import Any, Final
 import typer
 
 from remote_store import PluginError, RemoteStoreError
-from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, USAGE
+from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, USAGE
 from remote_store_cli._console import complain, heeding_logs
 
 __all__ = [
     "EXPECTED",
     "UsageError",
     "about",
+    "complain_of",
     "describe",
+    "failures",
     "guarded",
+    "heed_termination",
     "run",
     "unread",
 ]
@@ -40,6 +44,17 @@ def describe(error: BaseException) -> str:
         message = str(error.args[0]) if error.args and error.args[0] else type(error).__name__
         return about(error.path, message) if error.path else message
     return str(error) or type(error).__name__
+
+
+def failures(error: Exception) -> list[Exception]:
+    """Return an error, and what else failed in an operation that went on after it."""
+    return [error, *(f for other in getattr(error, "others", ()) for f in failures(other))]
+
+
+def complain_of(error: Exception) -> None:
+    """Print an error, and each of its `failures`, as one line on standard error."""
+    for failure in failures(error):
+        complain(describe(failure))
 
 
 def about(path: str, message: str) -> str:
@@ -83,8 +98,8 @@ def guarded() -> Generator[None, None, None]:
     except EXPECTED as error:
         _end(error, FAILED)
     except KeyboardInterrupt:
-        complain("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
+        complain("terminated" if _termination.came else "interrupted")
+        raise typer.Exit(TERMINATED if _termination.came else INTERRUPTED) from None
     finally:
         # What cannot be written by now was complained of, or is not wanted;
         # the interpreter would complain again, and change the exit code.
@@ -94,8 +109,31 @@ def guarded() -> Generator[None, None, None]:
             _drop_stdout()
 
 
+class _Termination:
+    """Whether the process was asked to end by a signal."""
+
+    came = False
+
+    def heed(self, signum: int, frame: object) -> None:
+        """End as with Ctrl-C, which leaves no temporary file and no half of anything."""
+        self.came = True
+        if callable(signal.getsignal(signal.SIGINT)):
+            signal.raise_signal(signal.SIGINT)
+        else:  # a job in the background may have it switched off
+            raise KeyboardInterrupt
+
+
+_termination: Final = _Termination()
+
+
+def heed_termination() -> None:
+    """Let SIGTERM end a command in good order, unless the caller has other plans with it."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _termination.heed)
+
+
 def _end(error: Exception, code: int) -> None:
-    complain(describe(error))
+    complain_of(error)
     raise typer.Exit(code) from error
 
 

@@ -20,12 +20,13 @@ from remote_store import (
     AlreadyExists,
     Capability,
     FileInfo,
+    NotFound,
     PreconditionFailed,
     RemoteStoreError,
 )
 from remote_store_cli._compare import Comparison, compare, sha256_of, stat
 from remote_store_cli._opening import Place, is_within
-from remote_store_cli._outcome import EXPECTED
+from remote_store_cli._outcome import EXPECTED, failures
 
 __all__ = ["Outcome", "Policy", "Report", "Watcher", "copy_file", "copy_tree", "move_file"]
 
@@ -123,8 +124,11 @@ async def copy_tree(source: Place, target: Place, policy: Policy, watcher: Watch
             try:
                 return await anext(listing, None)
             except EXPECTED as error:
-                report.failed += 1
-                watcher.failed(source.key or source.location.text, error)
+                # It comes at the end of the listing, which went on past what it tells of.
+                for failure in failures(error):
+                    report.failed += 1
+                    where = getattr(failure, "path", None) or source.key or source.location.text
+                    watcher.failed(where, failure)
                 return None
 
     async def work() -> None:
@@ -205,11 +209,12 @@ async def _transfer(
         await source.store.copy(source.key, target.key, overwrite=policy.overwrite)
         watcher.advance(size or 0)
         return Outcome("copied", size)
+    before = await stat(source)
     metadata = None
-    if policy.metadata and source.store.supports(Capability.USER_METADATA):
-        info = await stat(source)
-        if info is not None:
-            size, metadata = info.size, info.metadata or None
+    if before is not None:
+        size = before.size
+        if policy.metadata and source.store.supports(Capability.USER_METADATA):
+            metadata = before.metadata or None
     keeps = target.store.supports(Capability.USER_METADATA)
     atomic = target.store.supports(Capability.ATOMIC_WRITE)
     write = target.store.write_atomic if atomic else target.store.write
@@ -222,7 +227,7 @@ async def _transfer(
 
     result = await write(
         target.key,
-        _content(source, size, advance),
+        _content(source, before, size, advance),
         overwrite=policy.overwrite,
         metadata=metadata if keeps else None,
     )
@@ -233,18 +238,28 @@ async def _transfer(
 
 
 async def _content(
-    source: Place, size: int | None, advance: Callable[[int], None]
+    source: Place, before: FileInfo | None, size: int | None, advance: Callable[[int], None]
 ) -> AsyncGenerator[bytes, None]:
+    """Yield one version of a file's content; what was read of two is an error at its end."""
     total = 0
     async with contextlib.aclosing(source.store.read(source.key)) as chunks:
         async for chunk in chunks:
             total += len(chunk)
             advance(len(chunk))
             yield chunk
+    # Raised inside the write, which then leaves the target as it was.
     if size is not None and total != size:
-        # Raised inside the write, which then leaves the target as it was.
         msg = f"{source.key} changed while it was copied: {total} bytes instead of {size}"
         raise PreconditionFailed(msg, path=source.key)
+    if before is not None:
+        try:
+            after = await stat(source)
+        except NotFound as error:
+            msg = f"{source.key} was removed while it was copied"
+            raise PreconditionFailed(msg, path=source.key) from error
+        if after is None or _version(after) != _version(before):
+            msg = f"{source.key} changed while it was copied; copy it again"
+            raise PreconditionFailed(msg, path=source.key)
 
 
 async def move_file(source: Place, target: Place, policy: Policy, watcher: Watcher) -> None:
