@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,12 +33,16 @@ def read_some(stream: BinaryIO, size: int) -> bytes:
     return chunk
 
 
-def close_quietly(stream: BinaryIO) -> None:
-    """Close a stream of which all is read, or whose error is being raised; a failure is logged."""
+class _Closable(Protocol):
+    def close(self) -> object: ...
+
+
+def close_quietly(source: _Closable) -> None:
+    """Close what has given all that it has, or whose error is being raised; a failure is logged."""
     try:
-        stream.close()
+        source.close()
     except Exception:  # noqa: BLE001 - what was read is complete without it
-        _log.debug("closing a stream failed", exc_info=True)
+        _log.debug("closing a stream or listing failed", exc_info=True)
 
 
 class Pull:

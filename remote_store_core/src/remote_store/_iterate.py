@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from remote_store import _rules as rules
 from remote_store._backend import Backend
+from remote_store._chunks import close_quietly
 from remote_store._descent import Descent
 from remote_store._models import FileInfo, FolderEntry
 from remote_store._path import strip_root
@@ -23,14 +24,18 @@ T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def closing(iterator: Iterator[Any]) -> Iterator[None]:
-    """Close *iterator* at the end, if it is one that can be closed."""
+def closing(iterator: Any) -> Iterator[None]:
+    """
+    Close a backend's *iterator* at the end, if it is one that can be closed.
+
+    What goes wrong in that is logged, not raised: what was handed out is
+    complete, or an error on its way says that it is not.
+    """
     try:
         yield
     finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
+        if hasattr(iterator, "close"):
+            close_quietly(iterator)
 
 
 def relay(

@@ -143,6 +143,14 @@ class LoopThread:
         finally:
             del task
 
+    def query(self, function: Callable[..., Awaitable[T]], /, *args: Any, **options: Any) -> T:
+        """As `call`, of something that changes nothing: no outcome of it is unknown."""
+        try:
+            return self.call(function, *args, **options)
+        except LoopClosed as error:
+            error.outcome_unknown = False
+            raise
+
     def post(self, function: Callable[..., Awaitable[object]], /, *args: Any) -> None:
         """Call *function* on the loop without waiting; a closed or forked one does nothing."""
         if not self._closed and os.getpid() == self._pid:

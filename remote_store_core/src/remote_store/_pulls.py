@@ -42,7 +42,7 @@ class _Pulling(Generic[T]):
             raise StopIteration
         self.refuse_misuse()
         try:
-            item = self._runner.call(_next, self._items)
+            item = self._runner.query(_next, self._items)
         except BaseException:
             self._over = True
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -28,7 +29,6 @@ from remote_store._models import FileInfo, FolderEntry, FolderInfo, ResolutionPl
 from remote_store._pulls import AsyncIteratorBridge, ChunkStream
 from remote_store._spool import spooled_write
 from remote_store.aio._backend import AsyncBackend
-from remote_store.aio._closing import Closing
 from remote_store.aio._content import as_content
 
 __all__ = ["AsyncBackendSyncAdapter"]
@@ -144,27 +144,27 @@ class AsyncBackendSyncAdapter(Backend):
 
     def exists(self, path: str) -> bool:
         """Return True if a file or folder is at *path*."""
-        return self._runner.call(self._backend.exists, path)
+        return self._runner.query(self._backend.exists, path)
 
     def is_file(self, path: str) -> bool:
         """Return True if a file is at *path*."""
-        return self._runner.call(self._backend.is_file, path)
+        return self._runner.query(self._backend.is_file, path)
 
     def is_folder(self, path: str) -> bool:
         """Return True if a folder is at *path*."""
-        return self._runner.call(self._backend.is_folder, path)
+        return self._runner.query(self._backend.is_folder, path)
 
     def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file."""
-        return self._runner.call(self._backend.read_bytes, path)
+        return self._runner.query(self._backend.read_bytes, path)
 
     def get_file_info(self, path: str) -> FileInfo:
         """Return what is known about a file."""
-        return self._runner.call(self._backend.get_file_info, path)
+        return self._runner.query(self._backend.get_file_info, path)
 
     def get_folder_info(self, path: str) -> FolderInfo:
         """Return the sum of all files below a folder."""
-        return self._runner.call(self._backend.get_folder_info, path)
+        return self._runner.query(self._backend.get_folder_info, path)
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file."""
@@ -193,7 +193,7 @@ class AsyncBackendSyncAdapter(Backend):
             PermissionDenied, NotFound, BackendUnavailable: As it says.
             RuntimeError: See the class.
         """
-        self._runner.call(self._member("check_health"))
+        self._runner.query(self._member("check_health"))
 
     # Writing ------------------------------------------------------------------
 
@@ -290,7 +290,7 @@ class AsyncBackendSyncAdapter(Backend):
         later, or too late, raise `StoreClosed` (a RuntimeError as well); none
         is lost. Idempotent. When the time is over, one warning tells of what
         is still running; it is cancelled, and its caller's `StoreClosed` has
-        ``outcome_unknown``.
+        ``outcome_unknown`` where it was to change something.
 
         Args:
             timeout: Seconds for all of it together; None for as long as it takes.
@@ -331,5 +331,5 @@ async def _write(
     body = as_content(content)
     if isinstance(body, bytes):
         return await write(path, body, overwrite=overwrite, metadata=metadata)
-    async with Closing(body):
+    async with contextlib.aclosing(body):
         return await write(path, body, overwrite=overwrite, metadata=metadata)

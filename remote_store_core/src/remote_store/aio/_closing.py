@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncGenerator, Awaitable
 from types import AsyncGeneratorType
@@ -10,10 +11,15 @@ from typing import Any
 
 __all__ = ["Closing", "attended"]
 
+_log = logging.getLogger(__name__)
+
 
 class Closing:
     """
-    Closes *iterator* at the end of the block, if it is something that can be closed.
+    Closes a backend's *iterator* at the end of the block, if it is something that can be closed.
+
+    What goes wrong in that is logged, not raised: what was handed out is
+    complete, or an error on its way says that it is not.
 
     An async generator that the block iterates over belongs to the block, and
     its loop does not hear of it. A loop that ends closes all the generators
@@ -34,7 +40,10 @@ class Closing:
     async def __aexit__(self, *_: object) -> None:
         close = getattr(self._iterator, "aclose", None)
         if close is not None:
-            await close()
+            try:
+                await close()
+            except Exception:  # noqa: BLE001
+                _log.debug("closing a read or listing failed", exc_info=True)
 
 
 def _hide(generator: AsyncGenerator[Any, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -288,7 +289,9 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
         body = as_content(content)
-        async with Closing(body):
+        if isinstance(body, bytes):
+            return await self._put(name, path, body, overwrite, metadata)
+        async with contextlib.aclosing(body):
             return await self._put(name, path, body, overwrite, metadata)
 
     def _put(
