@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import io
+import itertools
 import threading
 from collections.abc import Generator
 from typing import Any
@@ -246,6 +247,18 @@ async def test_stream_of_a_subprocess_without_lines() -> None:
     reader.feed_data(b"x" * 1000)
     reader.feed_eof()
     assert b"".join(await collect(opened(reader))) == b"x" * 1000
+
+
+async def test_endless_empty_chunks_can_be_cancelled() -> None:
+    """A source that gives only empty chunks does not hold a cancelled write for ever."""
+    stream = opened(itertools.repeat(b""))
+    pull = asyncio.ensure_future(anext(stream))
+    assert await asyncio.to_thread(wait_until, lambda: bool(source_threads()))
+    pull.cancel()
+    await asyncio.wait({pull}, timeout=10)
+    assert pull.cancelled()
+    await stream.aclose()
+    assert wait_until(lambda: not source_threads())
 
 
 async def test_text_file_is_refused_at_once() -> None:

@@ -167,3 +167,18 @@ async def test_reading_after_the_write_fails(
     await adapter.write("n", chunks(b"1"))
     with pytest.raises(ValueError, match="after the write"):
         await asyncio.to_thread(kept[0].read)
+
+
+async def test_endless_empty_chunks_can_be_cancelled(
+    adapter: SyncBackendAdapter, backend: DictBackend
+) -> None:
+    """A source that gives only empty chunks, and never waits, lets the loop go on."""
+
+    async def source() -> AsyncIterator[bytes]:
+        while True:
+            yield b""
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await adapter.write("n", source())
+    assert "n" not in backend.files

@@ -160,6 +160,8 @@ class _BlockingStream:
         self._pull = Pull(pull)
         # A source may block for ever, as a pipe does, and reading it changes nothing.
         self._pool = WorkerPool("remote-store-source", 1, exit_waits=False)
+        #: Nobody waits for the chunk that is being pulled.
+        self._left = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -168,12 +170,15 @@ class _BlockingStream:
         # mutate, not query: after a cancellation the caller must find the
         # file untouched by a thread that is still reading from it.
         try:
-            chunk = checked(await self._pool.mutate(self._pull))
+            chunk = checked(await self._pool.mutate(self._pull, on_cancel=self._leave))
         except StopAsyncIteration as error:
             raise _no_end() from error
         if not chunk:
             raise StopAsyncIteration
         return chunk
+
+    def _leave(self) -> None:
+        self._left = True
 
     async def aclose(self) -> None:
         self._pull.end()
@@ -196,7 +201,7 @@ class _IterableStream(_BlockingStream):
         for chunk in self._items:
             parts.append(checked(chunk))
             total += len(chunk)
-            if total >= HOP:
+            if total >= HOP or self._left:  # which an endless one of empty chunks has to see
                 break
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -106,6 +106,8 @@ class _Pump(Generic[T]):
             if part:
                 parts.append(part)
                 size += len(part)
+            else:
+                await asyncio.sleep(0)  # an endless one blocks nobody, and can be cancelled
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     # In the thread ----------------------------------------------------------
