@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
 import pytest
-from tests.azure.hns.lake import Lake
+from tests.azure.hns.lake import Lake, collected
 from tests.azure.hns.test_hns_moving import METHODS, call
 from tests.azure.hns.test_hns_writing import WAYS, write
 
-from remote_store import InvalidPath
+from remote_store import InvalidPath, NotFound, PreconditionFailed
 from remote_store_azure import AsyncAzureBackend
 
 pytestmark = pytest.mark.asyncio
@@ -75,3 +79,83 @@ async def test_nothing_goes_below_a_file(
             await call(backend, method, "f", dst)
         assert caught.value.path == dst
     assert lake.files() == {"f": b"f", "g": b"g"}
+
+
+def then(lake: Lake, method: str, act: Callable[[], object]) -> None:
+    """Let somebody else act just before the first request with a method is sent."""
+    done: list[object] = []
+
+    async def before(request: Any) -> None:
+        if request.method == method and not done:
+            done.append(act())
+
+    lake.transport.before = before
+
+
+async def test_a_folder_that_becomes_a_file_meanwhile(
+    lake: Lake, backend: AsyncAzureBackend
+) -> None:
+    """What was below it is missing: for a deletion, and for a listing."""
+
+    def replace() -> None:
+        lake.remove("a")
+        lake.put("a", b"a file")
+
+    deletions: dict[str, Callable[[], Awaitable[None]]] = {
+        "a/b/f": lambda: backend.delete("a/b/f"),
+        "a/b": lambda: backend.delete_folder("a/b", recursive=True),
+    }
+    await backend.exists("a")
+    for key, delete in deletions.items():
+        lake.put("a/b/f", b"f")
+        then(lake, "DELETE", replace)
+        with pytest.raises(NotFound) as caught:
+            await delete()
+        assert (caught.value.path, caught.value.outcome_unknown) == (key, False)
+        assert lake.files() == {"a": b"a file"}
+        lake.remove("a")
+    lake.put("a/b/f", b"f")
+    then(lake, "GET", replace)
+    assert await collected(backend.list_files("a/b")) == []
+
+
+async def test_a_file_above_that_goes_meanwhile(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """Its refusal is no missing file: nothing was written, and the caller may try again."""
+    lake.put("f", b"f")
+    await backend.exists("f")
+    then(lake, "HEAD", lambda: lake.remove("f"))
+    with pytest.raises(PreconditionFailed, match="nothing was written") as caught:
+        await backend.write("f/x", b"x")
+    assert (caught.value.path, caught.value.outcome_unknown) == ("f/x", False)
+    await backend.write("f/x", b"x")
+    assert lake.files() == {"f/x": b"x"}
+
+
+async def test_a_source_that_goes_meanwhile(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """The answer is that to a destination below a file, yet the source is what is missing."""
+    lake.put("f", b"f")
+    await backend.exists("f")
+    then(lake, "PUT", lambda: lake.remove("f"))
+    with pytest.raises(NotFound) as caught:
+        await backend.copy("f", "g")
+    assert caught.value.path == "f"
+    assert lake.files() == {}
+
+
+async def test_a_draft_whose_folder_becomes_a_file_is_gone(
+    lake: Lake, backend: AsyncAzureBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nothing to be removed, and nothing to be told of."""
+    lake.put("a/old", b"o")
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x" * (9 << 20)
+        lake.remove("a")
+        lake.put("a", b"a file")
+        msg = "the source failed"
+        raise ValueError(msg)
+
+    with pytest.raises(ValueError, match="the source failed"):
+        await backend.write("a/f", source())
+    assert lake.files() == {"a": b"a file"}
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
