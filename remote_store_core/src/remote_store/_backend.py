@@ -23,6 +23,11 @@ class Backend(Protocol):
     """
     What a sync store needs from a backend.
 
+    A distribution offers such a class in the entry point group
+    ``remote_store.sync_backends``, under the name of its async class in
+    ``remote_store.backends`` if it has one: the sync openers prefer it, the
+    async ones use it behind an adapter where there is no other.
+
     The contract is that of `remote_store.aio.AsyncBackend`, method by method:
     keys, errors and their order, exclusive writes, what is left after a
     failure. This class states only what differs. Subclass it (an incomplete
@@ -221,7 +226,7 @@ class Backend(Protocol):
         return
 
     def resolve(self, path: str) -> ResolutionPlan:
-        """Return how a key maps to storage, without I/O and without secrets."""
+        """Return how a key maps to storage, as `remote_store.aio.AsyncBackend.resolve`."""
         # A class that matches by its members alone may lack native_path too.
         native_path = getattr(self, "native_path", Backend.native_path.__get__(self))
         return ResolutionPlan(

@@ -376,7 +376,14 @@ class AsyncBackend(Protocol):
         return
 
     def resolve(self, path: str) -> ResolutionPlan:
-        """Return how a key maps to storage, without I/O and without secrets."""
+        """
+        Return how a key maps to storage, without I/O and without secrets.
+
+        The ``details`` of the plan are for a person who looks for the object
+        by other means: what native path and backend do not say already, such
+        as the account or the root folder, in values that JSON knows. Their
+        names are the backend's own; the default has none.
+        """
         # A class that matches by its members alone may lack native_path too.
         native_path = getattr(self, "native_path", AsyncBackend.native_path.__get__(self))
         return ResolutionPlan(
