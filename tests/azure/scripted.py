@@ -5,15 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import Factory, define, frozen
 
 from remote_store import RetryPolicy
 from remote_store_azure._account import account_of
 from remote_store_azure._clients import Clients
+from remote_store_azure._operations import DELETE_BLOB, GET_BLOB, HEAD_BLOB, PUT_BLOB
 
-__all__ = ["KEY", "Seen", "Server", "clients_for", "reply", "scripted"]
+__all__ = [
+    "KEY",
+    "OPERATIONS",
+    "Seen",
+    "Server",
+    "bare",
+    "clients_for",
+    "reply",
+    "scripted",
+    "usual",
+]
+
+#: Operations on a blob, by their method.
+OPERATIONS: Final = {op.method: op for op in (DELETE_BLOB, GET_BLOB, HEAD_BLOB, PUT_BLOB)}
 
 #: A key that looks like one.
 KEY = "c2VjcmV0LWFjY291bnQta2V5LW9mLXRoaXMtdGVzdA=="
@@ -102,13 +116,62 @@ class Server:
         return False
 
 
+#: What the service always sends, here with every answer of a kind.
+_MARKS: Final = {"x-ms-request-id": "1f2e3d4c", "x-ms-version": "2026-06-06"}
+_TIME: Final = "Fri, 19 Jun 2026 17:06:07 GMT"
+_DONE: Final = {
+    **_MARKS,
+    "ETag": '"0x8DECD733743AE98"',
+    "Last-Modified": _TIME,
+    "Content-Type": "application/octet-stream",
+    "x-ms-blob-type": "BlockBlob",
+    "x-ms-copy-id": "5d1f",
+    "x-ms-copy-status": "success",
+    "x-ms-sku-name": "Standard_LRS",
+    "x-ms-account-kind": "StorageV2",
+}
+_CODES: Final = {
+    403: "AuthorizationFailure",
+    404: "BlobNotFound",
+    409: "BlobAlreadyExists",
+    412: "ConditionNotMet",
+    503: "ServerBusy",
+}
+
+
+def usual(etag: str) -> bytes:
+    """Return the lines of an answer with content, but those about its length and range."""
+    lines = _DONE | {"ETag": f'"{etag}"'}
+    return "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode()
+
+
 def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
-    """Return the bytes of an answer; underscores in header names stand for hyphens."""
+    """
+    Return the bytes of an answer of the service.
+
+    Args:
+        status: Its HTTP status.
+        body: Its body.
+        headers: Further ones, underscores standing for hyphens; they win over
+            those that the service always sends, and an empty one is left out.
+    """
+    usual = _DONE if status < 400 else {**_MARKS, "x-ms-error-code": _CODES.get(status, "Other")}
+    return bare(status, body, **_merged(usual, headers))
+
+
+def bare(status: int, body: bytes = b"", **headers: str) -> bytes:
+    """Return the bytes of an answer with these headers, such as something in between gives."""
     lines = [f"HTTP/1.1 {status} Reason"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    if not any(name.lower() == "content_length" for name in headers):
+    if not any(name.lower().replace("-", "_") == "content_length" for name in headers):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _merged(usual: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+    given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    merged = {name: value for name, value in usual.items() if name.lower() not in given}
+    return merged | {name: value for name, value in given.items() if value}
 
 
 @asynccontextmanager

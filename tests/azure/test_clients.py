@@ -20,6 +20,7 @@ from tests.azure.transport import CountingTransport
 from remote_store import RetryPolicy, StoreClosed
 from remote_store_azure._account import account_of
 from remote_store_azure._clients import Clients
+from remote_store_azure._operations import GET_BLOB, HEAD_BLOB
 
 HEADERS = {"x-ms-blob-type": "BlockBlob"}
 
@@ -33,7 +34,7 @@ def real(azurite: Azurite, container: str, **client_options: Any) -> Clients:
 async def use(clients: Clients) -> Any:
     """Make one request, and return the client that made it."""
     with clients.running() as wire:
-        await wire.send("HEAD", wire.url("missing"), path="k", accept=(404,))
+        await wire.send(HEAD_BLOB, wire.url("missing"), path="k", accept=(404,))
         return wire.client
 
 
@@ -126,14 +127,14 @@ async def test_callers_transport_is_guarded() -> None:
         await use_ok(clients)
         server.acts = [None]
         with clients.running() as wire, pytest.raises(ConnectionError):
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert len(server.seen) == 2
         await clients.aclose()
 
 
 async def use_ok(clients: Clients) -> None:
     with clients.running() as wire:
-        await wire.send("GET", wire.url("k"), path="k")
+        await wire.send(GET_BLOB, wire.url("k"), path="k")
 
 
 def test_callers_transport_in_loops(azurite: Azurite, container: str) -> None:

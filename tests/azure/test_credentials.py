@@ -18,6 +18,7 @@ from remote_store_azure import _credentials
 from remote_store_azure._account import account_of
 from remote_store_azure._clients import Clients
 from remote_store_azure._credentials import ThreadedCredential, opened
+from remote_store_azure._operations import GET_BLOB, PUT_BLOB
 
 pytestmark = pytest.mark.asyncio
 
@@ -135,7 +136,7 @@ async def test_named_key_signs() -> None:
     async with scripted(reply(200)) as server:
         clients = clients_for(server, credential=AzureNamedKeyCredential("other", KEY))
         with clients.running() as wire:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert server.seen[0].headers["authorization"].startswith("SharedKey other:")
         await clients.aclose()
 
@@ -146,7 +147,7 @@ async def test_failing_credential() -> None:
     credential = AsyncCredential(native)
     clients = token_clients(credential)
     with clients.running() as wire, pytest.raises(PermissionDenied, match="no token") as caught:
-        await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+        await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
     assert caught.value.__cause__ is native
     assert not caught.value.outcome_unknown
     assert credential.asked == 1
@@ -158,7 +159,7 @@ async def test_callers_error_passes() -> None:
     own = RuntimeError("the vault is on fire")
     clients = token_clients(AsyncCredential(own))
     with clients.running() as wire, pytest.raises(RuntimeError) as caught:
-        await wire.send("GET", wire.url("k"), path="k")
+        await wire.send(GET_BLOB, wire.url("k"), path="k")
     assert caught.value is own
     await clients.aclose()
 

@@ -40,12 +40,17 @@ class Script:
             key = "acl"
         else:
             return answer
+        answer.headers["Server"] = "Windows-Azure-Blob/1.0"
         if not self._answers.get(key):
             return answer
         status, headers = self._answers[key].pop(0)
         answer.status_code = status
-        answer.headers.update(headers)
+        answer.headers.update(USUAL | headers)
         return answer
+
+
+#: What the service sends with such answers.
+USUAL: Final = {"x-ms-request-id": "1f2e", "ETag": '"1"', "x-ms-acl": "user::rwx"}
 
 
 def code(text: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from multidict import CIMultiDict
-from tests.azure.scripted import KEY, clients_for, reply, scripted
+from tests.azure.scripted import KEY, OPERATIONS, clients_for, reply, scripted
 
 from remote_store import (
     AlreadyExists,
@@ -31,6 +31,7 @@ from remote_store import (
 )
 from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import error_code, error_of, retry_after, service_message
+from remote_store_azure._operations import GET_BLOB, PUT_BLOB
 
 
 def xml(code: str, words: str = "Some words.") -> bytes:
@@ -165,7 +166,7 @@ async def test_cause_and_fields(status: int, native: type[HttpResponseError]) ->
     async with scripted(answer) as server:
         clients = clients_for(server, retry=RetryPolicy.disabled())
         with clients.running() as wire, pytest.raises(RemoteStoreError) as caught:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         error = caught.value
         assert (error.status, error.code, error.request_id) == (status, "SomeCode", "id-1")
         assert error.retry_after == 7
@@ -197,7 +198,7 @@ async def test_outcome_unknown(method: str, status: int, unknown: bool) -> None:
     async with scripted(reply(status)) as server:
         clients = clients_for(server, retry=RetryPolicy.disabled())
         with clients.running() as wire, pytest.raises(RemoteStoreError) as caught:
-            await wire.send(method, wire.url("k"), path="k")
+            await wire.send(OPERATIONS[method], wire.url("k"), path="k")
         assert caught.value.outcome_unknown is unknown
         await clients.aclose()
 
@@ -208,7 +209,7 @@ async def test_wrong_key_is_permission_denied() -> None:
     async with scripted(reply(200)) as server:
         clients = clients_for(server, account_key="not base64!")
         with clients.running() as wire, pytest.raises(PermissionDenied) as caught:
-            await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+            await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert not caught.value.outcome_unknown
         assert server.seen == []
         await clients.aclose()

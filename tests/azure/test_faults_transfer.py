@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from tests.azure.scripted import Server, clients_for, reply, scripted
+from tests.azure.scripted import Server, clients_for, reply, scripted, usual
 
 from remote_store import BackendUnavailable, PreconditionFailed, RemoteStoreError, RetryPolicy
 from remote_store_azure._download import chunks, content
@@ -46,9 +46,10 @@ class Host:
             start, stop = int(found[1]), min(int(found[2]) + 1, len(self.data))
             lines = ["HTTP/1.1 206 Partial Content"]
             lines.append(f"Content-Range: bytes {start}-{stop - 1}/{len(self.data)}")
-        lines += [f"Content-Length: {stop - start}", f'ETag: "{self.etag}"', "", ""]
+        lines += [f"Content-Length: {stop - start}", ""]
         do = self.plan.pop(0) if self.plan else whole
-        await do(self, "\r\n".join(lines).encode(), self.data[start:stop])
+        head = "\r\n".join(lines).encode() + usual(self.etag) + b"\r\n"
+        await do(self, head, self.data[start:stop])
 
     async def send(self, *parts: bytes) -> None:
         for part in parts:
@@ -176,11 +177,11 @@ async def test_a_blob_replaced_meanwhile_is_not_spliced() -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n",
-        b"HTTP/1.1 206 Partial Content\r\nContent-Length: 2000000\r\n\r\n",
-        b"HTTP/1.1 206 Partial Content\r\nContent-Length: 2000000\r\n"
+        b"HTTP/1.1 200 OK\r\n" + usual("0xAb1") + b"Content-Length: 2000000\r\n\r\n",
+        b"HTTP/1.1 206 Partial Content\r\n" + usual("0xAb1") + b"Content-Length: 2000000\r\n\r\n",
+        b"HTTP/1.1 206 Partial Content\r\n" + usual("0xAb1") + b"Content-Length: 2000000\r\n"
         b"Content-Range: bytes 0-1999999/3000000\r\n\r\n",
-        b"HTTP/1.1 206 Partial Content\r\nContent-Length: 2000000\r\n"
+        b"HTTP/1.1 206 Partial Content\r\n" + usual("0xAb1") + b"Content-Length: 2000000\r\n"
         b"Content-Range: bytes 1000000-2999999/4000000\r\n\r\n",
     ],
     ids=["all of it", "no range", "another range", "another size"],
@@ -191,7 +192,7 @@ async def test_an_answer_with_other_bytes_is_refused(head: bytes) -> None:
     async def lie(host: Host, _: bytes, body: bytes) -> None:
         await host.send(head, DATA[:2_000_000])
 
-    host = Host(end_after(1_000_000), lie)
+    host = Host(end_after(1_000_000), lie, lie, lie)
     with pytest.raises(RemoteStoreError):
         await run(host, read)
 
@@ -201,7 +202,7 @@ async def test_more_than_was_promised_is_refused() -> None:
 
     async def more(host: Host, _: bytes, body: bytes) -> None:
         await host.send(
-            b"HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\n"
+            b"HTTP/1.1 206 Partial Content\r\n" + usual("0xAb1") + b"Transfer-Encoding: chunked\r\n"
             b"Content-Range: bytes 0-9/10\r\n\r\n14\r\n" + b"x" * 20 + b"\r\n0\r\n\r\n"
         )
 
@@ -214,7 +215,7 @@ async def test_less_than_was_promised_is_not_the_end() -> None:
 
     async def less(host: Host, _: bytes, body: bytes) -> None:
         await host.send(
-            b'HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\nETag: "0xAb1"\r\n'
+            b"HTTP/1.1 206 Partial Content\r\n" + usual("0xAb1") + b"Transfer-Encoding: chunked\r\n"
             b"Content-Range: bytes 0-2999999/3000000\r\n\r\n64\r\n",
             body[:100],
             b"\r\n0\r\n\r\n",
@@ -229,7 +230,8 @@ async def test_an_answer_of_unknown_length_is_refused() -> None:
     """Without a length nobody could tell a short body from a whole one."""
 
     async def endless(host: Host, head: bytes, body: bytes) -> None:
-        await host.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", body)
+        head = b"HTTP/1.1 200 OK\r\n" + usual("0xAb1") + b"Connection: close\r\n\r\n"
+        await host.send(head, body)
 
     with pytest.raises(RemoteStoreError, match="which part"):
         await run(Host(endless), read)

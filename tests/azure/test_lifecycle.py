@@ -17,6 +17,7 @@ from tests.azure.scripted import Act, Server, clients_for, reply, scripted
 
 from remote_store import RetryPolicy, StoreClosed
 from remote_store_azure import _clients, _sdk
+from remote_store_azure._operations import GET_BLOB, PUT_BLOB
 
 #: No connection is taken.
 NEVER = b""
@@ -36,7 +37,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> float:
 
 async def call(clients: Any, **options: Any) -> Any:
     with clients.running() as wire:
-        return await wire.send("PUT", wire.url("k"), path="k", body=b"x", **options)
+        return await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x", **options)
 
 
 def test_grace() -> None:
@@ -47,7 +48,7 @@ def test_grace() -> None:
 @pytest.mark.asyncio
 async def test_idempotent_and_final() -> None:
     """Closing twice is fine; afterwards, and without ever being used, calls are refused."""
-    async with scripted(reply(200)) as server:
+    async with scripted(reply(201)) as server:
         for used in (False, True):
             clients = clients_for(server)
             if used:
@@ -62,7 +63,7 @@ async def test_idempotent_and_final() -> None:
 @pytest.mark.asyncio
 async def test_no_connection_afterwards() -> None:
     """After a close no connection is open, idle ones included."""
-    async with scripted(reply(200)) as server:
+    async with scripted(reply(201)) as server:
         clients = clients_for(server)
         await asyncio.gather(*(call(clients) for _ in range(5)))
         assert server.connections > 0
@@ -117,7 +118,7 @@ async def test_two_closes_at_a_time() -> None:
 @pytest.mark.asyncio
 async def test_closed_while_a_client_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """A close that comes while another thread builds its client leaves no usable client."""
-    async with scripted(reply(200)) as server:
+    async with scripted(reply(201)) as server:
         clients = clients_for(server)
         build = _sdk.build_client
         made: list[Any] = []
@@ -213,7 +214,7 @@ async def test_stream_of_a_closed_backend(short_grace: float) -> None:
     async with scripted(endless) as server:
         clients = clients_for(server)
         with clients.running() as wire:
-            streaming = await wire.stream("GET", wire.url("k"), path="k")
+            streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
             async with aclosing(streaming.chunks()) as chunks:
                 assert await anext(chunks)
                 await clients.aclose()
@@ -231,7 +232,7 @@ async def test_callers_own_wait_is_left_alone(short_grace: float) -> None:
 
         async def main() -> None:
             with clients.running() as wire:
-                await wire.send("PUT", wire.url("k"), path="k", body=await content)
+                await wire.send(PUT_BLOB, wire.url("k"), path="k", body=await content)
 
         running = asyncio.create_task(main())
         await asyncio.sleep(0)
@@ -285,7 +286,7 @@ async def test_unsent_bytes_hold_no_connection(short_grace: float, cancelled: bo
 
     async def main() -> None:
         with clients.running() as wire:
-            await wire.send("PUT", wire.url("k"), path="k", body=body)
+            await wire.send(PUT_BLOB, wire.url("k"), path="k", body=body)
 
     running = asyncio.create_task(main())
     await arrived.wait()
@@ -321,7 +322,7 @@ async def test_a_connection_that_ended_by_itself() -> None:
     with clients.running() as wire:
         session = wire.client._pipeline._transport.session
         running = asyncio.create_task(
-            wire.send("PUT", wire.url("k"), path="k", body=bytes(16_000_000))
+            wire.send(PUT_BLOB, wire.url("k"), path="k", body=bytes(16_000_000))
         )
         await arrived.wait()
         await asyncio.sleep(0.2)
@@ -343,6 +344,7 @@ FIFTY_RUNS = """
 import asyncio, gc
 from remote_store_azure._account import account_of
 from remote_store_azure._clients import Clients
+from remote_store_azure._operations import HEAD_BLOB
 
 clients = Clients(
     account_of(container={container!r}, connection_string={text!r}),
@@ -351,7 +353,7 @@ clients = Clients(
 
 async def main():
     with clients.running() as wire:
-        await wire.send("HEAD", wire.url("missing"), path="k", accept=(404,))
+        await wire.send(HEAD_BLOB, wire.url("missing"), path="k", accept=(404,))
 
 for _ in range(50):
     asyncio.run(main())
@@ -380,7 +382,7 @@ def test_import_is_light() -> None:
     """Neither the package nor building clients loads the SDK or aiohttp."""
     program = (
         "import sys, remote_store_azure._clients as c, remote_store_azure._account as a;"
-        "c.Clients(a.account_of(container='c', account_name='n'));"
+        "c.Clients(a.account_of(container='box', account_name='n'));"
         "print([m for m in ('azure.core', 'azure.storage.blob', 'aiohttp') if m in sys.modules])"
     )
     ended = subprocess.run(

@@ -10,6 +10,7 @@ from azure.storage.blob.aio import LinearRetry
 from tests.azure.scripted import KEY, clients_for, reply, scripted
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
+from remote_store_azure._operations import COPY, GET_BLOB, PUT_BLOB
 from remote_store_azure._retry import Retry
 
 pytestmark = pytest.mark.asyncio
@@ -25,7 +26,7 @@ async def test_repeats_what_may_pass(status: int) -> None:
     async with scripted(reply(status), reply(status), reply(200, b"x")) as server:
         clients = clients_for(server, retry=quick())
         with clients.running() as wire:
-            answer = await wire.send("GET", wire.url("k"), path="k")
+            answer = await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert (answer.body, answer.resent) == (b"x", True)
         assert len(server.seen) == 3
         await clients.aclose()
@@ -37,7 +38,7 @@ async def test_does_not_repeat_refusals(status: int) -> None:
     async with scripted(reply(status)) as server:
         clients = clients_for(server, retry=quick())
         with clients.running() as wire, pytest.raises(RemoteStoreError):
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert len(server.seen) == 1
         await clients.aclose()
 
@@ -49,7 +50,7 @@ async def test_attempts(attempts: int, act: bytes | None) -> None:
     async with scripted(act) as server:
         clients = clients_for(server, retry=quick(attempts))
         with clients.running() as wire, pytest.raises(BackendUnavailable):
-            await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+            await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert len(server.seen) == attempts
         await clients.aclose()
 
@@ -72,7 +73,7 @@ async def test_backoff_is_waited() -> None:
         clients = clients_for(server, retry=quick(backoff_base=0.1))
         start = time.monotonic()
         with clients.running() as wire, pytest.raises(BackendUnavailable):
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert 0.3 <= time.monotonic() - start < 15
         await clients.aclose()
 
@@ -84,11 +85,11 @@ async def test_retry_after_is_obeyed() -> None:
         clients = clients_for(server, retry=quick())
         start = time.monotonic()
         with clients.running() as wire:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert 0.3 <= time.monotonic() - start < 15
         server.acts = [reply(429, Retry_After="0")]
         with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert caught.value.retry_after == 0
         await clients.aclose()
 
@@ -99,7 +100,7 @@ async def test_total_timeout() -> None:
         clients = clients_for(server, retry=quick(100, timeout=2, backoff_base=0.4))
         start = time.monotonic()
         with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert time.monotonic() - start < 15
         assert caught.value.status == 500
         assert 2 <= len(server.seen) <= 4
@@ -116,7 +117,7 @@ async def test_total_timeout_in_a_stall() -> None:
         clients = clients_for(server, retry=quick(timeout=0.3))
         start = time.monotonic()
         with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
-            await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+            await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert 0.25 < time.monotonic() - start < 15
         assert caught.value.outcome_unknown
         assert len(server.seen) == 1
@@ -129,7 +130,7 @@ async def test_no_wait_beyond_the_timeout() -> None:
         clients = clients_for(server, retry=quick(timeout=2))
         start = time.monotonic()
         with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert time.monotonic() - start < 15
         assert caught.value.retry_after == 30
         await clients.aclose()
@@ -150,7 +151,7 @@ async def test_lost(first: bytes | None, lost: bool) -> None:
     async with scripted(first, reply(201)) as server:
         clients = clients_for(server, retry=quick())
         with clients.running() as wire:
-            answer = await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+            answer = await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert (answer.lost, answer.resent) == (lost, True)
         await clients.aclose()
 
@@ -166,7 +167,7 @@ async def test_lost_attempt_before_a_refused_connection() -> None:
         server.acts = [last]
         clients = clients_for(server, retry=quick(2))
         with clients.running() as wire, pytest.raises(BackendUnavailable) as caught:
-            await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+            await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert caught.value.outcome_unknown
         assert "onnect" in str(caught.value.__cause__)
         assert len(server.seen) == 1
@@ -188,11 +189,11 @@ async def test_callers_policy_wins() -> None:
     async with scripted(None, reply(409)) as server:
         clients = clients_for(server, retry=quick(7), client_options={"retry_policy": own})
         with clients.running() as wire:
-            answer = await wire.send("PUT", wire.url("k"), path="k", body=b"x", accept=(409,))
+            answer = await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x", accept=(409,))
             assert (answer.lost, answer.resent) == (True, True)
             server.acts = [None]
             with pytest.raises(BackendUnavailable) as caught:
-                await wire.send("PUT", wire.url("k"), path="k", body=b"x")
+                await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert caught.value.outcome_unknown
         assert len(server.seen) == 4
         await clients.aclose()
@@ -203,7 +204,7 @@ async def test_options_of_the_sdks_policy() -> None:
     async with scripted(reply(500)) as server:
         clients = clients_for(server, retry=None, client_options={"retry_total": 0})
         with clients.running() as wire, pytest.raises(BackendUnavailable):
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert len(server.seen) == 1
         await clients.aclose()
         with pytest.raises(ValueError, match="retry_total"):
@@ -215,7 +216,7 @@ async def test_each_attempt_is_signed_anew() -> None:
     async with scripted(reply(503), reply(200)) as server:
         clients = clients_for(server, account_key=KEY)
         with clients.running() as wire:
-            await wire.send("GET", wire.url("k"), path="k")
+            await wire.send(GET_BLOB, wire.url("k"), path="k")
         ids = {seen.headers["x-ms-client-request-id"] for seen in server.seen}
         assert len(ids) == 2
         assert all("authorization" in seen.headers for seen in server.seen)
@@ -228,7 +229,7 @@ async def test_copy_source_that_is_busy() -> None:
     async with scripted(busy, reply(202)) as server:
         clients = clients_for(server)
         with clients.running() as wire:
-            answer = await wire.send("PUT", wire.url("k"), path="k")
+            answer = await wire.send(COPY, wire.url("k"), path="k")
         assert answer.status == 202
         assert not answer.lost
         await clients.aclose()

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import ServiceRequestError
-from tests.azure.scripted import clients_for, reply, scripted
+from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
 
 from remote_store import RemoteStoreError, RetryPolicy
 from remote_store_azure._clients import Clients
 from remote_store_azure._doubt import Tried
+from remote_store_azure._operations import GET_BLOB
 from remote_store_azure._secrecy import redacted, scrub
 
 SIGNATURE = "TheSignatureOfTheToken"
@@ -115,7 +116,7 @@ async def test_errors(
             assert SIGNATURE in source
             with pytest.raises(RemoteStoreError) as caught:
                 await wire.send(
-                    method,
+                    OPERATIONS[method],
                     wire.url("k", "comp=x"),
                     path="k",
                     headers={"x-ms-copy-source": source},
@@ -139,7 +140,7 @@ async def test_streamed_errors() -> None:
     async with scripted(cut) as server:
         clients = clients_for(server, sas_token=TOKEN)
         with clients.running() as wire:
-            streaming = await wire.stream("GET", wire.url("k"), path="k")
+            streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
             with pytest.raises(RemoteStoreError) as caught:
                 [chunk async for chunk in streaming.chunks()]
         refuse_secrets(*everything(caught.value))
@@ -200,7 +201,7 @@ async def test_logs_of_a_success(caplog: pytest.LogCaptureFixture) -> None:
             clients = clients_for(server, client_options={"logging_enable": True}, **where)
             with clients.running() as wire:
                 headers = {"x-ms-copy-source": wire.source_url("other")}
-                await wire.send("GET", wire.url("k"), path="k", headers=headers)
+                await wire.send(GET_BLOB, wire.url("k"), path="k", headers=headers)
             await clients.aclose()
     assert "/acct/box/k" in caplog.text
     refuse_secrets(caplog.text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from remote_store import BackendUnavailable, RemoteStoreError
 from remote_store_azure._headers import deletion
+from remote_store_azure._operations import DELETE_BLOB, DELETE_BLOBS
 from remote_store_azure._tasks import Tasks
 from remote_store_azure._wire import Answer
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from remote_store_azure._wire import Wire
 
 __all__ = ["delete_all"]
+
+_log = logging.getLogger(__name__)
 
 #: Blobs that one batch may have.
 BATCH: Final = 256
@@ -110,7 +114,7 @@ class _Deletion:
             name = names[index]
             try:
                 await self._wire.send(
-                    "DELETE",
+                    DELETE_BLOB,
                     self._wire.url(name),
                     path=name,
                     headers=deletion(self._snapshots),
@@ -130,7 +134,7 @@ class _Deletion:
         """
         from azure.core.exceptions import AzureError  # loaded with the wire
 
-        tried, options = self._wire.tried()
+        tried, options = self._wire.tried(DELETE_BLOBS)
         with_them = {"delete_snapshots": "include"} if self._snapshots else {}
         try:
             # The SDK's own method, since each part is signed by itself.
@@ -148,10 +152,20 @@ class _Deletion:
             # cause is another one, single requests meet and name it.
             self._refused = True
             parts = []
+        except RemoteStoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - named below
+            # The SDK's parser raises whatever comes of what is no batch's answer.
+            _log.debug("the answer to a batch cannot be read: %r", error)
+            self._refused = True
+            parts = []
         if len(parts) != len(names):
             return list(range(len(names)))
         left = []
         for index, part in enumerate(parts):
+            if DELETE_BLOB.lacks(part.status_code, part.headers):
+                left.append(index)
+                continue
             answer = Answer(
                 part.status_code,
                 part.headers,

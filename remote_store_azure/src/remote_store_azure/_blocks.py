@@ -69,7 +69,7 @@ def committed_ids(body: bytes) -> list[str]:
     try:
         parser.feed(body)
         root: Element = parser.close()
-    except SyntaxError as error:
+    except (SyntaxError, LookupError) as error:
         msg = f"it is no XML: {error}"
         raise ValueError(msg) from error
     return [name.text or "" for name in root.iterfind("CommittedBlocks/Block/Name")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from remote_store import PermissionDenied
+from remote_store import BackendUnavailable, PermissionDenied
 from remote_store_azure._names import NAME
+from remote_store_azure._operations import ACCESS_CONTROL, ACCOUNT, LIST_BLOBS, Operation
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
@@ -40,13 +41,13 @@ async def is_hierarchical(wire: Wire, path: str | None) -> bool | None:
         BackendUnavailable: The service cannot be reached.
     """
     for url in (wire.url(None, _ACCOUNT), wire.account_url(_ACCOUNT)):
-        told = await _ask(wire, "GET", url, path)
+        told = await _ask(wire, ACCOUNT, url, path)
         if isinstance(told, PermissionDenied):
             break
         header = told.headers.get("x-ms-is-hns-enabled")
         if told.status == 200 and header:
             return header.lower() == "true"
-    listed = await _ask(wire, "GET", wire.url(None, _LIST), path)
+    listed = await _ask(wire, LIST_BLOBS, wire.url(None, _LIST), path)
     if isinstance(listed, PermissionDenied):
         if listed.status == 401 or listed.code in _UNKNOWN_CALLER:
             raise _undecided(listed)
@@ -58,13 +59,17 @@ async def is_hierarchical(wire: Wire, path: str | None) -> bool | None:
     if b"<Blob>" in listed.body:
         # Names cannot feign it, for in them the bracket is escaped.
         return b"<ResourceType>" in listed.body
+    if listed.headers.get("Server", "").startswith("Azurite"):
+        return False  # it has no hierarchical accounts, and no Data Lake service that would answer
     return await _has_access_control(wire, path, None)
 
 
-async def _ask(wire: Wire, method: str, url: str, path: str | None) -> Answer | PermissionDenied:
+async def _ask(
+    wire: Wire, operation: Operation, url: str, path: str | None
+) -> Answer | PermissionDenied:
     """Return the answer to a question, or the service's refusal to answer it."""
     try:
-        return await wire.send(method, url, path=path, accept=_NO_ANSWER)
+        return await wire.send(operation, url, path=path, accept=_NO_ANSWER)
     except PermissionDenied as error:
         if error.status is None:
             raise  # the credential itself failed, nobody was asked
@@ -83,7 +88,12 @@ async def _has_access_control(
         refusal: Of the question before, if it was refused: then only a clear answer counts.
     """
     url = wire.dfs_url("", "action=getAccessControl")
-    answer = await _ask(wire, "HEAD", url, path)
+    try:
+        answer = await _ask(wire, ACCESS_CONTROL, url, path)
+    except BackendUnavailable as error:
+        if refusal is None or error.status is None:
+            raise
+        raise _undecided(refusal) from error  # there is a server, but it is no Data Lake service
     if isinstance(answer, PermissionDenied):
         raise _undecided(refusal or answer)
     if answer.status == 200:
@@ -94,8 +104,6 @@ async def _has_access_control(
         return False
     if refusal is not None:
         raise _undecided(refusal)
-    if answer.status == 400 and not answer.code:
-        return False  # a server that does not know the question: the service names the reason
     raise wire.error(answer)
 
 

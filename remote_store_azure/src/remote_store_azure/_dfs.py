@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from remote_store_azure._body import PIECE, Body
+from remote_store_azure._operations import (
+    APPEND,
+    CREATE_PATH,
+    DELETE_PATH,
+    FLUSH,
+    LIST_PATHS,
+    RENAME,
+)
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
@@ -53,14 +61,14 @@ async def create_file(
     if exclusive:
         headers["If-None-Match"] = "*"
     url = wire.dfs_url(name, "resource=file")
-    return await wire.send("PUT", url, path=path, headers=headers, accept=accept)
+    return await wire.send(CREATE_PATH, url, path=path, headers=headers, accept=accept)
 
 
 async def create_folder(wire: Wire, name: str, path: str) -> Answer:
     """Create a folder and those above it; one that is there stays as it is, status 409."""
     url = wire.dfs_url(name, "resource=directory")
     headers = {**_ACCEPT, "If-None-Match": "*"}
-    return await wire.send("PUT", url, path=path, headers=headers, accept=(201, 409))
+    return await wire.send(CREATE_PATH, url, path=path, headers=headers, accept=(201, 409))
 
 
 async def append(
@@ -91,7 +99,8 @@ async def append(
     body = Body(cast("Sequence[bytes]", pieces)) if size > PIECE else b"".join(pieces)
     headers = {**_ACCEPT, "Content-Type": "application/json"}
     url = wire.dfs_url(name, query)
-    return await wire.send("PATCH", url, path=path, headers=headers, body=body, accept=accept)
+    operation = FLUSH if flush else APPEND
+    return await wire.send(operation, url, path=path, headers=headers, body=body, accept=accept)
 
 
 async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: bool) -> Answer:
@@ -115,7 +124,7 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
     if exclusive:
         headers["If-None-Match"] = "*"
     url = wire.dfs_url(target, "mode=legacy")
-    return await wire.send("PUT", url, path=target, headers=headers, accept=(201, 404, 409, 412))
+    return await wire.send(RENAME, url, path=target, headers=headers, accept=(201, 404, 409, 412))
 
 
 async def delete(
@@ -153,7 +162,7 @@ async def delete(
         headers["If-Match"] = etag
     url = wire.dfs_url(name, query)
     return await wire.send(
-        "DELETE", url, path=path, headers=headers, accept=accept, timeout=timeout
+        DELETE_PATH, url, path=path, headers=headers, accept=accept, timeout=timeout
     )
 
 
@@ -173,4 +182,4 @@ async def paths(wire: Wire, folder: str, *, recursive: bool, continuation: str =
     if continuation:
         query += f"&continuation={quote(continuation, safe='')}"
     url = wire.dfs_url(None, query)
-    return await wire.send("GET", url, path=folder, headers=_ACCEPT, accept=(200, 404, 409))
+    return await wire.send(LIST_PATHS, url, path=folder, headers=_ACCEPT, accept=(200, 404, 409))

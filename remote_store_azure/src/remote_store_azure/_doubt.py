@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from remote_store import RemoteStoreError
+from remote_store_azure._operations import Operation
 
 __all__ = ["Tried", "in_doubt", "untouched"]
 
@@ -18,9 +19,11 @@ __all__ = ["Tried", "in_doubt", "untouched"]
 class Tried:
     """What became of the attempts of a request; the SDK's clients take it as an option."""
 
+    #: What the request is; None for those of the SDK's clients that we know nothing of.
+    operation: Operation | None = None
     #: There was an attempt before the one that was answered.
     resent = False
-    #: An attempt ended without an answer, and may have been carried out.
+    #: An attempt ended without an answer of the service, and may have been carried out.
     lost = False
     #: An attempt is on its way, or ended with an answer that is not repeated.
     pending = False

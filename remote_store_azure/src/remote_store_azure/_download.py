@@ -24,6 +24,7 @@ from remote_store import (
     StoreClosed,
 )
 from remote_store_azure._headers import etag_of
+from remote_store_azure._operations import GET_BLOB
 from remote_store_azure._tasks import end_all
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class _Version:
 
     async def _ask(self, headers: Mapping[str, str], accept: tuple[int, ...]) -> Streaming:
         return await self._wire.stream(
-            "GET",
+            GET_BLOB,
             self._url,
             path=self._path,
             headers=headers,

@@ -26,6 +26,7 @@ from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._folders import Made, made_by
 from remote_store_azure._kinds import head
 from remote_store_azure._names import NAME, RESERVED, prefix_of
+from remote_store_azure._operations import HEAD_BLOB
 from remote_store_azure._places import refuse_existing, refused
 from remote_store_azure._renames import rename
 from remote_store_azure._tasks import Tasks, end_all
@@ -293,7 +294,7 @@ class _Draft:
             return made if answer.status == 201 else None
         # It got no answer, and may have been done all the same.
         there = await self._wire.send(
-            "HEAD",
+            HEAD_BLOB,
             self._wire.url(self._name),
             path=self._key,
             accept=(200, 401, 403, 404),

@@ -122,6 +122,7 @@ _PLAIN: Final = frozenset(
     {"BlobNotFound", "PathNotFound", "BlobAlreadyExists", "PathAlreadyExists"}
 )
 
+_SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _CODE: Final = re.compile(rb'<Code>([^<]{1,100})</Code>|"code"\s*:\s*"([^"]{1,100})"')
 _MESSAGE: Final = re.compile(
     rb'<Message>(.*?)(?:\n|\r|</Message>)|"message"\s*:\s*"(.*?)(?:\\n|")', re.DOTALL
@@ -150,14 +151,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
     It says so in milliseconds (``x-ms-retry-after-ms``, ``retry-after-ms``),
     seconds, or as an HTTP date (``Retry-After``); None if it does not, or not
-    in a readable form.
+    in a readable form, such as one of more than ten digits.
     """
     for name in ("x-ms-retry-after-ms", "retry-after-ms"):
         text = headers.get(name, "").strip()
-        if text.isdecimal():
+        if _SECONDS.fullmatch(text):
             return int(text) / 1000
     text = headers.get("Retry-After", "").strip()
-    if text.isdecimal():
+    if _SECONDS.fullmatch(text):
         return float(text)
     return _until(text) if text else None
 
@@ -167,7 +168,7 @@ def _until(date: str) -> float | None:
 
     try:
         return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):
         return None
 
 

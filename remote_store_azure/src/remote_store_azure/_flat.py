@@ -36,6 +36,7 @@ from remote_store_azure._kinds import (
 )
 from remote_store_azure._listing import pages
 from remote_store_azure._names import NAME, prefix_of
+from remote_store_azure._operations import DELETE_BLOB
 from remote_store_azure._upload import upload
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Flat:
         """Delete a file."""
         headers = deletion(self.delete_snapshots)
         answer = await wire.send(
-            "DELETE", wire.url(key), path=key, headers=headers, accept=(202, 404)
+            DELETE_BLOB, wire.url(key), path=key, headers=headers, accept=(202, 404)
         )
         # After an attempt that got no answer, nothing is what that attempt left.
         if answer.status == 202 or answer.lost:
@@ -218,7 +219,7 @@ class Flat:
         headers = deletion(self.delete_snapshots, etag)
         key = name.removesuffix("/")
         answer = await wire.send(
-            "DELETE", wire.url(name), path=key, headers=headers, accept=(202, 404, 412)
+            DELETE_BLOB, wire.url(name), path=key, headers=headers, accept=(202, 404, 412)
         )
         if answer.status == 412 and not moves.is_condition(answer):
             raise wire.error(answer)

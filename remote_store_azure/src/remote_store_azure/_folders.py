@@ -20,6 +20,7 @@ from attrs import frozen
 from remote_store import RemoteStoreError
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._headers import is_directory
+from remote_store_azure._operations import HEAD_BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -68,7 +69,7 @@ class Made:
     async def _remove(self, wire: Wire, folder: str, path: str, deadline: float) -> None:
         while folder:
             there = await wire.send(
-                "HEAD",
+                HEAD_BLOB,
                 wire.url(folder),
                 path=path,
                 accept=(200, 401, 403, 404),

@@ -28,6 +28,7 @@ from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE
 from remote_store_azure._headers import file_info, is_directory, metadata_headers, write_result
 from remote_store_azure._kinds import archived, head, refuse_folder
 from remote_store_azure._moves import complete, likeness, typed
+from remote_store_azure._operations import COPY, PUT_BLOB
 from remote_store_azure._places import file_at, folder_at, refuse_dots, refused, under_file
 from remote_store_azure._renames import rename
 from remote_store_azure._upload import may_be
@@ -222,7 +223,7 @@ async def _put(
     }
     condition = {"If-None-Match": "*"} if exclusive else {}
     answer = await wire.send(
-        "PUT",
+        PUT_BLOB,
         wire.url(key),
         path=key,
         headers={**headers, **condition},
@@ -300,7 +301,7 @@ async def _copy(wire: Wire, src: str, dst: str, version: Answer, *, exclusive: b
     if exclusive:
         headers["If-None-Match"] = "*"
     return await wire.send(
-        "PUT", wire.url(dst), path=dst, headers=headers, accept=(201, 202, 404, 409, 412)
+        COPY, wire.url(dst), path=dst, headers=headers, accept=(201, 202, 404, 409, 412)
     )
 
 

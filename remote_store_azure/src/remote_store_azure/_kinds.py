@@ -18,6 +18,7 @@ from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import is_directory
 from remote_store_azure._listing import page
 from remote_store_azure._names import NAME, prefix_of
+from remote_store_azure._operations import HEAD_BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,7 @@ async def look(wire: Wire, key: str, path: str | None = None) -> Answer:
         key: Of the blob.
         path: Key that errors name, if it is another one.
     """
-    return await wire.send("HEAD", wire.url(key), path=path or key, accept=_LOOK)
+    return await wire.send(HEAD_BLOB, wire.url(key), path=path or key, accept=_LOOK)
 
 
 async def archived(wire: Wire, answer: Answer, src: str) -> RemoteStoreError:
@@ -88,7 +89,7 @@ async def other_type(wire: Wire, answer: Answer) -> RemoteStoreError:
 
 async def head(wire: Wire, key: str) -> Answer:
     """Return the headers of a blob; status 404 where there is none."""
-    return await wire.send("HEAD", wire.url(key), path=key, accept=(200, 404))
+    return await wire.send(HEAD_BLOB, wire.url(key), path=key, accept=(200, 404))
 
 
 async def look_at_container(wire: Wire) -> None:

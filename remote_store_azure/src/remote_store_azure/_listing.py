@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from remote_store import NotFound, RemoteStoreError
+from remote_store_azure._operations import LIST_BLOBS
 from remote_store_azure._xml import Blob, Page, parse_page
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ async def page(
         query += f"&maxresults={limit}"
     if include:
         query += "&include=" + quote(include, safe="")
-    answer = await wire.send("GET", wire.url(None, query), path=path, accept=(200,))
+    answer = await wire.send(LIST_BLOBS, wire.url(None, query), path=path, accept=(200,))
     steps = parse_page(answer.body)
     try:
         while True:

@@ -21,6 +21,7 @@ from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE, OTHER_TYPE
 from remote_store_azure._headers import deletion, metadata_of
 from remote_store_azure._kinds import absent, archived, head, look, other_type, refuse_folder
 from remote_store_azure._names import NAME
+from remote_store_azure._operations import COPY, DELETE_BLOB
 from remote_store_azure._upload import upload
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ async def move(
 async def _remove(wire: Wire, src: str, headers: Mapping[str, str]) -> None:
     """Remove the version of a source that was copied."""
     answer = await wire.send(
-        "DELETE", wire.url(src), path=src, headers=headers, accept=(202, 404, 412)
+        DELETE_BLOB, wire.url(src), path=src, headers=headers, accept=(202, 404, 412)
     )
     if answer.status == 202:
         return
@@ -160,7 +161,7 @@ class _Copy:
         if not self.overwrite:
             headers["If-None-Match"] = "*"
         answer = await self.wire.send(
-            "PUT",
+            COPY,
             self.wire.url(self.dst),
             path=self.dst,
             headers=headers,
@@ -289,7 +290,7 @@ async def _remove_rest(wire: Wire, dst: str, answer: Answer) -> None:
     etag = answer.headers.get("ETag")
     if etag is not None:
         answer = await wire.send(
-            "DELETE", wire.url(dst), path=dst, headers={"If-Match": etag}, accept=(202, 404, 412)
+            DELETE_BLOB, wire.url(dst), path=dst, headers={"If-Match": etag}, accept=(202, 404, 412)
         )
         if answer.status == 412 and not is_condition(answer):
             msg = f"Cannot remove the empty file that a copy left which the service gave up: {dst}"

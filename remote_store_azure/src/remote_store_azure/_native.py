@@ -7,7 +7,7 @@ from typing import Any
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store_azure._answer import Answer, headers_of
 from remote_store_azure._calls import Calls, closed_error
-from remote_store_azure._errors import error_of, service_message
+from remote_store_azure._errors import error_of, retry_after, service_message
 from remote_store_azure._secrecy import redact_request, redacted, scrub
 
 __all__ = ["Native"]
@@ -46,6 +46,29 @@ class Native:
         native.status_code = answer.status  # type: ignore[attr-defined]
         native.error_code = answer.code or None  # type: ignore[attr-defined]
         return native
+
+    def foreign(self, answer: Answer, lack: str, *, outcome_unknown: bool) -> BackendUnavailable:
+        """
+        Return our error for an answer that is not the service's own.
+
+        Args:
+            answer: It.
+            lack: What it has not got, see `Operation.lacks`.
+            outcome_unknown: The request may have reached the service too.
+        """
+        what = f"what came instead has status {answer.status}, and {lack}"
+        if 300 <= answer.status < 400:
+            what = f"what came instead is a redirect ({answer.status}), which is not followed"
+        error = BackendUnavailable(
+            f"No answer from the service: {what}; a proxy, gateway or login page is in the way",
+            path=answer.path,
+            backend=self._backend,
+            status=answer.status,
+            retry_after=retry_after(answer.headers),
+            outcome_unknown=outcome_unknown,
+        )
+        error.__cause__ = self.cause(answer)
+        return error
 
     def no_answer(
         self, error: BaseException, path: str | None, *, outcome_unknown: bool

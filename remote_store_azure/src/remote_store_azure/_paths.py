@@ -12,6 +12,7 @@ from attrs import frozen
 from remote_store import UNKNOWN_TIME, RemoteStoreError
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._headers import time_of
+from remote_store_azure._xml import is_size
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Wire
@@ -98,8 +99,12 @@ def entries_of(body: bytes) -> list[Entry]:
         ValueError: It is no listing.
     """
     try:
-        return [_entry(found) for found in json.loads(body)["paths"]]
-    except (KeyError, TypeError, AttributeError) as error:
+        listed = json.loads(body)["paths"]
+        if not isinstance(listed, list):
+            msg = f"paths are of type {type(listed).__name__}"
+            raise TypeError(msg)
+        return [_entry(found) for found in listed]
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"it is no list of paths: {error!r}"
         raise ValueError(msg) from error
 
@@ -110,10 +115,14 @@ def _entry(found: Mapping[str, Any]) -> Entry:
         msg = f"no name: {name!r}"
         raise TypeError(msg)
     modified = found.get("lastModified")
+    size = str(found.get("contentLength", 0))
+    if not is_size(size):
+        msg = f"the size of {name!r} is {size!r}"
+        raise TypeError(msg)
     return Entry(
         name,
         str(found.get("isDirectory", "false")).lower() == "true",
-        int(found.get("contentLength", 0)),
+        int(size),
         etag.strip('"') if etag else None,
         time_of(modified) if modified else UNKNOWN_TIME,
     )

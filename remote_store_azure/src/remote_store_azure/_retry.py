@@ -87,12 +87,20 @@ class Retry(ExponentialRetry):
         self.policy = policy
 
     def pause(self, failures: int, asked: float | None = None) -> float:
-        """Return the seconds to wait after so many failures, at least *asked*."""
+        """
+        Return the seconds to wait after so many failures.
+
+        Args:
+            failures: So many, one after another.
+            asked: What the service asks for, which counts up to the policy's
+                longest wait.
+        """
         policy = self.policy
-        wait = min(policy.backoff_max, policy.backoff_base * 2.0 ** min(failures - 1, 60))
+        wait = max(policy.backoff_base * 2.0 ** min(failures - 1, 60), asked or 0.0)
+        wait = min(policy.backoff_max, wait)
         if policy.jitter:
             wait += random.uniform(0, policy.jitter)  # noqa: S311 - spreads load, no secret
-        return max(wait, asked or 0.0)
+        return wait
 
     def deadline(self) -> float | None:
         """Return when an operation that starts now has to give up, in the loop's time."""
@@ -113,9 +121,10 @@ class Retry(ExponentialRetry):
         while True:
             tried.pending = True
             response, error = await self._attempt(request, deadline)
-            if response is not None and not _worth_repeating(response.http_response):
+            foreign = response is not None and _is_foreign(tried, response.http_response)
+            if response is not None and not (foreign or _worth_repeating(response.http_response)):
                 break
-            _note(tried, response, error)
+            _note(tried, response, error, foreign=foreign)
             asked = retry_after(response.http_response.headers) if response is not None else None
             history.append(
                 RequestHistory(
@@ -166,12 +175,18 @@ class Retry(ExponentialRetry):
         return deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
 
 
-def _note(tried: Tried, response: Any, error: AzureError | None) -> None:
+def _is_foreign(tried: Tried, response: Any) -> bool:
+    """Return True for an answer that is not the service's own."""
+    operation = tried.operation
+    return operation is not None and bool(operation.lacks(response.status_code, response.headers))
+
+
+def _note(tried: Tried, response: Any, error: AzureError | None, *, foreign: bool) -> None:
     tried.pending = False
     if response is None:
         tried.lost = tried.lost or not never_sent(error)
     else:
-        tried.lost = tried.lost or response.http_response.status_code in UNSURE
+        tried.lost = tried.lost or foreign or response.http_response.status_code in UNSURE
 
 
 def _rewind(settings: dict[str, Any], request: Any) -> bool:

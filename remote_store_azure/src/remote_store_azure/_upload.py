@@ -26,6 +26,7 @@ from remote_store_azure._doubt import in_doubt, untouched
 from remote_store_azure._errors import NO_OVERWRITE, OTHER_TYPE
 from remote_store_azure._headers import metadata_headers, metadata_of
 from remote_store_azure._kinds import look, other_type
+from remote_store_azure._operations import BLOCK_LIST, COMMIT, PUT_BLOB, PUT_BLOCK
 from remote_store_azure._tasks import Tasks
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ async def _put(
 ) -> Answer:
     condition = {"If-None-Match": "*"} if exclusive else {}
     answer = await wire.send(
-        "PUT",
+        PUT_BLOB,
         wire.url(name),
         path=path,
         headers={"x-ms-blob-type": "BlockBlob", **headers, **condition},
@@ -231,7 +232,7 @@ class _Blocks:
     async def _send(self, block_id: str, body: bytes | Body) -> None:
         with untouched():
             answer = await self._wire.send(
-                "PUT",
+                PUT_BLOCK,
                 self._wire.url(self._name, f"comp=block&blockid={block_id}"),
                 path=self._path,
                 body=body,
@@ -261,7 +262,7 @@ class _Blocks:
         ids = self._ids.first(self.count)
         condition = {"If-None-Match": "*"} if exclusive else {}
         answer = await self._wire.send(
-            "PUT",
+            COMMIT,
             self._wire.url(self._name, "comp=blocklist"),
             path=self._path,
             headers={**headers, **condition},
@@ -290,7 +291,7 @@ class _Blocks:
     async def _committed(self, ids: list[str]) -> Answer | None:
         """Return the answer that the blob consists of just *ids*, or is absent; else None."""
         answer = await self._wire.send(
-            "GET",
+            BLOCK_LIST,
             self._wire.url(self._name, "comp=blocklist&blocklisttype=committed"),
             path=self._path,
             accept=(200, 404),

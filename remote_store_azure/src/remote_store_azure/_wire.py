@@ -9,7 +9,7 @@ out: they cost more than everything else of a small call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Coroutine, Mapping
+from collections.abc import AsyncIterator, Container, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -22,6 +22,7 @@ from remote_store_azure._calls import Calls, Cleanup, Waiting
 from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import NO_STORAGE, REFUSALS, UNSURE, error_of
 from remote_store_azure._native import Native
+from remote_store_azure._operations import SHORT, Operation
 from remote_store_azure._options import Tuning
 from remote_store_azure._secrecy import redact_request
 
@@ -86,7 +87,7 @@ class Wire(Addresses):
 
     async def send(
         self,
-        method: str,
+        operation: Operation,
         url: str,
         *,
         path: str | None,
@@ -97,12 +98,14 @@ class Wire(Addresses):
         deadline: float | None = None,
     ) -> Answer:
         """
-        Send a request and return its whole answer.
+        Send a request and return the service's whole answer.
 
-        A GET whose answer breaks off is sent again, as `policy` says.
+        What is no answer of the service is met as a failure of the connection
+        is: the request is sent again, as `policy` says. So is a GET whose
+        answer breaks off.
 
         Args:
-            method: HTTP method.
+            operation: What kind of request it is.
             url: From `url` and its siblings.
             path: The key concerned, for errors.
             headers: Of the request; version, date and authentication are added.
@@ -115,15 +118,15 @@ class Wire(Addresses):
         Raises:
             RemoteStoreError: By the table of errors, for a status that is not
                 accepted.
-            BackendUnavailable: No answer; ``outcome_unknown`` when the request
-                may have changed something nevertheless.
+            BackendUnavailable: No answer of the service; ``outcome_unknown``
+                when the request may have changed something nevertheless.
             StoreClosed: The backend is closed, or was meanwhile.
         """
         deadline = self._deadline(timeout, deadline)
         failures = 0
         while True:
-            request = self._prepared(method, url, headers, body, deadline)
-            with self.waiting(path, None if method in _READING else request):
+            request = self._prepared(operation, url, headers, body, deadline)
+            with self.waiting(path, None if operation.method in _READING else request):
                 response = await self._respond(request, path)
                 content = await self._content(request, response, path, deadline)
             if isinstance(content, RemoteStoreError):
@@ -137,7 +140,7 @@ class Wire(Addresses):
                 path,
                 request.lost,
                 request.resent or failures > 0,
-                method,
+                operation.method,
                 response,
             )
             if answer.status in accept and (answer.status < 400 or answer.code not in REFUSALS):
@@ -146,7 +149,7 @@ class Wire(Addresses):
 
     async def stream(
         self,
-        method: str,
+        operation: Operation,
         url: str,
         *,
         path: str | None,
@@ -161,7 +164,7 @@ class Wire(Addresses):
         The caller closes what is returned, or exhausts or closes its chunks.
         """
         deadline = self._deadline(timeout, deadline)
-        request = self._prepared(method, url, headers, None, deadline)
+        request = self._prepared(operation, url, headers, None, deadline)
         with self.waiting(path):
             response = await self._respond(request, path)
             if response.status_code in accept:
@@ -173,7 +176,7 @@ class Wire(Addresses):
             content = b""  # the status says enough
         found = headers_of(response)
         status, lost, resent = response.status_code, request.lost, request.resent
-        answer = Answer(status, found, content, path, lost, resent, method, response)
+        answer = Answer(status, found, content, path, lost, resent, operation.method, response)
         raise self.error(answer)
 
     async def _pull(self, source: Any, *, path: str | None, deadline: float | None) -> bytes:
@@ -284,9 +287,10 @@ class Wire(Addresses):
             raise self.error(answer, msg)
         return etag
 
-    def tried(self) -> tuple[Tried, dict[str, Tried]]:
+    def tried(self, operation: Operation) -> tuple[Tried, dict[str, Tried]]:
         """Return what notes a change that the SDK's own clients make, and options for them."""
         tried = Tried()
+        tried.operation = operation
         if self._retry is None:
             tried.pending = True  # a retry policy of the caller's own does not tell
             return tried, {}
@@ -313,7 +317,7 @@ class Wire(Addresses):
 
     def _prepared(
         self,
-        method: str,
+        operation: Operation,
         url: str,
         headers: Mapping[str, str] | None,
         body: bytes | Body | None,
@@ -330,7 +334,8 @@ class Wire(Addresses):
             if isinstance(body, bytes) and len(body) > PIECE:
                 body = Body([body])
         content: Any = body or None
-        request = self._request(method, url, headers=sent, content=content)
+        request = self._request(operation.method, url, headers=sent, content=content)
+        request.operation = operation
         request.deadline = deadline
         request.pending = self._retry is None  # a policy of the caller's own does not tell
         return request
@@ -347,7 +352,22 @@ class Wire(Addresses):
             failed = [past.error for past in result.context.get("history", ())]
             request.resent = bool(failed)
             request.lost = any(e is not None and not self._never_sent(e) for e in failed)
-        return result.http_response
+        response = result.http_response
+        lack = request.operation.lacks(response.status_code, response.headers)
+        if lack:
+            await response.close()
+            raise self._foreign(request, response, lack, path)
+        return response
+
+    def _foreign(
+        self, request: Any, response: Any, lack: str, path: str | None
+    ) -> BackendUnavailable:
+        """Return the error for an answer that is not the service's own."""
+        method = request.method
+        answer = Answer(
+            response.status_code, headers_of(response), path=path, method=method, response=response
+        )
+        return self._native.foreign(answer, lack, outcome_unknown=method not in _READING)
 
     def _may_have_arrived(self, tried: Tried, error: BaseException) -> bool:
         if isinstance(error, self._exceptions.ClientAuthenticationError):
@@ -362,12 +382,12 @@ class Wire(Addresses):
         if request.method == "HEAD" or response.headers.get("Content-Length") == "0":
             await response.close()
             return b""
+        operation: Operation = request.operation
+        succeeded = request.method == "GET" and response.status_code < 400
         source = response.iter_raw()
         try:
-            if deadline is None:
-                return b"".join([chunk async for chunk in source])
             async with asyncio.timeout_at(deadline):
-                return b"".join([chunk async for chunk in source])
+                body, whole = await _read(source, operation.most if succeeded else SHORT)
         except (self._exceptions.AzureError, TimeoutError) as error:
             if request.method != "GET" and response.status_code >= 400:
                 return b""  # the status says enough
@@ -380,3 +400,22 @@ class Wire(Addresses):
         finally:
             await source.aclose()
             await response.close()
+        if not succeeded:
+            return body
+        if not whole:
+            msg = f"The service's answer is longer than {operation.most} bytes"
+            raise RemoteStoreError(msg, path=path, backend=self.backend)
+        lack = operation.lacks_body(body)
+        return self._foreign(request, response, lack, path) if lack else body
+
+
+async def _read(source: AsyncIterator[bytes], most: int) -> tuple[bytes, bool]:
+    """Return a body up to *most* bytes, and whether that is all of it."""
+    pieces: list[bytes] = []
+    left = most
+    async for piece in source:
+        pieces.append(piece[:left])
+        if len(piece) > left:
+            return b"".join(pieces), False
+        left -= len(piece)
+    return b"".join(pieces), True

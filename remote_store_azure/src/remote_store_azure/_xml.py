@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, XMLParser
 
 from attrs import frozen
 
-__all__ = ["Blob", "Page", "http_time", "parse_page"]
+__all__ = ["Blob", "Page", "http_time", "is_size", "parse_page"]
 
 _MONTHS: Final = {
     name: number
@@ -93,6 +93,11 @@ def http_time(text: str) -> datetime:
         raise ValueError(msg) from None
 
 
+def is_size(text: str) -> bool:
+    """Return True for a number of bytes: digits, and not more than a size can have."""
+    return text.isascii() and text.isdecimal() and len(text) < 20
+
+
 def parse_page(body: bytes) -> Generator[None, None, Page]:
     """
     Return what the body of a List Blobs answer says.
@@ -111,7 +116,7 @@ def parse_page(body: bytes) -> Generator[None, None, Page]:
             parser.feed(body[start : start + _PIECE])
             yield
         root: Element = parser.close()
-    except SyntaxError as error:
+    except (SyntaxError, LookupError) as error:  # the latter for an encoding that nobody knows
         msg = f"it is no XML: {error}"
         raise ValueError(msg) from error
     if root.tag != "EnumerationResults":
@@ -154,10 +159,13 @@ def _blob(element: Element) -> Blob:
             metadata = {item.tag: item.text or "" for item in child} or None
     get = properties.get
     modified = get("Last-Modified")
-    length = get("Content-Length")
+    length = get("Content-Length") or "0"
+    if not is_size(length):
+        msg = f"the size of a blob is {length!r}"
+        raise ValueError(msg)
     return Blob(
         _name(name),
-        int(length) if length else 0,
+        int(length),
         (get("Etag") or "").strip('"') or None,
         http_time(modified) if modified else None,
         get("Content-Type"),

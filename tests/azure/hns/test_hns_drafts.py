@@ -370,6 +370,7 @@ async def test_what_was_never_made_is_not_removed(
     async def after(request: Any, answer: Any) -> Any:
         if "resource=file" in request.url:
             answer.status_code = 400
+            answer.headers["x-ms-error-code"] = "InvalidInput"
             lake.remove("a")
         return answer
 

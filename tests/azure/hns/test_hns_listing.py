@@ -225,7 +225,7 @@ async def test_an_answer_that_is_no_listing_is_an_error(
 
     async def after(request: Any, answer: Any) -> Any:
         if "resource=filesystem" in request.url:
-            answer.iter_raw = lambda: pieces(b'{"other":[]}')
+            answer.iter_raw = lambda: pieces(b'{"paths":{}}')
         return answer
 
     lake.transport.after = after

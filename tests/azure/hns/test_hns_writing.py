@@ -90,8 +90,8 @@ async def test_who_may_not_look_gets_the_services_answer(
 
     async def forbid(request: Any, answer: Any) -> Any:
         if request.method == "HEAD":
-            answer._internal_response.status = 403
             answer.status_code = 403
+            answer.headers["x-ms-error-code"] = "AuthorizationPermissionMismatch"
         return answer
 
     lake.transport.after = forbid
