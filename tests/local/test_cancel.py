@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.local.conftest import litter
 
-from remote_store_local import AsyncLocalBackend, _lease, _publish, _syscalls, _transfer
+from remote_store_local import AsyncLocalBackend, _exclusive, _lease, _publish, _syscalls, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -48,7 +48,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
         return write(fd, data)
 
     monkeypatch.setattr(os, "replace", slow_replace)
-    monkeypatch.setattr(_publish, "renameat2", slow_rename)
+    monkeypatch.setattr(_exclusive, "renameat2", slow_rename)
     monkeypatch.setattr(os, "write", slow_write)
 
 

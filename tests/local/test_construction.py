@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from remote_store import Capability, NotFound, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _publish
+from remote_store_local import AsyncLocalBackend, _exclusive
 from remote_store_local._confine import Folder
 
 pytestmark = pytest.mark.asyncio
@@ -49,7 +49,7 @@ async def test_capabilities_are_not_guessed(
         if step == "open":
             patch.setattr(Folder, "open", fail)
         else:
-            patch.setattr(_publish, "renameat2", fail)
+            patch.setattr(_exclusive, "renameat2", fail)
         with pytest.raises(RemoteStoreError) as caught:
             AsyncLocalBackend(root)
     assert isinstance(caught.value.__cause__, OSError)

@@ -134,13 +134,13 @@ async def test_threads(root: Path, way: str, kind: str) -> None:
 WORKER = """
     import asyncio, sys
     from remote_store import AlreadyExists
-    from remote_store_local import AsyncLocalBackend, _publish, _transfer
+    from remote_store_local import AsyncLocalBackend, _exclusive, _publish, _transfer
 
     root, number, count, way = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     if way == "link":
         def refuse(*_):
             raise OSError(38, "")
-        _publish.renameat2 = refuse
+        _exclusive.renameat2 = refuse
     backend = AsyncLocalBackend(root)
 
     async def stream(data):

@@ -20,7 +20,7 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _publish, _syscalls, _transfer
+from remote_store_local import AsyncLocalBackend, _exclusive, _publish, _syscalls, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -107,7 +107,7 @@ async def test_failed_move_removes_its_folders(
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "replace", fail)
-    monkeypatch.setattr(_publish, "renameat2", fail)
+    monkeypatch.setattr(_exclusive, "renameat2", fail)
     for overwrite in (False, True):
         with pytest.raises(RemoteStoreError, match="copy and delete") as caught:
             await backend.move("a", "x/y/z", overwrite=overwrite)
@@ -182,10 +182,10 @@ async def test_destination_folder_vanishes(
         vanish()
         rename(*args)
 
-    def late_publish(self: Any) -> None:
+    def late_publish(self: Any, place: Any) -> None:
         if self.key == "d/f":
             vanish()
-        publish(self)
+        publish(self, place)
 
     monkeypatch.setattr(_transfer, "_rename", late_rename)
     monkeypatch.setattr(_publish.Draft, "_publish", late_publish)
@@ -234,7 +234,7 @@ async def test_a_folder_takes_the_name(
         return call
 
     monkeypatch.setattr(os, "replace", late(replace))
-    monkeypatch.setattr(_publish, "renameat2", late(rename))
+    monkeypatch.setattr(_exclusive, "renameat2", late(rename))
     target = ("b", b"x") if kind == "write" else ("a", "b")
     with pytest.raises(InvalidPath, match="exists as a directory"):
         await getattr(backend, kind)(*target, overwrite=overwrite)
@@ -250,7 +250,7 @@ async def test_lost_race_for_a_name_that_vanished_again(
     def lose(*_: Any) -> None:
         raise FileExistsError(errno.EEXIST, "exists")
 
-    monkeypatch.setattr(_publish, "renameat2", lose)
+    monkeypatch.setattr(_exclusive, "renameat2", lose)
     with pytest.raises(AlreadyExists):
         await backend.write("f", b"1")
 

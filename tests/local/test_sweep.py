@@ -16,7 +16,7 @@ import pytest
 from tests.local.conftest import litter
 
 from remote_store import DirectoryNotEmpty, InvalidPath, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, LocalBackend, _publish, _sweep
+from remote_store_local import AsyncLocalBackend, LocalBackend, _exclusive, _publish, _sweep
 from remote_store_local._confine import Folder
 
 pytestmark = pytest.mark.asyncio
@@ -75,12 +75,12 @@ async def test_old_times_of_a_copy_are_no_age(
     times: list[float] = []
     with monkeypatch.context() as patch:
 
-        def die(draft: _publish.Draft) -> None:
+        def die(draft: _publish.Draft, place: object) -> None:
             times.append(os.fstat(draft.fd).st_mtime)
+            draft._litter = ""  # nobody cleans up
             raise KeyboardInterrupt
 
         patch.setattr(_publish.Draft, "_publish", die)
-        patch.setattr(_publish.Draft, "discard", lambda draft: draft._close())
         make(root / "old", 0)
         os.utime(root / "old", (0, 0))
         with pytest.raises(KeyboardInterrupt):
@@ -216,7 +216,8 @@ async def test_without_renaming_open_files(
     root: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """Where open files cannot be renamed, they are closed first; the rest is the same."""
-    monkeypatch.setattr(_publish, "_RENAMES_OPEN_FILES", False)
+    for module in (_publish, _exclusive):
+        monkeypatch.setattr(module, "RENAMES_OPEN_FILES", False)
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOSYS, "")
@@ -227,7 +228,7 @@ async def test_without_renaming_open_files(
             raise FileExistsError(errno.EEXIST, "exists")
         os.replace(src, dst)
 
-    monkeypatch.setattr(_publish, "renameat2", refuse)
+    monkeypatch.setattr(_exclusive, "renameat2", refuse)
     monkeypatch.setattr(os, "rename", rename)
     backend = AsyncLocalBackend(root)
     result = await backend.write("d/f", b"1", metadata={"a": "b"})

@@ -42,18 +42,28 @@ _DECODED: Final = 1 << 17
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: "No room for an attribute of that size", in the spellings of the file systems.
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ERANGE}
+#: "There are no attributes here": anything else is a failure, and no answer.
+_NONE_HERE: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 #: "There is no such attribute", in the two spellings of the systems.
 _NO_ATTRIBUTE: Final = {errno.ENODATA, getattr(errno, "ENOATTR", errno.ENODATA)}
 
 
 def keeps_attributes(path: str) -> bool:
-    """Return True if the file system at *path* keeps extended attributes; writes nothing."""
+    """
+    Return True if the file system at *path* keeps extended attributes; writes nothing.
+
+    Raises:
+        OSError: It cannot be told.
+    """
     if not hasattr(os, "getxattr"):
         return False
     try:
         os.getxattr(path, _GENERATION)
     except OSError as error:
-        return error.errno in _NO_ATTRIBUTE
+        if error.errno in _NONE_HERE:
+            return False
+        if error.errno not in _NO_ATTRIBUTE:
+            raise
     return True
 
 
@@ -128,7 +138,7 @@ def write_attributes(
         try:
             os.setxattr(fd, _METADATA, metadata)
         except OSError as error:
-            if error.errno == errno.ENOTSUP:
+            if error.errno in _NONE_HERE:
                 raise no_metadata(key, backend) from error
             if error.errno not in _NO_ROOM:
                 raise
@@ -142,7 +152,7 @@ def write_attributes(
         os.setxattr(fd, _GENERATION, generation.encode())
     except OSError as error:
         # Another file system mounted below the root may keep none.
-        if error.errno == errno.ENOTSUP:
+        if error.errno in _NONE_HERE:
             return None
         raise
     return generation
@@ -160,7 +170,7 @@ def _get(fd: int, name: str) -> bytes:
     try:
         return os.getxattr(fd, name)
     except OSError as error:
-        if error.errno in _NO_ATTRIBUTE or error.errno == errno.ENOTSUP:
+        if error.errno in _NO_ATTRIBUTE or error.errno in _NONE_HERE:
             return b""
         raise
 

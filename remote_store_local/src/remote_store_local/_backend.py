@@ -176,8 +176,9 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         Yield the content of one version of a file, first 1 MiB and then blocks of 2 MiB.
 
-        A version that is replaced meanwhile is read to its end. One more
-        block than asked for is read ahead.
+        A version that is replaced meanwhile is read to its end; one that
+        grows, to where it ends by then. One more block than asked for is read
+        ahead.
 
         Raises:
             NotFound, InvalidPath: As in the protocol.
@@ -298,7 +299,9 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         If *src* is a link, the file that it leads to is moved.
 
         Raises:
-            NotFound, InvalidPath, AlreadyExists: As in the protocol.
+            NotFound, InvalidPath, AlreadyExists: As in the protocol. With
+                ``outcome_unknown``: the file is at *dst*, and a network file
+                system does not say whether this call or another one moved it.
             RemoteStoreError: *dst* is on another file system; copy and delete.
         """
         await self._pool.mutate(move, self._files, src, dst, overwrite)
@@ -312,7 +315,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As in the protocol.
-            PreconditionFailed: Another program cut *src* short meanwhile.
+            PreconditionFailed: Another program wrote to *src* meanwhile; *dst*
+                is as it was.
         """
         await self._stoppable(copy, self._files, src, dst, overwrite)
 

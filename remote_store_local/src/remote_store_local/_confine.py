@@ -18,6 +18,7 @@ result is opened in the same way again.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 from types import TracebackType
@@ -25,7 +26,7 @@ from typing import Final, Literal, Self
 
 from remote_store import InvalidPath
 
-__all__ = ["Folder", "Method", "Place", "Tree", "best_method", "is_own_folder"]
+__all__ = ["Folder", "Method", "Place", "Tree", "best_method", "is_own_folder", "let_go"]
 
 Method = Literal["walk", "path"]
 
@@ -54,6 +55,18 @@ def best_method() -> Method:
     return "path"
 
 
+def let_go(fd: int) -> None:
+    """
+    Close a descriptor through which nothing was written.
+
+    Whatever the system says, it is closed, and nothing is lost by it.
+    """
+    try:  # noqa: SIM105 - several for each operation: no context manager
+        os.close(fd)
+    except OSError:
+        pass
+
+
 class Folder:
     """
     An open folder, and what is done to the names in it; no method follows a link.
@@ -73,7 +86,7 @@ class Folder:
         """Close the descriptor; idempotent."""
         fd, self.fd = self.fd, None
         if fd is not None:
-            os.close(fd)
+            let_go(fd)
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +115,16 @@ class Folder:
     def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
         """Open *name*, refusing links; never blocks on a pipe or device."""
         return os.open(self.prefix + name, flags | _SAFE, mode, dir_fd=self.fd)
+
+    def open_into(self, fds: list[int], name: str, flags: int, mode: int) -> None:
+        """
+        Append the descriptor of *name* to *fds*, in one step as far as signals go.
+
+        The exception of a handler (Ctrl-C) may come between two steps of
+        Python, but not within one of C: the descriptor is never lost.
+        """
+        call = functools.partial(os.open, mode=mode, dir_fd=self.fd)
+        fds.extend(map(call, (self.prefix + name,), (flags | _SAFE,)))
 
     def unlink(self, name: str) -> None:
         """Remove the file or link *name*."""
@@ -299,11 +322,11 @@ class Tree:
         try:
             for name in between:
                 below = _enter(fd, name, _ENTER | _NOFOLLOW)
-                os.close(fd)
+                let_go(fd)
                 fd = below
             return Folder(_enter(fd, last, flags))
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def _checked_path(self, key: str) -> Folder:
         path = self.root

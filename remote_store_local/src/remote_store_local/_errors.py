@@ -16,7 +16,7 @@ from remote_store import (
     RemoteStoreError,
 )
 
-__all__ = ["Refusals", "mapped", "translate"]
+__all__ = ["Refusals", "is_refusal", "mapped", "translate"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +56,11 @@ def translate(error: OSError, key: str, backend: str) -> RemoteStoreError:
     number = error.errno if error.errno is not None else 0
     cls, text = _TABLE.get(number, (RemoteStoreError, error.strerror or type(error).__name__))
     return cls(f"{text}: {key!r}", path=key, backend=backend)
+
+
+def is_refusal(error: OSError) -> bool:
+    """Return True for what says that nothing was done, False for what may have come on the way."""
+    return error.errno in _TABLE
 
 
 class Refusals:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Generator
 from typing import Final, Literal
 
@@ -31,12 +32,13 @@ from remote_store_local._attributes import (
     modified_at,
     read_attributes,
 )
-from remote_store_local._confine import Place, Tree, best_method
+from remote_store_local._confine import Place, Tree, best_method, let_go
 from remote_store_local._errors import mapped, translate
+from remote_store_local._exclusive import renames_exclusively
 from remote_store_local._lease import Source
 from remote_store_local._names import RESERVED, check_key, is_reserved
-from remote_store_local._publish import renames_exclusively
 from remote_store_local._sweep import sweep_tree
+from remote_store_local._versions import ended_early, first_read
 from remote_store_local._walk import Walk, tally
 
 __all__ = ["RETRIES", "Fsync", "LocalFiles"]
@@ -76,20 +78,20 @@ class LocalFiles:
         self.name = name
         self.tree = Tree(root, name, best_method())
         self.fsync = fsync
-        self.keeps_metadata = keeps_attributes(root)
-        self.moves_atomically = self._probe_exclusive_rename()
+        try:
+            self.keeps_metadata = keeps_attributes(root)
+            self.moves_atomically = self._probe_exclusive_rename()
+        except OSError as error:
+            raise translate(error, "", name) from error
 
     def _probe_exclusive_rename(self) -> bool:
-        try:
-            with self.tree.open_folder("") as root:
-                try:
-                    return renames_exclusively(root)
-                except OSError as error:
-                    if error.errno not in _UNWRITABLE:
-                        raise
-                    return False  # where nothing can be written, nothing can be promised
-        except OSError as error:
-            raise translate(error, "", self.name) from error
+        with self.tree.open_folder("") as root:
+            try:
+                return renames_exclusively(root)
+            except OSError as error:
+                if error.errno not in _UNWRITABLE:
+                    raise
+                return False  # where nothing can be written, nothing can be promised
 
     # Questions -------------------------------------------------------------
 
@@ -203,11 +205,11 @@ class LocalFiles:
             try:
                 found = os.fstat(fd)
             except BaseException:
-                os.close(fd)
+                let_go(fd)
                 raise
             if stat.S_ISREG(found.st_mode):
                 return fd, found
-            os.close(fd)  # swapped for something else
+            let_go(fd)  # swapped for something else
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
 
     @mapped
@@ -217,7 +219,7 @@ class LocalFiles:
         try:
             generation, metadata = read_attributes(fd) if self.keeps_metadata else (None, b"")
         finally:
-            os.close(fd)
+            let_go(fd)
         path = RemotePath(key)
         return FileInfo(
             path,
@@ -250,14 +252,19 @@ class LocalFiles:
         try:
             size = found.st_size
             # One byte more than expected tells the end without another call.
-            data = os.read(fd, size + 1)
+            data = os.read(fd, first_read(size, sys.maxsize))
             if len(data) != size:
-                data = _drain(fd, data)
+                data = _drain(fd, data, size)
+                if ended_early(fd, found, len(data)):
+                    raise self.shrunk(key, len(data), size)
+            return data
         finally:
             os.close(fd)
-        if len(data) < size:
-            raise self.shrunk(key, len(data), size)
-        return data
+
+    def changed(self, key: str) -> PreconditionFailed:
+        """Return the error for a file that another program wrote to meanwhile."""
+        msg = f"File changed while it was being copied, nothing was: {key!r}"
+        return PreconditionFailed(msg, path=key, backend=self.name)
 
     def shrunk(self, key: str, got: int, size: int) -> PreconditionFailed:
         """Return the error for a file that another program cut short meanwhile."""
@@ -320,8 +327,10 @@ class LocalFiles:
         return sweep_tree(self.tree, self.key(key), stopped)
 
 
-def _drain(fd: int, data: bytes) -> bytes:
+def _drain(fd: int, data: bytes, size: int) -> bytes:
     parts = [data]
-    while part := os.read(fd, 1 << 26):
+    got = len(data)
+    while part := os.read(fd, min(max(size - got, 0) + (1 << 20), 1 << 26)):
         parts.append(part)
+        got += len(part)
     return b"".join(parts)

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, TypeVarTuple, cast
 
 from remote_store import RemoteStoreError, WritableContent, WriteResult
+from remote_store_local._confine import let_go
 from remote_store_local._errors import mapped, translate
 from remote_store_local._files import LocalFiles
 from remote_store_local._publish import Draft, abandon
 from remote_store_local._streams import BLOCK, checked
+from remote_store_local._versions import ended_early
 from remote_store_local._write import Write, begin, finish
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ _BUFFER: Final = 64 << 10
 
 
 class _Raw(io.FileIO):
+    """A raw file whose errors are ours."""
+
     def __init__(self, files: LocalFiles, key: str, fd: int, mode: str, *, closefd: bool) -> None:
         super().__init__(fd, mode, closefd=closefd)
         self._files = files
@@ -46,13 +50,22 @@ class _Raw(io.FileIO):
         except OSError as error:
             raise translate(error, self._key, self._files.name) from error
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return self._call(super().seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._call(super().tell)
+
+    def close(self) -> None:
+        self._call(super().close)
+
 
 class _ReadFile(_Raw):
     """One version of a file; an end before its size is an error, not the end."""
 
-    def __init__(self, files: LocalFiles, key: str, fd: int, size: int) -> None:
+    def __init__(self, files: LocalFiles, key: str, fd: int, found: os.stat_result) -> None:
         super().__init__(files, key, fd, "rb", closefd=True)
-        self._size = size
+        self._found = found
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         got = self._call(super().readinto, buffer) or 0
@@ -73,8 +86,8 @@ class _ReadFile(_Raw):
 
     def _check_end(self) -> None:
         at = self.tell()
-        if at < self._size:
-            raise self._files.shrunk(self._key, at, self._size)
+        if self._call(ended_early, self.fileno(), self._found, at):
+            raise self._files.shrunk(self._key, at, self._found.st_size)
 
 
 class _DraftFile(_Raw):
@@ -108,9 +121,9 @@ def open_reader(files: LocalFiles, key: str) -> BinaryIO:
     """
     fd, found = files.open_file(key)
     try:
-        raw = _ReadFile(files, key, fd, found.st_size)
+        raw = _ReadFile(files, key, fd, found)
     except BaseException:
-        os.close(fd)
+        let_go(fd)
         raise
     return cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
 

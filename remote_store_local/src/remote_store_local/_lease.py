@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
+from remote_store_local._versions import ended_early, first_read
+
 __all__ = ["Lease", "Pages", "Source", "SourceFile"]
 
 T = TypeVar("T")
@@ -71,18 +73,31 @@ class Lease:
 
 
 class SourceFile(io.FileIO):
-    """A raw file that may be let go of while a thread reads from it."""
+    """
+    A raw file that may be let go of while a thread reads from it.
 
-    def __init__(self, fd: int, lease: Lease) -> None:
+    Args:
+        fd: Its descriptor.
+        lease: Keeps it open.
+        found: What it was when it was opened.
+    """
+
+    def __init__(self, fd: int, lease: Lease, found: os.stat_result) -> None:
         super().__init__(fd, "rb")
         self._lease = lease
+        self._found = found
+        #: False if it ended before its size, because another program cut it short.
+        self.whole = True
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return at most *size* bytes, none at the end or once released."""
         if not self._lease.enter():  # in the inner loop of streams: no generator
             return b""
         try:
-            return super().read(size) or b""
+            data = super().read(size) or b""
+            if not data:
+                self.whole = not ended_early(self.fileno(), self._found, self.tell())
+            return data
         finally:
             self._lease.leave()
 
@@ -110,23 +125,43 @@ class Source:
             if not usable:
                 return b""
             fd, found = open_file()
-            self.file = SourceFile(fd, self._lease)
+            self.file = SourceFile(fd, self._lease, found)
             self.size = found.st_size
-            return self.took(self.file.read(self.wanted(chunk)), chunk)
+            wanted = first_read(self.size, chunk)
+            return self.took(self.file.read(wanted), wanted)
+
+    @property
+    def whole(self) -> bool:
+        """False if another program cut the file short meanwhile."""
+        return self.file is None or self.file.whole
 
     def wanted(self, chunk: int) -> int:
-        """Return how many bytes to ask for: at the end one more, which shows that it is one."""
-        left = self.size - self.got
-        return chunk if left > chunk else max(left, 0) + 1
+        """
+        Return how many bytes to ask for: at the known end one more, which shows that it is one.
 
-    def took(self, data: bytes, chunk: int) -> bytes:
-        """Count what a read gave; a regular file gives less only at its end."""
-        self.ended = len(data) < self.wanted(chunk)
+        A file that goes on after that is read in chunks as well.
+        """
+        left = self.size - self.got
+        return left + 1 if 0 < left < chunk else chunk
+
+    def took(self, data: bytes, wanted: int) -> bytes:
+        """
+        Count what a read gave.
+
+        Nothing is the end, and so is a little less where the known size is
+        reached: whatever else gives less may have more.
+        """
         self.got += len(data)
+        self.ended = not data or (len(data) < wanted and self.got == self.size)
         return data
 
     def release(self) -> None:
-        """Close the file, at the latest when the read that is running ends; idempotent."""
+        """
+        Close the file, at the latest when the read that is running ends; idempotent.
+
+        Raises:
+            OSError: The system said so while closing it.
+        """
         self._lease.release()
 
     def _close(self) -> None:

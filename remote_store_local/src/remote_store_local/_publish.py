@@ -4,13 +4,14 @@ How a file comes into being: whole, or not at all.
 A `Draft` is a temporary file in the target's own folder. It is created
 exclusively, locked while its writer lives (so that a sweep can tell it from
 litter), and given the target's name in one step when it is complete. Whatever
-happens before that step leaves the target untouched.
+happens before that step leaves the target untouched; so what a file system
+may refuse late (a network file system says only at a close that a disk is
+full) is asked for before it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import threading
@@ -21,9 +22,9 @@ from remote_store import PreconditionFailed
 from remote_store_local._attributes import write_attributes
 from remote_store_local._confine import Folder, Place, Tree
 from remote_store_local._durable import in_place_but, names_synced
+from remote_store_local._exclusive import RENAMES_OPEN_FILES, rename_exclusive
 from remote_store_local._names import RESERVED
-from remote_store_local._syscalls import renameat2
-from remote_store_local._target import TRIES, open_target, refuse_kind, remove_made, taken_by
+from remote_store_local._target import TRIES, is_at, open_target, refuse_kind, remove_made, taken_by
 
 try:
     import fcntl
@@ -37,17 +38,25 @@ __all__ = [
     "fcntl",
     "lock",
     "never_stop",
-    "rename_exclusive",
-    "renames_exclusively",
 ]
 
 _log = logging.getLogger("remote_store_local")
 
 #: Bytes for each write call; between two of them a cancelled operation ends.
 STEP: Final = 8 << 20
-#: False where the system does not rename files that are open.
-_RENAMES_OPEN_FILES: Final = os.name != "nt"
-_CANNOT: Final = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+#: How often this process is a fork of the one that loaded this.
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
 
 
 class Stopped(Exception):
@@ -72,70 +81,6 @@ def lock(fd: int) -> bool:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    return True
-
-
-def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atomic: bool) -> bool:
-    """
-    Give a file another name that nobody has: one of several callers succeeds.
-
-    Args:
-        source: Folder of the file.
-        src: Its name.
-        target: Folder of the new name.
-        dst: The new name.
-        atomic: Whether the file system renames without replacing. If not, a
-            second link is made.
-
-    Returns:
-        True if a link was made: removing *src* is left to the caller.
-
-    Raises:
-        OSError: EEXIST: something is at *dst*.
-    """
-    if atomic and source.fd is not None and target.fd is not None:
-        try:
-            renameat2(source.fd, src, target.fd, dst)
-        except OSError as error:
-            # Another file system mounted below the root may not have it.
-            if error.errno not in _CANNOT:
-                raise
-        else:
-            return False
-    if not _RENAMES_OPEN_FILES:
-        os.rename(source.at(src), target.at(dst))  # refuses to replace, on Windows
-        return False
-    os.link(
-        source.at(src),
-        target.at(dst),
-        src_dir_fd=source.fd,
-        dst_dir_fd=target.fd,
-        follow_symlinks=False,
-    )
-    return True
-
-
-def renames_exclusively(folder: Folder) -> bool:
-    """
-    Try on a temporary file whether the file system renames without replacing.
-
-    Raises:
-        OSError: It could not be tried.
-    """
-    if folder.fd is None:
-        return False
-    name = RESERVED + os.urandom(16).hex()
-    os.close(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-    try:
-        renameat2(folder.fd, name, folder.fd, name + "r")
-        name += "r"
-    except OSError as error:
-        # Some sandboxes refuse system calls that they do not know with EPERM.
-        if error.errno not in _CANNOT and error.errno != errno.EPERM:
-            raise
-        return False
-    finally:
-        folder.unlink(name)
     return True
 
 
@@ -184,6 +129,14 @@ class Draft:
         InvalidPath, AlreadyExists, NotFound, OSError: See `open_target`, `refuse_kind`.
     """
 
+    #: Descriptor, -1 for none.
+    fd = -1
+    #: Whether the key has the new content, whatever failed afterwards.
+    published = False
+    #: Name of the temporary file as long as there may be one.
+    _litter = ""
+    _place: Place | None = None
+
     def __init__(
         self,
         tree: Tree,
@@ -196,7 +149,6 @@ class Draft:
         look: bool = True,
     ) -> None:
         self.key = key
-        self.fd = -1
         self.written = 0
         #: Held by a block of a stream that is being written in some thread.
         self.busy = threading.Lock()
@@ -208,24 +160,31 @@ class Draft:
         self._made: list[str] = []
         self._generation = os.urandom(16).hex()
         self._temporary = RESERVED + self._generation
-        #: Whether the key has the new content, whatever failed afterwards.
-        self.published = False
-        self._done = False
+        self._forks = _forks
         try:
-            self._place = self._create(look)
+            self._create(look)
         except BaseException:
-            remove_made(tree, self._made)
+            self._discard()
             raise
 
-    def _create(self, look: bool) -> Place:
+    def __del__(self) -> None:
+        # An interrupt (Ctrl-C) may come between any two steps, also before the
+        # writer could take the draft or while it discards it.
+        if self._place is not None:
+            abandon(self)
+
+    def _create(self, look: bool) -> None:
         for _ in range(TRIES):
-            place = open_target(self._tree, self.key, self._made, look=look)
+            self._place = place = open_target(self._tree, self.key, self._made, look=look)
+            if place.found is not None:
+                refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
+                # A private file stays private, whatever the umask.
+                self._like = place.found
+            self._litter = self._temporary
+            fds: list[int] = []
             try:
-                if place.found is not None:
-                    refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
-                    # A private file stays private, whatever the umask.
-                    self._like = place.found
-                self.fd = place.folder.open(
+                place.folder.open_into(
+                    fds,
                     self._temporary,
                     os.O_RDWR | os.O_CREAT | os.O_EXCL,
                     # Attributes can be set only while the owner may write.
@@ -234,11 +193,10 @@ class Draft:
             except FileNotFoundError:
                 place.folder.close()  # deleted since it was opened
                 continue
-            except BaseException:
-                place.folder.close()
-                raise
+            finally:
+                self.fd = fds[0] if fds else -1
             lock(self.fd)
-            return place
+            return
         msg = f"Its folder is deleted again and again: {self.key!r}"
         raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend)
 
@@ -291,19 +249,27 @@ class Draft:
             os.utime(self.fd, ns=times)
         if self._sync:
             os.fsync(self.fd)
-        if not _RENAMES_OPEN_FILES:
+        place = self._place
+        assert place is not None
+        if RENAMES_OPEN_FILES:
+            # A close asks for what was not written yet, and this one keeps the lock.
+            # In one step of C, between whose calls no signal handler can raise.
+            next(map(os.close, map(os.dup, (self.fd,))))
+        else:
             self._close_file()
-        self._publish()
+        self._publish(place)
         try:
             # Only now: each of the steps above changes the times.
-            found = os.fstat(self.fd) if self.fd >= 0 else self._place.folder.stat(self._place.name)
-            self._close()
+            found = os.fstat(self.fd) if self.fd >= 0 else place.folder.stat(place.name)
+            self._close_file()
         except OSError as error:
             raise in_place_but(self._tree, self.key, error) from error
+        place.folder.close()
+        self._place = None
         return found, generation
 
-    def _publish(self) -> None:
-        folder, name = self._place.folder, self._place.name
+    def _publish(self, place: Place) -> None:
+        folder, name = place.folder, place.name
         try:
             if self._sync:
                 with names_synced(self._tree, self.key, (folder,), self._made):
@@ -317,22 +283,35 @@ class Draft:
             taken_by(self._tree, self.key, folder, name, error)
 
     def _rename(self, folder: Folder, name: str) -> None:
-        if self._overwrite:
-            os.replace(
-                folder.at(self._temporary),
-                folder.at(name),
-                src_dir_fd=folder.fd,
-                dst_dir_fd=folder.fd,
-            )
-            self.published = True
-            return
-        linked = rename_exclusive(folder, self._temporary, folder, name, atomic=self._atomic)
+        linked = False
+        try:
+            if self._overwrite:
+                os.replace(
+                    folder.at(self._temporary),
+                    folder.at(name),
+                    src_dir_fd=folder.fd,
+                    dst_dir_fd=folder.fd,
+                )
+            else:
+                linked = rename_exclusive(
+                    folder, self._temporary, folder, name, atomic=self._atomic
+                )
+        except OSError as error:
+            # Nobody else has this file: if it is there, the answer was wrong.
+            if self.fd < 0 or not is_at(
+                self._tree, self.key, folder, name, os.fstat(self.fd), error
+            ):
+                raise
+            linked = True  # or renamed; at any rate the old name must go
         self.published = True
         if linked:
             try:
                 folder.unlink(self._temporary)
+            except FileNotFoundError:
+                pass
             except OSError as error:  # the file is there all the same
                 _warn_of_litter(self.key, error)
+        self._litter = ""
 
     def discard(self) -> None:
         """
@@ -345,29 +324,32 @@ class Draft:
             self._discard()
 
     def _discard(self) -> None:
-        if self._done:
-            return
-        self._done = True
-        self._close_file()  # first: Windows removes no file that is open
-        try:
-            if not self.published:
-                self._place.folder.unlink(self._temporary)
-        except FileNotFoundError:
-            pass  # deleted together with its folder
-        finally:
-            self._close()
-            if not self.published:
-                remove_made(self._tree, self._made)
+        """Each step may be interrupted, or find itself done: then the next call goes on."""
+        if self._forks != _forks:
+            return  # a fork has a copy of the draft, but the files are its parent's
+        place, refusal = self._place, None
+        with contextlib.suppress(OSError):  # of what is thrown away
+            self._close_file()  # first: Windows removes no file that is open
+        if place is not None:
+            try:
+                if self._litter:
+                    place.folder.unlink(self._litter)
+            except FileNotFoundError:
+                pass  # deleted together with its folder, or not yet made
+            except OSError as error:
+                refusal = error
+            self._litter = ""
+            place.folder.close()
+        if not self.published:
+            remove_made(self._tree, self._made)
+        self._place = None
+        if refusal is not None:
+            raise refusal
 
     def _close_file(self) -> None:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
-
-    def _close(self) -> None:
-        self._done = True
-        self._place.folder.close()
-        self._close_file()
 
 
 def abandon(draft: Draft) -> None:

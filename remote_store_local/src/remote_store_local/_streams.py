@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
@@ -49,12 +50,18 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
                 data = await ahead
             except OSError as error:
                 raise translate(error, key, files.name) from error
-        if source.got < source.size:
+        if not source.whole:
             raise files.shrunk(key, source.got, source.size)
-    finally:
-        source.release()
+    except BaseException:
+        with contextlib.suppress(OSError):  # of what nobody wants any more
+            source.release()
         if ahead is not None:
             await _let_go(ahead)
+        raise
+    try:
+        source.release()
+    except OSError as error:
+        raise translate(error, key, files.name) from error
 
 
 async def _let_go(ahead: asyncio.Task[bytes]) -> None:
@@ -83,7 +90,8 @@ def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
 async def _pull(pool: WorkerPool, source: Source) -> bytes:
     assert source.file is not None
     file = _wrapped(source.file, pool)
-    return source.took(await file.read(source.wanted(NEXT_BLOCK)), NEXT_BLOCK)
+    wanted = source.wanted(NEXT_BLOCK)
+    return source.took(await file.read(wanted), wanted)
 
 
 async def write_blocks(

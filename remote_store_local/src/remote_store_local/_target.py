@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from typing import Final
 
-from remote_store import AlreadyExists, InvalidPath, NotFound, PreconditionFailed
+from remote_store import AlreadyExists, InvalidPath, NotFound, PreconditionFailed, RemoteStoreError
 from remote_store_local._confine import Folder, Place, Tree
+from remote_store_local._errors import is_refusal
 
-__all__ = ["TRIES", "open_target", "refuse_kind", "remove_made", "taken_by"]
+__all__ = ["TRIES", "is_at", "open_target", "refuse_kind", "remove_made", "taken_by"]
 
 #: How often a folder may vanish under a writer before it gives up.
 TRIES: Final = 100
@@ -116,6 +118,38 @@ def remove_made(tree: Tree, made: list[str]) -> None:
         except OSError:
             return
     made.clear()
+
+
+def is_at(
+    tree: Tree, key: str, folder: Folder, name: str, own: os.stat_result, error: OSError
+) -> bool:
+    """
+    Tell whether a file has its new name although the system refused it.
+
+    A network file system whose answer was lost repeats the call, and so
+    meets what the first one did.
+
+    Args:
+        tree: Where.
+        key: The key of the new name, for the error.
+        folder: Its folder.
+        name: The new name.
+        own: The file.
+        error: What the system said.
+
+    Raises:
+        RemoteStoreError: It cannot be told: ``outcome_unknown`` is True.
+    """
+    try:
+        return os.path.samestat(own, folder.stat(name))
+    except OSError as second:
+        if is_refusal(second):
+            return False
+        msg = (
+            f"Whether the file is in place cannot be told: "
+            f"{error.strerror or type(error).__name__}: {key!r}"
+        )
+        raise RemoteStoreError(msg, path=key, backend=tree.backend, outcome_unknown=True) from error
 
 
 def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from collections.abc import Callable
 from typing import Final
 
-from remote_store import AlreadyExists, NotFound
+from remote_store import AlreadyExists, NotFound, RemoteStoreError
 from remote_store_local._attributes import read_attributes
-from remote_store_local._confine import Place
+from remote_store_local._confine import Place, let_go
 from remote_store_local._durable import names_synced
 from remote_store_local._errors import mapped
+from remote_store_local._exclusive import rename_exclusive
 from remote_store_local._files import RETRIES, LocalFiles
-from remote_store_local._publish import Draft, rename_exclusive
-from remote_store_local._target import open_target, refuse_kind, remove_made, taken_by
+from remote_store_local._publish import Draft
+from remote_store_local._target import is_at, open_target, refuse_kind, remove_made, taken_by
+from remote_store_local._versions import ended_early, first_read, is_same_version
 from remote_store_local._write import Write, create
 
 __all__ = ["copy", "move"]
@@ -57,8 +61,20 @@ def _target(files: LocalFiles, dst: str, made: list[str]) -> Place:
 
 
 def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite: bool) -> None:
-    if not overwrite:
-        try:
+    if overwrite and _is_second_link(source, place):
+        # The system takes two links to one file for one name, and would keep both.
+        source.folder.unlink(source.name)
+        return
+    linked = False
+    try:
+        if overwrite:
+            os.replace(
+                source.folder.at(source.name),
+                place.folder.at(place.name),
+                src_dir_fd=source.folder.fd,
+                dst_dir_fd=place.folder.fd,
+            )
+        else:
             linked = rename_exclusive(
                 source.folder,
                 source.name,
@@ -66,24 +82,38 @@ def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite:
                 place.name,
                 atomic=files.moves_atomically,
             )
-        except FileExistsError as error:
+    except OSError as error:
+        if overwrite or not isinstance(error, FileNotFoundError):
+            _refuse_moved(files, dst, source, place, error)
+        if isinstance(error, (FileExistsError, IsADirectoryError)):
             taken_by(files.tree, dst, place.folder, place.name, error)
-        else:
-            if linked:
-                _unlink_source(source, place)
-    elif _is_second_link(source, place):
-        # The system takes two links to one file for one name, and would keep both.
-        source.folder.unlink(source.name)
-    else:
-        try:
-            os.replace(
-                source.folder.at(source.name),
-                place.folder.at(place.name),
-                src_dir_fd=source.folder.fd,
-                dst_dir_fd=place.folder.fd,
-            )
-        except IsADirectoryError as error:
-            taken_by(files.tree, dst, place.folder, place.name, error)
+        raise
+    if linked:
+        _unlink_source(source, place)
+
+
+def _refuse_moved(files: LocalFiles, dst: str, source: Place, place: Place, error: OSError) -> None:
+    """
+    Say that the file has its new name although the system refused it, if that is so.
+
+    It may have been this move, whose answer was lost, or another one at the
+    same time: of two, one at most may call itself the winner. Either way the
+    old name must not stay beside the new one.
+
+    Raises:
+        AlreadyExists, NotFound, RemoteStoreError: With ``outcome_unknown``.
+    """
+    if source.found is None or not is_at(
+        files.tree, dst, place.folder, place.name, source.found, error
+    ):
+        return
+    with contextlib.suppress(OSError):
+        if os.path.samestat(source.folder.stat(source.name), source.found):
+            source.folder.unlink(source.name)
+    msg = f"The file is at the target, moved by this call or by another one: {dst!r}"
+    kinds = {errno.EEXIST: AlreadyExists, errno.ENOENT: NotFound}
+    kind = kinds.get(error.errno or 0, RemoteStoreError)
+    raise kind(msg, path=dst, backend=files.name, outcome_unknown=True) from error
 
 
 def _unlink_source(source: Place, place: Place) -> None:
@@ -126,23 +156,22 @@ def copy(
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
         times = (found.st_atime_ns, found.st_mtime_ns)
 
-        def fill(draft: Draft) -> int:
+        def fill(draft: Draft) -> None:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
             _pump(files, key, fd, found.st_size, draft, stopped)
-            if draft.written >= found.st_size:
-                draft.commit(metadata, mark=files.keeps_metadata, times=times)
-            return draft.written
+            if ended_early(fd, found, draft.written):
+                raise files.shrunk(key, draft.written, found.st_size)
+            if not is_same_version(found, os.fstat(fd)):
+                raise files.changed(key)
+            draft.commit(metadata, mark=files.keeps_metadata, times=times)
 
         try:
-            got = create(files, target, write, fill, size=found.st_size, like=found)
+            create(files, target, write, fill, size=found.st_size, like=found)
         except AlreadyExists:
             if not _is_same_file(files, files.key(key), target):
                 raise
-            return
-        if got < found.st_size:  # not raised above: another attempt would not help
-            raise files.shrunk(key, got, found.st_size)
     finally:
-        os.close(fd)
+        let_go(fd)
 
 
 def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
@@ -163,7 +192,7 @@ def _pump(
     files: LocalFiles, key: str, fd: int, size: int, draft: Draft, stopped: Callable[[], bool]
 ) -> None:
     # One byte more than expected tells the end of a small file without another call.
-    data = _read(files, key, fd, min(size + 1, _STEP))
+    data = _read(files, key, fd, first_read(size, _STEP))
     draft.write(data, stopped)
     if len(data) != size or size >= _STEP:
         while data := _read(files, key, fd, _STEP):

@@ -105,11 +105,13 @@ class Walk:
                         else:
                             if item is not None:
                                 yield item
+            except RemoteStoreError as error:  # some are OSErrors too
+                if self._depth == 0:
+                    raise
+                self._refuse(error, key)
             except (FileNotFoundError, NotADirectoryError):
                 continue  # or deleted since it was seen
-            except (OSError, InvalidPath) as error:
-                if isinstance(error, RemoteStoreError) and self._depth == 0:
-                    raise
+            except OSError as error:
                 self._refuse(error, key)
         if self._links_left_out:
             _log.warning(

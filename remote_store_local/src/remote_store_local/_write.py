@@ -145,16 +145,22 @@ def _attempts(
         try:
             draft = _draft(files, key, write, like, look=look)
             return fill(draft)
-        except (OSError, RemoteStoreError) as error:
+        except BaseException as error:
+            if draft is not None:
+                abandon(draft)
+            if not isinstance(error, (OSError, RemoteStoreError)) or _is_final(error, key):
+                raise
             if not look and not (draft is not None and draft.published):
                 look = True
             elif isinstance(error, PreconditionFailed) and left:
                 left -= 1  # its folder was deleted: the write comes afterwards
             else:
                 raise
-        finally:
-            if draft is not None:
-                abandon(draft)
+
+
+def _is_final(error: OSError | RemoteStoreError, key: str) -> bool:
+    """Tell whether a second attempt cannot help: it may have worked, or it is another file's."""
+    return isinstance(error, RemoteStoreError) and (error.outcome_unknown or error.path != key)
 
 
 def _draft(

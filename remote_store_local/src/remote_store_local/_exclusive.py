@@ -1,0 +1,84 @@
+"""Giving a file a name that nobody has: of several callers one succeeds."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import Final
+
+from remote_store_local._confine import Folder
+from remote_store_local._names import RESERVED
+from remote_store_local._syscalls import renameat2
+
+__all__ = ["RENAMES_OPEN_FILES", "rename_exclusive", "renames_exclusively"]
+
+#: False where the system does not rename files that are open.
+RENAMES_OPEN_FILES: Final = os.name != "nt"
+_CANNOT: Final = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atomic: bool) -> bool:
+    """
+    Give a file another name that nobody has: one of several callers succeeds.
+
+    Args:
+        source: Folder of the file.
+        src: Its name.
+        target: Folder of the new name.
+        dst: The new name.
+        atomic: Whether the file system renames without replacing. If not, a
+            second link is made.
+
+    Returns:
+        True if a link was made: removing *src* is left to the caller.
+
+    Raises:
+        OSError: EEXIST: something is at *dst*.
+    """
+    if atomic and source.fd is not None and target.fd is not None:
+        try:
+            renameat2(source.fd, src, target.fd, dst)
+        except OSError as error:
+            # Another file system mounted below the root may not have it.
+            if error.errno not in _CANNOT:
+                raise
+        else:
+            return False
+    if not RENAMES_OPEN_FILES:
+        os.rename(source.at(src), target.at(dst))  # refuses to replace, on Windows
+        return False
+    os.link(
+        source.at(src),
+        target.at(dst),
+        src_dir_fd=source.fd,
+        dst_dir_fd=target.fd,
+        follow_symlinks=False,
+    )
+    return True
+
+
+def renames_exclusively(folder: Folder) -> bool:
+    """
+    Try on a temporary file whether the file system renames without replacing.
+
+    Raises:
+        OSError: It could not be tried.
+    """
+    if folder.fd is None:
+        return False
+    name = RESERVED + os.urandom(16).hex()
+    fd = folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        os.close(fd)
+        renameat2(folder.fd, name, folder.fd, name + "r")
+    except OSError as error:
+        # Some sandboxes refuse system calls that they do not know with EPERM.
+        if error.errno not in _CANNOT and error.errno != errno.EPERM:
+            raise
+        return False
+    finally:
+        for left in (name, name + "r"):
+            with contextlib.suppress(FileNotFoundError):
+                folder.unlink(left)
+    return True

@@ -1,0 +1,55 @@
+"""
+What a file was when it was opened, and whether it still is when its reader comes to the end.
+
+The size that the system tells at first is a promise only of an ordinary file
+that nobody writes to. One that grows is longer; the files of /proc say 0 and
+those of /sys 4096, whatever they hold, and may give less than was asked for
+before their end.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+__all__ = ["ended_early", "first_read", "is_same_version"]
+
+#: Bytes to ask a file for that says it has none; some give their content to one read only.
+_UNSIZED: Final = 1 << 16
+
+
+def first_read(size: int, limit: int) -> int:
+    """
+    Return how many bytes to ask for at first: one more than are expected tells that it is all.
+
+    Args:
+        size: Bytes that the file says it has.
+        limit: Bytes to ask for at most.
+    """
+    return min(size + 1 if size else _UNSIZED, limit)
+
+
+def is_same_version(found: os.stat_result, now: os.stat_result) -> bool:
+    """
+    Return True if nothing was written to a file between two looks at its descriptor.
+
+    Its other names do not matter: where it was replaced by another file, the
+    change time tells nothing.
+    """
+    return (found.st_size, found.st_mtime_ns) == (now.st_size, now.st_mtime_ns) and (
+        found.st_ctime_ns == now.st_ctime_ns or found.st_nlink != now.st_nlink
+    )
+
+
+def ended_early(fd: int, found: os.stat_result, got: int) -> bool:
+    """
+    Tell whether a file that gave no more bytes has lost some since it was opened.
+
+    Args:
+        fd: Its descriptor, at the end.
+        found: What it was when it was opened.
+        got: Bytes that it gave.
+    """
+    if got >= found.st_size:
+        return False
+    return not is_same_version(found, os.fstat(fd)) or bool(os.read(fd, 1))
