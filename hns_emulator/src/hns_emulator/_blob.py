@@ -98,8 +98,8 @@ def snapshot(account: Account, call: Call) -> Answer:
 
 def put_blob(account: Account, call: Call) -> Answer:
     """Answer `PUT` with x-ms-blob-type."""
-    if call.headers["x-ms-blob-type"] != "BlockBlob":
-        raise Refused(code="UnsupportedHeader", detail="put_blob x-ms-blob-type")
+    if (kind := call.headers["x-ms-blob-type"]) != "BlockBlob":
+        raise Refused(code="UnsupportedHeader", detail=f"put_blob x-ms-blob-type: {kind}")
     md5 = require_md5(call)
     if call.headers.get("x-ms-blob-content-md5", md5) != md5:
         raise ServiceError(code="Md5Mismatch")

@@ -169,7 +169,7 @@ class Refused(ServiceError):
     """
 
     def __init__(self, *, code: str, detail: str) -> None:
-        super().__init__(code=code, text=f"{ERRORS[code][1]} {_visible(detail)}")
+        super().__init__(code=code, text=_about(code, detail))
         self.detail = detail
 
 
@@ -182,11 +182,12 @@ class Unverified(ServiceError):
     """
 
     def __init__(self, *, operation: str) -> None:
-        text = f"{ERRORS['EmulatorUnverified'][1]} {_visible(operation)}"
-        super().__init__(code="EmulatorUnverified", text=text)
+        code = "EmulatorUnverified"
+        super().__init__(code=code, text=_about(code, operation))
         self.operation = operation
 
 
-def _visible(text: str) -> str:
-    """Return what a reason phrase can hold of a text from a request."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]
+def _about(code: str, detail: str) -> str:
+    """Return the text of an error that names a part of the request, as a reason phrase can."""
+    shown = "".join(c if " " <= c <= "~" else "?" for c in detail)[:300]
+    return f"{ERRORS[code][1].rstrip('.')}: {shown}"

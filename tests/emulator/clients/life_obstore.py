@@ -15,7 +15,11 @@ store = AzureStore(
     retry_config={"max_retries": 0},
 )
 
-obstore.put(store, "rs/a/one.txt", b"0123456789", attributes={"Content-Type": "text/plain"})
+stored = {"Content-Type": "text/plain", "Cache-Control": "no-store", "k": "v"}
+obstore.put(store, "rs/a/one.txt", b"0123456789", attributes=stored)
+assert obstore.get(store, "rs/a/one.txt").attributes == stored
+etag = obstore.head(store, "rs/a/one.txt")["e_tag"]
+obstore.put(store, "rs/a/one.txt", b"0123456789", mode={"e_tag": etag})
 assert bytes(obstore.get(store, "rs/a/one.txt").bytes()) == b"0123456789"
 assert bytes(obstore.get_range(store, "rs/a/one.txt", start=2, end=5)) == b"234"
 assert [bytes(b) for b in obstore.get_ranges(store, "rs/a/one.txt", starts=[0, 8], ends=[1, 10])]
@@ -28,7 +32,7 @@ else:
     raise AssertionError("an exclusive put replaced a file")
 obstore.put(store, "rs/big", b"x" * (12 << 20), use_multipart=True, chunk_size=5 << 20)
 assert obstore.head(store, "rs/big")["size"] == 12 << 20
-obstore.copy(store, "rs/a/one.txt", "rs/b/copy.txt")
+obstore.copy(store, "rs/a/one.txt", "rs/b/copy.txt", overwrite=False)
 obstore.rename(store, "rs/b/copy.txt", "rs/b/moved.txt")
 names = sorted(meta["path"] for batch in obstore.list(store, "rs") for meta in batch)
 assert [name for name in names if "." in name] == ["rs/a/one.txt", "rs/b/moved.txt"], names

@@ -21,13 +21,19 @@ with lake.open("dir/two.txt", "wb") as file:
     for _ in range(3):
         file.write(b"x" * 1000)
 assert lake.stat("dir/two.txt").content_length == 3000
+lake.write("dir/empty", b"")
+lake.write("dir/grown", b"123", append=True)
+lake.write("dir/grown", b"456", append=True)
+assert lake.read("dir/grown") == b"123456"
+lake.delete("dir/grown")
+lake.delete("dir/empty")
 lake.rename("dir/one.txt", "dir/renamed.txt")
 names = sorted(entry.path for entry in lake.list("dir/") if entry.path != "dir/")
 assert names == ["dir/renamed.txt", "dir/two.txt"], names
 assert not lake.exists("dir/one.txt")
 lake.delete("dir/two.txt")
 
-blob.write("b/one.txt", b"0123456789", content_type="text/plain")
+blob.write("b/one.txt", b"0123456789", content_type="text/plain", cache_control="no-store")
 assert blob.read("b/one.txt") == b"0123456789"
 assert blob.stat("b/one.txt").content_type == "text/plain"
 with blob.open("b/one.txt", "rb") as file:
