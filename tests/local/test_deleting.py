@@ -10,8 +10,14 @@ from typing import Any
 
 import pytest
 
-from remote_store import DirectoryNotEmpty, InvalidPath, NotFound, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _remove
+from remote_store import (
+    DirectoryNotEmpty,
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    RemoteStoreError,
+)
+from remote_store_local import AsyncLocalBackend, _remove, _sweep
 from remote_store_local._confine import Folder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
@@ -113,19 +119,18 @@ async def test_entries_that_vanish_or_change(
     (tmp_path / "outside/keep").touch()
     for name in ("a", "b", "c"):
         (root / "d" / name).mkdir(parents=True)
-    empty = _remove._empty
+    enter = _remove._Removal._enter
     calls: list[int] = []
 
-    def late(folder: Folder) -> list[str]:
-        names = empty(folder)
+    def late(self: Any, name: str, folder: Folder) -> None:
+        enter(self, name, folder)
         if not calls:
             os.rmdir(root / "d/a")
             os.rmdir(root / "d/b")
             os.symlink(tmp_path / "outside", root / "d/b")
         calls.append(1)
-        return names
 
-    monkeypatch.setattr(_remove, "_empty", late)
+    monkeypatch.setattr(_remove._Removal, "_enter", late)
     await backend.delete_folder("d", recursive=True)
     assert os.listdir(root) == []
     assert (tmp_path / "outside/keep").exists()
@@ -141,15 +146,14 @@ async def test_a_folder_that_is_moved_away(
     """The way back up, where it goes through "..", never leads to another folder."""
     (tmp_path / "outside/sub").mkdir(parents=True)
     (root / "d/sub/deep").mkdir(parents=True)
-    empty = _remove._empty
+    enter = _remove._Removal._enter
 
-    def late(folder: Folder) -> list[str]:
-        names = empty(folder)
-        if not names and (root / "d/sub/deep").exists():
+    def late(self: Any, name: str, folder: Folder) -> None:
+        enter(self, name, folder)
+        if name == "deep":
             os.rename(root / "d/sub/deep", tmp_path / "outside/deep")
-        return names
 
-    monkeypatch.setattr(_remove, "_empty", late)
+    monkeypatch.setattr(_remove._Removal, "_enter", late)
     with pytest.raises(RemoteStoreError, match="moved away") as caught:
         await backend.delete_folder("d", recursive=True)
     assert isinstance(caught.value.__cause__, OSError)
@@ -206,3 +210,109 @@ async def test_cancelled_recursive_delete(
     assert len(list((root / "d").iterdir())) == left
     monkeypatch.undo()
     await backend.delete_folder("d", recursive=True)
+
+
+@pytest.fixture
+def refusing(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders that refuse to be listed, to lose their files, or to be removed themselves."""
+    for name in ("a/1", "locked/1", "kept/1", "kept/2", "kept/below/1", "held/1", "z/1"):
+        (root / "d" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "d" / name).write_bytes(b"1")
+    enter, unlink, rmdir = Folder.enter, Folder.unlink, Folder.rmdir
+
+    def inside(folder: Folder, name: str) -> bool:
+        path = folder.prefix or f"/proc/self/fd/{folder.fd}"
+        return os.path.basename(os.path.realpath(path)) == name
+
+    def refuse(name: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+
+    def entered(self: Folder, name: str, *, listing: bool = False) -> Folder:
+        if name == "locked":
+            refuse(name)
+        return enter(self, name, listing=listing)
+
+    def unlinked(self: Folder, name: str) -> None:
+        if inside(self, "kept"):
+            refuse(name)
+        unlink(self, name)
+
+    def removed(self: Folder, name: str) -> None:
+        if name == "held":
+            refuse(name)
+        rmdir(self, name)
+
+    monkeypatch.setattr(Folder, "enter", entered)
+    monkeypatch.setattr(Folder, "unlink", unlinked)
+    monkeypatch.setattr(Folder, "rmdir", removed)
+    return root
+
+
+async def test_a_deletion_goes_on(backend: AsyncLocalBackend, refusing: Path) -> None:
+    """All that can be removed is; then the first error comes, one for each folder."""
+    with pytest.raises(PermissionDenied) as caught:
+        await backend.delete_folder("d", recursive=True)
+    errors: Any = (caught.value, *caught.value.others)
+    paths = sorted(error.path for error in errors)
+    assert paths in (["d/held", "d/kept/1", "d/locked"], ["d/held", "d/kept/2", "d/locked"])
+    assert caught.value.outcome_unknown  # some of it is gone
+    left = sorted(str(path.relative_to(refusing)) for path in refusing.rglob("*"))
+    assert left == ["d", "d/held", "d/kept", "d/kept/1", "d/kept/2", "d/locked", "d/locked/1"]
+
+
+async def test_an_empty_folder_that_cannot_be_removed(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether anything was deleted before the refusal is what ``outcome_unknown`` says."""
+
+    def refuse(self: Folder, name: str) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(Folder, "rmdir", refuse)
+    (root / "d").mkdir()
+    for content in (False, True):
+        if content:
+            (root / "d/f").touch()
+        with pytest.raises(PermissionDenied) as caught:
+            await backend.delete_folder("d", recursive=True)
+        assert (caught.value.path, caught.value.outcome_unknown) == ("d", content)
+    assert os.listdir(root / "d") == []
+
+
+async def test_temporary_names_that_are_nobodys(
+    backend: AsyncLocalBackend, root: Path, tmp_path: Path
+) -> None:
+    """A link, pipe or folder with the name of a temporary file does not outlive its folder."""
+    (tmp_path / "outside").mkdir()
+    (root / "d").mkdir()
+    (root / "d/.~tmp.link").symlink_to(tmp_path / "outside")
+    (root / "d/.~tmp.dangling").symlink_to("gone")
+    (root / "d/.~tmp.folder").mkdir()
+    os.mkfifo(root / "d/.~tmp.pipe")
+    await backend.delete_folder("d", recursive=True)
+    assert os.listdir(root) == []
+    assert (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("stale", [False, True])
+async def test_temporary_files_that_cannot_be_asked(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch, stale: bool
+) -> None:
+    """A deletion says so, while somebody may be writing such a file; later it removes it."""
+    (root / "d").mkdir()
+    (root / "d/.~tmp.1").touch()
+
+    def fail(self: Any, name: str, *_: Any) -> int:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(Folder, "open", fail)
+    if stale:
+        later = _sweep.now() + 25 * 3600
+        monkeypatch.setattr(_sweep, "now", lambda: later)
+        await backend.delete_folder("d", recursive=True)
+        assert os.listdir(root) == []
+        return
+    with pytest.raises(PermissionDenied) as caught:
+        await backend.delete_folder("d", recursive=True)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("d/.~tmp.1", False)
+    assert os.listdir(root / "d") == [".~tmp.1"]

@@ -267,8 +267,9 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             DirectoryNotEmpty: It has children and *recursive* is False; or
                 temporary files of writes that are running, or died in the
                 last 24 hours, are left in it.
-            PermissionDenied: Something in it cannot be removed; the error's
-                ``path`` names it.
+            PermissionDenied: Something in it cannot be removed, whose key is
+                ``path``; the rest is, and ``others`` are the errors of further
+                folders. ``outcome_unknown`` is True if anything was removed.
         """
         await self._stoppable(delete_folder, self._files, path, recursive, missing_ok)
 
@@ -286,7 +287,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Raises:
             PermissionDenied, RemoteStoreError: Folders could not be swept, of
-                which ``path`` names the first; all others were.
+                which ``path`` names the first and ``others`` tell the rest;
+                all others were.
         """
         return await self._stoppable(self._files.sweep, path)
 

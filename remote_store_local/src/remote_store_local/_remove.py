@@ -13,12 +13,11 @@ import errno
 import os
 from collections.abc import Callable
 
-from remote_store import RemoteStoreError
 from remote_store_local._confine import Folder, Tree
-from remote_store_local._errors import translate
+from remote_store_local._errors import Refusals
 from remote_store_local._names import RESERVED
 from remote_store_local._publish import Stopped
-from remote_store_local._sweep import is_live
+from remote_store_local._sweep import may_go
 
 __all__ = ["remove_tree"]
 
@@ -37,22 +36,6 @@ class _Level:
 def _identity(folder: Folder) -> tuple[int, int]:
     found = os.stat(folder.handle)
     return found.st_dev, found.st_ino
-
-
-def _empty(folder: Folder) -> list[str]:
-    """Remove what is no folder and return the names of the subfolders."""
-    below = []
-    with os.scandir(folder.handle) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in found:
-        if is_folder:
-            below.append(name)
-        # A file that is being written is its writer's: it will be there
-        # afterwards, as if it had been written a moment later.
-        elif not (name.startswith(RESERVED) and is_live(folder, name)):
-            with contextlib.suppress(FileNotFoundError):
-                folder.unlink(name)
-    return below
 
 
 def _up(folder: Folder, above: tuple[int, int]) -> Folder:
@@ -76,7 +59,7 @@ def remove_tree(
     Remove the folder *name* and all that is below it.
 
     What others put in meanwhile, and files that are just being written, stay,
-    and the folders above them.
+    and the folders above them. What cannot be removed does not stop it.
 
     Args:
         tree: Where.
@@ -88,70 +71,114 @@ def remove_tree(
     Raises:
         Stopped: *stopped* said so; what is deleted is gone, the rest is whole.
         PermissionDenied, RemoteStoreError: Something could not be removed; the
-            error's ``path`` is its key.
+            error's ``path`` is its key, ``others`` are the errors of other
+            folders. If anything was removed, ``outcome_unknown`` is True.
         OSError: The folder is missing (ENOENT), or none (ENOTDIR).
     """
-    levels: list[_Level] = []
-    try:
-        _remove(levels, parent, name, stopped)
-    except (RemoteStoreError, FileNotFoundError, NotADirectoryError):
-        raise
-    except OSError as error:
-        raise translate(error, _refused(key, levels, error), tree.backend) from error
+    removal = _Removal(tree, key)
+    removal.run(parent, name, stopped)
+    removal.refusals.settle(changed=removal.changed)
 
 
-def _refused(key: str, levels: list[_Level], error: OSError) -> str:
-    """Return the key of what the system refused: a name in the last level, or that itself."""
-    names = [key, *(level.name for level in levels[1:])]
-    if levels and isinstance(error.filename, str):
-        name = os.path.basename(error.filename)
-        names += [name] if name not in ("", ".", "..") else []
-    return "/".join(names)
+class _Removal:
+    def __init__(self, tree: Tree, key: str) -> None:
+        self.refusals = Refusals(tree.backend)
+        self.changed = False
+        self._key = key
+        self._levels: list[_Level] = []
 
-
-def _remove(levels: list[_Level], parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
-    folder = parent.enter(name, listing=True)
-    try:
-        levels.append(_Level(name, folder))
-        levels[-1].waiting = _empty(folder)
-        while True:
-            if stopped():
-                raise Stopped
-            level = levels[-1]
-            if level.waiting:
-                below = level.waiting.pop()
-                try:
-                    entered = folder.enter(below, listing=True)
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    if error.errno not in (errno.EXDEV, errno.ENOTDIR):
-                        raise
-                    with contextlib.suppress(FileNotFoundError):
-                        folder.unlink(below)  # swapped for a link or a file meanwhile
-                    continue
-                folder.close()
-                folder = entered
-                levels.append(_Level(below, folder))
-                levels[-1].waiting = _empty(folder)
-                continue
-            levels.pop()
-            if not levels:
-                break
-            above = _up(folder, levels[-1].identity)
-            folder.close()
-            folder = above
-            _rmdir(folder, level.name)
-    finally:
-        folder.close()
-    _rmdir(parent, name)
-
-
-def _rmdir(folder: Folder, name: str) -> None:
-    try:
-        folder.rmdir(name)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+    def run(self, parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
+        try:
+            folder = parent.enter(name, listing=True)
+        except (FileNotFoundError, NotADirectoryError):
             raise
+        except OSError as error:
+            self.refusals.note(error, self._key)
+            return
+        try:
+            self._enter(name, folder)
+            while True:
+                if stopped():
+                    raise Stopped
+                level = self._levels[-1]
+                if level.waiting:
+                    below = level.waiting.pop()
+                    entered = self._open(folder, below)
+                    if entered is not None:
+                        folder.close()
+                        folder = entered
+                        self._enter(below, folder)
+                    continue
+                if len(self._levels) == 1:
+                    break
+                above = _up(folder, self._levels[-2].identity)
+                folder.close()
+                folder = above
+                path = self._path()
+                self._levels.pop()
+                self._rmdir(folder, level.name, path)
+        except OSError as error:  # the way back up is lost
+            self.refusals.note(error, self._path())
+            return
+        finally:
+            folder.close()
+        self._rmdir(parent, name, self._key)
+
+    def _path(self, *names: str) -> str:
+        return "/".join([self._key, *(level.name for level in self._levels[1:]), *names])
+
+    def _enter(self, name: str, folder: Folder) -> None:
+        """Go on in an open folder: remove what is no folder, and note what is."""
+        level = _Level(name, folder)
+        self._levels.append(level)
+        try:
+            with os.scandir(folder.handle) as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except OSError as error:
+            self.refusals.note(error, self._path())
+            return
+        refused = False  # one error for each folder: all entries may have the same
+        for name, is_folder in found:
+            if is_folder:
+                level.waiting.append(name)
+                continue
+            try:
+                self._unlink(folder, name)
+            except OSError as error:
+                if not refused:
+                    self.refusals.note(error, self._path(name))
+                refused = True
+
+    def _unlink(self, folder: Folder, name: str) -> None:
+        # A file that is being written is its writer's: it will be there
+        # afterwards, as if it had been written a moment later.
+        if name.startswith(RESERVED) and not may_go(folder, name):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            folder.unlink(name)
+            self.changed = True
+
+    def _open(self, folder: Folder, name: str) -> Folder | None:
+        try:
+            return folder.enter(name, listing=True)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.ENOTDIR):
+                self.refusals.note(error, self._path(name))
+                return None
+        try:
+            self._unlink(folder, name)  # swapped for a link or a file meanwhile
+        except OSError as error:
+            self.refusals.note(error, self._path(name))
+        return None
+
+    def _rmdir(self, folder: Folder, name: str, path: str) -> None:
+        try:
+            folder.rmdir(name)
+            self.changed = True
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                self.refusals.note(error, path)

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from remote_store import RemoteStoreError
-from remote_store_local._confine import Folder, Tree, is_own_folder
-from remote_store_local._errors import translate
+from remote_store_local._confine import Folder, Tree, is_own_folder, let_go
+from remote_store_local._errors import Refusals
 from remote_store_local._names import RESERVED
 from remote_store_local._publish import fcntl, lock
 
-__all__ = ["is_live", "now", "sweep_folder", "sweep_tree"]
+__all__ = ["is_live", "is_stale", "may_go", "now", "sweep_folder", "sweep_tree"]
 
 #: Seconds that a temporary file is left alone: also the writer on another
 #: machine, whose lock cannot be seen here, should be done by then.
@@ -28,19 +27,48 @@ def now() -> float:
 
 
 def is_live(folder: Folder, name: str) -> bool:
-    """Return True if a living process holds the lock of a temporary file."""
+    """
+    Return True if a living process is writing a temporary file.
+
+    That is a file whose lock somebody holds: a link or a folder is nobody's.
+
+    Raises:
+        OSError: It cannot be told, because the file may not be opened.
+    """
     if fcntl is None:
         return False
     try:
+        if not stat.S_ISREG(folder.stat(name).st_mode):
+            return False
         fd = folder.open(name)
     except FileNotFoundError:
         return False
-    except OSError:
-        return True  # cannot be told
     try:
         return not lock(fd)
     finally:
-        os.close(fd)
+        let_go(fd)
+
+
+def may_go(folder: Folder, name: str) -> bool:
+    """
+    Return True if a temporary file may be removed together with its folder.
+
+    Raises:
+        OSError: Whether it is being written cannot be told, and it is not stale.
+    """
+    try:
+        return not is_live(folder, name)
+    except OSError:
+        if is_stale(folder.stat(name)):
+            return True
+        raise
+
+
+def is_stale(found: os.stat_result) -> bool:
+    """Return True if a temporary file is older than any write should take."""
+    # A copy gives its file the old time of its source: only the change of its
+    # status tells how old it is.
+    return now() - max(found.st_mtime, found.st_ctime) >= STALE
 
 
 def sweep_folder(folder: Folder) -> int:
@@ -51,12 +79,13 @@ def sweep_folder(folder: Folder) -> int:
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             found = folder.stat(name)
-            # A copy gives its file the old time of its source: only the change
-            # of its status tells how old it is.
-            touched = max(found.st_mtime, found.st_ctime)
-            if not stat.S_ISREG(found.st_mode) or now() - touched < STALE:
+            if not stat.S_ISREG(found.st_mode) or not is_stale(found):
                 continue
-            if not is_live(folder, name):
+            try:
+                live = is_live(folder, name)
+            except PermissionError:
+                continue  # cannot be told
+            if not live:
                 folder.unlink(name)
                 removed += 1
     return removed
@@ -76,10 +105,11 @@ def sweep_tree(tree: Tree, key: str, stopped: Callable[[], bool]) -> int:
 
     Raises:
         PermissionDenied, RemoteStoreError: A folder could not be swept, the
-            first one that its ``path`` names; all others were.
+            first one that its ``path`` names; ``others`` are the errors of
+            further folders, and all the rest was swept.
     """
     removed = 0
-    refused: RemoteStoreError | None = None
+    refusals = Refusals(tree.backend)
     waiting = [key]
     while waiting and not stopped():
         above = waiting.pop()
@@ -95,9 +125,6 @@ def sweep_tree(tree: Tree, key: str, stopped: Callable[[], bool]) -> int:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            if refused is None:
-                refused = translate(error, above, tree.backend)
-                refused.__cause__ = error
-    if refused is not None:
-        raise refused
+            refusals.note(error, above)
+    refusals.settle()
     return removed
