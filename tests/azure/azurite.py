@@ -8,10 +8,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 __all__ = ["API_VERSION", "Azurite", "running"]
 
@@ -65,6 +67,22 @@ class Azurite:
             f"DefaultEndpointsProtocol=http;AccountName={self.account};AccountKey={self.key};"
             f"BlobEndpoint={self.url_through(port)};"
         )
+
+    def sas(self, container: str, permissions: str, *, hours: int = 1) -> str:
+        """Return a token for one container, as the portal makes it: ``"rwdl"`` for example."""
+        token: str = generate_container_sas(
+            self.account,
+            container,
+            account_key=self.key,
+            permission=ContainerSasPermissions.from_string(permissions),
+            expiry=datetime.now(UTC) + timedelta(hours=hours),
+        )
+        return token
+
+    def only(self, container: str, permissions: str, *, hours: int = 1) -> dict[str, Any]:
+        """Return the options of a backend for who has such a token and nothing else."""
+        token = self.sas(container, permissions, hours=hours)
+        return {"connection_string": None, "account_url": self.blob_url, "sas_token": token}
 
     def requests(self) -> list[tuple[str, str, int]]:
         """Return what its access log holds: method, path with query, status."""

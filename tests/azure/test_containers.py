@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import flat, gathered
 
@@ -118,15 +116,7 @@ async def test_the_url_that_the_portal_shows(
     azurite: Azurite, service: BlobServiceClient, container: str
 ) -> None:
     """A container's URL with its token writes and lists in that container."""
-    now = datetime.datetime.now(datetime.UTC)
-    token = generate_container_sas(
-        azurite.account,
-        container,
-        account_key=azurite.key,
-        permission=ContainerSasPermissions.from_string("rwdlac"),
-        expiry=now + datetime.timedelta(hours=1),
-    )
-    url = f"{azurite.blob_url}/{container}?{token}"
+    url = f"{azurite.blob_url}/{container}?{azurite.sas(container, 'rwdlac')}"
     async with flat(azurite, service, container, connection_string=None, account_url=url) as box:
         await box.backend.write("d/u.txt", b"x")
         assert box.names() == ["d/u.txt"]

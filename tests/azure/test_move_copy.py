@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import ServiceResponseError
 from azure.storage.blob import (
     BlobServiceClient,
-    ContainerSasPermissions,
     ContentSettings,
-    generate_container_sas,
 )
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat
@@ -332,22 +329,12 @@ async def test_cancelled_while_pending(box: Flat) -> None:
     assert box.get("a") == b"content"
 
 
-def sas(azurite: Azurite, container: str) -> str:
-    return generate_container_sas(
-        azurite.account,
-        container,
-        azurite.key,
-        permission=ContainerSasPermissions(read=True, write=True, delete=True, list=True),
-        expiry=datetime.now(UTC) + timedelta(hours=1),
-    )
-
-
 @pytest.mark.parametrize("form", ["sas_token", "credential"])
 async def test_the_source_of_a_sas_client_carries_its_token(
     azurite: Azurite, service: BlobServiceClient, container: str, form: str
 ) -> None:
     """The URL of the source has the token, wherever the client has it from."""
-    token = sas(azurite, container)
+    token = azurite.sas(container, "rwdl")
     secret = token if form == "sas_token" else AzureSasCredential(token)
     options = {"connection_string": None, "account_url": azurite.blob_url, form: secret}
     async with flat(azurite, service, container, **options) as box:

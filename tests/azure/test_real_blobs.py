@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from azure.storage.blob import (
     BlobServiceClient,
     BlobType,
-    ContainerSasPermissions,
     StandardBlobTier,
-    generate_container_sas,
 )
 from tests.azure.azurite import Azurite
 from tests.azure.flat import QUICK, Flat, flat, gathered, stream
@@ -116,24 +112,11 @@ async def test_a_copy_onto_a_blob_of_another_type() -> None:
         await backend.aclose()
 
 
-def only(azurite: Azurite, container: str, permissions: str) -> dict[str, Any]:
-    """Return the options of who may do just so much in a container."""
-    now = datetime.datetime.now(datetime.UTC)
-    token = generate_container_sas(
-        azurite.account,
-        container,
-        account_key=azurite.key,
-        permission=ContainerSasPermissions.from_string(permissions),
-        expiry=now + datetime.timedelta(hours=1),
-    )
-    return {"connection_string": None, "account_url": azurite.blob_url, "sas_token": token}
-
-
 async def test_who_may_only_create(
     azurite: Azurite, service: BlobServiceClient, container: str
 ) -> None:
     """Content of one request is written; longer content is refused with the right it needs."""
-    options = only(azurite, container, "c")
+    options = azurite.only(container, "c")
     async with flat(azurite, service, container, client_options=SMALL, **options) as box:
         await box.backend.write("new", b"ab")
         await box.backend.write("other", stream(b"a", b"b"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import QUICK, flat, gathered, stream
 from tests.azure.scripted import KEY, reply, scripted
@@ -82,31 +81,18 @@ async def test_an_account_that_is_not_there(
                 await operation(box.backend)
 
 
-def sas(azurite: Azurite, container: str, permissions: str, hours: int = 1) -> str:
-    """Return a token for one container."""
-    now = datetime.datetime.now(datetime.UTC)
-    token: str = generate_container_sas(
-        azurite.account,
-        container,
-        account_key=azurite.key,
-        permission=ContainerSasPermissions.from_string(permissions),
-        expiry=now + datetime.timedelta(hours=hours),
-    )
-    return token
-
-
 @pytest.mark.parametrize("secret", ["a wrong key", "an old token", "a narrow token"])
 async def test_a_refusal_is_not_hidden_by_questions(
     azurite: Azurite, service: BlobServiceClient, container: str, secret: str
 ) -> None:
     """Who is refused is told so, with the service's code and words, the path, and a way out."""
-    options: dict[str, Any] = {"connection_string": None, "account_url": azurite.blob_url}
     if secret == "a wrong key":
-        options["account_key"] = KEY
+        url = azurite.blob_url
+        options = {"connection_string": None, "account_url": url, "account_key": KEY}
     elif secret == "an old token":
-        options["sas_token"] = sas(azurite, container, "rwdl", hours=-1)
+        options = azurite.only(container, "rwdl", hours=-1)
     else:
-        options["sas_token"] = sas(azurite, container, "w")
+        options = azurite.only(container, "w")
     async with flat(azurite, service, container, hns=None, **options) as box:
         for operation in (box.backend.exists, box.backend.read_bytes):
             with pytest.raises(PermissionDenied, match=r"\(403 Auth.*: .*pass hns=") as caught:
@@ -121,8 +107,7 @@ async def test_a_token_for_one_container(
     azurite: Azurite, service: BlobServiceClient, container: str
 ) -> None:
     """It is enough for every operation, on an empty container too, and for the check of health."""
-    token = sas(azurite, container, "rwdlac")
-    options = {"connection_string": None, "account_url": azurite.blob_url, "sas_token": token}
+    options = azurite.only(container, "rwdlac")
     async with flat(azurite, service, container, hns=None, **options) as box:
         backend = box.backend
         await backend.check_health()
@@ -163,4 +148,18 @@ async def test_a_container_that_is_being_deleted() -> None:
         with pytest.raises(BackendUnavailable, match="being deleted"):
             await backend.exists("a")
         assert not await backend.exists("a")
+        await backend.aclose()
+
+
+async def test_a_data_lake_service_out_of_reach() -> None:
+    """Where a network lets only the Blob service through, the error says how to do without."""
+    empty = b"<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>"
+    async with scripted() as dead:
+        pass
+    async with scripted(reply(200), reply(200), reply(200, empty)) as server:
+        text = f"BlobEndpoint={server.url};DfsEndpoint={dead.url};AccountName=acct;AccountKey={KEY}"
+        backend = AsyncAzureBackend("box", connection_string=text, retry=QUICK)
+        with pytest.raises(BackendUnavailable, match="hns=True or hns=False") as caught:
+            await backend.exists("a")
+        assert caught.value.path == "a"
         await backend.aclose()

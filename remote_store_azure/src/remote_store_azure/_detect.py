@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from remote_store import BackendUnavailable, PermissionDenied
+from remote_store import BackendUnavailable, PermissionDenied, StoreClosed
 from remote_store_azure._names import NAME
 from remote_store_azure._operations import ACCESS_CONTROL, ACCOUNT, LIST_BLOBS, Operation
 
@@ -19,6 +19,10 @@ _LIST: Final = "restype=container&comp=list&maxresults=1"
 _NO_ANSWER: Final = (200, 400, 404, 405, 409)
 #: Refusals that are not about one question: no other one would fare better.
 _UNKNOWN_CALLER: Final = ("AuthenticationFailed", "InvalidAuthenticationInfo")
+_ADVICE: Final = (
+    "the Data Lake service was asked whether the account has a hierarchical namespace: pass "
+    "hns=True or hns=False, and it is not"
+)
 
 
 async def is_hierarchical(wire: Wire, path: str | None) -> bool | None:
@@ -91,9 +95,11 @@ async def _has_access_control(
     try:
         answer = await _ask(wire, ACCESS_CONTROL, url, path)
     except BackendUnavailable as error:
-        if refusal is None or error.status is None:
-            raise
-        raise _undecided(refusal) from error  # there is a server, but it is no Data Lake service
+        if refusal is not None and error.status is not None:
+            raise _undecided(refusal) from error  # a server, but it is no Data Lake service
+        if not isinstance(error, StoreClosed):  # a network may let only the Blob service through
+            error.args = (f"{error.args[0]}; {_ADVICE}",)
+        raise
     if isinstance(answer, PermissionDenied):
         raise _undecided(refusal or answer)
     if answer.status == 200:

@@ -60,8 +60,8 @@ def _shown_in(wire: Wire) -> _Shown:
 
 
 def _stands_for_its_folder(blob: Blob, shown: _Shown) -> bool:
-    """Return True for an empty blob ``folder/``, by which other tools make a folder."""
-    return blob.name[-1:] == "/" and not blob.size and shown(blob.name[:-1]) is not None
+    """Return True for a blob ``folder/``, by which other tools make a folder if it is empty."""
+    return blob.name[-1:] == "/" and shown(blob.name[:-1]) is not None
 
 
 def _file(path: RemotePath, blob: Blob) -> FileInfo:
@@ -112,7 +112,7 @@ class _Walk:
                 return
             received = True
             for blob in found.blobs:
-                if blob.is_directory or _stands_for_its_folder(blob, shown):
+                if blob.is_directory or (not blob.size and _stands_for_its_folder(blob, shown)):
                     continue
                 path = shown(blob.name)
                 if path is not None:
@@ -184,7 +184,7 @@ async def children(
     async with aclosing(pages(wire, key, prefix=prefix_of(key), delimiter="/")) as found:
         async for one in found:
             for blob in one.blobs:
-                if _stands_for_its_folder(blob, shown):
+                if not blob.size and _stands_for_its_folder(blob, shown):
                     continue  # this folder, or one that is among the prefixes
                 path = shown(blob.name)
                 if path is None:
@@ -210,7 +210,7 @@ async def folder_sum(wire: Wire, key: str) -> FolderInfo | None:
         async for one in found:
             for blob in one.blobs:
                 there = True
-                if blob.is_directory or _stands_for_its_folder(blob, shown):
+                if blob.is_directory or (not blob.size and _stands_for_its_folder(blob, shown)):
                     continue
                 if shown(blob.name) is None:
                     continue
