@@ -84,7 +84,7 @@ async def test_a_blob_of_another_type(
     """One request replaces it; more than one is refused, names its type and changes nothing."""
     box.put("log", content, blob_type=blob_type)
     for more in (b"abc", stream(b"ab", b"c")):
-        with pytest.raises(RemoteStoreError, match=f"{words}.*delete it first") as caught:
+        with pytest.raises(RemoteStoreError, match=f"{words}, .*delete it first") as caught:
             await box.backend.write("log", more, overwrite=True)
         assert (caught.value.path, caught.value.code) == ("log", "InvalidBlobType")
         assert type(caught.value) is RemoteStoreError

@@ -118,4 +118,5 @@ async def test_the_option_travels() -> None:
     backend = AsyncAzureBackend("box", account_name="me", account_key="a2V5", delete_snapshots=True)
     assert "delete_snapshots=True" in repr(backend)
     assert "delete_snapshots=True" in repr(copy.copy(backend))
-    assert AsyncAzureBackend.from_url("azure://box?account_name=me&delete_snapshots=1")
+    found, _ = AsyncAzureBackend.from_url("azure://box?account_name=me&delete_snapshots=1")
+    assert "delete_snapshots=True" in repr(found)

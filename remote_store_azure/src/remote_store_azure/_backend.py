@@ -212,6 +212,7 @@ class AsyncAzureBackend(AsyncBackend):
             PermissionDenied, BackendUnavailable: It cannot be found out.
             StoreClosed: The backend is closed.
         """
+        self._clients.refuse_closed()
         if self._connected is not None:
             return self._connected
         with self._clients.running() as wire:

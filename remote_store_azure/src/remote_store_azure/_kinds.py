@@ -80,9 +80,8 @@ async def other_type(wire: Wire, answer: Answer) -> RemoteStoreError:
         found = await look(wire, answer.path or "")
     kind = _TYPES.get(found.headers.get("x-ms-blob-type", ""), "a blob of another type")
     msg = (
-        f"The file is {kind}, which can be replaced only in one request of up to "
-        f"{wire.options.max_single_put} bytes; delete it first: {answer.path} "
-        f"({answer.status} {answer.code})"
+        f"The file is {kind}, which the service does not let this request replace; delete it "
+        f"first: {answer.path} ({answer.status} {answer.code})"
     )
     return wire.error(answer, msg)
 

@@ -123,6 +123,8 @@ async def test_a_connected_backend_moves_atomically(lake: Lake) -> None:
     for closed in (one, backend):
         with pytest.raises(StoreClosed):
             await closed.exists("a")
+        with pytest.raises(StoreClosed):
+            await closed.connected()
 
 
 async def test_a_backend_that_knows_connects_to_itself(lake: Lake) -> None:
