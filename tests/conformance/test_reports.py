@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from tests.conformance.conftest import clause_of
 
 from remote_store import Capability, CapabilitySet
@@ -50,6 +51,30 @@ def test_json_says_everything(tmp_path: Path) -> None:
     assert loaded["about"]["declared"] == sorted(c.value for c in Capability)
     entry = loaded["clauses"][0]
     assert (entry["status"], entry["message"], entry["evidence"]) == ("fail", EVIL, {"path": "a"})
+
+
+def test_no_report_shows_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a target names as its secrets, and what URLs hold, is in no form of a report."""
+
+    async def leaks(t: Trial) -> None:
+        """Repeat what a careless backend says."""
+        error = OSError("cannot open https://u:TOPSECRET@h/?sig=TOPSECRET with hunter2")
+        expect(False, str(error), observed=[error], got={"deep": [error], "hunter2": 1})
+
+    with StandIn(name="t").offered() as plain:
+        target = evolve(plain, secrets=("hunter2", ""))
+        with Session(target) as session:
+            report = data.as_report(session.run_all([clause_of(leaks)]))
+    report |= {"plugin": {"name": "a\x1b[2J", "distribution": "b", "version": "1"}}
+    data.save(report, tmp_path / "r.json")
+    assert 0 == main(["matrix", str(tmp_path / "r.json")])
+
+    printed = capsys.readouterr().out
+    for text in ((tmp_path / "r.json").read_text(), html.render([report]), printed):
+        assert "SECRET" not in text
+        assert "hunter2" not in text
+        assert "h/?sig=" in text
+    assert "\x1b" not in printed
 
 
 def test_the_matrix_tells_what_folders_are() -> None:

@@ -53,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str, *, error: bool = False) -> None:
+    # What plugins and services say is in it: it must not steer the terminal.
+    if not text.replace("\n", "").isprintable():
+        text = "".join(
+            c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+        )
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
 

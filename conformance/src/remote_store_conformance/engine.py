@@ -36,7 +36,7 @@ from remote_store_conformance.contract import (
 from remote_store_conformance.hookspecs import Scratch, Target
 from remote_store_conformance.manager import Kit
 from remote_store_conformance.refusal import refuse_in_store, refuse_raw
-from remote_store_conformance.results import Result, Run, Status
+from remote_store_conformance.results import Result, Run, Status, without_secrets
 from remote_store_conformance.trial import Survey, Trial
 from remote_store_conformance.waivers import Waivers
 from remote_store_conformance.wire import Wire
@@ -237,7 +237,7 @@ class Session:
         result = self.waivers.apply(self._judge(clause), clause, self.target.name)
         seconds = time.perf_counter() - start
         self._spent += seconds
-        return evolve(result, seconds=seconds)
+        return without_secrets(evolve(result, seconds=seconds), self.target.secrets)
 
     def _judge(self, clause: Clause) -> Result:
         survey = self.survey

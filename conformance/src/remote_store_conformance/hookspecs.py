@@ -171,7 +171,8 @@ class Target:
         probe: Called with the open backend and its scratch; see `Probe`.
         meter: Called with the open backend; by default the kit's proxy counts.
         waivers: Deviations that are known and explained.
-        secrets: Values that no error, repr or log record may contain.
+        secrets: Values that no error, repr or log record may contain; in
+            reports they are ``***``.
         consistency: Seconds until a write must be visible.
         max_object: Bytes of the largest file that a check may write.
         max_list: Files that a check may put in one folder.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from remote_store import redact_url
 from remote_store_conformance.contract import Clause, Level
 
-__all__ = ["Result", "Run", "Status", "Verdict", "verdict_of"]
+__all__ = ["Result", "Run", "Status", "Verdict", "verdict_of", "without_secrets"]
+
+_PLAIN: Final = (list, tuple, set, frozenset)
 
 
 class Status(enum.Enum):
@@ -89,6 +92,32 @@ class Result:
         return self.status is Status.ERROR or (
             self.status is Status.UNVERIFIED and self.clause.gates
         )
+
+
+def without_secrets(result: Result, secrets: Iterable[str]) -> Result:
+    """
+    Return a result that may be published.
+
+    What it holds was said by backends and services. The credentials of URLs
+    and the *secrets* of the target are ``***`` in it.
+    """
+    words = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def hidden(value: Any) -> Any:
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, Mapping):
+            return {hidden(key): hidden(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return type(value)(map(hidden, value)) if type(value) in _PLAIN else hidden(str(value))
+        text = str(value)
+        for word in words:
+            text = text.replace(word, "***")
+        text = redact_url(text)
+        return value if text == str(value) else text
+
+    fields = ("message", "observed", "expected", "evidence", "advice")
+    return evolve(result, **{name: hidden(getattr(result, name)) for name in fields})
 
 
 @frozen

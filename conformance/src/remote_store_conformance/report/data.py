@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from remote_store import Capability, redact_url
+from remote_store import Capability
 from remote_store_conformance.contract import FAMILIES, GATES, VERSION
 from remote_store_conformance.results import Result, Run, Status
 from remote_store_conformance.waivers import UsageError
@@ -94,18 +94,7 @@ def entry_of(result: Result) -> dict[str, Any]:
     }
     # What a check measured is its own choice; a report must not fail over it.
     text: dict[str, Any] = json.loads(json.dumps(entry, default=str))
-    # These hold what backends and services said, and reports are published.
-    for key in ("message", "observed", "evidence"):
-        text[key] = _redacted(text[key])
     return text
-
-
-def _redacted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _redacted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    return redact_url(value) if isinstance(value, str) else value
 
 
 def _capabilities(run: Run) -> dict[str, str]:
