@@ -3,8 +3,9 @@ Bring one store up to date with another, whatever the two are.
 
     python examples/mirror.py local:photos "acme:///photos" --option database=files.db
 
-Copies what is missing or has another size, sixteen files at a time, and never
-holds a whole file in memory. A file that changes meanwhile is reported.
+Copies what is missing, of another size or older, sixteen files at a time, and never
+holds a whole file in memory. A file that changes meanwhile is reported and left to
+the next run: nothing of a mixture of two versions reaches the target.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import sys
+from collections.abc import AsyncGenerator
 
-from remote_store import FileInfo, NotFound
+from remote_store import FileInfo, NotFound, PreconditionFailed
 from remote_store.aio import AsyncStore, open_store
 
 JOBS = 16
@@ -24,7 +27,27 @@ async def is_current(file: FileInfo, target: AsyncStore) -> bool:
         there = await target.get_file_info(str(file.path))
     except NotFound:
         return False
-    return there.size == file.size
+    return there.size == file.size and there.modified_at >= file.modified_at
+
+
+async def one_version(store: AsyncStore, path: str) -> AsyncGenerator[bytes, None]:
+    """
+    Give a file's content; at the end, refuse it if the file has changed meanwhile.
+
+    The writer commits after the end, so what raises here commits nothing.
+    """
+    before = await store.get_file_info(path)
+    async with contextlib.aclosing(store.read(path)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+    after = await store.get_file_info(path)
+    if (after.etag, after.size, after.modified_at) != (
+        before.etag,
+        before.size,
+        before.modified_at,
+    ):
+        msg = f"{path} changed while it was read"
+        raise PreconditionFailed(msg, path=path)
 
 
 async def mirror(source: AsyncStore, target: AsyncStore) -> int:
@@ -42,10 +65,12 @@ async def mirror(source: AsyncStore, target: AsyncStore) -> int:
                 if await is_current(file, target):
                     continue
                 path = str(file.path)
-                result = await target.write_atomic(path, source.read(path), overwrite=True)
-                if result.size != file.size:
-                    print(f"{path} changed meanwhile")
-                copied += 1
+                try:
+                    await target.write_atomic(path, one_version(source, path), overwrite=True)
+                except PreconditionFailed as error:
+                    print(error, file=sys.stderr)
+                else:
+                    copied += 1
 
         turn = asyncio.Lock()  # an iterator is asked by one task at a time
         async with asyncio.TaskGroup() as group:

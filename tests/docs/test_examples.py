@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from remote_store.aio import AsyncStore
+from remote_store_memory import AsyncMemoryBackend
 
 Run = Callable[..., str]
 
@@ -52,6 +54,42 @@ def test_mirror_copies_once(python: Run, root: Path, tmp_path: Path) -> None:
     (source / "0" / "0.txt").write_text("longer")
     assert python(*command) == "1 files copied\n"
     assert (tmp_path / "files.db").stat().st_size > 0
+
+
+class Busy(AsyncMemoryBackend):
+    """Somebody writes each file anew while it is read, with the same size."""
+
+    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
+        async for chunk in super().read(path):
+            yield chunk
+        await self.write(path, b"new", overwrite=True)
+
+
+@pytest.mark.asyncio
+async def test_mirror_copies_one_version_or_nothing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that changes meanwhile is reported, and the old copy stays."""
+    program = runpy.run_path(str(root / "examples" / "mirror.py"))
+    source, target = AsyncStore(Busy()), AsyncStore(AsyncMemoryBackend())
+    await target.write("a", b"older")
+    await source.write("a", b"old")
+
+    assert await program["mirror"](source, target) == 0
+    assert "a changed while it was read" in capsys.readouterr().err
+    assert await target.read_bytes("a") == b"older"
+
+
+@pytest.mark.asyncio
+async def test_mirror_copies_what_is_newer(root: Path) -> None:
+    """The size alone does not tell that a copy is current."""
+    program = runpy.run_path(str(root / "examples" / "mirror.py"))
+    source, target = AsyncStore(AsyncMemoryBackend()), AsyncStore(AsyncMemoryBackend())
+    await target.write("a", b"old")
+    await source.write("a", b"new")
+
+    assert await program["mirror"](source, target) == 1
+    assert await target.read_bytes("a") == b"new"
 
 
 def test_first_one_wins(python: Run, root: Path) -> None:
