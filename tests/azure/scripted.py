@@ -152,8 +152,9 @@ def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
     Args:
         status: Its HTTP status.
         body: Its body.
-        headers: Further ones, underscores standing for hyphens; they win over
-            those that the service always sends, and an empty one is left out.
+        headers: Further ones, underscores standing for hyphens where there
+            are none; they win over those that the service always sends, and
+            an empty one is left out.
     """
     usual = _DONE if status < 400 else {**_MARKS, "x-ms-error-code": _CODES.get(status, "Other")}
     return bare(status, body, **_merged(usual, headers))
@@ -162,14 +163,18 @@ def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
 def bare(status: int, body: bytes = b"", **headers: str) -> bytes:
     """Return the bytes of an answer with these headers, such as something in between gives."""
     lines = [f"HTTP/1.1 {status} Reason"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    if not any(name.lower().replace("-", "_") == "content_length" for name in headers):
+    lines += [f"{_header(name)}: {value}" for name, value in headers.items()]
+    if not any(_header(name).lower() == "content-length" for name in headers):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def _header(name: str) -> str:
+    return name if "-" in name else name.replace("_", "-")
+
+
 def _merged(usual: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-    given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    given = {_header(name).lower(): value for name, value in headers.items()}
     merged = {name: value for name, value in usual.items() if name.lower() not in given}
     return merged | {name: value for name, value in given.items() if value}
 

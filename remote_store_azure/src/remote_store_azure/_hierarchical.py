@@ -30,6 +30,7 @@ from remote_store_azure._kinds import archived, head, refuse_folder
 from remote_store_azure._moves import complete, likeness, typed
 from remote_store_azure._operations import COPY, PUT_BLOB
 from remote_store_azure._places import file_at, folder_at, refuse_dots, refused, under_file
+from remote_store_azure._progress import Progress
 from remote_store_azure._renames import rename
 from remote_store_azure._upload import may_be
 
@@ -255,12 +256,14 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
         DirectoryNotEmpty: Something is in the folder, and *recursive* is False.
         PreconditionFailed: It was replaced again and again; or, with
             ``outcome_unknown``, after an attempt that got no answer.
+        RemoteStoreError: The service never says that it is done.
     """
     look_at = file_at if recursive is None else folder_at
     for left in reversed(range(_TRIES)):
         etag = wire.etag(await look_at(wire, key))
         continuation = ""
         begun = False
+        progress = Progress(wire, key, f"The deletion of {key!r}")
         while True:
             answer = await dfs.delete(
                 wire,
@@ -277,6 +280,8 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
             if answer.status not in (200, 202) or not continuation:
                 break
             begun = True
+            with in_doubt(True):
+                progress.step(continuation, moved=True)
         if answer.status in (200, 202):
             return
         if answer.status in (404, 409):  # 409: a file is above it by now

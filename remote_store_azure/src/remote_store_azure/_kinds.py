@@ -8,6 +8,7 @@ blob, to tell a folder from nothing.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from remote_store import InvalidPath, NotFound, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import is_directory
-from remote_store_azure._listing import page
+from remote_store_azure._listing import page, pages
 from remote_store_azure._names import NAME, prefix_of
 from remote_store_azure._operations import HEAD_BLOB
 
@@ -121,20 +122,13 @@ async def is_folder(wire: Wire, key: str) -> bool:
 async def below(wire: Wire, key: str, count: int) -> list[Blob]:
     """Return the first blobs below *key*, at most *count*; none if the container is absent."""
     blobs: list[Blob] = []
-    marker = ""
-    while True:
-        left = count - len(blobs)
-        try:
-            found = await page(
-                wire, key, prefix=prefix_of(key), marker=marker, limit=left, include=""
-            )
-        except NotFound:
-            return blobs
-        blobs += found.blobs
-        # The service may answer with an empty page that is not the last one.
-        if len(blobs) >= count or not found.marker:
-            return blobs
-        marker = found.marker
+    # The service may answer with an empty page that is not the last one.
+    async with aclosing(pages(wire, key, prefix=prefix_of(key), limit=count, include="")) as found:
+        async for one in found:
+            blobs += one.blobs
+            if len(blobs) >= count:
+                break
+    return blobs[:count]
 
 
 def a_folder(key: str, cause: BaseException | None = None) -> InvalidPath:

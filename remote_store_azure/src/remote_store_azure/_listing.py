@@ -7,14 +7,15 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from remote_store import NotFound, RemoteStoreError
+from remote_store import NotFound
 from remote_store_azure._operations import LIST_BLOBS
+from remote_store_azure._progress import Progress
 from remote_store_azure._xml import Blob, Page, parse_page
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Wire
 
-__all__ = ["Blob", "Page", "page", "pages"]
+__all__ = ["Blob", "Page", "first_of", "page", "pages"]
 
 
 async def page(
@@ -44,7 +45,8 @@ async def page(
 
     Raises:
         NotFound: The container is absent.
-        RemoteStoreError: The answer is no listing; other answers by the table of errors.
+        RemoteStoreError: The answer is no listing, or one of something else;
+            other answers by the table of errors.
     """
     query = "restype=container&comp=list"
     if prefix:
@@ -65,9 +67,32 @@ async def page(
             await asyncio.sleep(0)
     except StopIteration as end:
         found: Page = end.value
-        return found
     except ValueError as error:
         raise wire.error(answer, f"The service's listing cannot be read: {error}") from error
+    other = _other(found, prefix, delimiter)
+    if other is not None:
+        msg = f"The service's listing of {prefix!r} has something else, and is refused: {other!r}"
+        raise wire.error(answer, msg)
+    return found
+
+
+def _other(found: Page, prefix: str, delimiter: str) -> str | None:
+    """Return a name of a page that was not asked for."""
+    start = len(prefix)
+    for blob in found.blobs:
+        name = blob.name
+        if not name.startswith(prefix) or (delimiter and name.find(delimiter, start) >= 0):
+            return name
+    for name in found.prefixes:
+        first = name.find(delimiter, start) if delimiter else -1
+        if first < 0 or not name.startswith(prefix) or first + len(delimiter) != len(name):
+            return name
+    return None
+
+
+def first_of(found: Page) -> str:
+    """Return what tells that a page came before, whatever its marker is."""
+    return f"blob {found.blobs[0].name}" if found.blobs else ""
 
 
 async def pages(
@@ -76,6 +101,7 @@ async def pages(
     *,
     prefix: str,
     delimiter: str = "",
+    limit: int | None = None,
     include: str = "metadata",
     required: bool = False,
 ) -> AsyncGenerator[Page, None]:
@@ -87,13 +113,20 @@ async def pages(
     Raises:
         NotFound: The container vanished after a page was received; or, with
             *required*, it is absent.
-        RemoteStoreError: See `page`; also an endless listing.
+        RemoteStoreError: See `page` and `Progress`.
     """
     marker = ""
+    progress = Progress(wire, path, f"The service's listing of {prefix!r}")
     while True:
         try:
             found = await page(
-                wire, path, prefix=prefix, delimiter=delimiter, marker=marker, include=include
+                wire,
+                path,
+                prefix=prefix,
+                delimiter=delimiter,
+                marker=marker,
+                limit=limit,
+                include=include,
             )
         except NotFound:
             if marker or required:
@@ -102,7 +135,5 @@ async def pages(
         yield found
         if not found.marker:
             return
-        if found.marker == marker:
-            msg = f"The service's listing does not end: {prefix!r} stays at {marker!r}"
-            raise RemoteStoreError(msg, path=path)
         marker = found.marker
+        progress.step(f"marker {marker}", first_of(found), moved=bool(found.blobs))

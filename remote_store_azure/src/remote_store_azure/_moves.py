@@ -22,6 +22,7 @@ from remote_store_azure._headers import deletion, metadata_of
 from remote_store_azure._kinds import absent, archived, head, look, other_type, refuse_folder
 from remote_store_azure._names import NAME
 from remote_store_azure._operations import COPY, DELETE_BLOB
+from remote_store_azure._progress import Progress
 from remote_store_azure._upload import upload
 
 if TYPE_CHECKING:
@@ -262,12 +263,18 @@ async def complete(wire: Wire, dst: str, answer: Answer) -> None:
 
     Raises:
         PreconditionFailed: Somebody else replaced or removed *dst* meanwhile.
-        RemoteStoreError: The service gave up.
+        RemoteStoreError: The service gave up, or says nothing of it any more.
+        BackendUnavailable: It copies no further for as long as the policy's
+            ``timeout``, or an hour; with ``outcome_unknown``.
     """
     copy_id = answer.headers.get("x-ms-copy-id")
     wait = _FIRST_WAIT
-    # A service that names no status has copied before it answered.
-    while (status := answer.headers.get("x-ms-copy-status", "success")) == "pending":
+    copied = ""
+    progress = Progress(wire, dst, f"The service's copy to {dst}")
+    while (status := answer.headers.get("x-ms-copy-status")) == "pending":
+        so_far, copied = copied, answer.headers.get("x-ms-copy-progress", "")
+        with in_doubt(True):  # the service may complete it all the same
+            progress.step(moved=copied != so_far)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
         with in_doubt(True):
@@ -278,6 +285,9 @@ async def complete(wire: Wire, dst: str, answer: Answer) -> None:
                 f"was complete: {dst}"
             )
             raise PreconditionFailed(msg, path=dst, backend=NAME)
+    if status not in ("success", "failed", "aborted"):
+        msg = f"The service does not tell what became of the copy to {dst}: {status}"
+        raise wire.error(answer, msg, outcome_unknown=True)
     if status != "success":
         await _remove_rest(wire, dst, answer)
         reason = answer.headers.get("x-ms-copy-status-description") or status

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from remote_store import UNKNOWN_TIME, RemoteStoreError
+from remote_store import UNKNOWN_TIME
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._headers import time_of
+from remote_store_azure._names import prefix_of
 from remote_store_azure._xml import is_size
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ async def page(
 
     Raises:
         NotFound: It is *required* and absent, or it vanished after the page before.
-        RemoteStoreError: The answer is no listing; other answers by the table
-            of errors.
+        RemoteStoreError: The answer is no listing, or one of something else;
+            other answers by the table of errors.
     """
     answer = await dfs.paths(wire, folder, recursive=recursive, continuation=continuation)
     missing = answer.status == 404 or answer.code == "PathConflict"
@@ -84,10 +85,13 @@ async def page(
         entries = entries_of(answer.body)
     except ValueError as error:
         raise wire.error(answer, f"The service's listing cannot be read: {error}") from error
+    prefix = prefix_of(folder)
+    for entry in entries:
+        rest = entry.name.removeprefix(prefix)
+        if not rest or (prefix and rest == entry.name) or (not recursive and "/" in rest):
+            msg = f"The service's listing of {folder!r} has something else: {entry.name!r}"
+            raise wire.error(answer, f"{msg}; it is refused as a whole")
     further = answer.headers.get("x-ms-continuation", "")
-    if further and further == continuation:
-        msg = f"The service's listing does not end: {folder!r} stays at {further!r}"
-        raise RemoteStoreError(msg, path=folder, backend=wire.backend)
     return Listed(entries, further, time_of(answer.headers.get("Date")))
 
 

@@ -32,6 +32,7 @@ from remote_store_azure._kinds import head
 from remote_store_azure._names import RESERVED, is_reserved, lister, prefix_of
 from remote_store_azure._paths import Entry, page
 from remote_store_azure._places import loses_dots
+from remote_store_azure._progress import Progress
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Wire
@@ -154,6 +155,7 @@ class _Walk:
         shown = lister(_warner(wire))
         broom = _Broom(wire)
         todo = [(self.key, "")]
+        progress = Progress(wire, self.key, f"The service's listing of {self.key!r}")
         while todo:
             folder, continuation = todo.pop()
             at_once = self.whole(folder)
@@ -172,6 +174,9 @@ class _Walk:
                 elif _is_draft(entry):
                     await broom.sweep(entry, found.time)
             if found.continuation:
+                first = f"path {found.entries[0].name}" if found.entries else ""
+                token = f"continuation {folder}\n{found.continuation}"
+                progress.step(token, first, moved=bool(found.entries))
                 todo.append((folder, found.continuation))
             todo += reversed(below)
 

@@ -27,8 +27,9 @@ from remote_store import (
 )
 from remote_store_azure._headers import digest_of_md5, file_info, is_directory, user_metadata
 from remote_store_azure._kinds import head
-from remote_store_azure._listing import page, pages
+from remote_store_azure._listing import first_of, page, pages
 from remote_store_azure._names import is_reserved, lister, prefix_of
+from remote_store_azure._progress import Progress
 
 if TYPE_CHECKING:
     from remote_store_azure._listing import Blob
@@ -100,6 +101,7 @@ class _Walk:
         delimiter = "" if self.whole(self.prefix.rpartition("/")[0]) else "/"
         todo = [(self.prefix, delimiter, "")]
         received = False
+        progress = Progress(wire, self.key, f"The service's listing of {self.prefix!r}")
         while todo:
             prefix, delimiter, marker = todo.pop()
             try:
@@ -118,6 +120,8 @@ class _Walk:
                 if path is not None:
                     yield _file(path, blob)
             if found.marker:
+                token = f"marker {prefix}\n{found.marker}"
+                progress.step(token, first_of(found), moved=bool(found.blobs))
                 todo.append((prefix, delimiter, found.marker))
             for below in reversed(found.prefixes):
                 folder = below[:-1]
