@@ -1,4 +1,4 @@
-"""Handlers of the Blob endpoint: a request in, an answer out."""
+"""Handlers of the Blob endpoint for blobs: a request in, an answer out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from urllib.parse import unquote, urlsplit
 from hns_emulator import _blobs
 from hns_emulator._account import Account
 from hns_emulator._clock import http_date
+from hns_emulator._containers import container
 from hns_emulator._crc64 import crc64
 from hns_emulator._dfs import ACL, ENCRYPTED, PERMISSIONS
 from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._listing import list_blobs, page_size
-from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name
+from hns_emulator._nodes import Node, Path, find, parse_name
 from hns_emulator._shared import (
     conditions,
     http_headers,
@@ -25,7 +26,7 @@ from hns_emulator._shared import (
     visible_metadata,
 )
 from hns_emulator._wire import Answer, Call
-from hns_emulator._xml import blob_list, block_list, container_list, parse_block_list
+from hns_emulator._xml import blob_list, block_list, parse_block_list
 
 __all__ = ["HANDLERS"]
 
@@ -37,58 +38,6 @@ _BLOB = "x-ms-blob-"
 _REPEATED = ("Prefix", "Marker", "MaxResults", "Delimiter")
 #: The codes for reading what is not there.
 _MISSING = ("ContainerNotFound", "BlobNotFound")
-
-
-def account_information(account: Account, call: Call) -> Answer:
-    """Answer `GET ?restype=account&comp=properties`."""
-    headers = {"x-ms-account-kind": "StorageV2", "x-ms-sku-name": "Standard_LRS"}
-    if "hns-flag-missing" not in account.defects:
-        headers["x-ms-is-hns-enabled"] = "true"
-    return Answer(200, headers)
-
-
-def create_container(account: Account, call: Call) -> Answer:
-    """Answer `PUT ?restype=container`, or `PUT ?resource=filesystem`."""
-    exists = "FilesystemAlreadyExists" if call.kind == "dfs" else "ContainerAlreadyExists"
-    fs = account.create_filesystem(call.filesystem, exists)
-    fs.metadata = call.metadata
-    return Answer(201, stamps(fs.root))
-
-
-def set_container_metadata(account: Account, call: Call) -> Answer:
-    """Answer `PUT ?restype=container&comp=metadata`."""
-    fs = _container(account, call)
-    fs.metadata = call.metadata
-    fs.root.changed = account.clock.tick()
-    return Answer(200, stamps(fs.root))
-
-
-def container_properties(account: Account, call: Call) -> Answer:
-    """Answer `GET` or `HEAD ?restype=container`."""
-    fs = _container(account, call)
-    headers = {
-        **stamps(fs.root),
-        **{f"{_META}{name}": value for name, value in fs.metadata.items()},
-        "x-ms-lease-status": "unlocked",
-        "x-ms-lease-state": "available",
-        "x-ms-default-encryption-scope": "$account-encryption-key",
-        "x-ms-deny-encryption-scope-override": "false",
-        "x-ms-has-immutability-policy": "false",
-        "x-ms-has-legal-hold": "false",
-        "x-ms-immutable-storage-with-versioning-enabled": "false",
-    }
-    return Answer(200, headers, None if call.method == "HEAD" else b"")
-
-
-def delete_container(account: Account, call: Call) -> Answer:
-    """Answer `DELETE ?restype=container`, or `DELETE ?resource=filesystem`."""
-    del account.filesystems[_container(account, call).name]
-    return Answer(202)
-
-
-def _container(account: Account, call: Call) -> Filesystem:
-    missing = "FilesystemNotFound" if call.kind == "dfs" else "ContainerNotFound"
-    return account.filesystem(call.filesystem, missing)
 
 
 def snapshot(account: Account, call: Call) -> Answer:
@@ -107,7 +56,7 @@ def put_blob(account: Account, call: Call) -> Answer:
     http = http_headers(call, _BLOB)
     content = _blobs.Content(call.body, _content_type(call), call.metadata, stored, http=http)
     node = _blobs.put_blob(
-        account, _container(account, call), call.path, content, conditions(account, call)
+        account, container(account, call), call.path, content, conditions(account, call)
     )
     sums = {"Content-MD5": md5, _CRC: crc64(call.body)}
     return Answer(201, {**stamps(node), **sums, ENCRYPTED: "true"})
@@ -116,7 +65,7 @@ def put_blob(account: Account, call: Call) -> Answer:
 def put_block(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=block`."""
     require_md5(call)
-    fs = _container(account, call)
+    fs = container(account, call)
     _blobs.stage(account, fs, call.path, call.query["blockid"], call.body)
     headers = {_CRC: crc64(call.body), ENCRYPTED: "true"}
     if "content-md5" in call.headers:
@@ -136,7 +85,7 @@ def put_block_list(account: Account, call: Call) -> Answer:
     )
     node = _blobs.commit_blocks(
         account,
-        _container(account, call),
+        container(account, call),
         call.path,
         parse_block_list(call.body),
         content,
@@ -147,7 +96,7 @@ def put_block_list(account: Account, call: Call) -> Answer:
 
 def get_block_list(account: Account, call: Call) -> Answer:
     """Answer `GET ?comp=blocklist`."""
-    fs = _container(account, call)
+    fs = container(account, call)
     node = find(fs, call.path)
     staged = fs.staged.get(call.path, {})
     if node is None and not staged:
@@ -165,14 +114,14 @@ def get_block_list(account: Account, call: Call) -> Answer:
 
 def set_metadata(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=metadata`."""
-    fs = _container(account, call)
+    fs = container(account, call)
     node = _blobs.set_metadata(account, fs, call.path, call.metadata, conditions(account, call))
     return Answer(200, {**stamps(node), ENCRYPTED: "true"})
 
 
 def set_properties(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=properties`: what is not sent is cleared."""
-    fs = _container(account, call)
+    fs = container(account, call)
     node = _blobs.changeable(fs, call.path, "Set Blob Properties", conditions(account, call))
     node.content_type = call.headers.get(f"{_BLOB}content-type")
     node.md5 = call.headers.get(f"{_BLOB}content-md5")
@@ -191,7 +140,7 @@ def copy_blob(account: Account, call: Call) -> Answer:
         account.filesystems[source_fs],
         source,
         url,
-        _container(account, call),
+        container(account, call),
         call.path,
         call.metadata or None,
         source_conditions(account, call),
@@ -284,7 +233,7 @@ def delete_blob(account: Account, call: Call) -> Answer:
         )
     _blobs.delete_blob(
         account,
-        _container(account, call),
+        container(account, call),
         call.path,
         conditions(account, call),
         with_snapshots=snapshots is not None,
@@ -298,7 +247,7 @@ def list_(account: Account, call: Call) -> Answer:
     delimited = "delimiter" in query
     page = list_blobs(
         account,
-        _container(account, call),
+        container(account, call),
         query.get("prefix", ""),
         delimited=delimited,
         size=page_size(account, query.get("maxresults")),
@@ -319,39 +268,16 @@ def list_(account: Account, call: Call) -> Answer:
     return Answer(200, {"Content-Type": _XML}, body, chunked=True)
 
 
-def list_containers(account: Account, call: Call) -> Answer:
-    """Answer `GET /?comp=list`."""
-    query = call.query
-    size = page_size(account, query.get("maxresults"))
-    prefix, marker = query.get("prefix", ""), query.get("marker", "")
-    names = [name for name in sorted(account.filesystems) if name.startswith(prefix)]
-    names = [name for name in names if name >= marker]
-    body = container_list(
-        f"http://{account.name}.blob.core.localhost/",
-        [(name, query[name.lower()]) for name in _REPEATED[:3] if name.lower() in query],
-        [account.filesystems[name] for name in names[:size]],
-        names[size] if len(names) > size else None,
-        with_metadata="include" in query,
-    )
-    return Answer(200, {"Content-Type": _XML}, body, chunked=True)
-
-
 HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
-    "account_information": account_information,
     "blob_properties": blob_properties,
-    "container_properties": container_properties,
     "copy_blob": copy_blob,
-    "create_container": create_container,
     "delete_blob": delete_blob,
-    "delete_container": delete_container,
     "get_blob": get_blob,
     "get_block_list": get_block_list,
     "list_blobs": list_,
-    "list_containers": list_containers,
     "put_blob": put_blob,
     "put_block": put_block,
     "put_block_list": put_block_list,
-    "set_container_metadata": set_container_metadata,
     "set_metadata": set_metadata,
     "set_properties": set_properties,
     "snapshot": snapshot,

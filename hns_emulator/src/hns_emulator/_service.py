@@ -12,7 +12,7 @@ from datetime import date
 
 from aiohttp import web
 
-from hns_emulator import _blob, _dfs
+from hns_emulator import _blob, _containers, _dfs
 from hns_emulator._account import Account
 from hns_emulator._address import Address, locate, queries
 from hns_emulator._auth import verify
@@ -26,7 +26,7 @@ from hns_emulator._wire import Answer, Call, Kind, error_answer, finish
 __all__ = ["Service"]
 
 _log = logging.getLogger("hns_emulator")
-_HANDLERS = {**_dfs.HANDLERS, **_blob.HANDLERS}
+_HANDLERS = {**_dfs.HANDLERS, **_containers.HANDLERS, **_blob.HANDLERS}
 _BROKEN_RENAMES = frozenset({"rename-in-two-steps", "rename-check-then-act"})
 _META = "x-ms-meta-"
 _SLICE = 1 << 20
