@@ -62,6 +62,10 @@ def files_below(
     folder = strip_root(root, key)
     found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
     with closing(found):
+        if not root and pattern is None and max_depth is None:
+            for info in found:  # not delegated to: its close may fail
+                yield info
+            return
         for info in found:
             file = rules.rebased_file(root, info)
             if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:

@@ -182,7 +182,7 @@ def test_left_listing_is_closed(how: str) -> None:
 
     with opened(list_files=endless) as adapter:
         if how == "store":
-            items = Store(adapter).list_files("")
+            items = Store(adapter, "root").list_files("")
             with pytest.raises(AttributeError):  # a str is no FileInfo
                 next(items)
             assert closed.is_set()
