@@ -16,7 +16,6 @@ from typing import (
     Self,
     TypeVar,
     cast,
-    runtime_checkable,
 )
 
 from remote_store import _rules as rules
@@ -38,7 +37,6 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@runtime_checkable
 class _SyncSafeHandleProvider(Protocol):
     """An async backend that has a handle which sync code in other threads may use."""
 
@@ -132,8 +130,10 @@ class AsyncBackendSyncAdapter(Backend):
         Raises:
             CapabilityNotSupported: It provides none.
         """
-        if isinstance(self._backend, _SyncSafeHandleProvider):
-            return self._backend.sync_safe_unwrap(type_hint)
+        # Not isinstance: for wrappers that delegate attributes, the answer of a
+        # runtime-checkable protocol differs between Python versions.
+        if getattr(self._backend, "sync_safe_unwrap", None) is not None:
+            return cast("_SyncSafeHandleProvider", self._backend).sync_safe_unwrap(type_hint)
         msg = (
             f"AsyncBackendSyncAdapter does not expose native handle {type_hint!r} of "
             f"{self.name!r}: it belongs to the adapter's loop"
