@@ -274,6 +274,10 @@ def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
 
 def _options(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     options = _section(f"{where}.options", entry.get("options", {}))
+    for key in options:
+        if not isinstance(key, str):
+            msg = f"the names in {where}.options must be str, got {key!r}"
+            raise TypeError(msg)
     return {
         key: Secret(value) if isinstance(value, str) and is_secret_name(key) else value
         for key, value in options.items()

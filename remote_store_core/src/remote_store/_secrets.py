@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from remote_store._errors import PluginError
@@ -41,11 +41,14 @@ _ENDINGS: Final = (
 )
 _NAMES: Final = frozenset({"sig", "clientcertificate"})
 
-_URL: Final = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*:/{2,})(\S*)")
+_URL: Final = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)(?!/)(\S+)")
 #: A host and a port: what stands before a path where there is no user.
 _HOST: Final = re.compile(r"(?:\[[^\]]*\]|[^:@]*)(?::\d*)?")
-#: ``name=value`` in a query, a fragment or a connection string.
-_PAIR: Final = re.compile(r"(?<![\w%.+-])([\w%.+-]+)=([^&;#\s]+)")
+#: What stands before a value in a query, a fragment or a connection string.
+_NAME: Final = re.compile(r"(?<![\w%.+-])([\w%.+-]+)=")
+_VALUE: Final = re.compile(r"[^&;#\s]*")
+#: How often a text is unescaped to look for credentials in it.
+_LEVELS: Final = 4
 
 #: Options that the classes loaded so far declare as secret.
 _declared: set[str] = set()
@@ -173,9 +176,9 @@ def shown_options(options: Any) -> Any:
 
 def _is_hidden(name: object, value: object) -> bool:
     # A switch or an absent value tells nothing; a Secret hides itself.
-    if value is None or isinstance(value, (bool, Secret)) or not isinstance(name, str):
+    if value is None or isinstance(value, (bool, Secret)):
         return False
-    return is_secret_name(name) or name in _declared
+    return is_secret_name(str(name)) or name in _declared
 
 
 def redact_url(text: str) -> str:
@@ -186,6 +189,7 @@ def redact_url(text: str) -> str:
     path, and of each value in a query, a fragment or a connection string
     whose name is secret (`is_secret_name`). A value that is escaped is looked
     into; where a credential is found there, the text is returned unescaped.
+    A path that follows three slashes has no user.
 
     Args:
         text: A URL, or a text that may hold some.
@@ -194,15 +198,41 @@ def redact_url(text: str) -> str:
         ``redact_url("https://user:pw@host/x?sig=abc")`` is
         ``"https://***@host/x?sig=***"``.
     """
-    shown = _URL.sub(_without_user, text)
-    shown = _PAIR.sub(_without_value, shown)
-    if "%" in shown:
+    shown = deep = _redacted(text)
+    for _ in range(_LEVELS):
+        if "%" not in deep:
+            break
         from urllib.parse import unquote  # brings more along than the rest of this module
 
-        plain = unquote(shown)
-        if plain != shown and (redacted := redact_url(plain)) != plain:
-            return redacted
+        plain = unquote(deep)
+        if (deep := _redacted(plain)) != plain:
+            shown = deep
     return shown
+
+
+def _redacted(text: str) -> str:
+    text = _URL.sub(_without_user, text)
+    end = 0
+    parts = []
+    for start, stop in _secret_values(text):
+        parts += [text[end:start], "***"]
+        end = stop
+    return "".join([*parts, text[end:]])
+
+
+def _secret_values(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a value begins and ends whose name is secret."""
+    position = 0
+    while match := _NAME.search(text, position):
+        position = match.end()
+        name = match[1]
+        if "%" in name:
+            from urllib.parse import unquote
+
+            name = unquote(name)
+        if is_secret_name(name) and (value := _VALUE.match(text, position)) and value[0]:
+            yield value.span()
+            position = value.end()
 
 
 def _without_user(match: re.Match[str]) -> str:
@@ -224,27 +254,21 @@ def _split_user(rest: str) -> tuple[str, str, str]:
     return rest[:end], "@", rest[end + 1 :]
 
 
-def _without_value(match: re.Match[str]) -> str:
-    from urllib.parse import unquote
-
-    name, value = match.groups()
-    # What is no secret itself may be a URL that holds one.
-    hidden = is_secret_name(unquote(name))
-    return f"{name}=***" if hidden else f"{name}={_PAIR.sub(_without_value, value)}"
-
-
-def parts_to_hide(url: str) -> set[str]:
-    """Return the credentials of a URL, as they stand there and unescaped."""
+def parts_to_hide(text: str) -> set[str]:
+    """Return the credentials in a URL, as they stand there and unescaped."""
     from urllib.parse import unquote
 
     found: set[str] = set()
-    for match in _URL.finditer(url):
-        user, at, _ = _split_user(match[2])
-        if at:
-            found |= {user, *user.split(":", 1)}
-    for name, value in _PAIR.findall(url):
-        found |= {value} if is_secret_name(unquote(name)) else parts_to_hide(unquote(value))
-    return {text for part in found for text in (part, unquote(part))}
+    for _ in range(_LEVELS):
+        for match in _URL.finditer(text):
+            user, at, _host = _split_user(match[2])
+            if at:
+                found |= {user, *user.split(":", 1)}
+        found |= {text[start:stop] for start, stop in _secret_values(text)}
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return found | {unquote(part) for part in found}
 
 
 def replace_in_errors(error: BaseException, secrets: Iterable[str]) -> None:

@@ -40,7 +40,7 @@ def folder_of_url(url: str, *, windows: bool = WINDOWS) -> str:
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host.lower() not in ("", "localhost"):
-            written = redact_url(f"{scheme}:///{rest[2:]}")
+            written = redact_url(url).replace("//", "///", 1)
             msg = f"a local URL names no host, write three slashes: {written}"
             raise ValueError(msg)
         rest = slash + path

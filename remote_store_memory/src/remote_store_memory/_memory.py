@@ -53,7 +53,7 @@ class Memory:
         """
         parts = urlsplit(url)
         if parts.netloc:
-            written = redact_url(f"{parts.scheme}:///{parts.netloc}{parts.path}")
+            written = redact_url(f"memory://{parts.netloc}{parts.path}").replace("//", "///", 1)
             msg = f"a memory URL has no host: write {written}"
             raise ValueError(msg)
         if parts.query or parts.fragment or parts.path[:1] not in ("", "/"):
