@@ -95,7 +95,7 @@ class Made:
         mine, its = _ticks(self.etag), _ticks(etag)
         if mine is None or its is None:
             return False
-        return mine - self.seconds * _PER_SECOND <= its <= mine
+        return mine - int(self.seconds * _PER_SECOND) <= its <= mine
 
 
 async def made_by(request: Awaitable[Answer]) -> tuple[Answer, Made]:

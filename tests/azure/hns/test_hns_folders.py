@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -47,6 +48,24 @@ async def test_folders_of_others_stay(lake: Lake, backend: AsyncAzureBackend) ->
     assert lake.folders() == {"old", "old/older", "used"}
     await fail(backend, "marked/f", lambda: lake.mkdir("marked"))
     assert lake.folders() == {"old", "old/older", "used", "marked"}
+
+
+async def test_a_failed_write_does_not_disturb_another(
+    lake: Lake, backend: AsyncAzureBackend
+) -> None:
+    """Whoever makes the folders, the other one's file is there in the end."""
+
+    async def fails(key: str) -> None:
+        with pytest.raises(ValueError, match="the source failed"):
+            await backend.write(key, failing())
+
+    for number in range(8):
+        folder = f"{number}/new"
+        writers = [fails(f"{folder}/f"), backend.write_atomic(f"{folder}/g", b"g")]
+        if number % 2:
+            writers.reverse()
+        await asyncio.gather(*writers, backend.write(f"{folder}/h", b"h"))
+    assert lake.files() == {f"{n}/new/{name}": name.encode() for n in range(8) for name in "gh"}
 
 
 async def test_a_failed_write_asks_for_what_it_made_only(
