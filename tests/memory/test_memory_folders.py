@@ -205,6 +205,40 @@ async def test_listing_during_changes(backend: AsyncMemoryBackend) -> None:
     assert names == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize("name", ["list_files", "iter_children"])
+async def test_a_listing_is_one_moment(backend: AsyncMemoryBackend, name: str) -> None:
+    """Nothing that happens to a folder after the first entry shows in its listing."""
+    keys = [f"d/{i}" for i in range(1000)]
+    await _fill(backend, *keys)
+    before = {key: (await backend.get_file_info(key)).etag for key in keys}
+    found = getattr(backend, name)("d")
+    seen = {str(info.path): info.etag for info in [await anext(found)]}
+    await backend.write("d/7", b"again", overwrite=True)
+    await backend.copy("d/8", "d/998", overwrite=True)
+    await backend.move("d/999", "d/moved")
+    await backend.delete("d/500")
+    await _fill(backend, "d/500/now a folder", "d/new")
+    other = [info.name async for info in backend.list_files("d")]
+    await backend.delete_folder("d", recursive=True)
+    seen |= {str(info.path): info.etag async for info in found}
+
+    assert before == seen
+    assert {"moved", "new"} <= set(other)
+    assert {"999", "500"}.isdisjoint(other)
+
+
+async def test_listings_of_one_folder_do_not_mix(backend: AsyncMemoryBackend) -> None:
+    """Each of several listings of a folder shows the moment at which it began."""
+    found = []
+    for i in range(5):
+        await _fill(backend, f"d/{i}", f"d/{i}x/f")
+        found.append((backend.iter_children("d"), 2 * i + 2))
+        await anext(found[-1][0])
+
+    for listing, count in reversed(found):
+        assert len([entry async for entry in listing]) == count - 1
+
+
 async def test_listing_of_deleted_folders(backend: AsyncMemoryBackend) -> None:
     """A folder that is deleted before a listing reaches it gives nothing (CONC-005)."""
     await _fill(backend, "top", "a/b/1", "a/b/c/2", "a/3")

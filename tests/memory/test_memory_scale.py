@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from remote_store_memory import AsyncMemoryBackend
+from remote_store import RemotePath
+from remote_store_memory import AsyncMemoryBackend, _memory
+from remote_store_memory._mutable import MutableTree
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
@@ -95,8 +97,11 @@ async def test_siblings_cost_nothing() -> None:
     assert ratio < 20
 
 
-async def test_listing_holds_one_folder() -> None:
-    """A recursive listing copies the children of one folder at a time, not the whole tree."""
+async def test_listing_holds_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recursive listing holds on to one folder at a time, and copies none."""
+    # The memory of the paths that are handed out is another matter.
+    monkeypatch.setattr(_memory, "_paths", {})
+    monkeypatch.setattr(_memory, "path_of", lambda _: RemotePath.ROOT)
     backend = await _backend(MANY, MANY // 100)
     tracemalloc.start()
     try:
@@ -107,6 +112,87 @@ async def test_listing_holds_one_folder() -> None:
 
     # One reference for each of all files would be four times as much.
     assert peak < 2 * MANY
+
+
+async def test_first_entry_is_quick() -> None:
+    """The first entry of a listing does not wait for those that follow."""
+    few, many = await _backend(300, MANY), await _backend(30_000, MANY)
+    for backend, count in ((few, 300), (many, 30_000)):
+        for i in range(count):
+            await backend.write(f"folders/{i}/f", b"")
+
+    async def first(backend: AsyncMemoryBackend) -> None:
+        for found in (
+            backend.list_files("d/0"),
+            backend.iter_children("d/0"),
+            backend.list_folders("folders"),
+            backend.iter_children("folders"),
+            backend.list_files("folders", recursive=True),
+        ):
+            await anext(found)
+            await found.aclose()  # type: ignore[attr-defined]
+
+    ratio = await _seconds(lambda: first(many), 20) / await _seconds(lambda: first(few), 20)
+
+    assert ratio < 4
+
+
+async def test_a_change_copies_only_what_a_listing_holds() -> None:
+    """A change after a listing has ended costs no copy, and one during it costs one at most."""
+    backend = await _backend(MANY, MANY)
+    tree = backend._tree
+    home = tree._homes["d/0"]
+    files = home.files
+
+    assert await _drain(backend.list_files("d/0")) == MANY
+    await backend.write("d/0/after", b"")
+    await backend.write("d/0/7", b"", overwrite=True)
+    assert home.files is files
+
+    found = backend.list_files("d/0")
+    await anext(found)
+    await backend.delete("d/0/8")
+    copy = home.files
+    assert copy is not files
+    await backend.move("d/0/9", "d/0/moved")
+    await backend.delete_folder("d", recursive=True)
+    assert home.files is copy
+    assert await _drain(found) == MANY
+
+
+async def test_a_deletion_touches_no_stranger() -> None:
+    """Deleting a small folder costs the same in a large store, and look-ups stay as fast."""
+    few, many = await _backend(10, 10), await _backend(MANY, 10)
+
+    async def cycle(backend: AsyncMemoryBackend) -> None:
+        await backend.write("gone/a/b/f", b"")
+        await backend.delete_folder("gone", recursive=True)
+        assert await backend.exists("d/0/7")
+
+    before = dict(many._tree._homes)
+    ratio = await _seconds(lambda: cycle(many), 50) / await _seconds(lambda: cycle(few), 50)
+
+    assert ratio < 20
+    assert before == many._tree._homes
+
+
+@pytest.mark.parametrize("per_folder", [MANY, 100])
+async def test_memory_of_a_file(per_folder: int) -> None:
+    """A file takes at most 250 bytes, its key included, and its content not."""
+    files, content = 20_000, b"x"
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        # Not through the backend, whose results share a memory of paths with the core.
+        tree = MutableTree("memory")
+        for i in range(files):
+            tree.put(f"d/{i // per_folder:04}/{i:08}", content, False, None)
+        size = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert tree.count() == (files, 1 + -(-files // per_folder))
+    assert size / files <= 250
 
 
 async def test_deep() -> None:
@@ -138,19 +224,3 @@ async def test_deep_tree_is_dropped() -> None:
     gc.collect()
 
     assert None is root()
-
-
-async def test_a_deletion_slows_nothing_down_for_good() -> None:
-    """After a folder was deleted, a file elsewhere is found as fast again from its second read."""
-    backend = AsyncMemoryBackend()
-    await backend.write("x/3/f", b"1")
-    await backend.write("gone/f", b"1")
-    await backend.delete_folder("gone", recursive=True)
-    index = backend._tree._index
-    assert "x/3/f" not in index
-    for key in ("x/./3//f", "x/3/f"):
-        assert await backend.read_bytes(key) == b"1"
-        assert list(index) == ["x/3/f"]
-    await backend.delete("x/3/f")
-    assert not await backend.exists("x/3/f")
-    assert index == {}

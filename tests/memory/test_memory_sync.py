@@ -19,10 +19,9 @@ from remote_store import (
     InvalidPath,
     NotFound,
     Store,
-    WriteResult,
 )
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
-from remote_store_memory._tree import Tree
+from remote_store_memory._mutable import MutableTree
 
 
 @pytest.fixture
@@ -224,22 +223,24 @@ def test_check_then_act_fails_the_race(
 ) -> None:
     """The same race catches a tree that looks first and acts afterwards."""
 
-    def put(tree: Tree, key: str, content: bytes, overwrite: bool, metadata: Any) -> WriteResult:
+    def put(tree: MutableTree, key: str, content: bytes, overwrite: bool, metadata: Any) -> Any:
         look(tree, key, overwrite)
         return store(tree, key, content, True, metadata)
 
-    def transfer(tree: Tree, src: str, dst: str, *, overwrite: bool) -> None:
+    def transfer(
+        tree: MutableTree, src: str, dst: str, overwrite: bool, *, keep_source: bool
+    ) -> None:
         look(tree, dst, overwrite)
-        rename(tree, src, dst, overwrite=True)
+        rename(tree, src, dst, True, keep_source=keep_source)
 
-    def look(tree: Tree, key: str, overwrite: bool) -> None:
+    def look(tree: MutableTree, key: str, overwrite: bool) -> None:
         tree.check_target(key, overwrite=overwrite)
         time.sleep(0)
 
-    store, rename = Tree.put, Tree.copy if kind == "copy" else Tree.move
+    store, rename = MutableTree.put, MutableTree.transfer
     if kind in ("move", "copy"):
-        monkeypatch.setattr(Tree, kind, transfer)
+        monkeypatch.setattr(MutableTree, "transfer", transfer)
     else:
-        monkeypatch.setattr(Tree, "put", put)
+        monkeypatch.setattr(MutableTree, "put", put)
     with pytest.raises(AssertionError, match=r"(?:[2-9]|1\d) succeeded"):
         race(memory, kind, 300)

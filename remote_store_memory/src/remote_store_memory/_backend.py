@@ -14,8 +14,8 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
-from remote_store_memory._memory import Buffer, Memory, plain, told
-from remote_store_memory._nodes import File, Folder
+from remote_store_memory._memory import Buffer, Memory, plain
+from remote_store_memory._nodes import Folder
 
 __all__ = ["AsyncMemoryBackend"]
 
@@ -27,6 +27,16 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     For tests, caches and scratch data. Tasks, threads and event loops may use
     one object at the same time, and one after another; closing it changes
     nothing. No operation waits for anything but the source of a write.
+
+    Every change is made in one step. A signal handler or a finaliser may use
+    the object wherever it interrupts another use of it: it sees that change
+    undone or done, and neither waits for the other. It must not wait for
+    another thread that uses the object. An exception raised at any moment,
+    such as KeyboardInterrupt, leaves a change undone or done. A forked child
+    has all the files and goes on alone.
+
+    A listing shows each folder as it was when the listing reached it, the first
+    one when its first entry was asked for.
 
     Folders are real: writing a file creates those above it, and they stay
     until `delete_folder`, also when they are empty. Content is kept by
@@ -50,19 +60,19 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         return self._tree.entry(path) is not None
 
     async def is_file(self, path: str) -> bool:
-        return isinstance(self._tree.entry(path), File)
+        return isinstance(self._tree.entry(path), tuple)
 
     async def is_folder(self, path: str) -> bool:
         return isinstance(self._tree.entry(path), Folder)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
-        yield self._tree.file(path).version[0]
+        yield self._tree.file(path)[1][0]
 
     async def read_bytes(self, path: str) -> bytes:
-        return self._tree.file(path).version[0]
+        return self._tree.file(path)[1][0]
 
     async def get_file_info(self, path: str) -> FileInfo:
-        return told(self._tree.file(path))
+        return self._info(path)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
         return self._folder_info(path)
@@ -95,7 +105,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = await self._gather(path, content, overwrite)
-        return self._tree.put(path, content, overwrite, own)
+        return self._put(path, content, overwrite, own)
 
     #: A version appears in one step, however it was written.
     write_atomic = write
@@ -115,7 +125,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         return buffer.getvalue()
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        self._tree.delete(path, missing_ok=missing_ok)
+        self._tree.delete(path, missing_ok)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -123,10 +133,10 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         self._tree.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
 
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.move(src, dst, overwrite=overwrite)
+        self._tree.transfer(src, dst, overwrite, keep_source=False)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.copy(src, dst, overwrite=overwrite)
+        self._tree.transfer(src, dst, overwrite, keep_source=True)
 
     # The object itself -----------------------------------------------------
 

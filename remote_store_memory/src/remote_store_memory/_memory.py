@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import islice
 from typing import Any, ClassVar, Final, NoReturn, Self
 from urllib.parse import unquote, urlsplit
 
@@ -14,16 +15,20 @@ from remote_store import (
     FolderEntry,
     FolderInfo,
     RemotePath,
-    redact_url,
+    WriteResult,
 )
-from remote_store_memory._keys import folder_names, is_store_path
-from remote_store_memory._nodes import File, Folder
-from remote_store_memory._tree import Tree
+from remote_store_memory._keys import folder_key, is_store_path
+from remote_store_memory._mutable import MutableTree
+from remote_store_memory._nodes import Files, Folder, Moment
 
-__all__ = ["Buffer", "Memory", "plain", "told"]
+__all__ = ["Buffer", "Memory", "plain"]
 
 #: Files of one folder that a listing looks at in one go.
 _PAGE: Final = 256
+#: Paths of files that were asked for lately, by key, and how many at most: making
+#: one costs a third of an entry of a listing, keeping all a sixth of the tree.
+_paths: Final[dict[str, RemotePath]] = {}
+_REMEMBERED: Final = 8192
 _log = logging.getLogger("remote_store_memory")
 
 
@@ -36,7 +41,7 @@ class Memory:
     _NAME: ClassVar[str]
 
     def __init__(self) -> None:
-        self._tree = Tree(self._NAME)
+        self._tree = MutableTree(self._NAME)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> tuple[Self, str]:
@@ -51,13 +56,16 @@ class Memory:
             ValueError: *url* has a host, a query or a fragment.
             TypeError: *options* are given.
         """
-        parts = urlsplit(url)
-        if parts.netloc:
-            written = redact_url(f"memory://{parts.netloc}{parts.path}").replace("//", "///", 1)
-            msg = f"a memory URL has no host: write {written}"
-            raise ValueError(msg)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = None
+        # The message quotes nothing: what is too much in such a URL is often a password.
+        if parts is None or parts.netloc:
+            msg = "a memory URL has no host: write memory://, or memory:///folder for a folder"
+            raise ValueError(msg) from None
         if parts.query or parts.fragment or parts.path[:1] not in ("", "/"):
-            msg = f"write memory:// or memory:///folder, not {redact_url(url)!r}"
+            msg = "write memory:// or memory:///folder, without a query and a fragment"
             raise ValueError(msg)
         return cls(**options), unquote(parts.path, errors="strict").strip("/")
 
@@ -89,13 +97,28 @@ class Memory:
         latest = None
         for files in self._tree.walk(self._tree.folder(path), None):
             count += len(files)
-            for file in files:
-                content, modified_at, _, _ = file.version
-                size += len(content)
-                if latest is None or modified_at > latest:
-                    latest = modified_at
-        key = "/".join(folder_names(path, self._NAME))
+            for version in files.values():
+                size += len(version[0])
+                if latest is None or version[1] > latest:
+                    latest = version[1]
+        key = folder_key(path, self._NAME)
         return FolderInfo(RemotePath.from_backend_path(key), count, size, latest)
+
+    def _info(self, path: str) -> FileInfo:
+        """Return what is known of a file, its metadata included."""
+        key, version = self._tree.file(path)
+        told, name = _paths.get(key) or path_of(key), key.rpartition("/")[2]
+        etag = f"{self._tree.token}{version[2]}"
+        own = version[3].copy() if len(version) == 4 else None
+        return FileInfo(told, name, len(version[0]), version[1], None, etag, None, own)
+
+    def _put(
+        self, path: str, content: bytes, overwrite: bool, metadata: dict[str, str] | None
+    ) -> WriteResult:
+        key, version = self._tree.put(path, content, overwrite, metadata)
+        told, etag = _paths.get(key) or path_of(key), f"{self._tree.token}{version[2]}"
+        echo = None if metadata is None else metadata.copy()
+        return WriteResult(told, len(content), "native", None, etag, None, version[1], echo)
 
     def _files(self, path: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
         """Yield the files of a folder, and of those down to *max_depth* below it, in pages."""
@@ -104,53 +127,65 @@ class Memory:
             return
         skipped = 0
         for files in self._tree.walk(folder, max_depth):
-            for start in range(0, len(files), _PAGE):
-                part = files[start : start + _PAGE]
-                page = [
-                    FileInfo(file.path, file.name, len(content), modified_at, None, etag)
-                    for file in part
-                    if file.listed
-                    for content, modified_at, etag, _ in (file.version,)
-                ]
-                skipped += len(part) - len(page)
+            skipped += len(files)
+            for page in self._pages(files):
+                skipped -= len(page)
                 yield page
         _warn_of_skipped(path, skipped)
 
-    def _folders(self, path: str) -> list[FolderEntry]:
-        """Return the subfolders of a folder."""
+    def _pages(self, files: Files) -> Iterator[list[FileInfo]]:
+        """Yield the files of one folder in pages, without those that a store cannot name."""
+        # All names begin behind the key of their folder.
+        start = next(iter(files), "").rfind("/") + 1
+        entries = iter(files.items())
+        paths, token = _paths, self._tree.token
+        for _ in range(0, len(files), _PAGE):
+            yield [
+                FileInfo(
+                    paths.get(key) or path_of(key),
+                    key[start:],
+                    len(version[0]),
+                    version[1],
+                    None,
+                    f"{token}{version[2]}",
+                )
+                for key, version in islice(entries, _PAGE)
+                if "\\" not in key  # which no path of a store has
+            ]
+
+    def _folders(self, path: str) -> Iterator[FolderEntry]:
+        """Yield the subfolders of a folder."""
         folder = self._tree.entry(path)
-        if not isinstance(folder, Folder):
-            return []
-        entries, skipped = self._folder_entries(path, self._tree.subfolders(folder))
-        _warn_of_skipped(path, skipped)
-        return entries
+        if isinstance(folder, Folder):
+            now = self._tree.moment(folder)
+            skipped = yield from self._folder_entries(path, now)
+            _warn_of_skipped(path, skipped)
 
     def _children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
         """Yield the files and subfolders of a folder."""
         folder = self._tree.entry(path)
         if not isinstance(folder, Folder):
             return
-        # Both at one moment: a file replaced by a folder must not come twice.
-        files, names = self._tree.children(folder)
-        entries, skipped = self._folder_entries(path, names)
-        for file in files:
-            if file.listed:
-                yield _listed(file)
-            else:
-                skipped += 1
-        yield from entries
+        # Both of one moment: a file replaced by a folder must not come twice.
+        now = self._tree.moment(folder)
+        skipped = len(now.files)
+        for page in self._pages(now.files):
+            skipped -= len(page)
+            yield from page
+        skipped += yield from self._folder_entries(path, now)
         _warn_of_skipped(path, skipped)
 
-    def _folder_entries(self, path: str, names: list[str]) -> tuple[list[FolderEntry], int]:
-        """Return the subfolders of *path* that a store can name, and how many it cannot."""
-        above = "/".join(folder_names(path, self._NAME))
-        keys = [f"{above}/{name}" if above else name for name in names]
-        entries = [
-            FolderEntry(RemotePath(key), name)
-            for key, name in zip(keys, names, strict=True)
-            if is_store_path(key)
-        ]
-        return entries, len(names) - len(entries)
+    def _folder_entries(self, path: str, now: Moment) -> Generator[FolderEntry, None, int]:
+        """Yield the subfolders of *path* that a store can name; return how many it cannot."""
+        above = folder_key(path, self._NAME)
+        skipped = 0
+        for name in now.folders:
+            key = f"{above}/{name}" if above else name
+            if is_store_path(key):
+                yield FolderEntry(RemotePath(key), name)
+            else:
+                skipped += 1
+        return skipped
 
 
 class Buffer(io.BytesIO):
@@ -173,21 +208,17 @@ class Buffer(io.BytesIO):
         return self.write(chunk)
 
 
+def path_of(key: str) -> RemotePath:
+    """Return the path of a key in normal form, and remember it."""
+    if len(_paths) >= _REMEMBERED:
+        _paths.clear()
+    path = _paths[key] = RemotePath(key)
+    return path
+
+
 def plain(content: bytes) -> bytes:
     """Return the bytes of a subclass, which may hold state of its caller."""
     return bytes(memoryview(content))
-
-
-def told(file: File) -> FileInfo:
-    """Return what is known of a file, its metadata included."""
-    content, modified_at, etag, metadata = file.version
-    own = metadata and metadata.copy()
-    return FileInfo(file.path, file.name, len(content), modified_at, None, etag, None, own)
-
-
-def _listed(file: File) -> FileInfo:
-    content, modified_at, etag, _ = file.version
-    return FileInfo(file.path, file.name, len(content), modified_at, None, etag)
 
 
 def _warn_of_skipped(path: str, skipped: int) -> None:

@@ -17,8 +17,8 @@ from remote_store import (
     WritableContent,
     WriteResult,
 )
-from remote_store_memory._memory import Buffer, Memory, plain, told
-from remote_store_memory._nodes import File, Folder
+from remote_store_memory._memory import Buffer, Memory, plain
+from remote_store_memory._nodes import Folder
 
 __all__ = ["MemoryBackend"]
 
@@ -30,8 +30,9 @@ class MemoryBackend(Memory, Backend):
     """
     Keeps files in the memory of the process, for a sync store.
 
-    The same tree, rules and errors as of `AsyncMemoryBackend`. Threads may use
-    one object at the same time; closing it changes nothing. A stream that was
+    The same tree, rules, guarantees and errors as of `AsyncMemoryBackend`.
+    Threads may use one object at the same time, and so may signal handlers and
+    finalisers; closing it changes nothing. A stream that was
     read from it holds one version of a file. It cannot be pickled, copied or
     deep-copied: there is one memory.
     """
@@ -47,20 +48,20 @@ class MemoryBackend(Memory, Backend):
         return self._tree.entry(path) is not None
 
     def is_file(self, path: str) -> bool:
-        return isinstance(self._tree.entry(path), File)
+        return isinstance(self._tree.entry(path), tuple)
 
     def is_folder(self, path: str) -> bool:
         return isinstance(self._tree.entry(path), Folder)
 
     def read(self, path: str) -> BinaryIO:
         # Shares the bytes until somebody writes into it, and then has its own.
-        return io.BytesIO(self._tree.file(path).version[0])
+        return io.BytesIO(self._tree.file(path)[1][0])
 
     def read_bytes(self, path: str) -> bytes:
-        return self._tree.file(path).version[0]
+        return self._tree.file(path)[1][0]
 
     def get_file_info(self, path: str) -> FileInfo:
-        return told(self._tree.file(path))
+        return self._info(path)
 
     def get_folder_info(self, path: str) -> FolderInfo:
         return self._folder_info(path)
@@ -90,7 +91,7 @@ class MemoryBackend(Memory, Backend):
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = self._gather(path, content, overwrite)
-        return self._tree.put(path, content, overwrite, own)
+        return self._put(path, content, overwrite, own)
 
     #: A version appears in one step, however it was written.
     write_atomic = write
@@ -113,10 +114,10 @@ class MemoryBackend(Memory, Backend):
         self._tree.check_target(path, overwrite=overwrite)
         with _Draft() as draft:
             yield cast("BinaryIO", draft)
-        self._tree.put(path, draft.content, overwrite, None)
+        self._put(path, draft.content, overwrite, None)
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        self._tree.delete(path, missing_ok=missing_ok)
+        self._tree.delete(path, missing_ok)
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -124,10 +125,10 @@ class MemoryBackend(Memory, Backend):
         self._tree.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
 
     def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.move(src, dst, overwrite=overwrite)
+        self._tree.transfer(src, dst, overwrite, keep_source=False)
 
     def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.copy(src, dst, overwrite=overwrite)
+        self._tree.transfer(src, dst, overwrite, keep_source=True)
 
     # The object itself -----------------------------------------------------
 
