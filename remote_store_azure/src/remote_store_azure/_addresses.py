@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from remote_store_azure._account import Account
+from remote_store_azure._secrecy import Signed
 
 __all__ = ["Addresses"]
 
@@ -50,12 +51,18 @@ class Addresses:
         url = self.url(name)
         signature = getattr(self._account.secret, "signature", None)
         if self._account.kind == "object" and isinstance(signature, str):
-            return f"{url}?{signature.lstrip('?')}"
+            return Signed(f"{url}?{signature.lstrip('?')}")
         return url
+
+    def rename_source(self, name: str) -> str:
+        """Return a path as the source of a rename, with the SAS token if there is one."""
+        path = f"/{quote(self._account.container)}/{quote(name, safe=_SAFE)}"
+        _, question, signature = self.source_url(name).partition("?")
+        return Signed(f"{path}{question}{signature}") if question else path
 
     def _signed(self, url: str, query: str) -> str:
         if self._sas:
-            query = f"{query}&{self._sas}" if query else self._sas
+            return Signed(f"{url}?{query}&{self._sas}" if query else f"{url}?{self._sas}")
         return f"{url}?{query}" if query else url
 
 

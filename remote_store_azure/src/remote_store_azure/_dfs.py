@@ -114,11 +114,9 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
         etag: Version of the source, in quotes.
         exclusive: Only where nothing is.
     """
-    signature = wire.source_url(source).partition("?")[2]
     headers = {
         **_ACCEPT,
-        "x-ms-rename-source": f"/{quote(wire.container)}/{quote(source, safe='~/')}"
-        + (f"?{signature}" if signature else ""),
+        "x-ms-rename-source": wire.rename_source(source),
         "x-ms-source-if-match": etag,
     }
     if exclusive:

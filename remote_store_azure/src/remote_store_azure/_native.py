@@ -8,7 +8,7 @@ from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store_azure._answer import Answer, headers_of
 from remote_store_azure._calls import Calls, closed_error
 from remote_store_azure._errors import error_of, retry_after, service_message
-from remote_store_azure._secrecy import redact_request, redacted, scrub
+from remote_store_azure._secrecy import Reply, redacted, scrub
 
 __all__ = ["Native"]
 
@@ -39,10 +39,9 @@ class Native:
             409: exceptions.ResourceExistsError,
             412: exceptions.ResourceModifiedError,
         }.get(answer.status, exceptions.HttpResponseError)
-        if answer.response is not None:
-            redact_request(answer.response.request)
+        reply = None if answer.response is None else Reply(answer.response, answer.body)
         words = (str(answer.status), answer.code, service_message(answer.body))
-        native: Exception = cls(message=" ".join(filter(None, words)), response=answer.response)
+        native: Exception = cls(message=" ".join(filter(None, words)), response=reply)
         native.status_code = answer.status  # type: ignore[attr-defined]
         native.error_code = answer.code or None  # type: ignore[attr-defined]
         return native
@@ -117,7 +116,6 @@ class Native:
                 backend=self._backend,
                 outcome_unknown=outcome_unknown,
             )
-            redact_request(response.request)
             scrub(error)
         ours.__cause__ = error
         return ours

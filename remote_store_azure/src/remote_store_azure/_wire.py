@@ -24,7 +24,7 @@ from remote_store_azure._errors import NO_STORAGE, REFUSALS, UNSURE, error_of
 from remote_store_azure._native import Native
 from remote_store_azure._operations import SHORT, Operation
 from remote_store_azure._options import Tuning
-from remote_store_azure._secrecy import redact_request
+from remote_store_azure._secrecy import redact_request, redacted_bytes
 
 __all__ = ["Answer", "Streaming", "Wire"]
 
@@ -389,6 +389,7 @@ class Wire(Addresses):
             async with asyncio.timeout_at(deadline):
                 body, whole = await _read(source, operation.most if succeeded else SHORT)
         except (self._exceptions.AzureError, TimeoutError) as error:
+            redact_request(request)
             if request.method != "GET" and response.status_code >= 400:
                 return b""  # the status says enough
             unknown = request.method not in _READING
@@ -401,7 +402,7 @@ class Wire(Addresses):
             await source.aclose()
             await response.close()
         if not succeeded:
-            return body
+            return redacted_bytes(body)  # errors repeat what was asked, tokens included
         if not whole:
             msg = f"The service's answer is longer than {operation.most} bytes"
             raise RemoteStoreError(msg, path=path, backend=self.backend)
