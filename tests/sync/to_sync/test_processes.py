@@ -171,7 +171,7 @@ def test_interpreter_exit(more: str) -> None:
     if more == "1 // 0":
         assert done.returncode == 1
         assert noise[-1].startswith("ZeroDivisionError")
-        assert len(noise) <= 4
+        assert len(noise) <= 5  # later Pythons underline what failed
     else:
         assert (done.returncode, noise) == (0, [])
     assert time.perf_counter() - start < 20
