@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import pickle
 from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
@@ -155,6 +156,21 @@ async def test_from_url(later: bool) -> None:
 
     assert {"url": "own://host/x?y=1", "size": 1} == opened(store).options
     assert "root_path='deep'" in repr(store)
+
+
+async def test_a_sync_opening_on_a_loop_leaves_nothing_unawaited() -> None:
+    """The error says what to use, and no coroutine of the plugin complains."""
+
+    async def from_url(cls: Any, url: str) -> Any:
+        return cls(), ""
+
+    register_backend("own", scripted(from_url=classmethod(from_url)))
+    try:
+        with pytest.raises(RuntimeError, match="running event loop"):
+            remote_store.open_store("own:")
+        gc.collect()  # it would complain by now
+    finally:
+        unregister_backend("own")
 
 
 async def test_failed_opening_closes_the_backend(backend: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Generator, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -19,7 +19,7 @@ from remote_store._secrets import (
     replace_in_errors,
 )
 
-__all__ = ["Place", "construct", "located", "place_of", "refuse_target", "scheme_of"]
+__all__ = ["Locating", "Place", "construct", "located", "place_of", "refuse_target", "scheme_of"]
 
 
 def scheme_of(url: str) -> str:
@@ -51,7 +51,7 @@ def refuse_target(target: object) -> None:
 
 def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> Any:
     """
-    Return backend and root path that a URL tells, or an awaitable of them.
+    Return backend and root path that a URL tells, or a `Locating` of them.
 
     Args:
         cls: The backend's class.
@@ -70,7 +70,7 @@ def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> 
         secrets |= parts_to_hide(url)
         with _hiding(name, arguments, secrets):
             found = from_url(url, **arguments)
-        return _awaited(found, name, arguments, secrets) if inspect.isawaitable(found) else found
+        return Locating(found, name, arguments, secrets) if inspect.isawaitable(found) else found
     from urllib.parse import unquote, urlsplit  # only here: they bring ipaddress along
 
     parts = urlsplit(url)
@@ -84,11 +84,31 @@ def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> 
     return construct(cls, name, options), unquote(parts.path).strip("/")
 
 
-async def _awaited(
-    found: Awaitable[Any], name: str, arguments: Mapping[str, Any], secrets: set[str]
-) -> Any:
-    with _hiding(name, arguments, secrets):
-        return await found
+class Locating:
+    """
+    Where a URL leads to, asked by an async ``from_url``: an awaitable.
+
+    Args:
+        found: What ``from_url`` returned.
+        name: Name of the backend.
+        arguments: What it got.
+        secrets: What no error of it may show.
+    """
+
+    def __init__(
+        self, found: Awaitable[Any], name: str, arguments: Mapping[str, Any], secrets: set[str]
+    ) -> None:
+        self._found = found
+        self._hidden = name, arguments, secrets
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        with _hiding(*self._hidden):
+            return (yield from self._found.__await__())
+
+    def close(self) -> None:
+        """Give it up where nobody will await it: a coroutine would complain."""
+        if (close := getattr(self._found, "close", None)) is not None:
+            close()
 
 
 def construct(cls: type[Any], name: str, options: Mapping[str, Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -11,7 +10,7 @@ from remote_store import _rules as rules
 from remote_store._backend import Backend
 from remote_store._config import RegistryConfig, StoreProfile
 from remote_store._hooks import hub
-from remote_store._locate import construct, located, place_of, refuse_target, scheme_of
+from remote_store._locate import Locating, construct, located, place_of, refuse_target, scheme_of
 from remote_store._plugins import load_backend, load_listeners
 from remote_store._store import Store
 
@@ -48,12 +47,18 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
     else:
         name = scheme_of(target)
         found = located(load_backend(name, sync=True), name, target, options)
-        if inspect.isawaitable(found):
+        if isinstance(found, Locating):
             from remote_store._loop_thread import LoopThread
 
             # The backend goes on living on the loop that it was made on.
             loop_thread = LoopThread("AsyncBackendSyncAdapter")
-            found = loop_thread.call(lambda: found)
+            locating = found
+            try:
+                loop_thread.guard()
+            except BaseException:
+                locating.close()  # nobody will await it
+                raise
+            found = loop_thread.call(lambda: locating)
         backend, root_path = found
     opened = _wrapped(backend, name, loop_thread)
     try:
