@@ -15,6 +15,7 @@ from tests.azure.transport import CountingTransport
 
 from remote_store import (
     BackendUnavailable,
+    NotFound,
     PermissionDenied,
     PreconditionFailed,
     RemoteStoreError,
@@ -291,6 +292,18 @@ async def test_the_callers_exception_keeps_what_it_says() -> None:
                 await backend.write("a", source(), overwrite=True)
         assert caught.value is mine
         assert mine.outcome_unknown
+
+
+@pytest.mark.parametrize("hns", [True, False])
+async def test_an_unlucky_delete(hns: bool) -> None:
+    """After an attempt without an answer, nothing there is what that attempt left: it is done."""
+    seen = [FILE] if hns else []
+    async with scripted(*seen, LOST, GONE) as server, opened(server, hns=hns) as backend:
+        await backend.delete("a")
+    nothing = reply(200, b"<EnumerationResults/>")
+    async with scripted(*seen, GONE, nothing) as server, opened(server, hns=hns) as backend:
+        with pytest.raises(NotFound):
+            await backend.delete("a")
 
 
 #: Changes that need the version of what they look at, and what answers their first requests.

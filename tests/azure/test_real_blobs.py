@@ -163,14 +163,34 @@ async def test_who_may_create_loses_an_answer(hns: bool) -> None:
         await backend.aclose()
 
 
-async def test_who_may_create_copies() -> None:
+@pytest.mark.parametrize("hns", [True, False])
+async def test_who_may_create_copies(hns: bool) -> None:
     """An exclusive copy onto a file that exists says so, an overwriting one that it may not."""
-    async with scripted(NO_OVERWRITE, NO_LOOK, NO_OVERWRITE) as server:
+    source = [reply(200, ETag='"0x1"', Content_Length="1")] if hns else []
+    acts = [*source, NO_OVERWRITE, NO_LOOK, *source, NO_OVERWRITE]
+    async with scripted(*acts) as server:
         backend = AsyncAzureBackend(
-            "box", account_url=server.url, sas_token="sp=c&sig=x", hns=False, retry=QUICK
+            "box", account_url=server.url, sas_token="sp=c&sig=x", hns=hns, retry=QUICK
         )
         with pytest.raises(AlreadyExists, match="dst"):
             await backend.copy("src", "dst")
         with pytest.raises(PermissionDenied, match="not to overwrite"):
             await backend.copy("src", "dst", overwrite=True)
+        await backend.aclose()
+
+
+@pytest.mark.parametrize("hns", [True, False])
+@pytest.mark.parametrize(
+    ("code", "named"), [("CannotVerifyCopySource", "src"), ("AuthorizationFailure", "dst")]
+)
+async def test_who_may_not_read_the_source(hns: bool, code: str, named: str) -> None:
+    """A refusal of a copy is about the file that it is about."""
+    source = [reply(200, ETag='"0x1"', Content_Length="1")] if hns else []
+    async with scripted(*source, reply(403, x_ms_error_code=code)) as server:
+        backend = AsyncAzureBackend(
+            "box", account_url=server.url, account_key=KEY, hns=hns, retry=QUICK
+        )
+        with pytest.raises(PermissionDenied) as caught:
+            await backend.copy("src", "dst")
+        assert (caught.value.path, caught.value.code) == (named, code)
         await backend.aclose()

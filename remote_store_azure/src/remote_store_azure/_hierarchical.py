@@ -27,7 +27,7 @@ from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE
 from remote_store_azure._headers import file_info, is_directory, metadata_headers, write_result
 from remote_store_azure._kinds import archived, head, refuse_folder
-from remote_store_azure._moves import complete, likeness, typed
+from remote_store_azure._moves import at_source, complete, likeness, typed
 from remote_store_azure._operations import COPY, PUT_BLOB
 from remote_store_azure._places import file_at, folder_at, refuse_dots, refused, under_file
 from remote_store_azure._progress import Progress
@@ -306,7 +306,7 @@ async def _copy(wire: Wire, src: str, dst: str, version: Answer, *, exclusive: b
     if exclusive:
         headers["If-None-Match"] = "*"
     return await wire.send(
-        COPY, wire.url(dst), path=dst, headers=headers, accept=(201, 202, 404, 409, 412)
+        COPY, wire.url(dst), path=dst, headers=headers, accept=(201, 202, 403, 404, 409, 412)
     )
 
 
@@ -327,6 +327,8 @@ async def _not_copied(
         return typed(wire, answer, PreconditionFailed, msg, src, outcome_unknown=answer.lost)
     if answer.code in ARCHIVED:
         return await archived(wire, answer, src)
+    if answer.status == 403 and not (exclusive and answer.code == NO_OVERWRITE):
+        return wire.error(at_source(answer, src))
     return await refused(
         wire,
         answer,

@@ -28,7 +28,7 @@ from remote_store_azure._upload import upload
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["complete", "copy", "is_condition", "likeness", "move", "source", "typed"]
+__all__ = ["at_source", "complete", "copy", "is_condition", "likeness", "move", "source", "typed"]
 
 #: Seconds between two looks at a copy that the service has not finished.
 _FIRST_WAIT: Final = 0.05
@@ -200,7 +200,7 @@ class _Copy:
         elif answer.code not in (NO_OVERWRITE, "BlobAlreadyExists") and (
             answer.code or answer.status == 403
         ):
-            raise self.wire.error(answer)
+            raise self.wire.error(at_source(answer, self.src))
         if self.overwrite:
             raise self.wire.error(answer)
         with in_doubt(answer.lost):
@@ -250,6 +250,11 @@ class _Copy:
                 metadata=metadata_of(version.headers),
                 content_type=version.headers.get("Content-Type"),
             )
+
+
+def at_source(answer: Answer, src: str) -> Answer:
+    """Return *answer* to a copy as one about its source, if that is what was refused."""
+    return evolve(answer, path=src) if answer.code == "CannotVerifyCopySource" else answer
 
 
 async def complete(wire: Wire, dst: str, answer: Answer) -> None:
