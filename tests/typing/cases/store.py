@@ -23,6 +23,11 @@ from remote_store.aio import AsyncStore
 from remote_store.aio.ext.glob import glob_files
 
 
+class AsyncFile:
+    async def read(self, size: int = -1, /) -> bytes:
+        return b""
+
+
 async def chunks() -> AsyncIterator[bytes]:
     yield b"x"
 
@@ -35,11 +40,15 @@ async def reads(store: AsyncStore) -> None:
     await store.read("a").aclose()
     assert_type(await store.read_bytes("a"), bytes)
     assert_type(await store.read_text("a", encoding="ascii", errors="replace"), str)
+    assert_type(await store.read_bytes(RemotePath("a") / RemotePath("b")), bytes)
+    assert_type(sorted([RemotePath("b"), RemotePath("a")]), list[RemotePath])
 
     await store.read("a")  # expect-error: an iterator is no awaitable
     await store.read_bytes(b"a")  # expect-error: a path is a str
     await store.read_bytes(Path("a"))  # expect-error: a path of the store is not a local one
     await store.read_text("a", "ascii")  # expect-error: keyword only
+    Path(RemotePath("a"))  # expect-error: nor the other way round
+    assert RemotePath("a") < "b"  # expect-error: sorts among its like
 
 
 async def writes(store: AsyncStore) -> None:
@@ -49,6 +58,7 @@ async def writes(store: AsyncStore) -> None:
     await store.write("a", chunks())
     await store.write("a", [b"x", b"y"])
     await store.write("a", io.BytesIO(b"x"))
+    await store.write("a", AsyncFile())
     with Path("a").open("rb") as file:
         await store.write_atomic("a", file)
     await store.write_text("a", "x", encoding="utf-8")

@@ -45,7 +45,9 @@ class Ahead(AsyncIterator[list[T]], Generic[T]):
         elif self._over:
             self._hand_over()
         else:
-            self._task = asyncio.create_task(self._gather())
+            task = asyncio.create_task(self._gather())
+            if not task.done():  # as a loop with eager tasks may have it
+                self._task = task
         try:
             page: list[T] = await asked
         except asyncio.CancelledError:
