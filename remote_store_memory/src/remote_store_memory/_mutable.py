@@ -154,12 +154,15 @@ class MutableTree(Tree):
                     overwrite and src != dst if old is not None else _is_free(goal, dst, name)
                 ):
                     if keep_source:
-                        new = version[0], datetime.now(UTC), self._count(), *version[3:]
+                        new: Version = (version[0], datetime.now(UTC), self._count())
+                        if len(version) == 4:
+                            new = (*new, version[3])
                         plan.append((goal.files, dst, new))
                         if self._plan is plan and next(starmap(setitem, plan), plan) is None:
                             return
                     else:
-                        plan += (setitem, goal.files, dst, version), (home.files.pop, src)
+                        plan.append((setitem, goal.files, dst, version))
+                        plan.append((home.files.pop, src))
                         # The second step returns the version, so there is one that is true.
                         if self._plan is plan and any(starmap(call, plan)):
                             return
