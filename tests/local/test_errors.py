@@ -58,10 +58,11 @@ def test_exdev_says_what_to_do() -> None:
 
 
 class _Things:
-    name = "b"
-
     def __init__(self, error: Exception) -> None:
         self._error = error
+
+    def refusal(self, error: OSError, key: str) -> RemoteStoreError:
+        return translate(error, key, "b")
 
     @mapped
     def work(self, key: str) -> None:

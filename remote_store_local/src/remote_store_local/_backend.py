@@ -69,7 +69,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
     Args:
         root: The folder. A relative one is taken from the working directory
-            of this moment.
+            of this moment, and a leading ``~`` or ``~user`` is that home
+            folder, as in a shell; a folder of that name is ``./~``.
         fsync: What survives a power loss once the call has returned:
             ``"atomic"``: what `write_atomic` wrote; ``"always"``: every
             write, move and copy; ``"never"``: what the system gets to.
@@ -164,8 +165,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         Look into the root.
 
         Raises:
-            NotFound: It is missing.
-            InvalidPath: It is not a folder.
+            NotFound: It is missing, or is no folder.
             PermissionDenied: It cannot be listed.
         """
         await self._pool.query(self._files.check, "")

@@ -24,7 +24,7 @@ import stat
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from remote_store import InvalidPath
+from remote_store import InvalidPath, NotFound
 
 __all__ = ["Folder", "Method", "Place", "Tree", "best_method", "is_own_folder", "let_go"]
 
@@ -272,6 +272,26 @@ class Tree:
         self.backend = backend
         self.method: Method = method
         self._below_root = os.path.join(root, "")
+
+    def lost_root(self, key: str) -> NotFound | None:
+        """
+        Return the error for *key* if the root is no folder, or not any more; else None.
+
+        Only asked where something is missing anyway.
+        """
+        try:
+            if stat.S_ISDIR(os.stat(self.root).st_mode):
+                return None
+            what = "is not a folder"
+        except (FileNotFoundError, NotADirectoryError):
+            what = "does not exist"
+        except OSError:
+            return None
+        msg = (
+            f"The root {self.root!r} {what}; make that folder, or build the backend anew "
+            f"with create_root=True: {key!r}"
+        )
+        return NotFound(msg, path=key, backend=self.backend)
 
     def open_folder(self, key: str, *, listing: bool = False) -> Folder:
         """

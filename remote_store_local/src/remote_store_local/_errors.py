@@ -97,11 +97,11 @@ class Refusals:
             raise first
 
 
-class _Named(Protocol):
-    name: str
+class _Refusing(Protocol):
+    def refusal(self, error: OSError, key: str) -> RemoteStoreError: ...
 
 
-S = TypeVar("S", bound=_Named)
+S = TypeVar("S", bound=_Refusing)
 
 
 def mapped(
@@ -120,6 +120,6 @@ def mapped(
         except RemoteStoreError:  # some are OSErrors too
             raise
         except OSError as error:
-            raise translate(error, key, self.name) from error
+            raise self.refusal(error, key) from error
 
     return cast("Callable[Concatenate[S, str, P], R]", call)

@@ -24,6 +24,7 @@ from remote_store import (
     NotFound,
     PreconditionFailed,
     RemotePath,
+    RemoteStoreError,
 )
 from remote_store_local._attributes import (
     decode_metadata,
@@ -126,9 +127,17 @@ class LocalFiles:
         return checked
 
     def missing(self, key: str) -> NotFound:
-        """Return the error for a key where nothing is."""
+        """Return the error for a key where nothing is; it names the root if that is missing."""
+        if lost := self.tree.lost_root(key):
+            return lost
         msg = f"File or folder not found: {key!r}"
         return NotFound(msg, path=key, backend=self.name)
+
+    def refusal(self, error: OSError, key: str) -> RemoteStoreError:
+        """Return our error for one of the system."""
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            return self.missing(key)
+        return translate(error, key, self.name)
 
     def _folder_instead(self, key: str) -> InvalidPath:
         msg = f"Path exists as a directory, not as a file: {key!r}"
@@ -306,20 +315,11 @@ class LocalFiles:
         Prove that the root can be used.
 
         Raises:
-            NotFound: It is missing.
-            InvalidPath: It is a file.
+            NotFound: It is missing, or is no folder.
             PermissionDenied: It cannot be listed.
         """
-        root = self.tree.root
-        try:
-            with os.scandir(root) as entries:
-                next(entries, None)
-        except FileNotFoundError as error:
-            msg = f"Root folder not found: {root!r}"
-            raise NotFound(msg, path=key, backend=self.name) from error
-        except NotADirectoryError as error:
-            msg = f"Root is not a folder: {root!r}"
-            raise InvalidPath(msg, path=key, backend=self.name) from error
+        with os.scandir(self.tree.root) as entries:
+            next(entries, None)
 
     @mapped
     def sweep(self, key: str, stopped: Callable[[], bool]) -> int:

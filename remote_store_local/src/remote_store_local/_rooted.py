@@ -78,7 +78,7 @@ class Rooted:
 
     def _absolute(self, path: str) -> str:
         try:
-            return os.path.abspath(path)
+            return os.path.abspath(os.path.expanduser(path))
         except FileNotFoundError as error:
             msg = f"the working directory, which the root is relative to, is missing: {path!r}"
             raise NotFound(msg, path="", backend=self._NAME) from error
@@ -105,7 +105,8 @@ class Rooted:
 
         Args:
             url: ``file:///srv/data`` or ``local:///srv/data``, or relative to
-                the working directory ``local:data``; percent-encoded.
+                the working directory ``local:data``, or to a home folder
+                ``local:~/data``; percent-encoded.
             options: Keywords of the class.
 
         Raises:

@@ -38,7 +38,8 @@ class LocalBackend(Rooted, Backend):
 
     Args:
         root: The folder. A relative one is taken from the working directory
-            of this moment.
+            of this moment, and a leading ``~`` or ``~user`` is that home
+            folder, as in a shell; a folder of that name is ``./~``.
         fsync: What survives a power loss, as in `AsyncLocalBackend`; what
             `open_atomic` publishes counts as a `write_atomic`.
         create_root: Create the folder if it is missing.
@@ -91,8 +92,7 @@ class LocalBackend(Rooted, Backend):
         Look into the root.
 
         Raises:
-            NotFound: It is missing.
-            InvalidPath: It is not a folder.
+            NotFound: It is missing, or is no folder.
             PermissionDenied: It cannot be listed.
         """
         self._files.check("")

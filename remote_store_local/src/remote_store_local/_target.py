@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Final
 
-from remote_store import AlreadyExists, InvalidPath, NotFound, PreconditionFailed, RemoteStoreError
+from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
 from remote_store_local._confine import Folder, Place, Tree
 from remote_store_local._errors import is_refusal
 
@@ -52,7 +52,7 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
 
     Raises:
         InvalidPath: A segment above *key* is a file.
-        NotFound: The root itself is missing.
+        NotFound: The root itself is missing, or is no folder.
         OSError: A folder cannot be created.
     """
     for _ in range(TRIES):
@@ -62,6 +62,8 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
             except FileNotFoundError:
                 _make_folders(tree, key, made)
         except NotADirectoryError as error:
+            if lost := tree.lost_root(key):
+                raise lost from error
             msg = f"A folder above the path exists as a file: {key!r}"
             raise InvalidPath(msg, path=key, backend=tree.backend) from error
     msg = f"Its folder is deleted again and again: {key!r}"
@@ -86,8 +88,7 @@ def _make_folders(tree: Tree, key: str, made: list[str]) -> None:
             break
         except FileNotFoundError as error:
             if not above:
-                msg = f"The root folder is missing, cannot write {key!r}"
-                raise NotFound(msg, path=key, backend=tree.backend) from error
+                raise (tree.lost_root(key) or error) from error
             above, _, name = above.rpartition("/")
             missing.append(name)
     while missing:
