@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.local.conftest import litter
 
-from remote_store_local import LocalBackend
+from remote_store_local import LocalBackend, _sweep
 
 #: Raises a KeyboardInterrupt at each moment at which Python looks for signals.
 SCRIPT = """
@@ -153,3 +154,57 @@ def test_a_draft_that_is_forgotten(local: LocalBackend, root: Path) -> None:
     assert len(litter(root)) == 1
     del block
     assert litter(root) == []
+
+
+TERMINATED = """
+    import asyncio, os, signal, sys
+    from remote_store_local import AsyncLocalBackend, LocalBackend
+
+    root, way, handled = sys.argv[1], sys.argv[2], sys.argv[3] == "True"
+
+    class Source:
+        reads = 0
+        def read(self, size):
+            self.reads += 1
+            if self.reads == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return b"x" * 1000
+
+    async def stream():
+        source = Source()
+        while True:
+            yield source.read(1000)
+            await asyncio.sleep(0)
+
+    async def main():
+        if handled:
+            task = asyncio.current_task()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        try:
+            await AsyncLocalBackend(root).write("f", stream())
+        except asyncio.CancelledError:
+            sys.exit(143)
+
+    if way == "async":
+        asyncio.run(main())
+    else:
+        if handled:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        LocalBackend(root).write("f", Source())
+"""
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize("handled", [False, True])
+def test_terminated(root: Path, monkeypatch: pytest.MonkeyPatch, way: str, handled: bool) -> None:
+    """SIGTERM leaves nothing where the program handles it; else a file that only a sweep sees."""
+    command = [sys.executable, "-c", textwrap.dedent(TERMINATED), str(root), way, str(handled)]
+    code = subprocess.run(command, check=False).returncode
+    assert code == (143 if handled else -signal.SIGTERM)
+    assert len(litter(root)) == (0 if handled else 1)
+    backend = LocalBackend(root)
+    assert list(backend.iter_children("")) == []
+    later = _sweep.now() + 25 * 3600
+    monkeypatch.setattr(_sweep, "now", lambda: later)
+    assert backend.sweep() == (0 if handled else 1)
+    assert os.listdir(root) == []

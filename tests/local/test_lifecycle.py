@@ -103,7 +103,7 @@ async def test_health(backend: AsyncLocalBackend, root: Path, monkeypatch: Any) 
     with pytest.raises(NotFound):
         await backend.check_health()
     root.touch()
-    with pytest.raises(InvalidPath):
+    with pytest.raises(NotFound, match="not a folder"):
         await backend.check_health()
 
 
