@@ -63,6 +63,7 @@ def test_refused(url: str, says: str) -> None:
         "file://secret@host/x",
         "file://me:secret@host/x?y=secret",
         "file://me:a?secret@host/x",
+        "file://me:a/secret@host/x",
         "file://me:secret@localhost/x",
         "local:///x?account_key=secret",
         "local:///x?y=secret",

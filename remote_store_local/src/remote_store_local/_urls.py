@@ -41,8 +41,9 @@ def folder_of_url(url: str, *, windows: bool = WINDOWS) -> str:
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host.lower() not in ("", "localhost"):
-            written = f"{scheme}:///{host.rpartition('@')[2]}{slash}{path}"
-            msg = f"a local URL names no host, write three slashes: {written!r}"
+            msg = "a local URL names no host, write three slashes"
+            if "@" not in rest:  # which may end user-info, wherever it stands
+                msg += f": {f'{scheme}:///{rest[2:]}'!r}"
             raise ValueError(msg)
         rest = slash + path
     try:
