@@ -352,3 +352,13 @@ def test_an_answer_that_is_no_secret_is_refused(vault: Vault, answer: Any) -> No
 
     with pytest.raises(ValueError, match=r"secret 'a/b' of option 'note' must be a text"):
         open_store("vendor:", note="${secret:a/b}")
+
+
+def test_a_variable_is_text_for_open_store_too(vault: Vault) -> None:
+    """A program hands it over by `resolve_env`; what it writes itself is looked up."""
+    text = resolve_env("${A}", environ={"A": "${secret:root}"})
+    open_store("vendor:", note=text).close()
+    open_store("vendor:", note="${secret:mine}").close()
+
+    assert [{"note": "${secret:root}"}, {"note": Secret("opened")}] == Vendor.got
+    assert ["mine"] == vault.asked
