@@ -124,5 +124,6 @@ def test_names_in_code_are_links(site: Path, sections: dict[str, str]) -> None:
         r'<div class="doc-signature[^$]*?href="models.html#remote_store.FileInfo"',
         sections["remote_store.aio.AsyncStore.get_file_info"],
     )
+    assert 'href="../contract.html#PATH-002"' in sections["remote_store.aio.AsyncBackend"]
     guide = (site / "errors.html").read_text()
     assert 'href="api/errors.html#remote_store.NotFound"><code>NotFound</code></a>' in guide
