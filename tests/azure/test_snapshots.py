@@ -59,6 +59,9 @@ async def test_they_keep_a_file(box: Flat) -> None:
             await call
         assert (caught.value.path, caught.value.code) == ("d/a", "SnapshotsPresent")
         assert not caught.value.outcome_unknown
+    (other,) = caught.value.others
+    assert isinstance(other, PermissionDenied)
+    assert other.path == "d/b"
     assert left(box) == ["d/a", "d/a", "d/b", "d/b"], "what has none is deleted with the folder"
 
 

@@ -490,7 +490,9 @@ class AsyncAzureBackend(AsyncBackend):
 
         Raises:
             InvalidPath, NotFound, DirectoryNotEmpty: As in the protocol.
-            RemoteStoreError: A blob below could not be deleted; all others are.
+            RemoteStoreError: A blob below could not be deleted, PermissionDenied
+                for example if it has snapshots; every other one is. The
+                error's ``others`` tell of further blobs that were refused.
         """
         with self._clients.running() as wire:
             key = folder_key(path)

@@ -49,7 +49,8 @@ async def delete_all(
             some are refused.
 
     Raises:
-        RemoteStoreError: The first error in the order of *names*.
+        RemoteStoreError: The first error in the order of *names*; its
+            ``others`` are the rest of them.
     """
     async with Tasks(_BATCHES) as running, aclosing(_batches(names)) as batches:
         deletion = _Deletion(wire, path, running, snapshots)
@@ -101,10 +102,12 @@ class _Deletion:
         self._started += len(names)
 
     async def finish(self) -> None:
-        """Wait until everything is tried, and raise the first error if there was one."""
+        """Wait until everything is tried, and raise the first error, with all others in it."""
         await self._running.finish()
         if self._errors:
-            raise self._errors[min(self._errors)]
+            first, *others = (self._errors[index] for index in sorted(self._errors))
+            first.others = tuple(others)
+            raise first
 
     async def _delete(self, start: int, names: list[str]) -> None:
         left = list(range(len(names)))
