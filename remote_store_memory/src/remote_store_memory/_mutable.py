@@ -178,8 +178,7 @@ class MutableTree(Tree):
         overwrite: bool,
         metadata: dict[str, str] | None,
     ) -> Version:
-        own = (metadata,) if metadata else ()
-        version = content, datetime.now(UTC), self._count(), *own
+        version = self._version(content, metadata)
         self._fill(plan, key, version, overwrite)
         return version
 
@@ -192,7 +191,7 @@ class MutableTree(Tree):
         if source == target:
             plan.append(NOTHING)
         elif keep_source:
-            new = version[0], datetime.now(UTC), self._count(), *version[3:]
+            new = self._version(version[0], version[3] if len(version) == 4 else None)
             self._fill(plan, target, new, overwrite)
         else:
             self._fill(plan, target, version, overwrite)
@@ -231,6 +230,10 @@ class MutableTree(Tree):
         plan.append((_exhaust, map(self._homes.pop, branch.keys)))
         plan.append((_exhaust, map(setattr, branch.folders, repeat("gone"), repeat(True))))
         plan.append((setattr, self, "_shape", plan))
+
+    def _version(self, content: bytes, metadata: dict[str, str] | None) -> Version:
+        version = content, datetime.now(UTC), self._count()
+        return (*version, metadata) if metadata else version
 
     def _fill(self, plan: Plan, key: str, version: Version, overwrite: bool) -> None:
         """Store a version at a key, together with the folders it needs."""
