@@ -304,3 +304,19 @@ async def test_metadata_that_do_not_fit(
         assert caught.value.path == "f"
         assert isinstance(caught.value.__cause__, OSError)
     assert os.listdir(root) == []
+
+
+async def test_metadata_on_a_full_disk(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system has no room for anything, the error says that, and nothing else."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    full = os.statvfs_result((4096, 4096, 100, 0, 0, 10, 10, 10, 0, 255))
+    monkeypatch.setattr(os, "setxattr", refuse)
+    monkeypatch.setattr(os, "fstatvfs", lambda _: full)
+    with pytest.raises(RemoteStoreError, match="No space left on the file system"):
+        await backend.write("f", b"x", metadata={"k": "v"})
+    assert os.listdir(root) == []

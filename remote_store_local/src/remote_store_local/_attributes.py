@@ -112,6 +112,14 @@ def no_metadata(key: str, backend: str) -> CapabilityNotSupported:
     return CapabilityNotSupported(msg, path=key, backend=backend, capability="user_metadata")
 
 
+def _is_full(fd: int) -> bool:
+    """Tell whether a file system has no room for anything, so that no attribute is too large."""
+    try:
+        return os.fstatvfs(fd).f_bavail == 0
+    except OSError:
+        return False
+
+
 def write_attributes(
     fd: int, generation: str, metadata: bytes, key: str, backend: str
 ) -> str | None:
@@ -140,7 +148,7 @@ def write_attributes(
         except OSError as error:
             if error.errno in _NONE_HERE:
                 raise no_metadata(key, backend) from error
-            if error.errno not in _NO_ROOM:
+            if error.errno not in _NO_ROOM or _is_full(fd):
                 raise
             msg = (
                 f"User metadata do not fit, they take {len(metadata)} bytes of an "
