@@ -308,3 +308,25 @@ async def test_close_without_a_thread(
     with pytest.raises(RuntimeError, match="of the backend"):
         await adapter.aclose()
     assert [name for name, _ in backend.calls] == ["close", "close"]
+
+
+async def test_closed_comes_first(terminal: SyncBackendAdapter, connected: Connected) -> None:
+    """After a terminal close the backend is not asked, whatever the path is."""
+    await terminal.aclose()
+    connected.calls.clear()
+    for path in ("", ".", "/x", "../x", "\0"):
+        for call in (
+            terminal.exists(path),
+            terminal.read_bytes(path),
+            terminal.write(path, b""),
+            terminal.write(path, chunks(b"1")),
+            terminal.copy("z", path),
+            terminal.delete_folder(path),
+            anext(terminal.read(path)),
+            anext(terminal.list_files(path)),
+            terminal.check_health(),
+        ):
+            with pytest.raises(StoreClosed) as caught:
+                await call
+            assert not caught.value.outcome_unknown
+    assert connected.calls == []
