@@ -201,7 +201,7 @@ def link_at(location: Location) -> Path | None:
 
 def _followed(path: Path) -> Path:
     """Return where a link leads to; itself where that is nothing, or it is no link."""
-    # A link that leads nowhere is no file yet: what is written there takes its place.
+    # What a link that leads nowhere means is for the store to say.
     return Path(os.path.realpath(path)) if path.is_symlink() and path.exists() else path
 
 
