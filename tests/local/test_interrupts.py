@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from tests.local.conftest import litter
 
+from remote_store import PermissionDenied
 from remote_store_local import LocalBackend, _sweep
+from remote_store_local._confine import Folder
 
 #: Raises a KeyboardInterrupt at each moment at which Python looks for signals.
 SCRIPT = """
@@ -207,4 +210,24 @@ def test_terminated(root: Path, monkeypatch: pytest.MonkeyPatch, way: str, handl
     later = _sweep.now() + 25 * 3600
     monkeypatch.setattr(_sweep, "now", lambda: later)
     assert backend.sweep() == (0 if handled else 1)
+    assert os.listdir(root) == []
+
+
+def test_a_refused_creation(
+    local: LocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What refuses the temporary file is told, not that there is none to remove."""
+    native = PermissionError(errno.EACCES, "may not create")
+
+    def refuse(self: Folder, *_: object) -> None:
+        raise native
+
+    def unlink(self: Folder, name: str) -> None:
+        raise OSError(errno.EIO, "may not remove")
+
+    monkeypatch.setattr(Folder, "open_into", refuse)
+    monkeypatch.setattr(Folder, "unlink", unlink)
+    with pytest.raises(PermissionDenied) as caught:
+        local.write("d/f", b"1", overwrite=True)
+    assert caught.value.__cause__ is native
     assert os.listdir(root) == []

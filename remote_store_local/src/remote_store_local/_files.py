@@ -266,9 +266,11 @@ class LocalFiles:
                 data = _drain(fd, data, size)
                 if ended_early(fd, found, len(data)):
                     raise self.shrunk(key, len(data), size)
-            return data
-        finally:
-            os.close(fd)
+        except BaseException:
+            let_go(fd)
+            raise
+        os.close(fd)
+        return data
 
     def changed(self, key: str) -> PreconditionFailed:
         """Return the error for a file that another program wrote to meanwhile."""

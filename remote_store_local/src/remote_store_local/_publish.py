@@ -164,7 +164,8 @@ class Draft:
         try:
             self._create(look)
         except BaseException:
-            self._discard()
+            with contextlib.suppress(OSError):  # most likely there is no file to remove
+                self._discard()
             raise
 
     def __del__(self) -> None:
@@ -191,6 +192,7 @@ class Draft:
                     0o666 if self._like is None else _for_any_group(self._like) | 0o600,
                 )
             except FileNotFoundError:
+                self._place, self._litter = None, ""
                 place.folder.close()  # deleted since it was opened
                 continue
             finally:
