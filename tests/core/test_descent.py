@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.contract.probes import Listener
 from tests.sync.reference import DictBackend, as_backend
 
 from remote_store import (
@@ -17,6 +19,8 @@ from remote_store import (
     RemotePath,
     RemoteStoreError,
     Store,
+    register_plugin,
+    unregister_plugin,
 )
 from remote_store._descent import Descent
 from remote_store.aio import AsyncStore, SyncBackendAdapter
@@ -131,6 +135,60 @@ async def test_errors_of_errors_are_told_together() -> None:
     with pytest.raises(PermissionDenied) as caught:
         next(levels)
     assert [str(e.args[0]) for e in caught.value.others] == ["below a", "b", "below b"]
+
+
+FILES: dict[str, Callable[[Any], Any]] = {
+    "list_files": lambda store: store.list_files("", recursive=True),
+    "list_files by depth": lambda store: store.list_files("", max_depth=3),
+    "glob_files": lambda store: (async_glob_files if isinstance(store, AsyncStore) else glob_files)(
+        store, "**"
+    ),
+    "get_folder_info": lambda store: store.get_folder_info("", max_depth=3),
+}
+
+
+async def gathered(call: Callable[[], Any], found: list[Any]) -> None:
+    """Add to *found* what a call of either store yields, one by one."""
+    result = call()
+    if inspect.isawaitable(result):
+        await result
+    elif inspect.isgenerator(result):
+        for entry in result:
+            found += [entry]
+    else:
+        async for entry in result:
+            found += [entry]
+
+
+@pytest.mark.parametrize("call", FILES)
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_the_backends_own_walk(way: str, call: str) -> None:
+    """Its files come first, then its error as it is, which listeners hear of, too."""
+    error = PermissionDenied("no", path="bad", others=(PermissionDenied("no", path="worse"),))
+    backend: Any = DictBackend({"a/b": b"1"})
+    walk = backend.list_files
+
+    def refusing(path: str, **options: Any) -> Iterator[FileInfo]:
+        yield from walk(path, **options)
+        raise error
+
+    backend.list_files = refusing
+    sync = Store(as_backend(backend))
+    store: Any = AsyncStore(SyncBackendAdapter(as_backend(backend)))
+    found: list[Any] = []
+    listener = Listener()
+    register_plugin(listener)
+    try:
+        with pytest.raises(PermissionDenied) as caught:
+            await gathered(lambda: FILES[call](sync if way == "sync" else store), found)
+    finally:
+        unregister_plugin(listener)
+    assert caught.value is error
+    assert [other.path for other in error.others if isinstance(other, PermissionDenied)] == [
+        "worse"
+    ]
+    assert [str(entry.path) for entry in found] == ["a/b"] * (call != "get_folder_info")
+    assert [event.error for event in listener.events] == [error]
 
 
 @pytest.mark.parametrize("depth", [0, 1])
