@@ -73,7 +73,7 @@ class Descent:
         if self._listed and not key.startswith(f"{self._listed}/"):
             msg = f"the backend lists {key!r} in folder {self._listed!r}, where it is not"
             raise RemoteStoreError(msg, path=self._listed)
-        if entry.is_link:
+        if getattr(entry, "is_link", False):  # others' models may lack it
             self._links += 1
         else:
             self._below.append(key)

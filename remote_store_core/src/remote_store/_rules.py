@@ -356,7 +356,10 @@ def rebased_file(root: str, info: FileInfo) -> FileInfo:
 
 def rebased_folder(root: str, entry: FolderEntry) -> FolderEntry:
     """Return *entry* with a path relative to *root*."""
-    return FolderEntry(_below(root, entry.path), entry.name, entry.is_link) if root else entry
+    if not root:
+        return entry
+    is_link = getattr(entry, "is_link", False)  # others' models may lack it
+    return FolderEntry(_below(root, entry.path), entry.name, is_link)
 
 
 def rebased_entry(root: str, entry: FileInfo | FolderEntry) -> FileInfo | FolderEntry:
