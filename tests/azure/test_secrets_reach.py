@@ -108,17 +108,19 @@ def shown(error: BaseException) -> Iterator[str]:
 @pytest.mark.parametrize("call", CALLS)
 async def test_no_signature_is_reachable(call: str, act: str, secret: str, hns: bool) -> None:
     """Not by attributes, causes, contexts, answers, requests, pickles or locals in tracebacks."""
-    options: dict[str, Any] = {
+    every: dict[str, dict[str, Any]] = {
         "key": {"account_key": KEY},
         "sas": {"sas_token": TOKEN},
         "credential": {"credential": AzureSasCredential(TOKEN)},
-    }[secret]
+    }
     begin: dict[str, list[Act]] = {
         "move": [reply(200, Content_Length="1")],
         "delete_folder": [] if hns else [reply(200, LISTED.replace(b"d/a", b"d/b"))],
     }
     async with scripted(*begin.get(call, []), ACTS[act]) as server:
-        backend = AsyncAzureBackend("box", account_url=server.url, hns=hns, retry=QUICK, **options)
+        backend = AsyncAzureBackend(
+            "box", account_url=server.url, hns=hns, retry=QUICK, **every[secret]
+        )
         with pytest.raises(RemoteStoreError) as caught:
             await CALLS[call](backend)
         await backend.aclose()

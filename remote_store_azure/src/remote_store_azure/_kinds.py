@@ -8,7 +8,6 @@ blob, to tell a folder from nothing.
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -17,9 +16,10 @@ from remote_store import InvalidPath, NotFound, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import is_directory
-from remote_store_azure._listing import page, pages
+from remote_store_azure._listing import page
 from remote_store_azure._names import NAME, prefix_of
 from remote_store_azure._operations import HEAD_BLOB
+from remote_store_azure._progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,13 +122,23 @@ async def is_folder(wire: Wire, key: str) -> bool:
 async def below(wire: Wire, key: str, count: int) -> list[Blob]:
     """Return the first blobs below *key*, at most *count*; none if the container is absent."""
     blobs: list[Blob] = []
-    # The service may answer with an empty page that is not the last one.
-    async with aclosing(pages(wire, key, prefix=prefix_of(key), limit=count, include="")) as found:
-        async for one in found:
-            blobs += one.blobs
-            if len(blobs) >= count:
-                break
-    return blobs[:count]
+    marker = ""
+    progress: Progress | None = None  # nearly always one page tells
+    while True:
+        left = count - len(blobs)
+        try:
+            found = await page(
+                wire, key, prefix=prefix_of(key), marker=marker, limit=left, include=""
+            )
+        except NotFound:
+            return blobs
+        blobs += found.blobs
+        # The service may answer with an empty page that is not the last one.
+        if len(blobs) >= count or not found.marker:
+            return blobs
+        marker = found.marker
+        progress = progress or Progress(wire, key, f"The service's listing of {key!r}")
+        progress.step(marker, moved=bool(found.blobs))
 
 
 def a_folder(key: str, cause: BaseException | None = None) -> InvalidPath:

@@ -10,6 +10,7 @@ from aiohttp import (
     ClientConnectionError,
     ClientConnectorError,
     ClientOSError,
+    ClientPayloadError,
     ClientSSLError,
     ConnectionTimeoutError,
     ServerDisconnectedError,
@@ -27,6 +28,7 @@ from azure.storage.blob.aio import ExponentialRetry
 from remote_store import RetryPolicy
 from remote_store_azure._doubt import Tried
 from remote_store_azure._errors import UNSURE, retry_after
+from remote_store_azure._operations import DELETE_BLOBS
 
 __all__ = ["Request", "Retry", "answered_once", "never_sent"]
 
@@ -52,15 +54,44 @@ async def answered_once(request: Any, handler: Any) -> Any:
 
     It sends idempotent requests once more when a connection is dropped. A
     repeated exclusive write then meets its own success as somebody else's;
-    repeats are ours to make and to know of.
+    repeats are ours to make and to know of. Also the place to bound the one
+    kind of answer that the SDK reads by itself.
     """
     try:
-        return await handler(request)
+        response = await handler(request)
+        if request.method == DELETE_BLOBS.method:
+            response.content = _Bounded(response.content)
+        return response
     except (ClientConnectorError, ConnectionTimeoutError):
         raise  # not repeated by aiohttp: nothing was sent
     except (ClientOSError, ServerDisconnectedError) as error:
         msg = f"connection lost before an answer: {error or type(error).__name__}"
         raise ClientConnectionError(msg) from error
+
+
+class _Bounded:
+    """A body that breaks off where it is longer than the answer to a batch can be."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def read(self) -> bytes:
+        """
+        Return all of it.
+
+        Raises:
+            ClientPayloadError: It is too long.
+        """
+        body = bytearray()
+        while piece := await self._content.readany():
+            body += piece
+            if len(body) > DELETE_BLOBS.most:
+                msg = f"the answer to a batch is longer than {DELETE_BLOBS.most} bytes"
+                raise ClientPayloadError(msg)
+        return bytes(body)
 
 
 def _worth_repeating(response: Any) -> bool:

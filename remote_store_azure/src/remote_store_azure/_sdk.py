@@ -14,7 +14,6 @@ from azure.storage.blob.aio import ContainerClient
 
 from remote_store import BackendUnavailable, RetryPolicy
 from remote_store_azure._account import Account
-from remote_store_azure._operations import DELETE_BLOBS
 from remote_store_azure._retry import Retry, answered_once
 
 __all__ = ["build_client", "build_file_system_client", "pipeline_of", "retry_of"]
@@ -136,41 +135,8 @@ def _session(options: Mapping[str, Any]) -> aiohttp.ClientSession:
         trust_env=trust_env,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        middlewares=(answered_once, bounded),
+        middlewares=(answered_once,),
     )
-
-
-async def bounded(request: Any, handler: Any) -> Any:
-    """Bound the one kind of answer that the SDK reads by itself, as a middleware of aiohttp."""
-    response = await handler(request)
-    if request.method == DELETE_BLOBS.method:
-        response.content = _Bounded(response.content)
-    return response
-
-
-class _Bounded:
-    """A body that breaks off where it is longer than the answer to a batch can be."""
-
-    def __init__(self, content: Any) -> None:
-        self._content = content
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
-
-    async def read(self) -> bytes:
-        """
-        Return all of it.
-
-        Raises:
-            ClientPayloadError: It is too long.
-        """
-        body = bytearray()
-        while piece := await self._content.readany():
-            body += piece
-            if len(body) > DELETE_BLOBS.most:
-                msg = f"the answer to a batch is longer than {DELETE_BLOBS.most} bytes"
-                raise aiohttp.ClientPayloadError(msg)
-        return bytes(body)
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -386,8 +386,12 @@ class Wire(Addresses):
         succeeded = request.method == "GET" and response.status_code < 400
         source = response.iter_raw()
         try:
-            async with asyncio.timeout_at(deadline):
-                body, whole = await _read(source, operation.most if succeeded else SHORT)
+            most = operation.most if succeeded else SHORT
+            if deadline is None:
+                body, whole = await _read(source, most)
+            else:
+                async with asyncio.timeout_at(deadline):
+                    body, whole = await _read(source, most)
         except (self._exceptions.AzureError, TimeoutError) as error:
             redact_request(request)
             if request.method != "GET" and response.status_code >= 400:
