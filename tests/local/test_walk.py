@@ -166,3 +166,31 @@ async def test_a_walk_begins_at_a_link(backend: AsyncLocalBackend, linked: Path)
     """The folder that is asked for may be a link: only what is below it is not entered."""
     found = [str(f.path) async for f in backend.list_files("d/up/d", recursive=True)]
     assert found == ["d/up/d/e/f"]
+
+
+async def test_glob_asks_only_of_what_matches(
+    backend: AsyncLocalBackend,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A file whose key does not match is never looked at; links left out are counted as ever."""
+    for name in ("a.csv", "a.txt", "d/b.csv", "d/b.txt", "d/c.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"12")
+    (root / "to_file.csv").symlink_to("d/c.txt")
+    (root / "to_file.txt").symlink_to("d/c.txt")
+    (root / "to_folder").symlink_to("d")
+    look, asked = Folder.stat, []
+
+    def stat(self: Folder, name: str) -> os.stat_result:
+        asked.append(name)
+        return look(self, name)
+
+    monkeypatch.setattr(Folder, "stat", stat)
+    with caplog.at_level(logging.WARNING):
+        found = {str(info.path): info.size async for info in backend.glob("**/*.csv")}
+
+    assert found == {"a.csv": 2, "d/b.csv": 2, "to_file.csv": 2}
+    assert {"a.txt", "b.txt"}.isdisjoint(asked)  # c.txt is where links lead
+    assert [getattr(r, "links_left_out") for r in caplog.records] == [1]  # noqa: B009

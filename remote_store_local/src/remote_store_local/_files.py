@@ -296,17 +296,22 @@ class LocalFiles:
         key = self.key(key)
         if is_reserved(key):
             return
-        yield from Walk(self.tree, key, depth=depth, files=files, folders=folders).entries()
+        wants = None if files else lambda _: False
+        yield from Walk(self.tree, key, depth=depth, wants=wants, folders=folders).entries()
 
     def glob(self, pattern: str) -> Generator[FileInfo, None, None]:
-        """Yield the files whose key matches; folders that cannot hold one are not opened."""
+        """
+        Yield the files whose key matches.
+
+        Folders that cannot hold one are not opened, and of other files nothing is asked.
+        """
         glob = GlobPattern.parse(pattern)
         key = self.key(glob.prefix)
         if is_reserved(key):
             return
-        walk = Walk(self.tree, key, depth=glob.depth, enters=glob.may_contain)
+        walk = Walk(self.tree, key, depth=glob.depth, enters=glob.may_contain, wants=glob.matches)
         for item in walk.entries():
-            if isinstance(item, FileInfo) and glob.matches(item.path.as_posix()):
+            if isinstance(item, FileInfo):
                 yield item
 
     # The root --------------------------------------------------------------

@@ -44,7 +44,7 @@ class Walk:
         key: Key of the folder to list.
         depth: How many folders to go down; None for all.
         enters: Asked with a subfolder's key whether to go into it.
-        files: Whether to yield files.
+        wants: Asked with a file's key whether to yield it, before anything else is asked of it.
         folders: Whether to yield folders.
     """
 
@@ -55,14 +55,14 @@ class Walk:
         *,
         depth: int | None = 0,
         enters: Callable[[str], bool] | None = None,
-        files: bool = True,
+        wants: Callable[[str], bool] | None = None,
         folders: bool = False,
     ) -> None:
         self._tree = tree
         self._key = key
         self._depth = depth
         self._enters = enters or (lambda key: True)
-        self._files = files
+        self._wants = wants or (lambda key: True)
         self._folders = folders
         self._warned = False
         self._links_left_out = 0
@@ -146,7 +146,8 @@ class Walk:
         self, folder: Folder, key: str, entry: os.DirEntry[str], goes_down: bool
     ) -> FileInfo | FolderEntry | None:
         """Return what an entry that is no folder is, None for what is not listed."""
-        if not self._files and entry.is_file(follow_symlinks=False):
+        is_file = entry.is_file(follow_symlinks=False)  # which the listing tells
+        if is_file and not self._wants(key):
             return None
         try:
             found = folder.stat(entry.name)
@@ -168,7 +169,7 @@ class Walk:
         if stat.S_ISDIR(found.st_mode):
             self._links_left_out += goes_down and self._enters(key)
             return FolderEntry(RemotePath(key), entry.name, is_link) if self._folders else None
-        if stat.S_ISREG(found.st_mode) and self._files:
+        if stat.S_ISREG(found.st_mode) and (is_file or self._wants(key)):
             return FileInfo(RemotePath(key), entry.name, found.st_size, modified_at(found))
         return None
 
