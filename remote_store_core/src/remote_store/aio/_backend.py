@@ -244,8 +244,11 @@ class AsyncBackend(Protocol):
         A missing path, a file and a path through a file yield nothing
         (LIST-004). Keys that are no valid path are skipped with one logged
         warning, whose record has ``names_left_out=True`` (`logging`'s *extra*).
-        A backend must keep memory bounded (LAZY-003) and hold no lock while
-        the consumer works (LIST-010).
+        With *recursive*, a folder that refuses to be listed does not hide the
+        others: its error comes at the end, and those of further folders are
+        its ``others``. Links to folders are not entered; one warning has their
+        number as ``links_left_out``. A backend must keep memory bounded
+        (LAZY-003) and hold no lock while the consumer works (LIST-010).
 
         Args:
             path: Key of a folder, ``""`` for the root.
@@ -259,6 +262,9 @@ class AsyncBackend(Protocol):
     def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
         """
         Yield the immediate subfolders; write it as an async generator.
+
+        A link to a folder is one of them, with ``is_link`` set: the store goes
+        down into the others only.
 
         Args:
             path: Key of a folder, ``""`` for the root; what is no folder
