@@ -10,7 +10,7 @@ from azure.storage.blob.aio import LinearRetry
 from tests.azure.scripted import KEY, clients_for, reply, scripted
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
-from remote_store_azure._operations import COPY, GET_BLOB, PUT_BLOB
+from remote_store_azure._operations import COPY, GET_BLOB, HEAD_BLOB, PUT_BLOB
 from remote_store_azure._retry import Retry
 
 pytestmark = pytest.mark.asyncio
@@ -75,6 +75,30 @@ async def test_backoff_is_waited() -> None:
         with clients.running() as wire, pytest.raises(BackendUnavailable):
             await wire.send(GET_BLOB, wire.url("k"), path="k")
         assert 0.3 <= time.monotonic() - start < 15
+        await clients.aclose()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("100000", "9" * 400, "1e308", "inf", "Infinity", "nan", "-5", "0x10", "soon", "1_0", ""),
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 99999 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 99 Foo 2026 00:00:00 -9999",
+    ],
+)
+@pytest.mark.parametrize("name", ["Retry_After", "x_ms_retry_after_ms", "retry_after_ms"])
+async def test_retry_after_is_bounded(name: str, asked: str) -> None:
+    """Whatever a service asks for, the longest wait of the policy is the longest wait."""
+    retry = RetryPolicy(max_attempts=2, backoff_base=0.01, backoff_max=0.05, jitter=0)
+    async with scripted(reply(503, b"", **{name: asked}), reply(200)) as server:
+        clients = clients_for(server, retry=retry)
+        begin = time.monotonic()
+        with clients.running() as wire:
+            answer = await wire.send(HEAD_BLOB, wire.url("k"), path="k")
+        assert answer.resent
+        assert time.monotonic() - begin < 20
         await clients.aclose()
 
 
