@@ -101,7 +101,7 @@ async def test_listing_holds_one_folder(monkeypatch: pytest.MonkeyPatch) -> None
     """A recursive listing holds on to one folder at a time, and copies none."""
     # The memory of the paths that are handed out is another matter.
     monkeypatch.setattr(_memory, "_paths", {})
-    monkeypatch.setattr(_memory, "path_of", lambda _: RemotePath.ROOT)
+    monkeypatch.setattr(_memory, "RemotePath", lambda _: RemotePath.ROOT)
     backend = await _backend(MANY, MANY // 100)
     tracemalloc.start()
     try:

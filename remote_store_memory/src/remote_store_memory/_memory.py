@@ -25,8 +25,9 @@ __all__ = ["Buffer", "Memory", "plain"]
 
 #: Files of one folder that a listing looks at in one go.
 _PAGE: Final = 256
-#: Paths of files that were asked for lately, by key, and how many at most: making
-#: one costs a third of an entry of a listing, keeping all a sixth of the tree.
+#: Paths of files that were written or asked for lately, by key, and how many at
+#: most: making one costs a third of an entry of a listing, keeping all a sixth of
+#: the tree. A listing keeps none: a long one would put each in the place of another.
 _paths: Final[dict[str, RemotePath]] = {}
 _REMEMBERED: Final = 8192
 _log = logging.getLogger("remote_store_memory")
@@ -142,7 +143,7 @@ class Memory:
         for _ in range(0, len(files), _PAGE):
             yield [
                 FileInfo(
-                    paths.get(key) or path_of(key),
+                    paths.get(key) or RemotePath(key),
                     key[start:],
                     len(version[0]),
                     version[1],
