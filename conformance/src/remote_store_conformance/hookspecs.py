@@ -177,6 +177,9 @@ class Target:
         max_object: Bytes of the largest file that a check may write.
         max_list: Files that a check may put in one folder.
         read_ahead: Bytes that a lazy read may take beyond what was asked for.
+        error_headers: Header lines that each error of the service has, such
+            as ``"x-ms-error-code: Forbidden"``: by them a backend may tell the
+            service from what is between. The proxy's answer 403 carries them.
     """
 
     name: str = field(validator=_is_target_name)
@@ -205,6 +208,7 @@ class Target:
     max_object: int = 64 << 20
     max_list: int = 5_100
     read_ahead: int = 8 << 20
+    error_headers: tuple[str, ...] = ()
 
     @property
     def local(self) -> bool:

@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from remote_store import RetryPolicy
 from remote_store.aio import AsyncBackend
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._conformance_hns import hns_target
+from remote_store_azure._conformance_hns import FORBIDDEN, hns_target
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -66,6 +66,7 @@ def conformance_targets(config: Mapping[str, str], target: Callable[..., Any]) -
         url=azurite.url,
         probe=lambda backend, scratch: _Blobs(azurite, _container_of(scratch)),
         secrets=azurite.secrets,
+        error_headers=FORBIDDEN,
     )
     yield hns_target(target)
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
     from azure.storage.filedatalake.aio import FileSystemClient
 
-__all__ = ["hns_target"]
+__all__ = ["FORBIDDEN", "hns_target"]
+
+#: What the service sends with a refusal, so that it is one and no proxy's page.
+FORBIDDEN: Final = ("x-ms-request-id: 1f2e3d4c", "x-ms-error-code: AuthorizationFailure")
 
 _HOST: Final = "127.0.0.1"
 _CONTAINER: Final = "remote-store-conformance"
@@ -56,6 +59,7 @@ def hns_target(target: Callable[..., Any]) -> Any:
         url=emulator.url,
         probe=lambda backend, scratch: _Files(emulator.text(emulator.port)),
         secrets=(emulator.key,),
+        error_headers=FORBIDDEN,
     )
 
 

@@ -297,8 +297,9 @@ async def lost_answer(t: Trial) -> None:
 async def forbidden(t: Trial) -> None:
     needs_wire(t)
     path = await _seeded(t)
+    answer = http_answer(403, "Forbidden", b"", *t.target.error_headers)
     for name, call in _queries(t, path).items():
-        async with broken(t, Fault("answer", times=_ALWAYS, answer=http_answer(403, "Forbidden"))):
+        async with broken(t, Fault("answer", times=_ALWAYS, answer=answer)):
             value, error = await _outcome(call)
         expect(
             isinstance(error, PermissionDenied),
