@@ -59,6 +59,8 @@ def made(**options: Any) -> Account:
         ({"container": "box", "connection_string": "AccountName=x/../y"}, "AccountName"),
         ({"container": "box", "account_url": "http://..blob.x/acct"}, "account_url must be"),
         ({"container": "box", "account_url": f"https://{'a' * 64}.org"}, "account_url must be"),
+        ({"container": "box", "account_url": "https://me.blob.core.windows.net/box?"}, "token"),
+        ({"container": "box", "connection_string": "BlobEndpoint=https://a.org/?"}, "token"),
         ({"container": "box", "account_url": "http://a/b"}, "https://"),
         ({"container": "box", "account_url": "http://a/b", "credential": Token()}, "https://"),
         ({"container": "box", "account_name": "a", "credential": object()}, "azure.identity.aio"),
@@ -123,6 +125,12 @@ def test_name_gives_public_hosts() -> None:
         ),
         (
             "me.blob.core.windows.net",
+            "https://me.blob.core.windows.net",
+            "https://me.dfs.core.windows.net",
+            "me",
+        ),
+        (
+            "https://Me.DFS.core.windows.net",
             "https://me.blob.core.windows.net",
             "https://me.dfs.core.windows.net",
             "me",
@@ -256,6 +264,7 @@ def test_secrets_are_not_shown(options: dict[str, Any]) -> None:
         {"connection_string": "BlobEndpoint=ftp://hidden-value"},
         {"account_url": "ftp://u:hidden-value@me?sig=hidden-value"},
         {"account_url": "https://me?hidden-value"},
+        {"account_url": "https://u:hidden-value@m\u2100.blob.core.windows.net"},
         {"account_name": "me", "credential": {"hidden-value": "hidden-value"}},
     ],
 )

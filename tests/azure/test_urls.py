@@ -58,6 +58,7 @@ def test_place(url: str, container: str, root: str, options: dict[str, Any]) -> 
         ("azure:///hidden", "no container"),
         ("azure:hidden", "no container"),
         ("azure://user:hidden@box", "no user"),
+        ("azure://user:hidden@b\u2100x", "malformed"),
         ("azure://box:80/hidden", "port"),
         ("azure://box/hidden#x", "fragment"),
         ("azure://box/hidden#", "fragment"),

@@ -190,23 +190,24 @@ def _label(name: str | None, what: str) -> str:
 
 def _service_url(url: str, what: str) -> tuple[str, str | None]:
     """Return *url* without user, query and final slash, and the SAS token of its query."""
-    parts = urlsplit(url)
-    if not parts.scheme:
-        parts = urlsplit(f"https://{url}")
     try:
+        parts = urlsplit(url)
+        if not parts.scheme:
+            parts = urlsplit(f"https://{url}")
         host, _ = parts.hostname, parts.port
         (host or "").encode("idna")  # as connecting does, with an error of its own
     except ValueError:
         host = None
-    if parts.scheme.lower() not in ("http", "https") or not host or parts.fragment:
+    # No message of theirs, which repeat a user and a password.
+    if not host or parts.scheme.lower() not in ("http", "https") or parts.fragment:
         msg = f"{what} must be a URL such as https://myaccount.blob.{_SUFFIX}"
         raise ValueError(msg)
-    if parts.query:
+    if "?" in url:  # with nothing after it, too: that was to be a token
         refuse_blank(f"the SAS token of {what}", parts.query)
     if parts.query and "sig=" not in parts.query:
         msg = f"{what} has a query that is no SAS token; only a token can stand there"
         raise ValueError(msg)
-    netloc = parts.netloc.rpartition("@")[2]
+    netloc = parts.netloc.rpartition("@")[2].lower()  # a host has no case, and we look for parts
     plain = SplitResult(parts.scheme, netloc, parts.path.rstrip("/"), "", "").geturl()
     return plain, parts.query or None
 

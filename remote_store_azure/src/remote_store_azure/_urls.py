@@ -35,7 +35,11 @@ def place_of(url: str) -> tuple[str, str, dict[str, Any]]:
             a root that is no UTF-8, an unknown or repeated option, or a value
             of the wrong kind.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        msg = "the URL is malformed: expected one such as azure://container/folder"
+        raise ValueError(msg) from None
     if parts.scheme.lower() not in _SCHEMES:
         msg = "expected a URL with the scheme 'azure' or 'az', as in azure://container/folder"
         raise ValueError(msg)
