@@ -28,6 +28,7 @@ pytestmark = pytest.mark.asyncio
 #: The connection is dropped.
 LOST: Final = None
 FILE: Final = reply(200, ETag='"1"', x_ms_resource_type="file", Content_Length="0")
+FOLDER: Final = reply(200, b"", **{"x-ms-meta-hdi_isfolder": "true", "Content-Length": "0"})
 MADE: Final = reply(201, ETag='"1"')
 GONE: Final = reply(404)
 
@@ -343,3 +344,37 @@ async def test_an_answer_without_a_size(hns: bool) -> None:
         with pytest.raises(RemoteStoreError, match="Content-Length") as caught:
             await backend.get_file_info("a")
     assert caught.value.path == "a"
+
+
+ONE_BLOB: Final = reply(
+    200,
+    b"<EnumerationResults><Blobs><Blob><Name>d/a</Name><Properties/></Blob></Blobs>"
+    b"</EnumerationResults>",
+)
+
+
+async def test_a_recursive_deletion_that_breaks_off_has_removed_something() -> None:
+    """Its error says so wherever it comes from: a later page, or the look at the folder itself."""
+    refusal, gone = refused(403, "AuthorizationPermissionMismatch"), reply(202)
+    cases: dict[str, tuple[bool, tuple[Act, ...]]] = {
+        "a step": (True, (FOLDER, reply(200, x_ms_continuation="c"), refusal)),
+        "the folder": (False, (ONE_BLOB, gone, refusal)),
+        "its mark": (False, (ONE_BLOB, gone, FOLDER, refusal)),
+    }
+    for case, (hns, acts) in cases.items():
+        async with scripted(*acts) as server, opened(server, hns=hns) as backend:
+            with pytest.raises(PermissionDenied) as caught:
+                await backend.delete_folder("d", recursive=True)
+            assert len(server.seen) == len(acts), case
+        assert caught.value.outcome_unknown, case
+
+
+@pytest.mark.parametrize("hns", [False, True])
+async def test_a_recursive_deletion_that_is_refused_has_removed_nothing(hns: bool) -> None:
+    """Nothing was, so that its error leaves nothing open."""
+    first = FOLDER if hns else ONE_BLOB
+    acts = (first, refused(403, "AuthorizationPermissionMismatch"))
+    async with scripted(*acts) as server, opened(server, hns=hns) as backend:
+        with pytest.raises(PermissionDenied) as caught:
+            await backend.delete_folder("d", recursive=True)
+    assert not caught.value.outcome_unknown

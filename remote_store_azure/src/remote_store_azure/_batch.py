@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
@@ -50,13 +51,18 @@ async def delete_all(
 
     Raises:
         RemoteStoreError: The first error in the order of *names*; its
-            ``others`` are the rest of them.
+            ``others`` are the rest of them. With ``outcome_unknown`` if any
+            blob was deleted, or may have been.
     """
-    async with Tasks(_BATCHES) as running, aclosing(_batches(names)) as batches:
-        deletion = _Deletion(wire, path, running, snapshots)
-        async for batch in batches:
-            await deletion.add(batch)
-        await deletion.finish()
+    deletion = _Deletion(wire, path, snapshots)
+    try:
+        async with deletion.running, aclosing(_batches(names)) as batches:
+            async for batch in batches:
+                await deletion.add(batch)
+            await deletion.finish()
+    except RemoteStoreError as error:
+        error.outcome_unknown = error.outcome_unknown or deletion.begun
+        raise
 
 
 async def _batches(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[list[str], None]:
@@ -85,38 +91,52 @@ async def _each(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[str
 
 
 class _Deletion:
-    """What is being deleted, and what went wrong."""
+    """
+    What is being deleted, and what went wrong.
 
-    def __init__(self, wire: Wire, path: str | None, running: Tasks, snapshots: bool) -> None:
+    Attributes:
+        running: The batches under way.
+        begun: A blob was deleted, or may have been.
+    """
+
+    def __init__(self, wire: Wire, path: str | None, snapshots: bool) -> None:
+        self.running = Tasks(_BATCHES)
+        self.begun = False
         self._wire = wire
         self._path = path
         self._errors: dict[int, RemoteStoreError] = {}
         self._started = 0
         self._refused = False
-        self._running = running
         self._snapshots = snapshots
 
     async def add(self, names: list[str]) -> None:
         """Start to delete some more, once fewer than four batches are under way."""
-        await self._running.start(self._delete, self._started, names)
+        await self.running.start(self._delete, self._started, names)
         self._started += len(names)
 
     async def finish(self) -> None:
         """Wait until everything is tried, and raise the first error, with all others in it."""
-        await self._running.finish()
+        await self.running.finish()
         if self._errors:
             first, *others = (self._errors[index] for index in sorted(self._errors))
             first.others = tuple(others)
             raise first
 
     async def _delete(self, start: int, names: list[str]) -> None:
+        try:
+            await self._delete_each(start, names)
+        except asyncio.CancelledError:
+            self.begun = True  # what was on its way may have arrived
+            raise
+
+    async def _delete_each(self, start: int, names: list[str]) -> None:
         left = list(range(len(names)))
         if len(names) > 1 and not self._refused:
             left = await self._batch(start, names)
         for index in left:
             name = names[index]
             try:
-                await self._wire.send(
+                answer = await self._wire.send(
                     DELETE_BLOB,
                     self._wire.url(name),
                     path=name,
@@ -127,6 +147,9 @@ class _Deletion:
                 raise
             except RemoteStoreError as error:
                 self._errors[start + index] = error
+                self.begun = self.begun or error.outcome_unknown
+            else:
+                self.begun = self.begun or answer.status == 202 or answer.lost
 
     async def _batch(self, start: int, names: list[str]) -> list[int]:
         """
@@ -177,6 +200,7 @@ class _Deletion:
                 lost=tried.lost,
                 method="DELETE",
             )
+            self.begun = self.begun or answer.status == 202 or answer.lost
             if answer.status == 202 or (answer.status == 404 and answer.code == "BlobNotFound"):
                 continue
             if answer.status in (404, 408, 429) or answer.status >= 500:

@@ -24,6 +24,7 @@ from remote_store_azure import _download as download
 from remote_store_azure import _moves as moves
 from remote_store_azure import _walk as walk
 from remote_store_azure._batch import delete_all
+from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import deletion, file_info, is_directory, write_result
 from remote_store_azure._kinds import (
@@ -189,12 +190,14 @@ class Flat:
         else:
             there = await self._remove_mark(wire, key)
         try:
-            mark = await self._folder_mark(wire, key)
+            with in_doubt(there):
+                mark = await self._folder_mark(wire, key)
         except (NotFound, InvalidPath) as error:
             if there or (missing_ok and isinstance(error, NotFound)):
                 return
             raise
-        await self._delete_mark(wire, key, mark)
+        with in_doubt(there):
+            await self._delete_mark(wire, key, mark)
 
     async def _remove_mark(self, wire: Wire, key: str) -> bool:
         """

@@ -265,22 +265,23 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
         begun = False
         progress = Progress(wire, key, f"The deletion of {key!r}")
         while True:
-            answer = await dfs.delete(
-                wire,
-                key,
-                key,
-                etag=None if continuation else etag,
-                recursive=recursive,
-                continuation=continuation,
-                accept=(200, 202, 404, 409, 412),
-            )
-            if answer.status == 409 and answer.code != "PathConflict":
-                raise wire.error(answer)
+            with in_doubt(begun):
+                answer = await dfs.delete(
+                    wire,
+                    key,
+                    key,
+                    etag=None if continuation else etag,
+                    recursive=recursive,
+                    continuation=continuation,
+                    accept=(200, 202, 404, 409, 412),
+                )
+                if answer.status == 409 and answer.code != "PathConflict":
+                    raise wire.error(answer)
             continuation = answer.headers.get("x-ms-continuation", "")
             if answer.status not in (200, 202) or not continuation:
                 break
             begun = True
-            with in_doubt(True):
+            with in_doubt(begun):
                 progress.step(continuation, moved=True)
         if answer.status in (200, 202):
             return
@@ -295,7 +296,8 @@ async def _delete(wire: Wire, key: str, *, recursive: bool | None) -> None:
             msg = f"Replaced while it was being deleted, before or after: {key}"
             raise wire.error(answer, msg, outcome_unknown=True)
         if "Lease" in answer.code or not left:
-            raise wire.error(answer)
+            with in_doubt(begun):
+                raise wire.error(answer)
 
 
 async def _copy(wire: Wire, src: str, dst: str, version: Answer, *, exclusive: bool) -> Answer:
