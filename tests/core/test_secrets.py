@@ -28,7 +28,7 @@ from remote_store import (
     unregister_backend,
     unregister_plugin,
 )
-from remote_store._secrets import is_secret_name, replace_in_errors
+from remote_store._secrets import is_secret_name
 from remote_store.aio import AsyncRegistry
 from remote_store.aio import open_store as open_async
 from remote_store_memory import MemoryBackend
@@ -293,14 +293,6 @@ def test_our_plugins_repeat_no_credential(url: str) -> None:
     for shown in (chain(caught.value), chain(direct.value)):
         assert "SECRET" not in shown
         assert "pw" not in shown
-
-
-def test_short_words_are_left_in_errors() -> None:
-    """A secret of three letters would blot out ordinary words; longer ones go before shorter."""
-    error = ValueError("the abcd of abcdef", 3)
-    replace_in_errors(error, ["the", "abcd", "abcdef"])
-
-    assert ("the *** of ***", 3) == error.args
 
 
 class Vault:

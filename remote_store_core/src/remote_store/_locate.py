@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Awaitable, Generator, Iterator, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, NoReturn
 
 from attrs import frozen
 
@@ -16,7 +15,8 @@ from remote_store._secrets import (
     declared_options,
     is_secret_name,
     parts_to_hide,
-    replace_in_errors,
+    secrets_in,
+    without_secrets,
 )
 
 __all__ = ["Locating", "Place", "construct", "located", "place_of", "refuse_target", "scheme_of"]
@@ -68,8 +68,7 @@ def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> 
     if from_url is not None:
         arguments, secrets = _arguments(cls, name, options)
         secrets |= parts_to_hide(url)
-        with _hiding(name, arguments, secrets):
-            found = from_url(url, **arguments)
+        found = _called(lambda: from_url(url, **arguments), name, arguments, secrets)
         return Locating(found, name, arguments, secrets) if inspect.isawaitable(found) else found
     from urllib.parse import unquote, urlsplit  # only here: they bring ipaddress along
 
@@ -96,14 +95,19 @@ class Locating:
     """
 
     def __init__(
-        self, found: Awaitable[Any], name: str, arguments: Mapping[str, Any], secrets: set[str]
+        self, found: Awaitable[Any], name: str, arguments: Mapping[str, Any], secrets: set[Secret]
     ) -> None:
         self._found = found
         self._hidden = name, arguments, secrets
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        with _hiding(*self._hidden):
+        try:
             return (yield from self._found.__await__())
+        except Exception as error:
+            shown = _shown(*self._hidden, error)
+            if shown is error:
+                raise
+        return _raise(shown)
 
     def close(self) -> None:
         """Give it up where nobody will await it: a coroutine would complain."""
@@ -121,60 +125,76 @@ def construct(cls: type[Any], name: str, options: Mapping[str, Any]) -> Any:
         PluginError: The class declares its secret options wrongly.
     """
     arguments, secrets = _arguments(cls, name, options)
-    with _hiding(name, arguments, secrets):
-        return cls(**arguments)
+    return _called(lambda: cls(**arguments), name, arguments, secrets)
 
 
 def _arguments(
     cls: type[Any], name: str, options: Mapping[str, Any]
-) -> tuple[dict[str, Any], set[str]]:
+) -> tuple[dict[str, Any], set[Secret]]:
     """Return the keyword arguments that options are for a class, and the secrets among them."""
     declared = declared_options(cls, "SECRET_OPTIONS")
     public = declared_options(cls, "public_options") - declared
     arguments = resolve_secrets(options)
-    secrets = set()
     for key, value in arguments.items():
         if key in public:
             arguments[key] = value.reveal() if isinstance(value, Secret) else value
             continue
         if key in declared and isinstance(value, str):
             arguments[key] = value = Secret(value)
-        text = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(text, str):
+        if not isinstance(value, Secret) and not (isinstance(value, str) and is_secret_name(key)):
             continue
-        if isinstance(value, Secret) or is_secret_name(key):
-            if not text.strip():
-                msg = (
-                    f"option {key!r} of backend {name!r} is empty; set it or leave it out (an "
-                    "environment variable that is not set, or empty, is the usual cause)"
-                )
-                raise ValueError(msg)
-            secrets.add(text)
-        secrets |= parts_to_hide(text)
+        if not (value.reveal() if isinstance(value, Secret) else value).strip():
+            msg = (
+                f"option {key!r} of backend {name!r} is empty; set it or leave it out (an "
+                "environment variable that is not set, or empty, is the usual cause)"
+            )
+            raise ValueError(msg)
+    shown = {key: value for key, value in arguments.items() if key in public}
+    hidden = {key: value for key, value in arguments.items() if key not in public}
+    secrets = {*secrets_in(hidden), *secrets_in(list(shown.values()))}
     return arguments, secrets
 
 
-@contextlib.contextmanager
-def _hiding(name: str, arguments: Mapping[str, Any], secrets: set[str]) -> Iterator[None]:
-    """Keep *secrets* out of the errors of a plugin; a TypeError is about the arguments."""
+def _called(
+    function: Callable[[], Any], name: str, arguments: Mapping[str, Any], secrets: set[Secret]
+) -> Any:
     try:
-        yield
+        return function()
     except Exception as error:
-        replace_in_errors(error, secrets)
-        if isinstance(error, TypeError):
-            raise _refused(name, arguments, error) from error
-        raise
+        shown = _shown(name, arguments, secrets, error)
+        if shown is error:
+            raise
+    return _raise(shown)
 
 
-def _refused(name: str, arguments: Mapping[str, Any], error: TypeError) -> ValueError:
+def _raise(error: Exception) -> NoReturn:
+    """Raise what stands in the place of an error while that is not handled: it has no context."""
+    try:
+        raise error
+    finally:
+        del error  # its traceback holds this frame
+
+
+def _shown(
+    name: str, arguments: Mapping[str, Any], secrets: set[Secret], error: Exception
+) -> Exception:
+    """Return an error of a plugin without *secrets*; a TypeError is about the arguments."""
+    shown = without_secrets(error, secrets)
+    return _refused(name, arguments, shown) if isinstance(error, TypeError) else shown
+
+
+def _refused(name: str, arguments: Mapping[str, Any], error: Exception) -> ValueError:
     if "retry" in arguments and "unexpected keyword argument 'retry'" in str(error):
         msg = (
             f"backend {name!r} takes no retry policy, since it has nothing to repeat; "
             "remove 'retry' from the configuration of this backend"
         )
-        return ValueError(msg)
-    given = ", ".join(sorted(arguments)) or "none"
-    return ValueError(f"backend {name!r} refuses its options ({given}): {error}")
+    else:
+        given = ", ".join(sorted(arguments)) or "none"
+        msg = f"backend {name!r} refuses its options ({given}): {error}"
+    refusal = ValueError(msg)
+    refusal.__cause__ = error
+    return refusal
 
 
 @frozen

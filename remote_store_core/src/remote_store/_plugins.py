@@ -20,7 +20,7 @@ from attrs import evolve
 from remote_store._entry_points import BackendPlugin, scan
 from remote_store._errors import PluginError
 from remote_store._hooks import register_plugin
-from remote_store._secrets import declared_options
+from remote_store._secrets import declared_options, redact_url
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -319,7 +319,8 @@ def _unknown(name: str) -> str:
         return f"backend {name!r} is not installed; install it with: {line}"
     names = sorted({*_registered, *(plugin.name for plugin in list_backends())})
     installed = ", ".join(names) or "none"
-    return f"no plugin serves backend {name!r}; installed: {installed}"
+    # It may be a connection string that was taken for a URL.
+    return f"no plugin serves backend {redact_url(name)!r}; installed: {installed}"
 
 
 def _claims(name: str, groups: tuple[str, ...]) -> list[tuple[BackendPlugin, EntryPoint]]:

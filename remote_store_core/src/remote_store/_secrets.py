@@ -8,10 +8,11 @@ their names (`is_secret_name`) or because the backend's class says so in
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from remote_store._errors import PluginError
 
@@ -22,8 +23,9 @@ __all__ = [
     "is_secret_name",
     "parts_to_hide",
     "redact_url",
-    "replace_in_errors",
+    "secrets_in",
     "shown_options",
+    "without_secrets",
 ]
 
 #: Whole names and last parts of names, without case and separators: ``api-key`` is ``apiKey``.
@@ -162,16 +164,45 @@ def shown_options(options: Any) -> Any:
     Return a copy of options as they may be shown, mappings and lists in them included.
 
     What is secret by its name, or declared by a class that was loaded, is
-    ``'***'``; of a URL its secret parts are.
+    ``'***'``; of a URL its secret parts are, and an object whose ``repr``
+    holds such a URL is that text.
     """
     if isinstance(options, Mapping):
         return {
-            key: "***" if _is_hidden(key, value) else shown_options(value)
+            shown_options(key): "***" if _is_hidden(key, value) else shown_options(value)
             for key, value in options.items()
         }
     if isinstance(options, (list, tuple)):
         return [shown_options(item) for item in options]
-    return redact_url(options) if isinstance(options, str) else options
+    if isinstance(options, str):
+        return redact_url(options)
+    text = repr(options)
+    return options if (shown := redact_url(text)) == text else shown
+
+
+def secrets_in(options: Any) -> set[Secret]:
+    """Return what `shown_options` hides of options, mappings and lists in them included."""
+    if isinstance(options, Secret):
+        return {options, *parts_to_hide(options.reveal())}
+    if isinstance(options, str):
+        return parts_to_hide(options)
+    if isinstance(options, Mapping):
+        hidden = [_texts(v) if _is_hidden(k, v) else secrets_in(v) for k, v in options.items()]
+        return set().union(*hidden)
+    if isinstance(options, (list, tuple)):
+        return set().union(*map(secrets_in, options))
+    return set()
+
+
+def _texts(options: Any) -> set[Secret]:
+    """Return all texts in something that is secret as a whole."""
+    if isinstance(options, str):
+        return {Secret(options), *parts_to_hide(options)}
+    if isinstance(options, Mapping):
+        options = list(options.values())
+    if isinstance(options, (list, tuple)):
+        return set().union(*map(_texts, options))
+    return secrets_in(options)
 
 
 def _is_hidden(name: object, value: object) -> bool:
@@ -254,7 +285,7 @@ def _split_user(rest: str) -> tuple[str, str, str]:
     return rest[:end], "@", rest[end + 1 :]
 
 
-def parts_to_hide(text: str) -> set[str]:
+def parts_to_hide(text: str) -> set[Secret]:
     """Return the credentials in a URL, as they stand there and unescaped."""
     from urllib.parse import unquote
 
@@ -268,29 +299,89 @@ def parts_to_hide(text: str) -> set[str]:
         if "%" not in text:
             break
         text = unquote(text)
-    return found | {unquote(part) for part in found}
+    return {Secret(part) for part in found | {unquote(part) for part in found}}
 
 
-def replace_in_errors(error: BaseException, secrets: Iterable[str]) -> None:
+def without_secrets(error: Exception, secrets: Iterable[Secret]) -> Exception:
     """
-    Replace *secrets* in the messages of an error and of all that it was raised from.
+    Take *secrets* out of an error, and out of all that it tells of.
 
-    Shorter than four characters they are left: they would blot out ordinary
-    words, and protect nothing.
+    That is what it was raised from, the members of a group, notes, and the
+    attributes of each of them. Shorter than four characters they are left:
+    they would blot out ordinary words, and protect nothing.
+
+    Returns:
+        *error*; in place of one whose text cannot be changed, a `PluginError`
+        with that text. In place of such a cause stands one, too.
     """
-    words = sorted({text for text in secrets if len(text) >= 4}, key=len, reverse=True)
+    words = {form for secret in secrets if len(secret.reveal()) >= 4 for form in _forms(secret)}
     if not words:
-        return
-    pattern = re.compile("|".join(map(re.escape, words)))
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
+        return error
+    pattern = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
+    found: dict[int, BaseException] = {}
+    todo: list[BaseException] = [error]
     while todo:
         exc = todo.pop()
-        if exc is None or id(exc) in seen:
+        if id(exc) in found:
             continue
-        seen.add(id(exc))
-        todo += [exc.__cause__, exc.__context__]
-        if any(isinstance(arg, str) and pattern.search(arg) for arg in exc.args):
-            exc.args = tuple(
-                pattern.sub("***", arg) if isinstance(arg, str) else arg for arg in exc.args
-            )
+        found[id(exc)] = exc
+        todo += [e for e in (exc.__cause__, exc.__context__) if e is not None]
+        todo += _clean_parts(exc, pattern)
+    ready = {key: _stand_in(exc, pattern) for key, exc in found.items()}
+    for exc in [*found.values(), *ready.values()]:
+        # The one that was suppressed is not shown, but there to be found.
+        suppressed = exc.__suppress_context__
+        if (cause := exc.__cause__) is not None and id(cause) in ready:
+            exc.__cause__ = ready[id(cause)]
+        if (context := exc.__context__) is not None and id(context) in ready:
+            exc.__context__ = ready[id(context)]
+        exc.__suppress_context__ = suppressed
+    return cast("Exception", ready[id(error)])
+
+
+def _forms(secret: Secret) -> set[str]:
+    """Return a secret as it stands in a text, in a ``repr``, in JSON and in a URL."""
+    import json
+    from urllib.parse import quote
+
+    text = secret.reveal()
+    shown = {text, repr(text)[1:-1], json.dumps(text)[1:-1], repr(text.encode())[2:-1]}
+    return shown | {quote(text), quote(text, safe="")}
+
+
+def _clean_parts(error: BaseException, pattern: re.Pattern[str]) -> list[BaseException]:
+    """Replace what *pattern* finds in the parts of an error; return the errors among these."""
+    errors: list[BaseException] = []
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, BaseException):
+            errors.append(value)
+        elif isinstance(value, str):
+            return pattern.sub("***", value) if pattern.search(value) else value
+        elif type(value) in (tuple, list):
+            return type(value)(map(clean, value))
+        elif type(value) is dict:
+            return {clean(key): clean(item) for key, item in value.items()}
+        return value
+
+    # Some built-in errors show attributes of their own, and not their arguments.
+    own = (name for cls in type(error).__mro__ for name in vars(cls) if name[:2] != "__")
+    for name in ["args", *getattr(error, "__dict__", ()), *own]:
+        with contextlib.suppress(Exception):  # a property, or a constant
+            value = getattr(error, name)
+            if not callable(value) and (cleaned := clean(value)) != value:
+                setattr(error, name, cleaned)
+    return errors
+
+
+def _stand_in(error: BaseException, pattern: re.Pattern[str]) -> BaseException:
+    """Return an error itself, or what stands in its place where it shows a secret anyhow."""
+    import traceback
+
+    shown = traceback.format_exception(type(error), error, None, chain=False)
+    if not any(map(pattern.search, [*shown, repr(error)])):
+        return error
+    place = PluginError(f"{type(error).__name__}: {pattern.sub('***', str(error))}")
+    place.__cause__, place.__context__ = error.__cause__, error.__context__
+    place.__suppress_context__ = error.__suppress_context__
+    return place.with_traceback(error.__traceback__)
