@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from remote_store_cli._location import parse
-from remote_store_local._confine import Folder, Tree
+from remote_store_local._confine import Tree
+from remote_store_local._folder import Folder
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli

@@ -281,7 +281,7 @@ async def test_failed_clean_up_is_logged(
     backend: AsyncLocalBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When even the clean-up fails, the first error comes out and the log names the litter."""
-    from remote_store_local._confine import Folder
+    from remote_store_local._folder import Folder
 
     def fail(self: Folder, name: str) -> None:
         raise OSError(5, "disk")

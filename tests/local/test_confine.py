@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from remote_store import InvalidPath, NotFound, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _confine
-from remote_store_local._confine import Folder, Tree, best_method
+from remote_store_local import AsyncLocalBackend, _confine, _folder
+from remote_store_local._confine import Tree, best_method
+from remote_store_local._folder import Folder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
 
@@ -468,6 +469,6 @@ async def test_junctions(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             return Status()
 
     entry: Any = Entry()
-    assert _confine.is_own_folder(entry)
-    monkeypatch.setattr(_confine, "os", type("Nt", (), {"name": "nt"}))
-    assert not _confine.is_own_folder(entry)
+    assert _folder.is_own_folder(entry)
+    monkeypatch.setattr(_folder, "os", type("Nt", (), {"name": "nt"}))
+    assert not _folder.is_own_folder(entry)

@@ -11,7 +11,7 @@ import pytest
 
 from remote_store import Capability, NotFound, RemoteStoreError
 from remote_store_local import AsyncLocalBackend, _exclusive
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 pytestmark = pytest.mark.asyncio
 

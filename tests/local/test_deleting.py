@@ -18,7 +18,7 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_local import AsyncLocalBackend, _remove, _sweep
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
 

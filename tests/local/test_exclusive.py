@@ -19,7 +19,7 @@ from tests.local.conftest import litter
 
 from remote_store import AlreadyExists, RemoteStoreError
 from remote_store_local import AsyncLocalBackend, _publish, _transfer
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 

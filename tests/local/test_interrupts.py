@@ -16,7 +16,7 @@ from tests.local.conftest import litter
 
 from remote_store import PermissionDenied
 from remote_store_local import LocalBackend, _sweep
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 #: Raises a KeyboardInterrupt at each moment at which Python looks for signals.
 SCRIPT = """

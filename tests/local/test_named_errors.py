@@ -13,7 +13,8 @@ import pytest
 
 from remote_store import PermissionDenied, RemoteStoreError
 from remote_store_local import LocalBackend, _remove, _sweep
-from remote_store_local._confine import Folder, Tree
+from remote_store_local._confine import Tree
+from remote_store_local._folder import Folder
 
 DAY = 24 * 3600
 

@@ -14,7 +14,7 @@ from tests.local.conftest import litter
 
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store_local import AsyncLocalBackend, LocalBackend
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 pytestmark = pytest.mark.asyncio
 

@@ -13,7 +13,7 @@ import pytest
 
 from remote_store import InvalidPath, NotFound, PermissionDenied, PreconditionFailed
 from remote_store_local import AsyncLocalBackend, LocalBackend, _target
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 pytestmark = pytest.mark.asyncio
 

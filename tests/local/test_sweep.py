@@ -17,7 +17,7 @@ from tests.local.conftest import litter
 
 from remote_store import DirectoryNotEmpty, InvalidPath, RemoteStoreError
 from remote_store_local import AsyncLocalBackend, LocalBackend, _exclusive, _publish, _sweep
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 
 pytestmark = pytest.mark.asyncio
 

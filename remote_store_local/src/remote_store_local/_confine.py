@@ -18,30 +18,18 @@ result is opened in the same way again.
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import stat
 from types import TracebackType
 from typing import Final, Literal, Self
 
 from remote_store import InvalidPath, NotFound
+from remote_store_local._folder import ENTER, LIST, NOFOLLOW, Folder, enter, let_go
 
-__all__ = ["Folder", "Method", "Place", "Tree", "best_method", "is_own_folder", "let_go"]
+__all__ = ["Method", "Place", "Tree", "best_method"]
 
 Method = Literal["walk", "path"]
 
-_DIRECTORY: Final = getattr(os, "O_DIRECTORY", 0)
-_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
-#: Enough to use a folder, without the permission to list it.
-_ENTER: Final = getattr(os, "O_PATH", os.O_RDONLY) | _DIRECTORY
-_LIST: Final = os.O_RDONLY | _DIRECTORY
-#: Opening never waits for the other end of a pipe, and never adopts a terminal.
-_SAFE: Final = (
-    _NOFOLLOW
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 _MAX_LINKS: Final = 40
 #: "No file can have that name": nothing is there, whatever the reason.
 _IMPOSSIBLE: Final = {errno.ENAMETOOLONG, errno.EILSEQ}
@@ -50,154 +38,9 @@ _DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os
 
 def best_method() -> Method:
     """Return the safest way of opening folders that this system offers."""
-    if os.supports_dir_fd >= _DIR_FD and _NOFOLLOW and os.scandir in os.supports_fd:
+    if os.supports_dir_fd >= _DIR_FD and NOFOLLOW and os.scandir in os.supports_fd:
         return "walk"
     return "path"
-
-
-def let_go(fd: int) -> None:
-    """
-    Close a descriptor through which nothing was written.
-
-    Whatever the system says, it is closed, and nothing is lost by it.
-    """
-    try:  # noqa: SIM105 - several for each operation: no context manager
-        os.close(fd)
-    except OSError:
-        pass
-
-
-class Folder:
-    """
-    An open folder, and what is done to the names in it; no method follows a link.
-
-    Args:
-        fd: Descriptor, or None where calls cannot be relative to one.
-        prefix: Path of the folder with a separator; ``""`` beside a descriptor.
-    """
-
-    __slots__ = ("fd", "prefix")
-
-    def __init__(self, fd: int | None, prefix: str = "") -> None:
-        self.fd = fd
-        self.prefix = prefix
-
-    def close(self) -> None:
-        """Close the descriptor; idempotent."""
-        fd, self.fd = self.fd, None
-        if fd is not None:
-            let_go(fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def handle(self) -> int | str:
-        """What listing and status calls take: the descriptor, or else the path."""
-        return self.prefix if self.fd is None else self.fd
-
-    def at(self, name: str) -> str:
-        """Return *name* as system calls want it, together with ``dir_fd=self.fd``."""
-        return self.prefix + name
-
-    def stat(self, name: str) -> os.stat_result:
-        """Return what *name* is; a link is a link."""
-        return os.stat(self.prefix + name, dir_fd=self.fd, follow_symlinks=False)
-
-    def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
-        """Open *name*, refusing links; never blocks on a pipe or device."""
-        return os.open(self.prefix + name, flags | _SAFE, mode, dir_fd=self.fd)
-
-    def open_into(self, fds: list[int], name: str, flags: int, mode: int) -> None:
-        """
-        Append the descriptor of *name* to *fds*, in one step as far as signals go.
-
-        The exception of a handler (Ctrl-C) may come between two steps of
-        Python, but not within one of C: the descriptor is never lost.
-        """
-        call = functools.partial(os.open, mode=mode, dir_fd=self.fd)
-        fds.extend(map(call, (self.prefix + name,), (flags | _SAFE,)))
-
-    def unlink(self, name: str) -> None:
-        """Remove the file or link *name*."""
-        os.unlink(self.prefix + name, dir_fd=self.fd)
-
-    def rmdir(self, name: str) -> None:
-        """Remove the empty folder *name*."""
-        os.rmdir(self.prefix + name, dir_fd=self.fd)
-
-    def mkdir(self, name: str) -> None:
-        """Create the folder *name*."""
-        os.mkdir(self.prefix + name, dir_fd=self.fd)
-
-    def enter(self, name: str, *, listing: bool = False) -> Folder:
-        """
-        Open the subfolder *name*.
-
-        Raises:
-            OSError: EXDEV: it is a link; ENOTDIR: it is something else.
-        """
-        if self.fd is not None:
-            return Folder(_enter(self.fd, name, (_LIST if listing else _ENTER) | _NOFOLLOW))
-        found = self.stat(name)
-        if stat.S_ISLNK(found.st_mode) or _is_junction(found):
-            raise OSError(errno.EXDEV, "is a link", name)
-        if not stat.S_ISDIR(found.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
-        return Folder(None, self.prefix + name + os.sep)
-
-    def reopened(self) -> Folder:
-        """Return the same folder, opened for listing and syncing."""
-        if self.fd is None:
-            return Folder(None, self.prefix)
-        return Folder(os.open(".", _LIST, dir_fd=self.fd))
-
-    def sync(self) -> None:
-        """
-        Bring the names in a folder that was opened for listing to the disk.
-
-        Nothing on Windows, which cannot.
-        """
-        if self.fd is not None:
-            os.fsync(self.fd)
-
-
-def _is_junction(found: os.stat_result) -> bool:
-    """Return True for what Windows reports as a folder although it leads elsewhere."""
-    attributes: int = getattr(found, "st_file_attributes", 0)
-    return bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
-
-
-def is_own_folder(entry: os.DirEntry[str]) -> bool:
-    """Return True if a listed entry is a folder, and no link or junction to one."""
-    if not entry.is_dir(follow_symlinks=False):
-        return False
-    return os.name != "nt" or not _is_junction(entry.stat(follow_symlinks=False))
-
-
-def _enter(fd: int | None, name: str, flags: int) -> int:
-    """
-    Open the subfolder *name* of an open folder; see `Folder.enter`.
-
-    Without a folder *name* is a path, of which only the last segment is held to be no link.
-    """
-    try:
-        return os.open(name, flags, dir_fd=fd)
-    except OSError as error:
-        # A link is refused with one of these, depending on the system.
-        if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
-            mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
-            if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):
-                raise OSError(errno.EXDEV, "is a link, or was one", name) from error
-        raise
 
 
 def _real_path(path: str) -> str:
@@ -330,21 +173,21 @@ class Tree:
 
     def _walk(self, key: str, listing: bool) -> Folder:
         # On the path of every operation: bare descriptors, no object for each step.
-        flags = (_LIST if listing else _ENTER) | _NOFOLLOW
+        flags = (LIST if listing else ENTER) | NOFOLLOW
         if not key:
-            return Folder(os.open(self.root, flags & ~_NOFOLLOW))
+            return Folder(os.open(self.root, flags & ~NOFOLLOW))
         # The first step needs no open root: links above it and at it are followed anyway.
         first, *between = key.split("/")
         if not between:
-            return Folder(_enter(None, self._below_root + first, flags))
+            return Folder(enter(None, self._below_root + first, flags))
         last = between.pop()
-        fd = _enter(None, self._below_root + first, _ENTER | _NOFOLLOW)
+        fd = enter(None, self._below_root + first, ENTER | NOFOLLOW)
         try:
             for name in between:
-                below = _enter(fd, name, _ENTER | _NOFOLLOW)
+                below = enter(fd, name, ENTER | NOFOLLOW)
                 let_go(fd)
                 fd = below
-            return Folder(_enter(fd, last, flags))
+            return Folder(enter(fd, last, flags))
         finally:
             let_go(fd)
 

@@ -12,7 +12,8 @@ import os
 from collections.abc import Generator, Sequence
 
 from remote_store import RemoteStoreError
-from remote_store_local._confine import Folder, Tree
+from remote_store_local._confine import Tree
+from remote_store_local._folder import Folder
 
 __all__ = ["in_place_but", "names_synced"]
 

@@ -7,7 +7,7 @@ import errno
 import os
 from typing import Final
 
-from remote_store_local._confine import Folder
+from remote_store_local._folder import Folder
 from remote_store_local._names import RESERVED
 from remote_store_local._syscalls import renameat2
 

@@ -33,9 +33,10 @@ from remote_store_local._attributes import (
     modified_at,
     read_attributes,
 )
-from remote_store_local._confine import Place, Tree, best_method, let_go
+from remote_store_local._confine import Place, Tree, best_method
 from remote_store_local._errors import mapped, translate
 from remote_store_local._exclusive import renames_exclusively
+from remote_store_local._folder import let_go
 from remote_store_local._lease import Source
 from remote_store_local._names import RESERVED, check_key, is_reserved
 from remote_store_local._sweep import sweep_tree

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, TypeVarTuple, cast
 
 from remote_store import RemoteStoreError, WritableContent, WriteResult
-from remote_store_local._confine import let_go
 from remote_store_local._errors import mapped, translate
 from remote_store_local._files import LocalFiles
+from remote_store_local._folder import let_go
 from remote_store_local._publish import Draft, abandon
 from remote_store_local._streams import BLOCK, checked
 from remote_store_local._versions import ended_early

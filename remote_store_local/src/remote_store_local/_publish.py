@@ -20,9 +20,10 @@ from typing import Final
 
 from remote_store import PreconditionFailed
 from remote_store_local._attributes import write_attributes
-from remote_store_local._confine import Folder, Place, Tree
+from remote_store_local._confine import Place, Tree
 from remote_store_local._durable import in_place_but, names_synced
 from remote_store_local._exclusive import RENAMES_OPEN_FILES, rename_exclusive
+from remote_store_local._folder import Folder
 from remote_store_local._names import RESERVED
 from remote_store_local._target import TRIES, is_at, open_target, refuse_kind, remove_made, taken_by
 

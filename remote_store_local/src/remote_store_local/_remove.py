@@ -13,8 +13,9 @@ import errno
 import os
 from collections.abc import Callable
 
-from remote_store_local._confine import Folder, Tree
+from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
+from remote_store_local._folder import Folder
 from remote_store_local._names import RESERVED
 from remote_store_local._publish import Stopped
 from remote_store_local._sweep import may_go

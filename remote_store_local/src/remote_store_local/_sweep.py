@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from remote_store_local._confine import Folder, Tree, is_own_folder, let_go
+from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
+from remote_store_local._folder import Folder, is_own_folder, let_go
 from remote_store_local._names import RESERVED
 from remote_store_local._publish import fcntl, lock
 

@@ -8,8 +8,9 @@ import stat
 from typing import Final
 
 from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
-from remote_store_local._confine import Folder, Place, Tree
+from remote_store_local._confine import Place, Tree
 from remote_store_local._errors import is_refusal
+from remote_store_local._folder import Folder
 
 __all__ = ["TRIES", "is_at", "open_target", "refuse_kind", "remove_made", "taken_by"]
 

@@ -10,11 +10,12 @@ from typing import Final
 
 from remote_store import AlreadyExists, NotFound, RemoteStoreError
 from remote_store_local._attributes import read_attributes
-from remote_store_local._confine import Place, let_go
+from remote_store_local._confine import Place
 from remote_store_local._durable import names_synced
 from remote_store_local._errors import mapped
 from remote_store_local._exclusive import rename_exclusive
 from remote_store_local._files import RETRIES, LocalFiles
+from remote_store_local._folder import let_go
 from remote_store_local._publish import Draft
 from remote_store_local._target import is_at, open_target, refuse_kind, remove_made, taken_by
 from remote_store_local._versions import ended_early, first_read, is_same_version

@@ -26,8 +26,9 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_local._attributes import modified_at
-from remote_store_local._confine import Folder, Tree, is_own_folder
+from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
+from remote_store_local._folder import Folder, is_own_folder
 from remote_store_local._names import RESERVED, is_key
 
 __all__ = ["Walk", "tally"]
