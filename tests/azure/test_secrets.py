@@ -14,6 +14,7 @@ from azure.core.exceptions import ServiceRequestError
 from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
 
 from remote_store import RemoteStoreError, RetryPolicy
+from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._clients import Clients
 from remote_store_azure._doubt import Tried
 from remote_store_azure._operations import GET_BLOB
@@ -205,3 +206,23 @@ async def test_logs_of_a_success(caplog: pytest.LogCaptureFixture) -> None:
             await clients.aclose()
     assert "/acct/box/k" in caplog.text
     refuse_secrets(caplog.text)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"account_url": f"https://me.blob.core.windows.net?{TOKEN}"},
+        {"account_url": f"https://me.blob.core.windows.net?{TOKEN}", "account_key": KEY},
+        {"account_url": f"https://{KEY}:{SIGNATURE}@me.blob.core.windows.net", "account_key": KEY},
+        {
+            "connection_string": f"AccountName=me;AccountKey={KEY}",
+            "account_url": f"https://x?{TOKEN}",
+        },
+    ],
+)
+def test_a_token_in_the_url_is_not_shown(where: dict[str, Any]) -> None:
+    """Neither the backend nor its plan repeats what a URL holds beside the address."""
+    backend = AsyncAzureBackend("box", **where)
+    refuse_secrets(
+        repr(backend), str(backend), repr(backend.resolve("a")), backend.native_path("a")
+    )

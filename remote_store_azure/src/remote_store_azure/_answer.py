@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from attrs import define, field
 
 from remote_store_azure._errors import error_code
 
-__all__ = ["Answer", "Streaming", "headers_of"]
+__all__ = ["Answer", "Streaming", "headers_of", "read"]
 
 
 @define(slots=True)
@@ -98,3 +98,15 @@ def headers_of(response: Any) -> Any:
     headers = response.headers
     # The SDK's subclass joins repeated headers in Python at each look-up.
     return CIMultiDict(headers if isinstance(headers, CIMultiDict) else headers.items())
+
+
+async def read(source: AsyncIterator[bytes], most: int) -> tuple[bytes, bool]:
+    """Return a body up to *most* bytes, and whether that is all of it."""
+    pieces: list[bytes] = []
+    left = most
+    async for piece in source:
+        pieces.append(piece[:left])
+        if len(piece) > left:
+            return b"".join(pieces), False
+        left -= len(piece)
+    return b"".join(pieces), True

@@ -9,14 +9,14 @@ out: they cost more than everything else of a small call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Container, Coroutine, Mapping
+from collections.abc import Container, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._account import Account
 from remote_store_azure._addresses import Addresses
-from remote_store_azure._answer import Answer, Streaming, headers_of
+from remote_store_azure._answer import Answer, Streaming, headers_of, read
 from remote_store_azure._body import PIECE, Body
 from remote_store_azure._calls import Calls, Cleanup, Waiting
 from remote_store_azure._doubt import Tried
@@ -388,10 +388,10 @@ class Wire(Addresses):
         try:
             most = operation.most if succeeded else SHORT
             if deadline is None:
-                body, whole = await _read(source, most)
+                body, whole = await read(source, most)
             else:
                 async with asyncio.timeout_at(deadline):
-                    body, whole = await _read(source, most)
+                    body, whole = await read(source, most)
         except (self._exceptions.AzureError, TimeoutError) as error:
             redact_request(request)
             if request.method != "GET" and response.status_code >= 400:
@@ -412,15 +412,3 @@ class Wire(Addresses):
             raise RemoteStoreError(msg, path=path, backend=self.backend)
         lack = operation.lacks_body(body)
         return self._foreign(request, response, lack, path) if lack else body
-
-
-async def _read(source: AsyncIterator[bytes], most: int) -> tuple[bytes, bool]:
-    """Return a body up to *most* bytes, and whether that is all of it."""
-    pieces: list[bytes] = []
-    left = most
-    async for piece in source:
-        pieces.append(piece[:left])
-        if len(piece) > left:
-            return b"".join(pieces), False
-        left -= len(piece)
-    return b"".join(pieces), True
