@@ -151,6 +151,39 @@ async def test_the_same_page_under_new_markers_is_an_end(call: str) -> None:
     assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize("call", ["list_folders", "iter_children"])
+async def test_the_same_folders_under_new_markers_are_an_end(call: str) -> None:
+    """A page of nothing but folders that came before is that page again."""
+    acts = [blobs(prefixes=("d/a/", "d/b/"), marker=str(n)) for n in range(9)]
+    async with scripted(*acts) as server, opened(server, hns=False) as backend:
+        with pytest.raises(RemoteStoreError, match="does not end"):
+            await LISTINGS[call](backend)
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("call", ["list_folders", "iter_children"])
+async def test_pages_of_folders_are_progress(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing of nothing but folders goes on, however long its pages and their consumer take."""
+    monkeypatch.setattr(_progress, "PATIENCE", 0.0)
+    acts = [*(blobs(prefixes=(f"d/{n}/",), marker=str(n)) for n in range(3)), blobs()]
+    async with scripted(*acts) as server, opened(server, hns=False) as backend:
+        assert len(await LISTINGS[call](backend)) == 3
+
+
+@pytest.mark.parametrize("hns", [False, True])
+async def test_a_folder_that_ends_is_progress(hns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a consumer is not that of an empty page which comes after it."""
+    monkeypatch.setattr(_progress, "PATIENCE", 0.1)
+    flat = (blobs("d/f", prefixes=("d/a/",)), blobs(marker="m"), blobs("d/a/f"))
+    tree = (FOLDER, paths("d/f", folders=("d/a",)), paths(more="m"), paths("d/a/f"))
+    async with scripted(*(tree if hns else flat)) as server, opened(server, hns=hns) as backend:
+        found = []
+        async for info in backend.list_files("d", recursive=True, max_depth=1):
+            found.append(info.path.as_posix())
+            await asyncio.sleep(0.15)
+    assert found == ["d/f", "d/a/f"]
+
+
 async def test_a_deletion_that_never_ends() -> None:
     """A continuation that comes again ends it, and what was deleted is not known."""
     again = reply(200, x_ms_continuation="c")

@@ -15,7 +15,7 @@ from remote_store_azure._xml import Blob, Page, parse_page
 if TYPE_CHECKING:
     from remote_store_azure._wire import Wire
 
-__all__ = ["Blob", "Page", "first_of", "page", "pages"]
+__all__ = ["Blob", "Page", "page", "pages", "tokens_of"]
 
 
 async def page(
@@ -90,9 +90,15 @@ def _other(found: Page, prefix: str, delimiter: str) -> str | None:
     return None
 
 
-def first_of(found: Page) -> str:
-    """Return what tells that a page came before, whatever its marker is."""
-    return f"blob {found.blobs[0].name}" if found.blobs else ""
+def tokens_of(found: Page, prefix: str) -> tuple[str, ...]:
+    """Return what tells that a page came before, which is not the last one of its listing."""
+    first = ""
+    if found.blobs:
+        first = f"blob {found.blobs[0].name}"
+    elif found.prefixes:
+        # Both ends: a page might begin with the prefix that the one before ended with.
+        first = f"prefixes {found.prefixes[0]}\n{found.prefixes[-1]}"
+    return f"marker {prefix}\n{found.marker}", first
 
 
 async def pages(
@@ -136,4 +142,4 @@ async def pages(
         if not found.marker:
             return
         marker = found.marker
-        progress.step(f"marker {marker}", first_of(found), moved=bool(found.blobs))
+        progress.step(*tokens_of(found, prefix), moved=bool(found.blobs or found.prefixes))

@@ -178,6 +178,8 @@ class _Walk:
                 token = f"continuation {folder}\n{found.continuation}"
                 progress.step(token, first, moved=bool(found.entries))
                 todo.append((folder, found.continuation))
+            else:
+                progress.step(moved=True)
             todo += reversed(below)
 
 

@@ -27,7 +27,7 @@ from remote_store import (
 )
 from remote_store_azure._headers import digest_of_md5, file_info, is_directory, user_metadata
 from remote_store_azure._kinds import head
-from remote_store_azure._listing import first_of, page, pages
+from remote_store_azure._listing import page, pages, tokens_of
 from remote_store_azure._names import is_reserved, lister, prefix_of
 from remote_store_azure._progress import Progress
 
@@ -120,9 +120,11 @@ class _Walk:
                 if path is not None:
                     yield _file(path, blob)
             if found.marker:
-                token = f"marker {prefix}\n{found.marker}"
-                progress.step(token, first_of(found), moved=bool(found.blobs))
+                moved = bool(found.blobs or found.prefixes)
+                progress.step(*tokens_of(found, prefix), moved=moved)
                 todo.append((prefix, delimiter, found.marker))
+            else:
+                progress.step(moved=True)
             for below in reversed(found.prefixes):
                 folder = below[:-1]
                 if shown(folder) is not None and self.enter(folder):
