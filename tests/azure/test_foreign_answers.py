@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pytest
+from azure.storage.blob.aio import LinearRetry
 from tests.azure.flat import QUICK, gathered
 from tests.azure.scripted import KEY, Act, Server, bare, reply, scripted
 from tests.azure.wiring import chunked
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.asyncio
 
 Call = Callable[[AsyncAzureBackend], Awaitable[Any]]
 
+#: A retry policy of the SDK's own, in place of ours.
+SDKS: Final = LinearRetry(backoff=0, retry_total=2, random_jitter_range=0)
 PAGE: Final = b"<html><body>Please log in</body></html>"
 FOREIGN: Final = {
     "404": bare(404, PAGE),
@@ -124,12 +127,13 @@ LISTED: Final = (
 )
 
 
-async def test_ones_own_file_is_not_somebody_elses() -> None:
+@pytest.mark.parametrize("retries", [{"retry": QUICK}, {"client_options": {"retry_policy": SDKS}}])
+async def test_ones_own_file_is_not_somebody_elses(retries: dict[str, Any]) -> None:
     """After a gateway's 503 the refusal of the repetition may be about one's own file."""
     mine = reply(200, Content_Length="1")
     async with (
         scripted(bare(503, PAGE), reply(409), mine) as server,
-        opened(server, hns=False) as backend,
+        opened(server, hns=False, **{"retry": None, **retries}) as backend,
     ):
         with pytest.raises(AlreadyExists) as caught:
             await backend.write("a", b"x")

@@ -349,9 +349,9 @@ class Wire(Addresses):
             redact_request(request)
             raise self._native.no_answer(error, path, outcome_unknown=unknown) from error
         if self._retry is None:
-            failed = [past.error for past in result.context.get("history", ())]
-            request.resent = bool(failed)
-            request.lost = any(e is not None and not self._never_sent(e) for e in failed)
+            history = result.context.get("history", ())
+            request.resent = bool(history)
+            request.lost = any(self._was_lost(request.operation, past) for past in history)
         response = result.http_response
         lack = request.operation.lacks(response.status_code, response.headers)
         if lack:
@@ -368,6 +368,15 @@ class Wire(Addresses):
             response.status_code, headers_of(response), path=path, method=method, response=response
         )
         return self._native.foreign(answer, lack, outcome_unknown=method not in _READING)
+
+    def _was_lost(self, operation: Operation, past: Any) -> bool:
+        """Return True if an attempt may have been carried out, by what the SDK notes of it."""
+        if past.error is not None:
+            return not self._never_sent(past.error)
+        found = past.http_response
+        return found is not None and (
+            found.status_code in UNSURE or bool(operation.lacks(found.status_code, found.headers))
+        )
 
     def _may_have_arrived(self, tried: Tried, error: BaseException) -> bool:
         if isinstance(error, self._exceptions.ClientAuthenticationError):
