@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from attrs import evolve
 
 from remote_store import PreconditionFailed, RemoteStoreError
+from remote_store.aio.workers import settle
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._doubt import in_doubt, untouched
 from remote_store_azure._folders import Made, made_by
 from remote_store_azure._kinds import head
 from remote_store_azure._moves import typed
 from remote_store_azure._places import refused
+from remote_store_azure._tasks import end_all
 
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
@@ -37,7 +39,7 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
         wire: The container.
         source: Its name.
         target: The new one. Its folder is made if it is missing, which takes
-            two more requests.
+            two more requests, and taken away again if nothing comes of it.
         etag: The version, in quotes.
         exclusive: Only where nothing is.
 
@@ -51,29 +53,68 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
         AlreadyExists: *exclusive*, and there is a file at *target*.
         InvalidPath: *target* is a folder, or lies under a file.
     """
-    left = _TRIES
     lost = False
-    unused: Made | None = None
-    while True:
-        left -= 1
-        answer = await dfs.rename(wire, source, target, etag=etag, exclusive=exclusive)
-        if answer.status == 201:
-            return answer
-        answer.lost = lost = lost or answer.lost
-        if lost:
-            with in_doubt(True):
-                there = await head(wire, target)
-            if there.status == 200 and there.headers.get("ETag") == etag:
-                return there
-        if answer.code != "RenameDestinationParentPathNotFound" or not left:
-            if unused is not None and not lost:
-                deadline = asyncio.get_running_loop().time() + _PATIENCE
-                await unused.remove_folders(wire, target.rpartition("/")[0], target, deadline)
-            raise await _reason(wire, source, answer, exclusive=exclusive)
-        folder = target.rpartition("/")[0]
-        with in_doubt(lost), untouched():
-            created, made = await made_by(dfs.create_folder(wire, folder, target))
-            unused = made if created.status == 201 else unused
+    async with _Parent(wire, target) as parent:
+        for left in reversed(range(_TRIES)):
+            answer = await dfs.rename(wire, source, target, etag=etag, exclusive=exclusive)
+            if answer.status == 201:
+                return answer
+            answer.lost = lost = lost or answer.lost
+            if lost:
+                with in_doubt(True):
+                    there = await head(wire, target)
+                if there.status == 200 and there.headers.get("ETag") == etag:
+                    return there
+            if answer.code != "RenameDestinationParentPathNotFound" or not left:
+                break
+            with in_doubt(lost), untouched():
+                await parent.make()
+        raise await _reason(wire, source, answer, exclusive=exclusive)
+
+
+class _Parent:
+    """
+    The folder of a destination; one that was made for nothing goes with an exception.
+
+    Args:
+        wire: The container.
+        target: The destination.
+    """
+
+    def __init__(self, wire: Wire, target: str) -> None:
+        self._wire = wire
+        self._target = target
+        self._folder = target.rpartition("/")[0]
+        self._making: list[asyncio.Task[tuple[Answer, Made]]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A coroutine that is thrown away has no loop to wait on.
+        if self._making and kind is not None and kind is not GeneratorExit:
+            await settle(self._wire.spare(self._remove()))
+
+    async def make(self) -> None:
+        """Make it, unless it is there by now."""
+        making = self._wire.spare(
+            made_by(dfs.create_folder(self._wire, self._folder, self._target))
+        )
+        self._making.append(making)
+        with self._wire.waiting(self._target):
+            await asyncio.shield(making)
+
+    async def _remove(self) -> None:
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        await asyncio.wait(self._making, timeout=_PATIENCE / 2)
+        await end_all(self._making)
+        for making in reversed(self._making):
+            if making.cancelled() or making.exception() is not None:
+                continue
+            answer, made = making.result()
+            if answer.status == 201:
+                await made.remove_folders(self._wire, self._folder, self._target, deadline)
+                return
 
 
 async def _reason(wire: Wire, source: str, answer: Answer, *, exclusive: bool) -> RemoteStoreError:

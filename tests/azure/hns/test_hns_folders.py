@@ -8,10 +8,17 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceResponseError
 from tests.azure.hns.lake import Lake
 
-from remote_store import PreconditionFailed, RemoteStoreError
-from remote_store_azure import AsyncAzureBackend
+from remote_store import (
+    BackendUnavailable,
+    PreconditionFailed,
+    RemoteStoreError,
+    RetryPolicy,
+    StoreClosed,
+)
+from remote_store_azure import AsyncAzureBackend, _clients
 
 pytestmark = pytest.mark.asyncio
 
@@ -118,3 +125,52 @@ async def test_a_refused_move_leaves_no_folders(lake: Lake, backend: AsyncAzureB
     assert isinstance(caught.value, RemoteStoreError)
     assert not caught.value.outcome_unknown
     assert (lake.files(), lake.folders()) == ({"f": b"other"}, set())
+
+
+@pytest.mark.parametrize("end", ["broken", "cancelled", "closed"])
+@pytest.mark.parametrize("at", ["resource=directory", "mode=legacy"])
+async def test_a_move_that_breaks_off_leaves_no_folders(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, at: str, end: str
+) -> None:
+    """Whether no answer comes, the mover gives up or the backend closes, at the folder or later."""
+    monkeypatch.setattr(_clients, "GRACE", 0.0)
+    backend = lake.backend(retry=RetryPolicy.disabled())
+    lake.put("f", b"f")
+    stuck = asyncio.Event()
+    made = False
+
+    async def before(request: Any) -> None:
+        if made and at in request.url:
+            await stop()
+
+    async def after(request: Any, answer: Any) -> Any:
+        nonlocal made
+        if "resource=directory" in request.url:
+            made = True
+            if at in request.url:
+                await stop()
+        return answer
+
+    async def stop() -> None:
+        lake.transport.before = None
+        stuck.set()
+        if end == "broken":
+            msg = "broken"
+            raise ServiceResponseError(msg)
+        await asyncio.sleep(0.1 if at == "resource=directory" else 30)
+
+    await backend.exists("a")
+    lake.transport.before, lake.transport.after = before, after
+    moving = asyncio.create_task(backend.move("f", "a/b/g"))
+    await stuck.wait()
+    if end == "cancelled":
+        moving.cancel()
+    if end == "closed":
+        await backend.aclose()
+    expected = {"broken": BackendUnavailable, "closed": StoreClosed}
+    with pytest.raises(expected.get(end, asyncio.CancelledError)):
+        await moving
+    await backend.aclose()
+    assert lake.files() == {"f": b"f"}
+    if (at, end) != ("resource=directory", "broken"):  # whose folder it is by then, nobody knows
+        assert lake.folders() == set()
