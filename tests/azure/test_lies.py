@@ -294,6 +294,22 @@ async def test_xml_in_an_encoding_that_nobody_knows(head: str) -> None:
             await LISTINGS["recursive"](backend)
 
 
+@pytest.mark.parametrize("call", ["list_files", "list_folders", "by depth"])
+async def test_a_name_that_is_no_text(call: str) -> None:
+    """JSON can say half a character, which has no form in a URL."""
+    acts = (FOLDER, paths("d/f", folders=("d/\ud800",)))
+    async with scripted(*acts) as server, opened(server, hns=True) as backend:
+        with pytest.raises(RemoteStoreError, match="cannot be read"):
+            await LISTINGS[call](backend)
+
+
+async def test_a_checksum_that_is_none() -> None:
+    """A file has no digest then."""
+    answer = reply(200, Content_Length="1", Content_MD5="\u00e9")
+    async with scripted(answer) as server, opened(server, hns=False) as backend:
+        assert (await backend.get_file_info("k")).digest is None
+
+
 async def test_xml_that_is_nested_beyond_measure() -> None:
     """It is read, and is no listing."""
     deep = b"<EnumerationResults><Blobs>" + b"<a>" * 100_000 + b"</a>" * 100_000

@@ -56,7 +56,7 @@ class Descent:
             )
         if self._errors:
             first, *rest = self._errors
-            first.others = (*first.others, *_each(rest))
+            first.others = _others(first, rest)
             raise first
 
     def meet(self, entry: FolderEntry) -> None:
@@ -85,7 +85,7 @@ class Descent:
         try:
             yield
         except BackendUnavailable as error:  # so would the next folder
-            error.others = (*error.others, *_each(self._errors))
+            error.others = _others(error, self._errors)
             raise
         except RemoteStoreError as error:
             if key == self._key:
@@ -93,7 +93,11 @@ class Descent:
             self._errors.append(error)
 
 
-def _each(errors: list[RemoteStoreError]) -> Generator[Exception, None, None]:
-    for error in errors:
-        yield error
-        yield from error.others
+def _others(first: RemoteStoreError, rest: list[RemoteStoreError]) -> tuple[Exception, ...]:
+    """Return all that is to be told beside *first*, each once: a backend may raise one again."""
+    told: dict[int, Exception] = {id(first): first}
+    for error in rest:
+        told |= {id(other): other for other in (error, *error.others)}
+    others = {id(other): other for other in first.others} | told
+    del others[id(first)]
+    return tuple(others.values())

@@ -6,9 +6,13 @@ import contextlib
 import functools
 import io
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from remote_store._chunks import close_quietly, read_some
+from remote_store._errors import RemoteStoreError
+
+if TYPE_CHECKING:
+    from tempfile import SpooledTemporaryFile
 
 __all__ = ["spooled_read", "spooled_write"]
 
@@ -18,33 +22,41 @@ _SPOOL: Final = 8 << 20
 _COPY: Final = 256 << 10
 
 
-def _spool() -> BinaryIO:
+@functools.cache
+def _spool_class() -> type[SpooledTemporaryFile[bytes]]:
     import tempfile  # takes long to import, and few programs get here
 
-    return cast("BinaryIO", tempfile.SpooledTemporaryFile(_SPOOL))
+    class Spool(tempfile.SpooledTemporaryFile[bytes]):
+        """Tells what it lacks: a FileNotFoundError would be taken for the store's answer."""
+
+        def rollover(self) -> None:
+            with _no_room():
+                super().rollover()
+
+        def write(self, content: Any) -> int:
+            with _no_room():
+                return super().write(content)
+
+    return Spool
 
 
-def spooled_read(stream: BinaryIO) -> BinaryIO:
-    """Return *stream* if it can seek; else a copy of it that can, and close *stream*."""
-    with contextlib.ExitStack() as ends:
-        ends.callback(close_quietly, stream)
-        if stream.seekable():
-            ends.pop_all()
-            return stream
-        with contextlib.ExitStack() as failed:
-            spool = failed.enter_context(_spool())
-            while chunk := read_some(stream, _COPY):
-                spool.write(chunk)
-            spool.seek(0)
-            failed.pop_all()
-    return spool
+@contextlib.contextmanager
+def _no_room() -> Iterator[None]:
+    try:
+        yield
+    except RemoteStoreError:
+        raise
+    except OSError as error:
+        msg = (
+            f"what is kept on disk meanwhile cannot be written to the folder for temporary files "
+            f"({error.strerror}); make room there, or have TMPDIR name another one"
+        )
+        raise RemoteStoreError(msg) from error
 
 
 @functools.cache
 def _draft_class() -> type[Any]:
-    import tempfile
-
-    class Draft(tempfile.SpooledTemporaryFile[bytes]):
+    class Draft(_spool_class()):  # type: ignore[misc]
         """Keeps its content when it is closed: a TextIOWrapper around it does that unasked."""
 
         _file: Any
@@ -59,6 +71,22 @@ def _draft_class() -> type[Any]:
             self.close()
 
     return Draft
+
+
+def spooled_read(stream: BinaryIO) -> BinaryIO:
+    """Return *stream* if it can seek; else a copy of it that can, and close *stream*."""
+    with contextlib.ExitStack() as ends:
+        ends.callback(close_quietly, stream)
+        if stream.seekable():
+            ends.pop_all()
+            return stream
+        with contextlib.ExitStack() as failed:
+            spool = failed.enter_context(_spool_class()(_SPOOL))
+            while chunk := read_some(stream, _COPY):
+                spool.write(chunk)
+            spool.seek(0)
+            failed.pop_all()
+    return cast("BinaryIO", spool)
 
 
 @contextlib.contextmanager

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
 
 import pytest
 from tests.azure.hns.lake import FS, Lake, collected, keys, pieces
 
 from hns_emulator import HnsEmulator
 from hns_emulator._nodes import Node
-from remote_store import FileInfo, FolderEntry, InvalidPath, NotFound, RemoteStoreError
+from remote_store import (
+    FileInfo,
+    FolderEntry,
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    RemoteStoreError,
+)
 from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._paths import entries_of
 
@@ -231,3 +240,81 @@ async def test_an_answer_that_is_no_listing_is_an_error(
     lake.transport.after = after
     with pytest.raises(RemoteStoreError, match="cannot be read"):
         await collected(backend.list_files(""))
+
+
+CLOSED: Final = ("w%2Fb", "w%2Fd%2Fx")
+WALKS: Final[dict[str, Callable[[AsyncAzureBackend], AsyncIterator[Any]]]] = {
+    "recursive": lambda b: b.list_files("w", recursive=True),
+    "by depth": lambda b: b.list_files("w", recursive=True, max_depth=9),
+    "glob": lambda b: b.glob("w/**/f"),
+    "glob by level": lambda b: b.glob("w/*/f"),
+}
+
+
+def refusing(lake: Lake, *folders: str, code: str = "AuthorizationPermissionMismatch") -> None:
+    """Refuse to list folders, and all that is below one that has one of them in it."""
+
+    async def after(request: Any, answer: Any) -> Any:
+        found = re.search(r"recursive=(\w+)&directory=([^&]*)", request.url)
+        if found and any(
+            f == found[2] or (found[1] == "true" and f.startswith(f"{found[2]}%2F"))
+            for f in folders
+        ):
+            answer.status_code = 403
+            answer.headers["x-ms-error-code"] = code
+        return answer
+
+    lake.transport.after = after
+
+
+@pytest.mark.parametrize("call", WALKS)
+async def test_a_folder_that_refuses_hides_no_other(
+    lake: Lake, backend: AsyncAzureBackend, call: str
+) -> None:
+    """Its error comes at the end, with those of the others that refuse."""
+    for folder in ("a", "b", "c", "d", "d/x", "d/y"):
+        lake.put(f"w/{folder}/f", b"f")
+    await backend.exists("a")
+    refusing(lake, *CLOSED)
+    found: list[str] = []
+
+    async def walk() -> None:
+        async for info in WALKS[call](backend):
+            found.append(info.path.as_posix())  # noqa: PERF401 - what comes before an error counts
+
+    with pytest.raises(PermissionDenied) as caught:
+        await walk()
+    assert caught.value.path == "w/b"
+    deep = call != "glob by level"
+    assert found == ["w/a/f", "w/c/f", "w/d/f", *["w/d/y/f"] * deep]
+    others = [error.path for error in caught.value.others if isinstance(error, RemoteStoreError)]
+    assert others == ["w/d/x"] * deep
+
+
+async def test_a_sum_with_a_folder_that_refuses(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """It raises, once, after one request for each folder on the way."""
+    lake.put("w/a/f", b"f")
+    lake.put("w/b/f", b"f")
+    await backend.exists("a")
+    refusing(lake, "w%2Fb")
+    with pytest.raises(PermissionDenied) as caught:
+        await backend.get_folder_info("w")
+    assert caught.value.path == "w/b"
+
+
+@pytest.mark.parametrize(
+    ("folders", "code"),
+    [(("w",), "AuthorizationPermissionMismatch"), (("w%2Fa",), "AuthenticationFailed")],
+)
+async def test_a_walk_ends_at_once(
+    lake: Lake, backend: AsyncAzureBackend, folders: tuple[str, ...], code: str
+) -> None:
+    """Where the first folder itself refuses, or whoever asks is refused everywhere."""
+    for folder in "abc":
+        lake.put(f"w/{folder}/f", b"f")
+    await backend.exists("a")
+    refusing(lake, *folders, code=code)
+    with pytest.raises(PermissionDenied) as caught:
+        await collected(backend.list_files("w", recursive=True))
+    assert caught.value.path == "w"
+    assert len(lake.seen()) <= 4

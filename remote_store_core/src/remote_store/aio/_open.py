@@ -108,7 +108,8 @@ class StoreOpening:
             backend = as_async(hub.wrap(backend, name))
             return AsyncStore(backend, root_path)
         except BaseException:
-            await _close(backend)
+            with contextlib.suppress(Exception):  # not what the caller is told
+                await _close(backend)
             raise
 
 
