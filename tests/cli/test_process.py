@@ -263,6 +263,47 @@ def test_sigterm_ends_a_copy_in_good_order(
     assert everything_below(out) == []
 
 
+def test_sigterm_outside_of_a_command_has_its_own_exit_code() -> None:
+    """While arguments are read or modules imported, say: no Ctrl-C has come."""
+    program = """
+import signal
+from remote_store_cli import _app
+_app.app.command("stop")(lambda: signal.raise_signal(signal.SIGTERM))
+_app.main()
+"""
+    child = subprocess.run(
+        [sys.executable, "-c", program, "stop"],
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+    assert 143 == child.returncode
+
+
+@pytest.mark.parametrize("stderr", ["full", "unread"])
+def test_what_nobody_reads_of_failures_stops_no_copy(
+    installed: Installed, tmp_path: Path, stderr: str
+) -> None:
+    """Every other file is copied, and the exit code tells that some were not."""
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    src.mkdir()
+    dst.mkdir()
+    for i in range(60):
+        (src / f"f{i:02}").write_text("new")
+        if i < 40:
+            (dst / f"f{i:02}").write_text("another")
+
+    reader, unread = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "wb") as full, open(unread, "wb") as pipe:
+        out = full if stderr == "full" else pipe
+        with installed.start("cp", "-r", str(src), str(dst), stderr=out) as child:
+            code = child.wait(timeout=30)
+
+    assert 1 == code
+    assert ["new"] * 20 == [path.read_text() for path in sorted(dst.iterdir())[40:]]
+
+
 def test_ctrl_c_while_printing(installed: Installed) -> None:
     """A command that only reads ends the same way."""
     installed.add("slow-store", "slow = slow_store:Backend", slow_store=SLOW)

@@ -137,6 +137,21 @@ async def test_errors_of_errors_are_told_together() -> None:
     assert [str(e.args[0]) for e in caught.value.others] == ["below a", "b", "below b"]
 
 
+async def test_an_error_that_is_raised_again_is_told_once() -> None:
+    """One object for several folders is not among its own others, which would have no end."""
+    descent = Descent("", None)
+    levels = descent.levels()
+    next(levels)
+    same, other = PermissionDenied("no"), PermissionDenied("nor this")
+    for error in (same, other, same, other):
+        with descent.listing("a"):
+            raise error
+    with pytest.raises(PermissionDenied) as caught:
+        next(levels)
+    assert caught.value is same
+    assert same.others == (other,)
+
+
 FILES: dict[str, Callable[[Any], Any]] = {
     "list_files": lambda store: store.list_files("", recursive=True),
     "list_files by depth": lambda store: store.list_files("", max_depth=3),

@@ -16,6 +16,7 @@ from remote_store import (
     BackendConfig,
     InvalidPath,
     OperationEvent,
+    PermissionDenied,
     PluginError,
     RegistryConfig,
     RetryPolicy,
@@ -29,7 +30,7 @@ from remote_store import (
     unregister_plugin,
 )
 from remote_store.aio import AsyncBackend, AsyncRegistry, AsyncStore, open_store
-from remote_store_memory import MemoryBackend
+from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 pytestmark = pytest.mark.asyncio
 
@@ -179,6 +180,24 @@ async def test_failed_opening_closes_the_backend(backend: Any) -> None:
         await open_store(StoreProfile("scripted", "../x"))
 
     assert [1] == [made.closed for made in backend.made]
+
+
+async def test_a_backend_that_cannot_be_closed_does_not_hide_why_it_had_to_be() -> None:
+    """The caller is told what went wrong first."""
+
+    class Stubborn(AsyncMemoryBackend):
+        async def connected(self) -> Any:
+            raise PermissionDenied("no entry")
+
+        async def aclose(self) -> None:
+            raise RuntimeError("nor a way out")
+
+    register_backend("stubborn", Stubborn)
+    try:
+        with pytest.raises(PermissionDenied, match="no entry"):
+            await open_store("stubborn:")
+    finally:
+        unregister_backend("stubborn")
 
 
 class Wrapping:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from tests.sync.reference import DictBackend, as_backend
 
-from remote_store import AsyncBackendSyncAdapter, Store
+from remote_store import AsyncBackendSyncAdapter, RemoteStoreError, Store
 from remote_store._spool import spooled_read
 from remote_store_memory import AsyncMemoryBackend
 
@@ -124,3 +126,26 @@ def test_stream_that_does_not_wait() -> None:
     with pytest.raises(BlockingIOError, match="does not block"):
         spooled_read(cast("Any", stream))
     assert stream.closings
+
+
+def test_no_room_for_temporary_files_is_no_missing_file(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's error for a temporary folder that is gone is the builtin of NotFound."""
+    store.write("f", BIG)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    def write() -> None:
+        with store.open_atomic("g") as file:
+            file.write(BIG)
+
+    class Forward(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    for action in (write, lambda: spooled_read(Forward(BIG))):
+        with pytest.raises(RemoteStoreError, match="temporary files") as caught:
+            action()
+        assert not isinstance(caught.value, FileNotFoundError)
+        assert isinstance(caught.value.__cause__, FileNotFoundError)
+    assert not store.exists("g")

@@ -14,7 +14,7 @@ from remote_store_cli._console import warn
 from remote_store_cli._content import cat, rm
 from remote_store_cli._copying import cp, mv
 from remote_store_cli._listing import info, ls, tree
-from remote_store_cli._outcome import heed_termination
+from remote_store_cli._outcome import heeding_termination
 from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
 
@@ -60,7 +60,6 @@ def _root(
 def main() -> None:
     """Run the command line with the arguments of this process."""
     warnings.showwarning = _warn_in_one_line
-    heed_termination()
     # A stream that the caller has closed is None: what would be printed is not wanted.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -69,7 +68,8 @@ def main() -> None:
         # A name that the terminal cannot show is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app()
+    with heeding_termination():
+        app()
 
 
 def _warn_in_one_line(

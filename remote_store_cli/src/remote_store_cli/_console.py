@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from remote_store import UNKNOWN_TIME, Secret
-from remote_store_cli._output import printable
+from remote_store_cli._output import drop, printable
 
 __all__ = [
     "complain",
@@ -21,6 +21,7 @@ __all__ = [
     "links_left_out",
     "names_left_out",
     "redacted",
+    "remark",
     "time_text",
     "warn",
 ]
@@ -104,7 +105,15 @@ def links_left_out() -> int:
 
 def _say(kind: str, message: str) -> None:
     line = " ".join(redacted(message).split())
-    sys.stderr.write(f"{kind}: {printable(line)}\n")
+    remark(f"{kind}: {printable(line)}")
+
+
+def remark(line: str) -> None:
+    """Write a line to standard error; where nobody reads it, what is being done goes on."""
+    try:
+        sys.stderr.write(f"{line}\n")
+    except OSError:
+        drop(sys.stderr)  # the interpreter would try again, and change the exit code
 
 
 def human_size(size: int) -> str:

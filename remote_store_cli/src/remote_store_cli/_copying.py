@@ -10,7 +10,7 @@ import typer
 
 from remote_store import Capability
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, links_left_out, names_left_out
+from remote_store_cli._console import human_size, links_left_out, names_left_out, remark
 from remote_store_cli._opening import Opener, Place, is_within, kind_of
 from remote_store_cli._outcome import EXPECTED, UsageError, run
 from remote_store_cli._progress import ProgressBar, Silent
@@ -80,7 +80,7 @@ def cp(
                     report = Report()
                     report.add(await copy_file(source, target, policy, watcher, size=size))
         if not quiet:
-            sys.stderr.write(_summary(report) + "\n")
+            remark(_summary(report))
         return FAILED if report.failed or names_left_out() else None
 
     run(work)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import typer
 
 from remote_store import PluginError, RemoteStoreError
 from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, USAGE
 from remote_store_cli._console import complain, heeding_logs
+from remote_store_cli._output import drop
 
 __all__ = [
     "EXPECTED",
@@ -25,10 +25,12 @@ __all__ = [
     "describe",
     "failures",
     "guarded",
-    "heed_termination",
+    "heeding_termination",
     "run",
     "unread",
 ]
+
+T = TypeVar("T")
 
 #: What can go wrong with a file without being a defect of the program.
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)
@@ -75,7 +77,7 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
         typer.Exit: With the exit code, unless it is 0.
     """
     with guarded():
-        if code := asyncio.run(work()):
+        if code := asyncio.run(_termination.attended(work)):
             raise typer.Exit(code)
 
 
@@ -97,7 +99,9 @@ def guarded() -> Generator[None, None, None]:
         _end(error, PLUGIN)
     except EXPECTED as error:
         _end(error, FAILED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        if not (_termination.came or isinstance(error, KeyboardInterrupt)):
+            raise
         complain("terminated" if _termination.came else "interrupted")
         raise typer.Exit(TERMINATED if _termination.came else INTERRUPTED) from None
     finally:
@@ -106,30 +110,59 @@ def guarded() -> Generator[None, None, None]:
         try:
             sys.stdout.flush()
         except OSError:
-            _drop_stdout()
+            drop(sys.stdout)
 
 
 class _Termination:
     """Whether the process was asked to end by a signal."""
 
-    came = False
+    def __init__(self) -> None:
+        self.came = False
+        self._cancel: Callable[[], object] | None = None
 
     def heed(self, signum: int, frame: object) -> None:
         """End as with Ctrl-C, which leaves no temporary file and no half of anything."""
         self.came = True
-        if callable(signal.getsignal(signal.SIGINT)):
-            signal.raise_signal(signal.SIGINT)
-        else:  # a job in the background may have it switched off
+        # The second one does not wait, as with Ctrl-C.
+        cancel, self._cancel = self._cancel, None
+        if cancel is None:
             raise KeyboardInterrupt
+        cancel()
+
+    async def attended(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do the work; the signal cancels it, where an exception could hit any step of the loop."""
+        loop, task = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            return await work()
+        finally:
+            self._cancel = None
 
 
 _termination: Final = _Termination()
 
 
-def heed_termination() -> None:
-    """Let SIGTERM end a command in good order, unless the caller has other plans with it."""
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _termination.heed)
+@contextlib.contextmanager
+def heeding_termination() -> Generator[None, None, None]:
+    """
+    Let SIGTERM end a program in good order, unless the caller has other plans with it.
+
+    Raises:
+        SystemExit: It came where nothing of a command was done: typer knows
+            of Ctrl-C only.
+    """
+    heeded = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    try:
+        if heeded:
+            signal.signal(signal.SIGTERM, _termination.heed)
+        yield
+    except (KeyboardInterrupt, SystemExit) as end:
+        if _termination.came and getattr(end, "code", INTERRUPTED) == INTERRUPTED:
+            raise SystemExit(TERMINATED) from None
+        raise
+    finally:
+        if heeded:  # the end of the interpreter has nothing to put in order
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _end(error: Exception, code: int) -> None:
@@ -143,11 +176,4 @@ def unread() -> Generator[None, None, None]:
     try:
         yield
     except BrokenPipeError:
-        _drop_stdout()
-
-
-def _drop_stdout() -> None:
-    """Send what is still buffered, and all that follows, nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+        drop(sys.stdout)

@@ -8,11 +8,12 @@ prints by it, too.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
-__all__ = ["emit", "emit_json", "emit_table", "printable"]
+__all__ = ["drop", "emit", "emit_json", "emit_table", "printable"]
 
 
 def printable(text: str) -> str:
@@ -20,6 +21,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def drop(stream: TextIO) -> None:
+    """Send what *stream* still buffers, and all that follows, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def emit(line: str) -> None:
