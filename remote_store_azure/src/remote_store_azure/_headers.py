@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -68,7 +67,7 @@ def _md5_of(headers: Mapping[str, str]) -> bytes | None:
         return None
     try:
         return b64decode(text)
-    except Base64Error:
+    except ValueError:  # binascii's own is one, and so is that for other than ASCII
         return None
 
 

@@ -118,6 +118,7 @@ def _entry(found: Mapping[str, Any]) -> Entry:
     if not isinstance(name, str) or not name:
         msg = f"no name: {name!r}"
         raise TypeError(msg)
+    name.encode()  # JSON can say what is no text, and UnicodeEncodeError is a ValueError
     modified = found.get("lastModified")
     size = str(found.get("contentLength", 0))
     if not is_size(size):

@@ -147,40 +147,66 @@ class _Walk:
     known: bool = False
 
     async def entries(self, wire: Wire) -> AsyncGenerator[tuple[RemotePath, Entry], None]:
-        """Yield all that a listing may show; nothing where there is no folder."""
+        """
+        Yield all that a listing may show; nothing where there is no folder.
+
+        Raises:
+            PermissionDenied: Folders below may not be listed: the first such
+                error, in its ``others`` the rest, once everything else is
+                yielded. For the first folder itself at once.
+        """
         if self.key and not self.known:
             answer = await head(wire, self.key)
             if answer.status == 404 or not is_directory(answer.headers):
                 return
         shown = lister(_warner(wire))
         broom = _Broom(wire)
-        todo = [(self.key, "")]
+        todo = [(self.key, "", self.whole(self.key))]
+        errors: list[RemoteStoreError] = []
         progress = Progress(wire, self.key, f"The service's listing of {self.key!r}")
         while todo:
-            folder, continuation = todo.pop()
-            at_once = self.whole(folder)
-            found = await page(
-                wire, folder, recursive=at_once, continuation=continuation, required=self.known
-            )
+            folder, continuation, at_once = todo.pop()
+            first = folder == self.key
+            try:
+                found = await page(
+                    wire,
+                    folder,
+                    recursive=at_once,
+                    continuation=continuation,
+                    required=self.known and first,
+                )
+            except RemoteStoreError as error:
+                refusal = _is_of_one_folder(error)
+                if refusal and at_once and not continuation:
+                    todo.append((folder, "", False))  # it may be any folder below that refuses
+                elif refusal and not first:
+                    errors.append(error)
+                else:
+                    error.others = tuple(errors)
+                    raise
+                continue
             if found is None:
                 continue  # removed meanwhile
-            below: list[tuple[str, str]] = []
+            below: list[tuple[str, str, bool]] = []
             for entry in found.entries:
                 path = shown(entry.name)
                 if path is not None:
                     yield path, entry
                     if entry.is_folder and not at_once and self.enter(entry.name):
-                        below.append((entry.name, ""))
+                        below.append((entry.name, "", self.whole(entry.name)))
                 elif _is_draft(entry):
                     await broom.sweep(entry, found.time)
             if found.continuation:
-                first = f"path {found.entries[0].name}" if found.entries else ""
+                start = f"path {found.entries[0].name}" if found.entries else ""
                 token = f"continuation {folder}\n{found.continuation}"
-                progress.step(token, first, moved=bool(found.entries))
-                todo.append((folder, found.continuation))
+                progress.step(token, start, moved=bool(found.entries))
+                todo.append((folder, found.continuation, at_once))
             else:
                 progress.step(moved=True)
             todo += reversed(below)
+        if errors:
+            errors[0].others = tuple(errors[1:])
+            raise errors[0]
 
 
 def _warner(wire: Wire) -> Callable[[str], object]:
@@ -194,6 +220,11 @@ def _warner(wire: Wire) -> Callable[[str], object]:
         )
 
     return warn
+
+
+def _is_of_one_folder(error: RemoteStoreError) -> bool:
+    """Return True for a refusal by access rights, which differ from folder to folder."""
+    return error.status == 403 and (error.code or "").startswith("Authorization")
 
 
 def _is_draft(entry: Entry) -> bool:
