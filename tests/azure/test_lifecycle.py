@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -393,3 +394,24 @@ def test_import_is_light() -> None:
         timeout=50,
     )
     assert ended.stdout == "[]\n"
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+async def test_a_forked_child_does_not_wait_for_its_parents_loop() -> None:
+    """The loop looks as if it ran, but nobody runs it there."""
+    async with scripted(reply(201)) as server:
+        clients = clients_for(server)
+        await call(clients)
+        child = os.fork()
+        if not child:
+            begin = time.monotonic()
+            try:
+                asyncio.run(clients.aclose())
+            finally:
+                os._exit(0 if time.monotonic() - begin < 3 else 1)
+        _, status = await asyncio.to_thread(os.waitpid, child, 0)
+        assert status == 0
+        await call(clients)
+        await clients.aclose()

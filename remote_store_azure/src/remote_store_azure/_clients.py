@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import threading
+import os
 import weakref
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
@@ -35,7 +35,7 @@ class Room:
     A context manager that counts a call; see `Clients.running`.
     """
 
-    __slots__ = ("calls", "file_system", "guard", "loop", "resources", "wire")
+    __slots__ = ("calls", "file_system", "guard", "loop", "process", "resources", "wire")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Room:
         resources: list[Any],
     ) -> None:
         self.loop = loop
+        self.process = os.getpid()
         self.wire = wire
         self.calls = calls
         self.guard = guard
@@ -104,8 +105,8 @@ class Clients:
         self._retry = retry
         self._options = dict(client_options or {})
         self._max_concurrency = max_concurrency
+        #: Each step on it is one of the interpreter's: a lock might be held when a process forks.
         self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
-        self._lock = threading.Lock()
         self._closed = False
 
     @property
@@ -159,13 +160,12 @@ class Clients:
         guard = _guard(weakref.ref(self), loop, resources, calls)
         _start(guard)
         room = Room(loop, wire, calls, guard, resources)
-        with self._lock:
-            # Loops that were closed without ceremony cannot be cleaned up.
-            for dead in [other for other in self._rooms if other.is_closed()]:
-                del self._rooms[dead]
-            if not self._closed:
-                self._rooms[loop] = room
-        if self._closed:  # by another thread, which does not know of this room
+        # Loops that were closed without ceremony cannot be cleaned up.
+        for dead in [other for other in list(self._rooms) if other.is_closed()]:
+            self.forget(dead)
+        self._rooms[loop] = room
+        if self._closed:  # by another thread, which may not know of this room
+            self.forget(loop)
             calls.closed = True
             raise closed_error(self.name)
         return room
@@ -201,8 +201,7 @@ class Clients:
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drop what a loop that shuts down has."""
-        with self._lock:
-            self._rooms.pop(loop, None)
+        self._rooms.pop(loop, None)
 
     async def aclose(self) -> None:
         """
@@ -211,14 +210,13 @@ class Clients:
         Waits up to five seconds for running calls; later they get `StoreClosed`.
         """
         self._closed = True
-        with self._lock:
-            rooms = list(self._rooms.values())
+        rooms = list(self._rooms.values())
         await asyncio.gather(*(self._shut(room) for room in rooms))
 
     async def _shut(self, room: Room) -> None:
         if room.loop is asyncio.get_running_loop():
             await room.shut(GRACE)
-        elif room.loop.is_running():
+        elif room.loop.is_running() and room.process == os.getpid():  # in a fork nothing runs it
             distant = asyncio.run_coroutine_threadsafe(room.shut(GRACE), room.loop)
             with contextlib.suppress(TimeoutError):
                 limit = GRACE + _TIDYING + _PATIENCE
