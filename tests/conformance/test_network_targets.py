@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Iterator
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from remote_store import RetryPolicy
+from remote_store import RetryPolicy, register_backend, unregister_backend
 from remote_store.aio import AsyncBackend
 from remote_store_conformance.cli import choose, main
 from remote_store_conformance.engine import Session
@@ -116,6 +117,33 @@ def test_the_command_takes_an_endpoint(served: Target, capsys: pytest.CaptureFix
     assert "HOST:PORT" in capsys.readouterr().err
     assert main(["run", "memory", "--endpoint", f"{host}:{port}"]) == 2
     assert "belongs to --url" in capsys.readouterr().err
+
+
+def test_the_command_takes_one_loop(served: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    """A backend that refuses a second event loop is described by a URL, too."""
+    used: list[asyncio.AbstractEventLoop] = []
+
+    class OneLoop(WireBackend):
+        """Serves the loop that used it first."""
+
+        async def exists(self, path: str) -> bool:
+            loop = self.__dict__.setdefault("_loop", asyncio.get_running_loop())
+            used.append(loop)
+            if loop is not asyncio.get_running_loop():
+                msg = "this object belongs to another event loop"
+                raise RuntimeError(msg)
+            return await super().exists(path)
+
+    register_backend("one-loop", OneLoop)
+    try:
+        address = url_of(served).partition("://")[2]
+        command = ["run", "one-loop", "--url", f"one-loop://{address}", "-k", "CONC-004"]
+        assert main(command) == 1
+        assert "the command --one-loop" in " ".join(capsys.readouterr().out.split())
+        assert main([*command, "--one-loop"]) == 0
+    finally:
+        unregister_backend("one-loop")
+    assert used
 
 
 def test_the_target_of_the_page_works(served: Target) -> None:

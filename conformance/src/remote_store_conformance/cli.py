@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         "--volatile", action="store_true", help="with --url: files die with the backend object"
     )
     run.add_argument(
+        "--one-loop",
+        action="store_true",
+        help="with --url: one backend object serves one event loop only",
+    )
+    run.add_argument(
         "--environment",
         choices=["in-process", "local", "emulator", "live"],
         default="live",
@@ -151,7 +156,13 @@ def _shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--waivers", type=Path, metavar="FILE", help="TOML file with waivers")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random choice")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="start no clause after it")
-    parser.add_argument("--patience", type=float, default=2.0, metavar="SECONDS")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help="wait at least so long for what should happen (default: 2)",
+    )
 
 
 def choose(patterns: Sequence[str]) -> list[Clause]:
@@ -237,6 +248,7 @@ def _run(given: argparse.Namespace) -> int:
             flat=given.flat,
             shared_names=given.flat and not given.exclusive_names,
             volatile=given.volatile,
+            loops=not given.one_loop,
             environment=given.environment,
             endpoint=_endpoint(given.endpoint) if given.endpoint else None,
         )

@@ -163,7 +163,8 @@ class Target:
             are prefixes. False where the backend refuses such a write all the
             same.
         persistent: A second `open` with the same scratch sees the same files.
-        loops: One backend object serves several event loops and threads.
+        loops: One backend object serves several event loops and threads; False
+            where it refuses a second loop with RuntimeError.
         endpoint: Host and port of the service; the kit then stands a proxy in
             front of it and hands its address out as `Scratch.endpoint`.
         url: Called with a `Scratch`; returns the URL and the options with

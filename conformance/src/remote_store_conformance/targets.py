@@ -58,6 +58,7 @@ def target_of_url(
     flat: bool = False,
     shared_names: bool | None = None,
     volatile: bool = False,
+    loops: bool = True,
     environment: Literal["in-process", "local", "emulator", "live"] = "live",
     endpoint: tuple[str, int] | None = None,
 ) -> Target:
@@ -71,6 +72,7 @@ def target_of_url(
         flat: Folders are prefixes of keys.
         shared_names: See `Target`; None for what *flat* says.
         volatile: Files die with the backend object.
+        loops: See `Target`.
         environment: See `Target`.
         endpoint: Host and port of the service, as they stand in *url* or
             *options*; there the address of the kit's proxy takes their place.
@@ -124,6 +126,7 @@ def target_of_url(
         hierarchical=not flat,
         shared_names=flat if shared_names is None else shared_names,
         persistent=not volatile,
+        loops=loops,
         endpoint=endpoint,
         url=None if volatile else through_proxy,
         secrets=_secrets_of(options),

@@ -192,7 +192,7 @@ async def second_loop(t: Trial) -> None:
                 not t.target.loops,
                 "a backend object that is said to serve several event loops failed on a second one",
                 observed=said,
-                expected="it works (or the target says loops=False)",
+                expected="it works (or the target says loops=False, the command --one-loop)",
             )
             expect(
                 isinstance(error, (RuntimeError, RemoteStoreError)),

@@ -45,7 +45,18 @@ class AsyncBackend(Protocol):
     and listings are empty; everything else raises `NotFound`, whose message
     names the storage and how to make it. That takes no request more than the
     operation makes anyhow, and one where only the root is asked for. A
-    terminally closed backend raises `StoreClosed` before it looks at a path.
+    terminally closed backend raises `StoreClosed` before it looks at a path;
+    a call that its close overtakes ends with its result or with that error
+    (LIFE-011).
+
+    A change whose answer was lost may have been made: its error has
+    ``outcome_unknown`` True, and a repeated exclusive write must not take its
+    own file for somebody else's (FAULT-006).
+
+    One object may be used from several event loops, one after another or in
+    threads of their own. A backend whose client is bound to a loop keeps one
+    for each, or refuses a second loop with RuntimeError before any I/O
+    (CONC-004).
 
     After a cancellation the old object or the new one is there, and no
     temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
