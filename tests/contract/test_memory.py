@@ -111,10 +111,10 @@ async def test_leaving_a_listing_early_holds_nothing(memory: AsyncMemoryBackend)
     assert await collect(memory.list_files("", recursive=True)) == []
 
 
-async def test_backslash_is_an_ordinary_character_here(memory: AsyncMemoryBackend) -> None:
-    """Called directly the backend keeps a backslash; a store never sends one."""
-    await memory.write("f", b"")
-    assert not await memory.exists("a\\b")
+async def test_only_a_store_turns_a_backslash(memory: AsyncMemoryBackend) -> None:
+    """Called directly the backend refuses one; a store makes it a slash."""
+    with pytest.raises(InvalidPath, match="backslash"):
+        await memory.exists("a\\b")
     await AsyncStore(memory).write("a\\b", b"1")
     assert await memory.read_bytes("a/b") == b"1"
 

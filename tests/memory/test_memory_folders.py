@@ -122,11 +122,11 @@ async def test_folder_info_refusals(backend: AsyncMemoryBackend, refusal: Refusa
 
     error = await refusal(backend.get_folder_info("d/f"))
     assert isinstance(error, InvalidPath)
-    assert "d/f exists as a file" in str(error)
+    assert "exists as a file" in str(error)
     for key in ("gone", "d/gone", "d/f/below"):
         error = await refusal(backend.get_folder_info(key))
         assert isinstance(error, NotFound)
-        assert f"not found: {key}" in str(error)
+        assert f"not found | path={key!r}" in str(error)
 
 
 async def test_delete_folder(backend: AsyncMemoryBackend, contents: Contents) -> None:
@@ -149,7 +149,7 @@ async def test_delete_folder_not_empty(
     error = await refusal(backend.delete_folder("d"))
 
     assert isinstance(error, DirectoryNotEmpty)
-    assert "not empty: d" in str(error)
+    assert "not empty | path='d'" in str(error)
     assert {keep} == set(await contents(backend))
 
 

@@ -9,8 +9,9 @@ from types import GeneratorType
 from typing import BinaryIO, Protocol, TypeAlias, cast
 
 from remote_store._chunks import HOP, ChunkReader, Pull
+from remote_store.authoring import as_bytes
 
-__all__ = ["BinaryReader", "SyncContentSource", "WritableContent", "as_content", "checked"]
+__all__ = ["BinaryReader", "SyncContentSource", "WritableContent", "as_content"]
 
 #: What a backend's write methods get.
 WritableContent: TypeAlias = BinaryIO | bytes
@@ -71,23 +72,8 @@ def as_content(source: SyncContentSource) -> bytes | BinaryIO:
     raise TypeError(msg)
 
 
-def checked(chunk: object) -> bytes:
-    """
-    Return a chunk of somebody's content as bytes.
-
-    Raises:
-        TypeError: It is not bytes-like.
-    """
-    if isinstance(chunk, bytes):
-        return chunk
-    if isinstance(chunk, (bytearray, memoryview)):
-        return bytes(chunk)
-    msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
-    raise TypeError(msg)
-
-
 def _file_pull(read: Callable[[int], object]) -> Callable[[], bytes]:
-    return lambda: checked(read(HOP))
+    return lambda: as_bytes(read(HOP))
 
 
 class _Reader(ChunkReader):
@@ -112,7 +98,7 @@ class _IterableReader(_Reader):
         if self._items is None:
             self._items = iter(self._source)
         for item in self._items:
-            if chunk := checked(item):
+            if chunk := as_bytes(item):
                 return chunk
         return b""
 

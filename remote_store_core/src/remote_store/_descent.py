@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from remote_store._errors import BackendUnavailable, RemoteStoreError
 from remote_store._models import FolderEntry
+from remote_store.authoring import LeftOut, first_with_others
 
 __all__ = ["Descent"]
 
@@ -33,7 +34,7 @@ class Descent:
         self._depth = 0
         self._below = [key]
         self._listed = key
-        self._links = 0
+        self._left_out = LeftOut(_log, key)
         self._errors: list[RemoteStoreError] = []
 
     def levels(self) -> Generator[list[str], None, None]:
@@ -47,17 +48,9 @@ class Descent:
             level, self._below = self._below, []
             yield level
             self._depth += 1
-        if self._links:
-            _log.warning(
-                "Listing does not enter links to folders, %d below %r",
-                self._links,
-                self._key,
-                extra={"links_left_out": self._links},
-            )
+        self._left_out.finish()
         if self._errors:
-            first, *rest = self._errors
-            first.others = _others(first, rest)
-            raise first
+            raise first_with_others(self._errors)
 
     def meet(self, entry: FolderEntry) -> None:
         """
@@ -74,7 +67,7 @@ class Descent:
             msg = f"the backend lists {key!r} in folder {self._listed!r}, where it is not"
             raise RemoteStoreError(msg, path=self._listed)
         if getattr(entry, "is_link", False):  # others' models may lack it
-            self._links += 1
+            self._left_out.link()
         else:
             self._below.append(key)
 
@@ -85,19 +78,9 @@ class Descent:
         try:
             yield
         except BackendUnavailable as error:  # so would the next folder
-            error.others = _others(error, self._errors)
+            first_with_others([error, *self._errors])
             raise
         except RemoteStoreError as error:
             if key == self._key:
                 raise
             self._errors.append(error)
-
-
-def _others(first: RemoteStoreError, rest: list[RemoteStoreError]) -> tuple[Exception, ...]:
-    """Return all that is to be told beside *first*, each once: a backend may raise one again."""
-    told: dict[int, Exception] = {id(first): first}
-    for error in rest:
-        told |= {id(other): other for other in (error, *error.others)}
-    others = {id(other): other for other in first.others} | told
-    del others[id(first)]
-    return tuple(others.values())

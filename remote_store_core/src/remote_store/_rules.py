@@ -25,6 +25,7 @@ from remote_store._models import (
     WriteResult,
 )
 from remote_store._path import RemotePath, normalise, seen, strip_root, text_of
+from remote_store.authoring import is_a_file, not_found, source_is_folder
 
 __all__ = [
     "MANDATORY",
@@ -324,10 +325,8 @@ def refuse_same_path(
     if is_file:
         return
     if is_folder:
-        msg = f"Cannot move or copy a directory: {path}"
-        raise InvalidPath(msg, path=text_of(path), backend=backend)
-    msg = f"File not found: {path}"
-    raise NotFound(msg, path=text_of(path), backend=backend)
+        raise source_is_folder(text_of(path), backend)
+    raise not_found(text_of(path), backend)
 
 
 # After the call ------------------------------------------------------------
@@ -432,8 +431,7 @@ def refuse_missing_folder(path: str | RemotePath, *, is_file: bool, backend: str
         NotFound: Nothing is there.
     """
     if is_file:
-        msg = f"Not a folder but a file, use get_file_info: {path}"
-        raise InvalidPath(msg, path=text_of(path), backend=backend)
+        raise is_a_file(text_of(path), backend)
     msg = f"Folder not found: {path or 'the root of the store'}"
     raise NotFound(msg, path=text_of(path), backend=backend)
 

@@ -21,7 +21,7 @@ __all__ = ["AsyncMemoryBackend"]
 
 
 class AsyncMemoryBackend(Memory, AsyncBackend):
-    r"""
+    """
     Keeps files in the memory of the process.
 
     For tests, caches and scratch data. Tasks, threads and event loops may use
@@ -43,10 +43,6 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     reference and handed out as one chunk. Every version of a file has an ETag
     of its own; a move keeps it, as it keeps the time, because it makes no new
     version, and a copy gets new ones.
-
-    Called directly, without a store, it takes ``\`` as an ordinary
-    character. A name with one is no path of a store: listings skip it with a
-    warning.
 
     It cannot be pickled, copied or deep-copied: there is one memory.
     """

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, ClassVar, Final, NoReturn, Self
 from urllib.parse import unquote, urlsplit
@@ -17,7 +16,7 @@ from remote_store import (
     RemotePath,
     WriteResult,
 )
-from remote_store_memory._keys import folder_key, is_store_path
+from remote_store.authoring import as_bytes, folder_key
 from remote_store_memory._mutable import MutableTree
 from remote_store_memory._nodes import Files, Folder, Moment
 
@@ -30,7 +29,6 @@ _PAGE: Final = 256
 #: the tree. A listing keeps none: a long one would put each in the place of another.
 _paths: Final[dict[str, RemotePath]] = {}
 _REMEMBERED: Final = 8192
-_log = logging.getLogger("remote_store_memory")
 
 
 class Memory:
@@ -102,7 +100,7 @@ class Memory:
                 size += len(version[0])
                 if latest is None or version[1] > latest:
                     latest = version[1]
-        key = folder_key(path, self._NAME)
+        key = folder_key(path, self._NAME, utf8=False)
         return FolderInfo(RemotePath.from_backend_path(key), count, size, latest)
 
     def _info(self, path: str) -> FileInfo:
@@ -126,16 +124,11 @@ class Memory:
         folder = self._tree.entry(path)
         if not isinstance(folder, Folder):
             return
-        skipped = 0
         for files in self._tree.walk(folder, max_depth):
-            skipped += len(files)
-            for page in self._pages(files):
-                skipped -= len(page)
-                yield page
-        _warn_of_skipped(path, skipped)
+            yield from self._pages(files)
 
     def _pages(self, files: Files) -> Iterator[list[FileInfo]]:
-        """Yield the files of one folder in pages, without those that a store cannot name."""
+        """Yield the files of one folder in pages."""
         # All names begin behind the key of their folder.
         start = next(iter(files), "").rfind("/") + 1
         entries = iter(files.items())
@@ -151,16 +144,13 @@ class Memory:
                     f"{token}{version[2]}",
                 )
                 for key, version in islice(entries, _PAGE)
-                if "\\" not in key  # which no path of a store has
             ]
 
     def _folders(self, path: str) -> Iterator[FolderEntry]:
         """Yield the subfolders of a folder."""
         folder = self._tree.entry(path)
         if isinstance(folder, Folder):
-            now = self._tree.moment(folder)
-            skipped = yield from self._folder_entries(path, now)
-            _warn_of_skipped(path, skipped)
+            yield from self._folder_entries(path, self._tree.moment(folder))
 
     def _children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
         """Yield the files and subfolders of a folder."""
@@ -169,24 +159,15 @@ class Memory:
             return
         # Both of one moment: a file replaced by a folder must not come twice.
         now = self._tree.moment(folder)
-        skipped = len(now.files)
         for page in self._pages(now.files):
-            skipped -= len(page)
             yield from page
-        skipped += yield from self._folder_entries(path, now)
-        _warn_of_skipped(path, skipped)
+        yield from self._folder_entries(path, now)
 
-    def _folder_entries(self, path: str, now: Moment) -> Generator[FolderEntry, None, int]:
-        """Yield the subfolders of *path* that a store can name; return how many it cannot."""
-        above = folder_key(path, self._NAME)
-        skipped = 0
+    def _folder_entries(self, path: str, now: Moment) -> Iterator[FolderEntry]:
+        """Yield the subfolders of *path*."""
+        above = folder_key(path, self._NAME, utf8=False)
         for name in now.folders:
-            key = f"{above}/{name}" if above else name
-            if is_store_path(key):
-                yield FolderEntry(RemotePath(key), name)
-            else:
-                skipped += 1
-        return skipped
+            yield FolderEntry(RemotePath(f"{above}/{name}" if above else name), name)
 
 
 class Buffer(io.BytesIO):
@@ -203,10 +184,7 @@ class Buffer(io.BytesIO):
         Raises:
             TypeError: It is not bytes-like.
         """
-        if not isinstance(chunk, (bytes, bytearray, memoryview)):
-            msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
-            raise TypeError(msg)
-        return self.write(chunk)
+        return self.write(as_bytes(chunk))
 
 
 def path_of(key: str) -> RemotePath:
@@ -220,13 +198,3 @@ def path_of(key: str) -> RemotePath:
 def plain(content: bytes) -> bytes:
     """Return the bytes of a subclass, which may hold state of its caller."""
     return bytes(memoryview(content))
-
-
-def _warn_of_skipped(path: str, skipped: int) -> None:
-    if skipped:
-        _log.warning(
-            "listing %r skipped %d names with a backslash",
-            path,
-            skipped,
-            extra={"names_left_out": True},
-        )

@@ -8,9 +8,14 @@ from itertools import repeat, starmap
 from operator import call, ior, setitem
 from typing import Final
 
-from remote_store import DirectoryNotEmpty
+from remote_store.authoring import (
+    cannot_delete_root,
+    file_key,
+    folder_key,
+    folder_not_empty,
+    key_text,
+)
 from remote_store_memory._changes import NOTHING, Plan
-from remote_store_memory._keys import as_text, source_key
 from remote_store_memory._nodes import Files, Folder, Folders, Version
 from remote_store_memory._tree import LONGEST, Tree, is_ordinary
 
@@ -52,7 +57,7 @@ class MutableTree(Tree):
             TypeError: *key* is not a str.
         """
         if type(key) is not str:
-            key = as_text(key)
+            key = key_text(key)
         above, _, name = key.rpartition("/")
         # As `_make` does it, once and for the usual case: a folder that is there.
         with self._lock:
@@ -86,7 +91,7 @@ class MutableTree(Tree):
             TypeError: *key* is not a str.
         """
         if type(key) is not str:
-            key = as_text(key)
+            key = key_text(key)
         above = key.rpartition("/")[0]
         with self._lock:
             self._plan.clear()
@@ -118,7 +123,7 @@ class MutableTree(Tree):
         """
         # Given back at the end, and not with the lock held: it may be large.
         branch = _Branch()
-        key = key if type(key) is str else as_text(key)
+        key = key if type(key) is str else key_text(key)
         self._make(self._delete_folder, key, recursive, missing_ok, branch)
 
     def transfer(self, src: str, dst: str, overwrite: bool, keep_source: bool) -> None:
@@ -142,7 +147,7 @@ class MutableTree(Tree):
             TypeError: A key is not a str.
         """
         if type(src) is not str or type(dst) is not str:
-            src, dst = as_text(src), as_text(dst)
+            src, dst = key_text(src), key_text(dst)
         above, _, name = dst.rpartition("/")
         with self._lock:
             self._plan.clear()
@@ -183,7 +188,7 @@ class MutableTree(Tree):
         return version
 
     def _transfer(self, plan: Plan, src: str, dst: str, overwrite: bool, keep_source: bool) -> None:
-        source, target = source_key(src, self._backend), self._target(dst)
+        source, target = file_key(src, self._backend, utf8=False), self._target(dst)
         home = self._home(source.rpartition("/")[0])
         version = home and home.files.get(source)
         if home is None or version is None:
@@ -198,7 +203,7 @@ class MutableTree(Tree):
             plan.append((_own(plan, home)[0].pop, source))
 
     def _delete(self, plan: Plan, key: str, missing_ok: bool) -> None:
-        normal = source_key(key, self._backend)
+        normal = file_key(key, self._backend, utf8=False)
         home = self._home(normal.rpartition("/")[0])
         if home is not None and normal in home.files:
             plan.append((_own(plan, home)[0].pop, normal))
@@ -211,7 +216,9 @@ class MutableTree(Tree):
     def _delete_folder(
         self, plan: Plan, key: str, recursive: bool, missing_ok: bool, branch: _Branch
     ) -> None:
-        normal = source_key(key, self._backend)
+        normal = folder_key(key, self._backend, utf8=False)
+        if not normal:
+            raise cannot_delete_root(key, self._backend)
         found = self._look(normal)
         if not isinstance(found, Folder):
             if found is not None or not missing_ok:
@@ -219,8 +226,7 @@ class MutableTree(Tree):
             plan.append(NOTHING)
             return
         if not recursive and (found.files or found.folders):
-            msg = f"Folder not empty: {key}"
-            raise DirectoryNotEmpty(msg, path=key, backend=self._backend)
+            raise folder_not_empty(key, self._backend)
         if branch.shape is not self._shape:
             branch.shape = self._shape
             branch.gather(found)

@@ -19,9 +19,18 @@ import weakref
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
-from remote_store import AlreadyExists, InvalidPath, NotFound
+from remote_store.authoring import (
+    already_exists,
+    ancestor_is_file,
+    folder_key,
+    is_a_file,
+    is_a_folder,
+    key_text,
+    not_found,
+    source_is_folder,
+    target_key,
+)
 from remote_store_memory._changes import NOTHING, Changes, Plan
-from remote_store_memory._keys import as_text, folder_key, target_key
 from remote_store_memory._nodes import Files, Folder, Folders, Moment, Version
 
 __all__ = ["LONGEST", "Tree", "is_ordinary"]
@@ -38,7 +47,7 @@ class Tree(Changes):
     A tree of folders and files.
 
     Every method that takes a key raises `InvalidPath` for a malformed one (a
-    leading ``/``, a ``..`` segment, a NUL) and TypeError for one that is no str.
+    leading ``/``, a ``..`` segment, a backslash, a NUL) and TypeError for one that is no str.
 
     Args:
         backend: Name of the backend, for errors.
@@ -71,12 +80,12 @@ class Tree(Changes):
             TypeError: *key* is not a str.
         """
         if type(key) is not str:
-            key = as_text(key)
+            key = key_text(key)
         home = self._homes.get(key.rpartition("/")[0])
         # A key that is found needs no check: the tree has no malformed one.
         if home is not None and (version := home.files.get(key)) is not None:
             return key, version
-        normal = folder_key(key, self._backend)
+        normal = folder_key(key, self._backend, utf8=False)
         found = self._look(normal)
         return (normal, found) if isinstance(found, tuple) else self._refuse_file(key, found)
 
@@ -92,14 +101,14 @@ class Tree(Changes):
             TypeError: *key* is not a str.
         """
         if type(key) is not str:
-            key = as_text(key)
+            key = key_text(key)
         home = self._homes.get(key.rpartition("/")[0])
         if home is not None and (version := home.files.get(key)) is not None:
             return version
         folder = self._homes.get(key)
         if folder is not None:
             return folder
-        normal = folder_key(key, self._backend)
+        normal = folder_key(key, self._backend, utf8=False)
         return None if normal is key and len(key) <= LONGEST else self._look(normal)
 
     def folder(self, key: str) -> Folder:
@@ -193,11 +202,11 @@ class Tree(Changes):
     def _target(self, key: str) -> str:
         """Return the normal form of a key at which a file may be created."""
         if type(key) is not str:
-            key = as_text(key)
+            key = key_text(key)
         above, _, name = key.rpartition("/")
         if above in self._homes and is_ordinary(key, name):
             return key
-        return target_key(key, self._backend)
+        return target_key(key, self._backend, utf8=False)
 
     def _vacancy(self, key: str, overwrite: bool) -> Folder | None:
         """Return the folder in which a file may be stored now, None if it is missing."""
@@ -207,11 +216,9 @@ class Tree(Changes):
             return None
         if key in home.files:
             if not overwrite:
-                msg = f"File already exists: {key}"
-                raise AlreadyExists(msg, path=key, backend=self._backend)
+                raise already_exists(key, self._backend)
         elif name in home.folders:
-            msg = f"Cannot create a file: {key} exists as a directory"
-            raise InvalidPath(msg, path=key, backend=self._backend)
+            raise is_a_folder(key, self._backend)
         return home
 
     def _ground(self, key: str) -> tuple[Folder, list[str], int]:
@@ -228,37 +235,30 @@ class Tree(Changes):
             if below is None:
                 blocker = "/".join(names[: depth + 1])
                 if blocker in folder.files:
-                    msg = f"Cannot create {key}: {blocker} exists as a file"
-                    raise InvalidPath(msg, path=key, backend=self._backend)
+                    raise ancestor_is_file(key, self._backend, blocker)
                 return folder, names, depth
             folder = below
         return folder, names, len(names)
 
     def _refuse_file(self, key: str, found: Folder | None) -> NoReturn:
         if found is None:
-            msg = f"File not found: {key}"
-            raise NotFound(msg, path=key, backend=self._backend)
-        msg = f"Not a file: {key or 'the root'} exists as a directory"
-        raise InvalidPath(msg, path=key, backend=self._backend)
+            raise not_found(key, self._backend)
+        raise is_a_folder(key, self._backend)
 
     def _refuse_folder(self, key: str, found: Version | None) -> NoReturn:
         if found is None:
-            msg = f"Folder not found: {key}"
-            raise NotFound(msg, path=key, backend=self._backend)
-        msg = f"Not a folder: {key} exists as a file"
-        raise InvalidPath(msg, path=key, backend=self._backend)
+            raise not_found(key, self._backend)
+        raise is_a_file(key, self._backend)
 
     def _refuse_source(self, key: str, found: Folder | None) -> NoReturn:
         if found is None:
-            msg = f"Source not found: {key}"
-            raise NotFound(msg, path=key, backend=self._backend)
-        msg = f"Source is a directory: {key}"
-        raise InvalidPath(msg, path=key, backend=self._backend)
+            raise not_found(key, self._backend)
+        raise source_is_folder(key, self._backend)
 
 
 def is_ordinary(key: str, name: str) -> bool:
     """Tell whether *name*, below a folder that is there, makes *key* a normal one for a file."""
-    return name[:1] not in _UNUSUAL and key[0] != "/" and "\0" not in name
+    return name[:1] not in _UNUSUAL and key[0] != "/" and "\0" not in name and "\\" not in name
 
 
 #: What is in a folder that was deleted.

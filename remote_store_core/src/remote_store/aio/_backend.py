@@ -30,8 +30,8 @@ class AsyncBackend(Protocol):
 
     Keys are ``/``-separated and relative to the backend; ``""`` and ``"."``
     are its root. A store hands over keys in normal form. A backend called
-    directly refuses a leading ``/``, a ``..`` segment and NUL with
-    `InvalidPath` before any I/O (PATH-002).
+    directly refuses a leading ``/``, a ``..`` segment, a backslash and NUL with
+    `InvalidPath` before any I/O (PATH-002); `remote_store.authoring` does it.
 
     Capabilities are gated by the store, not here. Native exceptions never
     leak (ERR-001): each is raised as a `RemoteStoreError` whose

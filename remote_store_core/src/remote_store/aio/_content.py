@@ -20,8 +20,9 @@ from types import GeneratorType
 from typing import Protocol, TypeAlias, cast
 
 from remote_store._chunks import HOP, Pull
-from remote_store._content import BinaryReader, checked
+from remote_store._content import BinaryReader
 from remote_store.aio.workers import WorkerPool
+from remote_store.authoring import as_bytes
 
 __all__ = [
     "AsyncBinaryReader",
@@ -118,7 +119,7 @@ class _AsyncFileStream:
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = checked(await self._read(HOP))
+            chunk = as_bytes(await self._read(HOP))
         except StopAsyncIteration as error:
             raise _no_end() from error
         if not chunk:
@@ -146,7 +147,7 @@ class _AsyncStream:
     async def __anext__(self) -> bytes:
         if self._iterator is None:
             self._iterator = aiter(self._source)
-        return checked(await anext(self._iterator))
+        return as_bytes(await anext(self._iterator))
 
     async def aclose(self) -> None:
         if isinstance(self._iterator, AsyncGenerator):
@@ -170,7 +171,7 @@ class _BlockingStream:
         # mutate, not query: after a cancellation the caller must find the
         # file untouched by a thread that is still reading from it.
         try:
-            chunk = checked(await self._pool.mutate(self._pull, on_cancel=self._leave))
+            chunk = as_bytes(await self._pool.mutate(self._pull, on_cancel=self._leave))
         except StopAsyncIteration as error:
             raise _no_end() from error
         if not chunk:
@@ -199,7 +200,7 @@ class _IterableStream(_BlockingStream):
         parts: list[bytes] = []
         total = 0
         for chunk in self._items:
-            parts.append(checked(chunk))
+            parts.append(as_bytes(chunk))
             total += len(chunk)
             if total >= HOP or self._left:  # which an endless one of empty chunks has to see
                 break

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, Generic, TypeVar, cast
 
 from remote_store._chunks import HOP, ChunkReader
 from remote_store.aio.workers import settle
+from remote_store.authoring import as_bytes
 
 __all__ = ["ContentAbandoned", "pump"]
 
@@ -97,12 +98,9 @@ class _Pump(Generic[T]):
         size = 0
         while size < HOP:
             try:
-                part = await anext(self._content)
+                part = as_bytes(await anext(self._content))
             except StopAsyncIteration:
                 break
-            if not isinstance(part, bytes):
-                msg = f"content must consist of bytes, but its source gave {type(part).__name__}"
-                raise TypeError(msg)
             if part:
                 parts.append(part)
                 size += len(part)
