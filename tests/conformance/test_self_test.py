@@ -25,6 +25,7 @@ from remote_store_conformance.stand_in import StandIn
 from remote_store_conformance.trial import Trial
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.no_cover
 @pytest.mark.timeout(600)

@@ -15,7 +15,8 @@ from remote_store import AlreadyExists, NotFound
 from remote_store.aio import AsyncBackend, AsyncStore
 
 WRITERS = 16
-ROUNDS = 200
+#: The rounds that the contract prescribes, and few of them for those who wait.
+ROUNDS = pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
 KINDS = ["write", "stream", "write_atomic", "atomic_stream", "move", "copy"]
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 MUST_LOSE = pytest.mark.parametrize("kind", ["write", "move", "copy"])
@@ -115,17 +116,19 @@ def race_of_threads(store: AsyncStore, kind: str, rounds: int) -> None:
         raise (real or failures)[0]
 
 
+@ROUNDS
 @pytest.mark.asyncio
 @pytest.mark.parametrize("kind", KINDS)
-async def test_tasks(plugin: AsyncBackend, kind: str) -> None:
+async def test_tasks(plugin: AsyncBackend, kind: str, rounds: int) -> None:
     """Sixteen tasks of one loop, through a store with a root."""
-    await race_of_tasks(AsyncStore(plugin, "some/root"), kind, ROUNDS)
+    await race_of_tasks(AsyncStore(plugin, "some/root"), kind, rounds)
 
 
+@ROUNDS
 @pytest.mark.parametrize("kind", KINDS)
-def test_threads(plugin: AsyncBackend, kind: str, eager_threads: None) -> None:
+def test_threads(plugin: AsyncBackend, kind: str, rounds: int, eager_threads: None) -> None:
     """Sixteen threads with a loop each share one store."""
-    race_of_threads(AsyncStore(plugin, "some/root"), kind, ROUNDS)
+    race_of_threads(AsyncStore(plugin, "some/root"), kind, rounds)
 
 
 class CheckThenAct(Recorder):
@@ -169,7 +172,7 @@ def test_check_then_act_is_found_out_by_threads(
     """The same race of threads fails with a backend that checks first."""
     store = AsyncStore(as_backend(CheckThenAct(make_backend("memory"))), "some/root")
     with pytest.raises(AssertionError, match="winners"):
-        race_of_threads(store, kind, ROUNDS)
+        race_of_threads(store, kind, 200)
 
 
 @pytest.mark.asyncio

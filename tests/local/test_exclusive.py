@@ -82,10 +82,11 @@ def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.parametrize("count", [5, pytest.param(40, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_tasks(root: Path, way: str, kind: str) -> None:
+async def test_tasks(root: Path, way: str, kind: str, count: int) -> None:
     """16 tasks on one loop."""
-    await rounds(root, AsyncLocalBackend(root), kind, 40)
+    await rounds(root, AsyncLocalBackend(root), kind, count)
 
 
 def in_threads(root: Path, attempt: Attempt, kind: str, count: int) -> None:
@@ -123,11 +124,12 @@ def in_threads(root: Path, attempt: Attempt, kind: str, count: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("count", [5, pytest.param(30, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_threads(root: Path, way: str, kind: str) -> None:
+async def test_threads(root: Path, way: str, kind: str, count: int) -> None:
     """16 threads with a loop each."""
     backend = AsyncLocalBackend(root)
-    await asyncio.to_thread(in_threads, root, attempts(backend, kind), kind, 30)
+    await asyncio.to_thread(in_threads, root, attempts(backend, kind), kind, count)
     assert litter(root) == []
 
 
@@ -177,7 +179,7 @@ WORKER = """
 """
 
 
-@pytest.mark.parametrize("way_", ["rename", "link"])
+@pytest.mark.parametrize("way_", ["rename", pytest.param("link", marks=pytest.mark.long)])
 async def test_processes(root: Path, way_: str) -> None:
     """4 processes that race through the same 130 keys of each kind."""
     count = 130

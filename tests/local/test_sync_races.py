@@ -14,10 +14,11 @@ from remote_store_local import LocalBackend, _publish, _transfer
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
+@pytest.mark.parametrize("rounds", [5, pytest.param(30, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_of_many_threads_wins(root: Path, kind: str) -> None:
+def test_one_of_many_threads_wins(root: Path, kind: str, rounds: int) -> None:
     """Of 16 threads that create one key exactly one succeeds (WRITE-004)."""
-    race(LocalBackend(root, fsync="never"), kind, 30)
+    race(LocalBackend(root, fsync="never"), kind, rounds)
     assert litter(root) == []
 
 
