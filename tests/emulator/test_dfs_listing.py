@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from urllib.parse import quote
@@ -99,12 +100,15 @@ async def test_a_continuation_belongs_to_its_listing(raw: Raw) -> None:
     await fill(raw)
     first = await raw("GET", "dfs", "?resource=filesystem&recursive=true&maxResults=4")
     token = quote(first.headers["x-ms-continuation"], safe="")
+    scope, _ = json.loads(base64.b64decode(first.headers["x-ms-continuation"]))
+    forged = quote(base64.b64encode(json.dumps([scope, [1]]).encode()), safe="")
     for target in (
         f"?resource=filesystem&recursive=false&continuation={token}",
         f"?resource=filesystem&recursive=true&directory=b&continuation={token}",
         "?resource=filesystem&recursive=true&continuation=abc",
         "?resource=filesystem&recursive=true&continuation=MTIz",
         "?resource=filesystem&recursive=true&continuation=%C3%A9",
+        f"?resource=filesystem&recursive=true&continuation={forged}",
     ):
         reply = await raw("GET", "dfs", target)
         assert (reply.status, reply.code) == (400, "InvalidQueryParameterValue")

@@ -216,6 +216,14 @@ async def test_bodies_where_none_belongs(raw: Raw) -> None:
         assert (reply.status, reply.code) == (400, "ContentLengthMustBeZero")
 
 
+async def test_a_body_in_an_encoding(raw: Raw) -> None:
+    """Nobody decodes it, so that what cannot be decoded is told by its name as all else is."""
+    headers = {"x-ms-blob-type": "BlockBlob", "Content-Encoding": "gzip"}
+    reply = await raw("PUT", "blob", "/f", headers, b"no gzip")
+    assert (reply.status, reply.code) == (501, "UnsupportedHeader")
+    assert "content-encoding" in reply.reason
+
+
 async def test_a_body_of_unknown_length(raw: Raw) -> None:
     """A chunked request is refused: the service wants a Content-Length."""
     await raw.create("f")

@@ -133,6 +133,8 @@ def _resume(account: Account, scope: list[str], continuation: str | None) -> Pat
         bound, last = json.loads(base64.b64decode(continuation, validate=True))
         if bound != scope and "continuation-unbound" not in account.defects:
             raise ValueError
+        if not all(isinstance(name, str) for name in last):
+            raise TypeError
         return tuple(last)
     except (binascii.Error, ValueError, TypeError):
         code, detail = "InvalidQueryParameterValue", "continuation of another listing"

@@ -295,7 +295,10 @@ class HnsEmulator:
         await self._serve_here(forever)
 
     async def _serve_here(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
-        server = web.Server(self._service.handle, access_log=None, handler_cancellation=True)
+        # A body is stored as it was sent, whatever its Content-Encoding says.
+        server = web.Server(
+            self._service.handle, access_log=None, handler_cancellation=True, auto_decompress=False
+        )
         runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
         with socket.create_server((self.host, self.port)) as listening:
             self.port = listening.getsockname()[1]
