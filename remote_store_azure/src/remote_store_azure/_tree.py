@@ -224,7 +224,7 @@ def _warner(wire: Wire) -> Callable[[str], object]:
 
 def _is_of_one_folder(error: RemoteStoreError) -> bool:
     """Return True for a refusal by access rights, which differ from folder to folder."""
-    return error.status == 403 and (error.code or "").startswith("Authorization")
+    return error.status == 403 and error.code == "AuthorizationPermissionMismatch"
 
 
 def _is_draft(entry: Entry) -> bool:

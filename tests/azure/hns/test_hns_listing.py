@@ -304,7 +304,11 @@ async def test_a_sum_with_a_folder_that_refuses(lake: Lake, backend: AsyncAzureB
 
 @pytest.mark.parametrize(
     ("folders", "code"),
-    [(("w",), "AuthorizationPermissionMismatch"), (("w%2Fa",), "AuthenticationFailed")],
+    [
+        (("w",), "AuthorizationPermissionMismatch"),
+        (("w%2Fa",), "AuthenticationFailed"),
+        (("w%2Fa",), "AuthorizationFailure"),
+    ],
 )
 async def test_a_walk_ends_at_once(
     lake: Lake, backend: AsyncAzureBackend, folders: tuple[str, ...], code: str
