@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
-from remote_store_cli._console import human_size
+from remote_store_cli._console import heeding_logs, human_size
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
@@ -164,3 +165,17 @@ def test_info_of_nothing_fails(cli: Cli) -> None:
 def test_human_size(size: int, text: str) -> None:
     """Sizes are in binary units with one decimal, and never show 1024 of a unit."""
     assert text == human_size(size)
+
+
+def test_a_log_record_that_cannot_be_formatted_fails_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is a mistake of the plugin's, and told as it stands."""
+    careless = logging.makeLogRecord(
+        {"msg": "%d files", "args": ("seven",), "levelno": logging.WARNING}
+    )
+    with heeding_logs():
+        # Not by a logger: that would ask pytest's own handler, too.
+        logging.getLogger().handlers[-1].handle(careless)
+
+    assert "warning: %d files\n" == capsys.readouterr().err

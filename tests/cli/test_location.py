@@ -334,7 +334,16 @@ def test_options_reach_the_plugin(
 
 @pytest.mark.parametrize(
     "option",
-    ["novalue", "=x", "a:=nojson", "az:key=1", "x=${SURELY_NOT_SET_ANYWHERE}", "x=${A:nothing}"],
+    [
+        "novalue",
+        "=x",
+        "a:=nojson",
+        pytest.param("a:=" + "[" * 100_000, id="too deep"),
+        pytest.param("a:=" + "9" * 5_000, id="too many digits"),
+        "az:key=1",
+        "x=${SURELY_NOT_SET_ANYWHERE}",
+        "x=${A:nothing}",
+    ],
 )
 def test_wrong_options_are_refused(cli: Cli, servers: Servers, option: str) -> None:
     """An option that is malformed or meant for nobody is a mistake, not ignored."""

@@ -133,6 +133,15 @@ def test_toml_of_other_editors(tmp_path: Path, newline: str) -> None:
             RegistryConfig.from_toml(path)
 
 
+def test_toml_without_end(tmp_path: Path) -> None:
+    """What the parser cannot follow is an error of the file."""
+    path = tmp_path / "stores.toml"
+    path.write_text("a=" + "[" * 20_000)
+
+    with pytest.raises(tomllib.TOMLDecodeError, match="nests"):
+        RegistryConfig.from_toml(path)
+
+
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [

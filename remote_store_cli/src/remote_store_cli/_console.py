@@ -68,7 +68,10 @@ class _LogLines(logging.Handler):
         self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - the plugin's mistake, no failure of what it does
+            message = str(record.msg)
         error = record.exc_info[1] if record.exc_info else None
         line = f"{message}: {error}" if error else message
         if line in self._said:

@@ -90,7 +90,7 @@ def _parsed(text: str) -> tuple[str | None, str, Any]:
     if match["kind"] == ":=":
         try:
             value = json.loads(value)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # too many digits, too deep
             msg = f"option {key!r} is no JSON; for plain text write {key}=TEXT"
             raise UsageError(msg) from error
     try:

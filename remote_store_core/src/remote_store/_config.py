@@ -225,6 +225,9 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         msg = f"the file is no UTF-8, as TOML must be; save it as UTF-8 ({error.reason})"
         raise tomllib.TOMLDecodeError(msg) from error
+    except RecursionError as error:
+        msg = "the file nests arrays or tables deeper than the parser can follow"
+        raise tomllib.TOMLDecodeError(msg) from error
 
 
 def _only(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -93,17 +92,18 @@ class AsyncBackendSyncAdapter(Backend):
         self._runner = loop_thread or LoopThread(type(self).__name__)
         self._loop = self._runner.loop
         self._thread = self._runner.thread
+        kept = set(async_backend.capabilities) - {Capability.SEEKABLE_READ}
+        self._capabilities = CapabilitySet(kept)
 
     @property
     def name(self) -> str:
         """Name of the wrapped backend."""
         return self._backend.name
 
-    # A cached property is a property to whoever reads it.
-    @functools.cached_property
-    def capabilities(self) -> CapabilitySet:  # pyright: ignore[reportIncompatibleMethodOverride]
+    @property
+    def capabilities(self) -> CapabilitySet:
         """Capabilities of the wrapped backend without SEEKABLE_READ: streams go forward only."""
-        return CapabilitySet(set(self._backend.capabilities) - {Capability.SEEKABLE_READ})
+        return self._capabilities
 
     def to_key(self, native_path: str) -> str:
         """Return the key of a native path."""

@@ -21,6 +21,7 @@ from remote_store import (
     BackendUnavailable,
     Capability,
     CapabilityNotSupported,
+    CapabilitySet,
     InvalidPath,
     NotFound,
     Store,
@@ -68,6 +69,22 @@ def test_capabilities(adapter: AsyncBackendSyncAdapter) -> None:
     assert set(adapter.capabilities) == inner - {Capability.SEEKABLE_READ}
     assert adapter.capabilities is adapter.capabilities
     assert adapter.close_is_terminal is True
+
+
+def test_capabilities_are_asked_for_once() -> None:
+    """When it is made: a lock around a later question could be held at a fork."""
+    asked = []
+
+    class Telling(AsyncMemoryBackend):
+        @property
+        def capabilities(self) -> CapabilitySet:
+            asked.append(1)
+            return super().capabilities
+
+    with AsyncBackendSyncAdapter(Telling()) as adapter:
+        asked.clear()
+        assert adapter.capabilities
+    assert [] == asked
 
 
 @pytest.mark.parametrize("thing", [object(), DictBackend(), AsyncMemoryBackend, None])
