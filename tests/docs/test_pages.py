@@ -69,18 +69,21 @@ def test_capability_tables_are_complete(page: str, root: Path) -> None:
 def test_capability_table_of_the_readme_is_true(root: Path) -> None:
     """What it says of the backends is what they declare."""
     from remote_store_azure import AsyncAzureBackend
-    from remote_store_local import AsyncLocalBackend
-    from remote_store_memory import AsyncMemoryBackend
+    from remote_store_local import AsyncLocalBackend, LocalBackend
+    from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
     table = rows((root / "README.md").read_text(), "| Capability |")
-    backends: dict[int, Any] = {
-        -3: AsyncMemoryBackend,
-        -2: AsyncLocalBackend,
-        -1: AsyncAzureBackend,
+    classes: dict[tuple[int, str], Any] = {
+        (-3, "async"): AsyncMemoryBackend,
+        (-3, "sync"): MemoryBackend,
+        (-2, "async"): AsyncLocalBackend,
+        (-2, "sync"): LocalBackend,
+        (-1, "async"): AsyncAzureBackend,
     }
-    for column, cls in backends.items():
-        said = {name for name, row in table.items() if row[column] != "no"}
-        assert said == {capability.name for capability in cls.CAPABILITIES}
+    for (column, side), cls in classes.items():
+        other = "async" if side == "sync" else "sync"
+        said = {name for name, row in table.items() if row[column] not in ("no", other)}
+        assert said == {capability.name for capability in cls.CAPABILITIES}, cls
 
 
 def test_error_table_is_the_tree(root: Path) -> None:
