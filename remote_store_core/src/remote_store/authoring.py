@@ -331,14 +331,14 @@ class LeftOut:
             )
 
     def link(self, count: int = 1) -> None:
-        """Count links to folders that the listing does not enter."""
+        """Count links that the listing does not enter, to folders or out of the root."""
         self._links += count
 
     def finish(self) -> None:
         """Say how many links there were, at the end of the listing."""
         if self._links:
             self._log.warning(
-                "Listing of %r leaves out %d links to folders",
+                "Listing of %r leaves out %d links, to folders or out of the root",
                 self._where,
                 self._links,
                 extra={"links_left_out": self._links},

@@ -212,7 +212,7 @@ class Tree:
             return ""
         base = os.path.join(base, "")
         if not path.startswith(base):
-            msg = f"Path follows a link that leaves the root: {key!r}"
+            msg = "Path follows a link that leaves the root"
             raise InvalidPath(msg, path=key, backend=self.backend)
         return path[len(base) :].replace(os.sep, "/")
 

@@ -6,11 +6,17 @@ import errno
 import os
 from collections.abc import Callable
 
-from remote_store import DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store import DirectoryNotEmpty, NotFound
+from remote_store.authoring import (
+    RESERVED_PREFIX,
+    cannot_delete_root,
+    folder_not_empty,
+    is_a_file,
+    is_reserved,
+)
 from remote_store_local._confine import Place
 from remote_store_local._errors import mapped
 from remote_store_local._files import LocalFiles
-from remote_store_local._names import RESERVED, is_reserved
 from remote_store_local._remove import remove_tree
 from remote_store_local._sweep import sweep_folder
 
@@ -42,8 +48,7 @@ def delete_folder(
     """Remove a folder; of a link the link, never what it leads to."""
     key = files.key(key)
     if not key:
-        msg = "Cannot delete the root: path must not be empty"
-        raise InvalidPath(msg, path=key, backend=files.name)
+        raise cannot_delete_root(key, files.name)
     try:
         if is_reserved(key):
             raise files.missing(key)
@@ -64,8 +69,7 @@ def _delete_folder(
     if kind is None:
         raise files.missing(key) from place.absence
     if kind == "file":
-        msg = f"Not a folder but a file: {key!r}"
-        raise InvalidPath(msg, path=key, backend=files.name)
+        raise is_a_file(key, files.name)
     if place.followed:
         if not recursive:
             _refuse_children(files, key)
@@ -85,12 +89,11 @@ def _delete_folder(
 def _refuse_children(files: LocalFiles, key: str) -> None:
     with files.tree.open_folder(key, listing=True) as folder:
         if os.listdir(folder.handle):
-            msg = f"Folder is not empty: {key!r}"
-            raise DirectoryNotEmpty(msg, path=key, backend=files.name)
+            raise folder_not_empty(key, files.name)
 
 
 def _is_temporary(entry: os.DirEntry[str]) -> bool:
-    return entry.name.startswith(RESERVED) and entry.is_file(follow_symlinks=False)
+    return entry.name.startswith(RESERVED_PREFIX) and entry.is_file(follow_symlinks=False)
 
 
 def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> None:
@@ -99,8 +102,7 @@ def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> N
         with os.scandir(folder.handle) as entries:
             others = [entry for entry in entries if not _is_temporary(entry)]
         if others:
-            msg = f"Folder is not empty: {key!r}"
-            raise DirectoryNotEmpty(msg, path=key, backend=files.name) from error
+            raise folder_not_empty(key, files.name) from error
         sweep_folder(folder)
     try:
         place.folder.rmdir(place.name)
@@ -108,7 +110,7 @@ def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> N
         if again.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
         msg = (
-            f"Folder is not empty, it holds temporary files of writes that are running or "
-            f"were killed in the last 24 hours; wait, or delete recursively: {key!r}"
+            "Folder is not empty, it holds temporary files of writes that are running or "
+            "were killed in the last 24 hours; wait, or delete recursively"
         )
         raise DirectoryNotEmpty(msg, path=key, backend=files.name) from again

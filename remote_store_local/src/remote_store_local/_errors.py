@@ -15,6 +15,7 @@ from remote_store import (
     PermissionDenied,
     RemoteStoreError,
 )
+from remote_store.authoring import first_with_others
 
 __all__ = ["Refusals", "is_refusal", "mapped", "translate"]
 
@@ -55,7 +56,7 @@ def translate(error: OSError, key: str, backend: str) -> RemoteStoreError:
     """
     number = error.errno if error.errno is not None else 0
     cls, text = _TABLE.get(number, (RemoteStoreError, error.strerror or type(error).__name__))
-    return cls(f"{text}: {key!r}", path=key, backend=backend)
+    return cls(text, path=key, backend=backend)
 
 
 def is_refusal(error: OSError) -> bool:
@@ -91,8 +92,7 @@ class Refusals:
             changed: Something had been done before: ``outcome_unknown``.
         """
         if self._errors:
-            first = self._errors[0]
-            first.others = tuple(self._errors[1:])
+            first = first_with_others(self._errors)
             first.outcome_unknown = changed
             raise first
 

@@ -7,8 +7,8 @@ import errno
 import os
 from typing import Final
 
+from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._folder import Folder
-from remote_store_local._names import RESERVED
 from remote_store_local._syscalls import renameat2
 
 __all__ = ["RENAMES_OPEN_FILES", "rename_exclusive", "renames_exclusively"]
@@ -67,7 +67,7 @@ def renames_exclusively(folder: Folder) -> bool:
     """
     if folder.fd is None:
         return False
-    name = RESERVED + os.urandom(16).hex()
+    name = RESERVED_PREFIX + os.urandom(16).hex()
     fd = folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         os.close(fd)

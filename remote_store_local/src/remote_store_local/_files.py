@@ -26,6 +26,15 @@ from remote_store import (
     RemotePath,
     RemoteStoreError,
 )
+from remote_store.authoring import (
+    file_key,
+    folder_key,
+    is_a_file,
+    is_a_folder,
+    is_reserved,
+    not_found,
+    target_key,
+)
 from remote_store_local._attributes import (
     decode_metadata,
     etag_of,
@@ -38,7 +47,7 @@ from remote_store_local._errors import mapped, translate
 from remote_store_local._exclusive import renames_exclusively
 from remote_store_local._folder import let_go
 from remote_store_local._lease import Source
-from remote_store_local._names import RESERVED, check_key, is_reserved
+from remote_store_local._names import kept
 from remote_store_local._sweep import sweep_tree
 from remote_store_local._versions import ended_early, first_read
 from remote_store_local._walk import Walk, tally
@@ -98,8 +107,8 @@ class LocalFiles:
     # Questions -------------------------------------------------------------
 
     def key(self, key: str) -> str:
-        """Return *key* in normal form; raises as `check_key`."""
-        return check_key(key, self.name)
+        """Return *key* in normal form, the root as ``""``; raises as `folder_key`."""
+        return kept(folder_key(key, self.name), self.name)
 
     def file_key(self, key: str) -> str:
         """
@@ -108,11 +117,7 @@ class LocalFiles:
         Raises:
             InvalidPath: It is malformed, or the root.
         """
-        checked = check_key(key, self.name)
-        if not checked:
-            msg = f"path must not be empty, the root is a folder: {key!r}"
-            raise InvalidPath(msg, path=key, backend=self.name)
-        return checked
+        return kept(file_key(key, self.name), self.name)
 
     def target_key(self, key: str) -> str:
         """
@@ -121,28 +126,19 @@ class LocalFiles:
         Raises:
             InvalidPath: It is malformed, the root, or reserved.
         """
-        checked = self.file_key(key)
-        if is_reserved(checked):
-            msg = f"names that start with {RESERVED!r} are reserved for temporary files: {key!r}"
-            raise InvalidPath(msg, path=key, backend=self.name)
-        return checked
+        return kept(target_key(key, self.name), self.name)
 
     def missing(self, key: str) -> NotFound:
         """Return the error for a key where nothing is; it names the root if that is missing."""
         if lost := self.tree.lost_root(key):
             return lost
-        msg = f"File or folder not found: {key!r}"
-        return NotFound(msg, path=key, backend=self.name)
+        return not_found(key, self.name)
 
     def refusal(self, error: OSError, key: str) -> RemoteStoreError:
         """Return our error for one of the system."""
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
             return self.missing(key)
         return translate(error, key, self.name)
-
-    def _folder_instead(self, key: str) -> InvalidPath:
-        msg = f"Path exists as a directory, not as a file: {key!r}"
-        return InvalidPath(msg, path=key, backend=self.name)
 
     def kind_of(self, key: str, place: Place) -> Kind | None:
         """
@@ -158,7 +154,7 @@ class LocalFiles:
             return "file"
         if stat.S_ISDIR(mode):
             return "folder"
-        msg = f"Path is a special file, neither file nor folder: {key!r}"
+        msg = "Path is a special file, neither file nor folder"
         raise InvalidPath(msg, path=key, backend=self.name)
 
     @mapped
@@ -191,7 +187,7 @@ class LocalFiles:
             if kind is None:
                 raise self.missing(key) from place.absence
             if kind == "folder":
-                raise self._folder_instead(key)
+                raise is_a_folder(key, self.name)
         except BaseException:
             place.folder.close()
             raise
@@ -249,8 +245,7 @@ class LocalFiles:
         if kind is None:
             raise self.missing(key)
         if kind == "file":
-            msg = f"Not a folder but a file: {key!r}"
-            raise InvalidPath(msg, path=key, backend=self.name)
+            raise is_a_file(key, self.name)
         return tally(self.tree, self.key(key), stopped)
 
     # Reading ---------------------------------------------------------------
@@ -275,12 +270,12 @@ class LocalFiles:
 
     def changed(self, key: str) -> PreconditionFailed:
         """Return the error for a file that another program wrote to meanwhile."""
-        msg = f"File changed while it was being copied, nothing was: {key!r}"
+        msg = "File changed while it was being copied, nothing was"
         return PreconditionFailed(msg, path=key, backend=self.name)
 
     def shrunk(self, key: str, got: int, size: int) -> PreconditionFailed:
         """Return the error for a file that another program cut short meanwhile."""
-        msg = f"File shrank from {size} to {got} bytes while it was being read: {key!r}"
+        msg = f"File shrank from {size} to {got} bytes while it was being read"
         return PreconditionFailed(msg, path=key, backend=self.name)
 
     @mapped

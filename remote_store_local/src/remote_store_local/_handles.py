@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, TypeVarTuple, cast
 
 from remote_store import RemoteStoreError, WritableContent, WriteResult
+from remote_store.authoring import as_bytes
 from remote_store_local._errors import mapped, translate
 from remote_store_local._files import LocalFiles
 from remote_store_local._folder import let_go
 from remote_store_local._publish import Draft, abandon
-from remote_store_local._streams import BLOCK, checked
+from remote_store_local._streams import BLOCK
 from remote_store_local._versions import ended_early
 from remote_store_local._write import Write, begin, finish
 
@@ -148,7 +149,7 @@ def write_from(files: LocalFiles, key: str, content: WritableContent, write: Wri
         msg = f"content must be bytes or a binary file, got {type(content).__name__}"
         raise TypeError(msg)
     with _draft(files, key, write) as draft:
-        while chunk := checked(read(BLOCK)):
+        while chunk := as_bytes(read(BLOCK)):
             _append(files, key, draft, chunk)
         return finish(files, key, draft, b"", write)
 

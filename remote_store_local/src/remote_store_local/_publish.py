@@ -19,12 +19,12 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store import PreconditionFailed
+from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._attributes import write_attributes
 from remote_store_local._confine import Place, Tree
 from remote_store_local._durable import in_place_but, names_synced
 from remote_store_local._exclusive import RENAMES_OPEN_FILES, rename_exclusive
 from remote_store_local._folder import Folder
-from remote_store_local._names import RESERVED
 from remote_store_local._target import TRIES, is_at, open_target, refuse_kind, remove_made, taken_by
 
 try:
@@ -160,7 +160,7 @@ class Draft:
         self._like = like
         self._made: list[str] = []
         self._generation = os.urandom(16).hex()
-        self._temporary = RESERVED + self._generation
+        self._temporary = RESERVED_PREFIX + self._generation
         self._forks = _forks
         try:
             self._create(look)
@@ -200,7 +200,7 @@ class Draft:
                 self.fd = fds[0] if fds else -1
             lock(self.fd)
             return
-        msg = f"Its folder is deleted again and again: {self.key!r}"
+        msg = "Its folder is deleted again and again"
         raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend)
 
     def write(self, data: bytes | memoryview, stopped: Callable[[], bool] = never_stop) -> None:
@@ -280,7 +280,7 @@ class Draft:
             else:
                 self._rename(folder, name)
         except FileNotFoundError as error:
-            msg = f"Its folder was deleted while it was being written: {self.key!r}"
+            msg = "Its folder was deleted while it was being written"
             raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend) from error
         except (FileExistsError, IsADirectoryError) as error:
             taken_by(self._tree, self.key, folder, name, error)

@@ -13,10 +13,10 @@ import errno
 import os
 from collections.abc import Callable
 
+from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
 from remote_store_local._folder import Folder
-from remote_store_local._names import RESERVED
 from remote_store_local._publish import Stopped
 from remote_store_local._sweep import may_go
 
@@ -153,7 +153,7 @@ class _Removal:
     def _unlink(self, folder: Folder, name: str) -> None:
         # A file that is being written is its writer's: it will be there
         # afterwards, as if it had been written a moment later.
-        if name.startswith(RESERVED) and not may_go(folder, name):
+        if name.startswith(RESERVED_PREFIX) and not may_go(folder, name):
             return
         with contextlib.suppress(FileNotFoundError):
             folder.unlink(name)

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from remote_store import WriteResult
 from remote_store.aio.workers import WorkerPool, settle
+from remote_store.authoring import as_bytes
 from remote_store_local._errors import translate
 from remote_store_local._files import LocalFiles
 from remote_store_local._lease import Source
 from remote_store_local._publish import Draft, abandon
 from remote_store_local._write import Write, begin, finish
 
-__all__ = ["BLOCK", "checked", "read_blocks", "write_blocks"]
+__all__ = ["BLOCK", "read_blocks", "write_blocks"]
 
 #: Bytes for each hop of a write, and for the first of a read.
 BLOCK: Final = 1 << 20
@@ -121,7 +122,7 @@ async def write_blocks(
         waiting: list[bytes] = []
         size = 0
         async for chunk in content:
-            waiting.append(checked(chunk))
+            waiting.append(as_bytes(chunk))
             size += len(chunk)
             if size >= BLOCK:
                 block = waiting[0] if len(waiting) == 1 else b"".join(waiting)
@@ -143,21 +144,6 @@ async def write_blocks(
 def _begin(files: LocalFiles, key: str, write: Write, drafts: list[Draft]) -> None:
     # Not returned: the caller may be cancelled and must still find it.
     drafts.append(begin(files, key, write))
-
-
-def checked(chunk: object) -> bytes:
-    """
-    Return a chunk of somebody's content as bytes.
-
-    Raises:
-        TypeError: It is not bytes-like.
-    """
-    if isinstance(chunk, bytes):
-        return chunk
-    if isinstance(chunk, (bytearray, memoryview)):
-        return bytes(chunk)
-    msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
-    raise TypeError(msg)
 
 
 class DraftFile(io.FileIO):

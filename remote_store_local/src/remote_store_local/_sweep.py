@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
 from remote_store_local._folder import Folder, is_own_folder, let_go
-from remote_store_local._names import RESERVED
 from remote_store_local._publish import fcntl, lock
 
 __all__ = ["is_live", "is_stale", "may_go", "now", "sweep_folder", "sweep_tree"]
@@ -76,7 +76,7 @@ def sweep_folder(folder: Folder) -> int:
     """Remove the stale temporary files directly in *folder*; return how many."""
     removed = 0
     with os.scandir(folder.handle) as entries:
-        names = [entry.name for entry in entries if entry.name.startswith(RESERVED)]
+        names = [entry.name for entry in entries if entry.name.startswith(RESERVED_PREFIX)]
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             found = folder.stat(name)

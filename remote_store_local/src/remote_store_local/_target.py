@@ -7,7 +7,8 @@ import os
 import stat
 from typing import Final
 
-from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
+from remote_store import InvalidPath, PreconditionFailed, RemoteStoreError
+from remote_store.authoring import already_exists, ancestor_is_file, is_a_folder
 from remote_store_local._confine import Place, Tree
 from remote_store_local._errors import is_refusal
 from remote_store_local._folder import Folder
@@ -30,14 +31,12 @@ def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
         return
     mode = place.found.st_mode
     if stat.S_ISDIR(mode):
-        msg = f"Path exists as a directory: {key!r}"
-        raise InvalidPath(msg, path=key, backend=tree.backend)
+        raise is_a_folder(key, tree.backend)
     if not stat.S_ISREG(mode):
-        msg = f"Path exists, but as a special file: {key!r}"
+        msg = "Path is a special file, neither file nor folder"
         raise InvalidPath(msg, path=key, backend=tree.backend)
     if not overwrite:
-        msg = f"File already exists: {key!r}"
-        raise AlreadyExists(msg, path=key, backend=tree.backend)
+        raise already_exists(key, tree.backend)
 
 
 def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> Place:
@@ -65,9 +64,8 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
         except NotADirectoryError as error:
             if lost := tree.lost_root(key):
                 raise lost from error
-            msg = f"A folder above the path exists as a file: {key!r}"
-            raise InvalidPath(msg, path=key, backend=tree.backend) from error
-    msg = f"Its folder is deleted again and again: {key!r}"
+            raise ancestor_is_file(key, tree.backend) from error
+    msg = "Its folder is deleted again and again"
     raise PreconditionFailed(msg, path=key, backend=tree.backend)
 
 
@@ -148,8 +146,7 @@ def is_at(
         if is_refusal(second):
             return False
         msg = (
-            f"Whether the file is in place cannot be told: "
-            f"{error.strerror or type(error).__name__}: {key!r}"
+            f"Whether the file is in place cannot be told: {error.strerror or type(error).__name__}"
         )
         raise RemoteStoreError(msg, path=key, backend=tree.backend, outcome_unknown=True) from error
 
@@ -167,7 +164,5 @@ def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) ->
     except FileNotFoundError:
         mode = stat.S_IFREG  # it came and went: the writer lost all the same
     if stat.S_ISDIR(mode) or isinstance(error, IsADirectoryError):
-        msg = f"Path exists as a directory: {key!r}"
-        raise InvalidPath(msg, path=key, backend=tree.backend) from error
-    msg = f"File already exists: {key!r}"
-    raise AlreadyExists(msg, path=key, backend=tree.backend) from error
+        raise is_a_folder(key, tree.backend) from error
+    raise already_exists(key, tree.backend) from error

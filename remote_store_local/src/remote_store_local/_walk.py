@@ -25,11 +25,11 @@ from remote_store import (
     RemotePath,
     RemoteStoreError,
 )
+from remote_store.authoring import RESERVED_PREFIX, LeftOut, is_key
 from remote_store_local._attributes import modified_at
 from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
 from remote_store_local._folder import Folder, is_own_folder
-from remote_store_local._names import RESERVED, is_key
 
 __all__ = ["Walk", "tally"]
 
@@ -65,8 +65,7 @@ class Walk:
         self._enters = enters or (lambda key: True)
         self._wants = wants or (lambda key: True)
         self._folders = folders
-        self._warned = False
-        self._links_left_out = 0
+        self._left_out = LeftOut(_log, key)
         self._refusals = Refusals(tree.backend)
 
     def entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
@@ -114,13 +113,7 @@ class Walk:
                 continue  # or deleted since it was seen
             except OSError as error:
                 self._refuse(error, key)
-        if self._links_left_out:
-            _log.warning(
-                "Listing leaves out links to folders or out of the root, %d below %r",
-                self._links_left_out,
-                self._key,
-                extra={"links_left_out": self._links_left_out},
-            )
+        self._left_out.finish()
         self._refusals.settle()
 
     def _refuse(self, error: OSError | RemoteStoreError, key: str) -> None:
@@ -129,18 +122,11 @@ class Walk:
             raise ours
 
     def _is_visible(self, key: str, name: str) -> bool:
-        if name.startswith(RESERVED):
+        if name.startswith(RESERVED_PREFIX):
             return False
         if is_key(name):
             return True
-        if not self._warned:
-            self._warned = True
-            _log.warning(
-                "Listing skips names that no path can have, the first in folder %r: %r",
-                key,
-                name,
-                extra={"names_left_out": True},
-            )
+        self._left_out.name(f"{key}/{name}" if key else name)
         return False
 
     def _look(
@@ -161,14 +147,14 @@ class Walk:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except InvalidPath:  # leaves the root
-            self._links_left_out += goes_down and self._enters(key)
+            self._left_out.link(goes_down and self._enters(key))
             return None
         except OSError as error:
             if error.errno == errno.ELOOP:
                 return None
             raise
         if stat.S_ISDIR(found.st_mode):
-            self._links_left_out += goes_down and self._enters(key)
+            self._left_out.link(goes_down and self._enters(key))
             return FolderEntry(RemotePath(key), entry.name, is_link) if self._folders else None
         if stat.S_ISREG(found.st_mode) and (is_file or self._wants(key)):
             return FileInfo(RemotePath(key), entry.name, found.st_size, modified_at(found))
