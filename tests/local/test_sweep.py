@@ -238,3 +238,52 @@ async def test_without_renaming_open_files(
     await backend.write("d/f", b"22", overwrite=True)
     assert await backend.read_bytes("d/f") == b"22"
     assert litter(root) == []
+
+
+def _as_nfs(fd: int, operation: int) -> None:
+    if operation & fcntl.LOCK_EX and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(errno.EBADF, "an exclusive lock is for writers")
+
+
+async def test_litter_on_a_network_file_system(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS gives no exclusive lock on a file that was opened for reading, which says nothing."""
+    monkeypatch.setattr(fcntl, "flock", _as_nfs)
+    make(root / "a/.~tmp.1", 60)
+    await backend.delete_folder("a", recursive=True)
+    assert not (root / "a").exists()
+    make(root / ".~tmp.1", 2 * DAY)
+    assert await backend.sweep() == 1
+
+
+async def test_two_who_look_do_not_see_each_other(backend: AsyncLocalBackend, root: Path) -> None:
+    """Whoever just looks whether a file is being written is no writer of it for others."""
+    with make(root / "a/.~tmp.1", 60).open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        await backend.delete_folder("a", recursive=True)
+    assert not (root / "a").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+async def test_locks_that_cannot_be_told(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Who cannot tell says so, and does not take litter for a living writer's for ever."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(number, "no lock")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    litter_ = make(root / "a/.~tmp.1", 60)
+    with pytest.raises(RemoteStoreError, match="no lock"):
+        await backend.delete_folder("a", recursive=True)
+    assert litter_.exists()
+    make(litter_, 2 * DAY)
+    if number == errno.ENOTSUP:  # age alone tells
+        assert await backend.sweep() == 1
+    else:
+        with pytest.raises(RemoteStoreError, match="no lock"):
+            await backend.sweep()
+    await backend.delete_folder("a", recursive=True)
+    assert not (root / "a").exists()

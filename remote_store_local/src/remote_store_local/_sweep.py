@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -13,13 +14,15 @@ from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
 from remote_store_local._folder import Folder, is_own_folder, let_go
-from remote_store_local._publish import fcntl, lock
+from remote_store_local._publish import fcntl
 
 __all__ = ["is_live", "is_stale", "may_go", "now", "sweep_folder", "sweep_tree"]
 
 #: Seconds that a temporary file is left alone: also the writer on another
 #: machine, whose lock cannot be seen here, should be done by then.
 STALE: Final = 24 * 3600.0
+#: "There are no locks here": a writer has none either, and age alone tells.
+_NO_LOCKS: Final = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def now() -> float:
@@ -32,22 +35,33 @@ def is_live(folder: Folder, name: str) -> bool:
     Return True if a living process is writing a temporary file.
 
     That is a file whose lock somebody holds: a link or a folder is nobody's.
+    Where the file system has no locks, a stale one is nobody's either.
 
     Raises:
-        OSError: It cannot be told, because the file may not be opened.
+        OSError: It cannot be told, because the file may not be opened, or the
+            system cannot say who holds its lock.
     """
     if fcntl is None:
         return False
     try:
-        if not stat.S_ISREG(folder.stat(name).st_mode):
+        found = folder.stat(name)
+        if not stat.S_ISREG(found.st_mode):
             return False
         fd = folder.open(name)
     except FileNotFoundError:
         return False
     try:
-        return not lock(fd)
+        # Shared: NFS gives no other lock on a file that was opened for reading,
+        # and two who look at the same time do not take each other for a writer.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in _NO_LOCKS or not is_stale(found):
+            raise
     finally:
         let_go(fd)
+    return False
 
 
 def may_go(folder: Folder, name: str) -> bool:
