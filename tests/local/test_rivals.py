@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
-from remote_store import InvalidPath, NotFound, PermissionDenied, PreconditionFailed
-from remote_store_local import AsyncLocalBackend, LocalBackend, _target
+from remote_store import (
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    RemoteStoreError,
+)
+from remote_store_local import AsyncLocalBackend, LocalBackend, _exclusive, _syscalls, _target
 from remote_store_local._folder import Folder
 
 pytestmark = pytest.mark.asyncio
@@ -177,3 +183,80 @@ async def test_a_folder_that_comes_and_goes(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "replace", late)
     with pytest.raises(InvalidPath, match="directory"):
         backend.write("f", b"1", overwrite=True)
+
+
+@pytest.mark.parametrize("link", [False, True])
+async def test_a_lost_answer_to_an_exclusive_move(
+    root: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    """A move that was done and repeated says that it may have been done, and leaves one name."""
+    backend = LocalBackend(root)
+    backend.write("a", b"1")
+    rename, make_link = _syscalls.renameat2, os.link
+
+    def done(*args: Any, **kwargs: Any) -> None:
+        if link and not kwargs:
+            raise OSError(errno.ENOSYS, "no")
+        (make_link if link else rename)(*args, **kwargs)
+        raise FileNotFoundError(errno.ENOENT, "repeated")
+
+    monkeypatch.setattr(_exclusive, "renameat2", done)
+    monkeypatch.setattr(os, "link", done)
+    with pytest.raises(NotFound) as caught:
+        backend.move("a", "b")
+    assert caught.value.outcome_unknown
+    assert os.listdir(root) == ["b"]
+
+
+@pytest.mark.usefixtures("link_fallback")
+@pytest.mark.parametrize("names", [1, 2])
+async def test_a_source_that_was_removed_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch, names: int
+) -> None:
+    """A removal of the old name that was done, whatever was answered, ends a move well."""
+    backend = LocalBackend(root)
+    backend.write("a", b"1")
+    if names == 2:
+        os.link(root / "a", root / "other")
+    unlink = Folder.unlink
+
+    def late(self: Folder, name: str) -> None:
+        unlink(self, name)
+        raise OSError(errno.EIO, "lost")
+
+    monkeypatch.setattr(Folder, "unlink", late)
+    backend.move("a", "b")
+    assert sorted(os.listdir(root)) == ["b", "other"][:names]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_a_failing_disk_after_the_rename(
+    root: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    """Where neither the rename nor the file itself tells what was done, the error says so."""
+    backend = LocalBackend(root)
+    backend.write("a/x", b"1")
+    broken: list[bool] = []
+    stat = os.fstat
+
+    def failing(function: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> None:
+            function(*args, **kwargs)
+            broken.append(True)
+            raise OSError(errno.EIO, "lost")
+
+        return call
+
+    def look(fd: int) -> os.stat_result:
+        if broken:
+            raise OSError(errno.EIO, "broken")
+        return stat(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_exclusive, "renameat2", failing(_syscalls.renameat2))
+        patch.setattr(os, "replace", failing(os.replace))
+        patch.setattr(os, "fstat", look)
+        with pytest.raises(RemoteStoreError, match="cannot be told") as caught:
+            backend.write("a/f", b"new", overwrite=overwrite)
+    assert caught.value.outcome_unknown
+    assert (root / "a/f").read_bytes() == b"new"

@@ -143,3 +143,25 @@ async def test_copies_are_of_one_version(
     assert sorted(os.listdir(root)) == (["f", "g"] if overwrite else ["f"])
     if overwrite:
         assert (root / "g").read_bytes() == b"old"
+
+
+async def test_a_copy_of_a_file_that_grows_for_ever(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that cannot become one version any more ends at once, not with its source."""
+    backend = LocalBackend(root)
+    (root / "log").write_bytes(bytes(1 << 20))
+    read = os.read
+    reads: list[int] = []
+
+    def growing(fd: int, size: int) -> bytes:
+        reads.append(size)
+        assert len(reads) < 20
+        with (root / "log").open("ab") as file:
+            file.write(bytes(2 << 20))
+        return read(fd, size)
+
+    monkeypatch.setattr(os, "read", growing)
+    with pytest.raises(PreconditionFailed):
+        backend.copy("log", "copy")
+    assert os.listdir(root) == ["log"]

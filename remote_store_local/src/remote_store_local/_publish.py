@@ -301,9 +301,7 @@ class Draft:
                 )
         except OSError as error:
             # Nobody else has this file: if it is there, the answer was wrong.
-            if self.fd < 0 or not is_at(
-                self._tree, self.key, folder, name, os.fstat(self.fd), error
-            ):
+            if self.fd < 0 or not is_at(self._tree, self.key, folder, name, self.fd, error):
                 raise
             linked = True  # or renamed; at any rate the old name must go
         self.published = True

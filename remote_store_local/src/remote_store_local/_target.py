@@ -121,7 +121,7 @@ def remove_made(tree: Tree, made: list[str]) -> None:
 
 
 def is_at(
-    tree: Tree, key: str, folder: Folder, name: str, own: os.stat_result, error: OSError
+    tree: Tree, key: str, folder: Folder, name: str, own: os.stat_result | int, error: OSError
 ) -> bool:
     """
     Tell whether a file has its new name although the system refused it.
@@ -134,14 +134,15 @@ def is_at(
         key: The key of the new name, for the error.
         folder: Its folder.
         name: The new name.
-        own: The file.
+        own: The file, or its descriptor.
         error: What the system said.
 
     Raises:
         RemoteStoreError: It cannot be told: ``outcome_unknown`` is True.
     """
     try:
-        return os.path.samestat(own, folder.stat(name))
+        known = os.fstat(own) if isinstance(own, int) else own
+        return os.path.samestat(known, folder.stat(name))
     except OSError as second:
         if is_refusal(second):
             return False

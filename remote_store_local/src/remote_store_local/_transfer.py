@@ -12,7 +12,7 @@ from remote_store import AlreadyExists, NotFound, RemoteStoreError
 from remote_store_local._attributes import read_attributes
 from remote_store_local._confine import Place
 from remote_store_local._durable import names_synced
-from remote_store_local._errors import mapped
+from remote_store_local._errors import is_refusal, mapped
 from remote_store_local._exclusive import rename_exclusive
 from remote_store_local._files import RETRIES, LocalFiles
 from remote_store_local._folder import let_go
@@ -84,13 +84,12 @@ def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite:
                 atomic=files.moves_atomically,
             )
     except OSError as error:
-        if overwrite or not isinstance(error, FileNotFoundError):
-            _refuse_moved(files, dst, source, place, error)
+        _refuse_moved(files, dst, source, place, error)
         if isinstance(error, (FileExistsError, IsADirectoryError)):
             taken_by(files.tree, dst, place.folder, place.name, error)
         raise
     if linked:
-        _unlink_source(source, place)
+        _unlink_source(files, dst, source, place)
 
 
 def _refuse_moved(files: LocalFiles, dst: str, source: Place, place: Place, error: OSError) -> None:
@@ -117,29 +116,35 @@ def _refuse_moved(files: LocalFiles, dst: str, source: Place, place: Place, erro
     raise kind(msg, path=dst, backend=files.name, outcome_unknown=True) from error
 
 
-def _unlink_source(source: Place, place: Place) -> None:
+def _unlink_source(files: LocalFiles, key: str, source: Place, place: Place) -> None:
     """
     Remove the old name of a file that was given its new one by a link.
 
     Where it is gone already, another move was faster, and the new name must
     not stay beside that of the other. It stays if it is the file's last one:
     whatever happened (a delete, the lost answer of a network file system),
-    nothing is lost. A file that somebody has put in its place since stays,
-    but for one that comes between the last two system calls.
+    nothing is lost. Where the system refuses, the new name must not stay
+    either, unless the old one is gone all the same. A file that somebody has
+    put in its place since stays, but for one that comes between the last two
+    system calls.
     """
+    assert source.found is not None
     try:
-        now = source.folder.stat(source.name)
-        if source.found is not None and not os.path.samestat(now, source.found):
+        if not os.path.samestat(source.folder.stat(source.name), source.found):
             return
         source.folder.unlink(source.name)
     except OSError as error:
         found = place.folder.stat(place.name)
-        if found.st_nlink > 1:
-            if source.found is not None and os.path.samestat(found, source.found):
-                place.folder.unlink(place.name)
-            raise
-        if not isinstance(error, FileNotFoundError):
-            raise
+        if isinstance(error, FileNotFoundError):
+            if found.st_nlink == 1:
+                return
+        elif not is_refusal(error) and not is_at(
+            files.tree, key, source.folder, source.name, source.found, error
+        ):
+            return
+        if os.path.samestat(found, source.found):
+            place.folder.unlink(place.name)
+        raise
 
 
 @mapped
@@ -159,7 +164,7 @@ def copy(
 
         def fill(draft: Draft) -> None:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
-            _pump(files, key, fd, found.st_size, draft, stopped)
+            _pump(files, key, fd, found, draft, stopped)
             if ended_early(fd, found, draft.written):
                 raise files.shrunk(key, draft.written, found.st_size)
             if not is_same_version(found, os.fstat(fd)):
@@ -190,14 +195,23 @@ def _read(files: LocalFiles, key: str, fd: int, size: int) -> bytes:
 
 
 def _pump(
-    files: LocalFiles, key: str, fd: int, size: int, draft: Draft, stopped: Callable[[], bool]
+    files: LocalFiles,
+    key: str,
+    fd: int,
+    found: os.stat_result,
+    draft: Draft,
+    stopped: Callable[[], bool],
 ) -> None:
+    size = found.st_size
     # One byte more than expected tells the end of a small file without another call.
     data = _read(files, key, fd, first_read(size, _STEP))
     draft.write(data, stopped)
     if len(data) != size or size >= _STEP:
         while data := _read(files, key, fd, _STEP):
             draft.write(data, stopped)
+            # A file may grow for ever, and what is copied of one that does is in vain.
+            if draft.written > size and not is_same_version(found, os.fstat(fd)):
+                raise files.changed(key)
 
 
 def _same_place(source: Place, place: Place) -> bool:
