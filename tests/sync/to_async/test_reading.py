@@ -8,14 +8,16 @@ import gc
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.sync.reference import DictBackend, Flow
+from tests.sync.reference import DictBackend, Flow, as_backend
 from tests.sync.to_async.probes import gone
 
-from remote_store.aio import SyncBackendAdapter
+from remote_store import UNKNOWN_TIME, FileInfo, RemotePath
+from remote_store.aio import AsyncStore, SyncBackendAdapter
 
 pytestmark = pytest.mark.asyncio
 
@@ -297,3 +299,31 @@ async def test_close_that_fails(
             assert [len(chunk) async for chunk in adapter.read("z")] == [5]
     assert "of the close" in caplog.text
     closing = False
+
+
+async def test_listing_that_outlives_its_loop_is_closed_quietly() -> None:
+    """By a thread, since nobody is left to await it; and no coroutine is left unawaited."""
+    closed = threading.Event()
+
+    class Endless(DictBackend):
+        def list_files(self, path: str, **options: Any) -> Iterator[FileInfo]:
+            try:
+                while True:
+                    yield FileInfo(RemotePath("f"), "f", 1, UNKNOWN_TIME)
+            finally:
+                closed.set()
+
+    def outlive() -> list[warnings.WarningMessage]:
+        loop = asyncio.new_event_loop()
+        listing = AsyncStore(SyncBackendAdapter(as_backend(Endless()))).list_files("")
+        loop.run_until_complete(anext(listing))
+        loop.close()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            del listing
+            gc.collect()
+        return told
+
+    told = await asyncio.to_thread(outlive)  # where no loop runs
+    assert await asyncio.to_thread(closed.wait, 10)
+    assert [] == [str(warning.message) for warning in told]

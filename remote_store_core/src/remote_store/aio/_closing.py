@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Coroutine
 from types import AsyncGeneratorType
 from typing import Any
 
@@ -58,7 +58,7 @@ def _hide(generator: AsyncGenerator[Any, Any]) -> None:
     sys.set_asyncgen_hooks(firstiter=begun)
 
 
-async def attended(closing: Awaitable[object]) -> None:
+async def attended(closing: Coroutine[Any, Any, object]) -> None:
     """
     Await *closing*, in the closing of an async generator; a loop that ends waits for it, too.
 
@@ -66,7 +66,11 @@ async def attended(closing: Awaitable[object]) -> None:
     `asyncio.run` would not wait. It does wait for the generators that the loop
     knows, so one of them waits here.
     """
-    loop = asyncio.get_running_loop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # the generator has outlived its loop: nobody awaits anything
+        closing.close()
+        raise
     if getattr(loop, "_asyncgens_shutdown_called", False):  # it has begun to wait already
         await closing
         return
