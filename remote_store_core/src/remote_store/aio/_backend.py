@@ -344,7 +344,9 @@ class AsyncBackend(Protocol):
         Yield the files and the subfolders of a folder (LIST-009).
 
         The default chains `list_files` and `list_folders`; a backend that
-        gets both in one request overrides it.
+        gets both in one request overrides it, and so does one whose
+        `list_folders` warns of names that are no paths, too: one call gives
+        one warning (LIST-012).
 
         Args:
             path: Key of a folder, ``""`` for the root.
