@@ -43,6 +43,7 @@ def conform(site: Path, *arguments: str, clauses: list[str] = CLAUSES) -> tuple[
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_template_is_conformant(tmp_path: Path) -> None:
     """The target that acme-backend ships: no failure, no waiver, and nothing unverified."""
     install(ROOT / "examples" / "acme-backend", tmp_path / "site")
@@ -67,6 +68,7 @@ def test_a_store_that_refuses_shared_names_can_be_described_on_the_command_line(
     assert shared == 1
 
 
+@pytest.mark.long
 def test_the_backend_of_the_page_is_conformant(tmp_path: Path) -> None:
     """Made into a distribution as the page says, it passes with the target of the page."""
     page = (ROOT / "docs" / "writing-a-backend.md").read_text(encoding="utf-8")

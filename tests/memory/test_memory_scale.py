@@ -49,7 +49,7 @@ async def _drain(found: AsyncIterator[object]) -> int:
     return count
 
 
-@pytest.mark.parametrize("per_folder", [MANY, 10])
+@pytest.mark.parametrize("per_folder", [MANY, pytest.param(10, marks=pytest.mark.long)])
 async def test_linear(per_folder: int) -> None:
     """A hundred times the files cost about a hundred times the work, not ten thousand times."""
     few = await _backend(FEW, per_folder)
@@ -176,7 +176,7 @@ async def test_a_deletion_touches_no_stranger() -> None:
     assert before == many._tree._homes
 
 
-@pytest.mark.parametrize("per_folder", [MANY, 100])
+@pytest.mark.parametrize("per_folder", [MANY, pytest.param(100, marks=pytest.mark.long)])
 async def test_memory_of_a_file(per_folder: int) -> None:
     """A file takes at most 250 bytes, its key included, and its content not."""
     files, content = 20_000, b"x"

@@ -83,6 +83,7 @@ def test_wheel_tells_what_an_index_shows(metadata: Message, member: Member) -> N
     assert metadata.get_payload() == (member.folder / "README.md").read_text()
 
 
+@pytest.mark.long  # it fetches what is not ours
 def test_closure_walks_extras(closure: Callable[[str], set[str]], members: list[Member]) -> None:
     """An extra of the core reaches the member that it names; without extras nothing does."""
     (core,) = (member for member in members if member.name == "remote-store-core")

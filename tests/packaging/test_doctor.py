@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.packaging.conftest import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(300)]
 
 #: What another distribution puts in the place of ours; importing it would be told.
 OTHER = {

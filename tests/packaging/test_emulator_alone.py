@@ -13,7 +13,7 @@ from azure.storage.filedatalake import FileSystemClient
 if TYPE_CHECKING:
     from tests.packaging.conftest import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def test_a_session_of_the_plain_client(

@@ -43,6 +43,7 @@ for entry_point in distribution({name!r}).entry_points:
 """
 
 
+@pytest.mark.long
 def test_member_installs_exactly_what_it_declares(
     member: Member, installed: Environment, closure: Callable[[str], set[str]]
 ) -> None:
@@ -53,6 +54,7 @@ def test_member_installs_exactly_what_it_declares(
     installed.pip("check")
 
 
+@pytest.mark.long
 def test_every_module_imports_with_the_declared_dependencies_alone(
     member: Member, installed: Environment
 ) -> None:
@@ -64,6 +66,7 @@ def test_every_module_imports_with_the_declared_dependencies_alone(
     assert len(files) - 1 == int(installed.run(program))
 
 
+@pytest.mark.long
 def test_every_module_imports_with_what_the_extras_bring(
     member: Member, installed_with_extras: Environment
 ) -> None:
@@ -74,6 +77,7 @@ def test_every_module_imports_with_what_the_extras_bring(
     environment.pip("check")
 
 
+@pytest.mark.long
 def test_the_package_is_imported_from_the_environment(
     member: Member, installed: Environment
 ) -> None:
@@ -85,6 +89,7 @@ def test_the_package_is_imported_from_the_environment(
     assert "site-packages" in Path(path).parts
 
 
+@pytest.mark.long
 def test_entry_points_load(member: Member, installed: Environment) -> None:
     """What the metadata of a member points to is there."""
     optional = {r.name for extra in member.optional.values() for r in extra}
