@@ -22,8 +22,8 @@ test: .venv/.stamp-dev ## Run check, then the tests that are not long; minutes, 
 	@$(MAKE) --no-print-directory -j2 check .azurite/.stamp
 	@scripts/test -m "not long and not clients"
 
-quick: .venv/.stamp-dev ## Run those of them that need no server; no check, under a minute.
-	@scripts/test -m "not long and not server" $(SERVERLESS)
+quick: .venv/.stamp-dev ## Run those that are not slow and need no server; no check, under a minute.
+	@scripts/test -m "not slow and not long and not server" $(SERVERLESS)
 
 test-all: check .azurite/.stamp ## Run everything, as CI does: long tests, coverage, clients from the package index.
 	@scripts/test --cov --cov-report=term

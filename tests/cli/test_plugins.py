@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Installed, Servers
 
+pytestmark = pytest.mark.slow
+
 GOOD = """
 from remote_store_memory import AsyncMemoryBackend
 

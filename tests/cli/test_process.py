@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Installed
 
+pytestmark = pytest.mark.slow
+
 #: Serves files that never end, and tells on standard output when one is being read.
 SLOW = """
 import asyncio, os

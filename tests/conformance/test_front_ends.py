@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import path_with
 
+pytestmark = pytest.mark.slow
+
 PYPROJECT = """
 [build-system]
 requires = ["hatchling"]

@@ -19,6 +19,8 @@ from remote_store._glob import escape_glob
 from remote_store.aio import AsyncBackend, AsyncStore
 from remote_store.aio.ext.glob import glob_files
 
+pytestmark = pytest.mark.slow
+
 PROPERTY = settings(
     deadline=None,
     derandomize=True,

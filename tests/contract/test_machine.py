@@ -33,6 +33,8 @@ from remote_store import (
 )
 from remote_store.aio import AsyncStore
 
+pytestmark = pytest.mark.slow
+
 KEYS = ["a", "a/b", "a/b/c", "ab", "ab/c", "é/f", "a b/c"]
 #: What a rule's arguments are chosen from; all others are flags, and the die.
 CHOICES: dict[str, list[Any]] = {

@@ -14,6 +14,8 @@ from tests.core.plugins import BROKEN, GOOD, GROUP
 
 from remote_store import BackendPlugin, PluginError, _plugins
 
+pytestmark = pytest.mark.slow
+
 LISTENER = """
 from remote_store import hookimpl
 

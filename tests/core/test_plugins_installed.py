@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.core.plugins import BROKEN, GOOD, GROUP
 
+pytestmark = pytest.mark.slow
+
 
 def test_good_plugin_is_listed_without_import_and_opened_by_url(
     install: Callable[..., Path], run_python: Callable[..., str]

@@ -17,6 +17,8 @@ from tests.emulator.probes import PROBES
 from hns_emulator import DEFECTS, HnsEmulator
 from hns_emulator.replay import replay
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[HnsEmulator]:

@@ -13,6 +13,8 @@ from tests.emulator.account import ANY, Filesystem
 from hns_emulator import HnsEmulator
 from hns_emulator._replay_send import RawAnswer
 
+pytestmark = pytest.mark.slow
+
 Result = tuple[int, str | None]
 DONE: Result = (201, None)
 

@@ -15,6 +15,8 @@ import pytest
 
 from remote_store_local import AsyncLocalBackend, _sweep
 
+pytestmark = pytest.mark.slow
+
 #: Forks a victim for each line that it reads. A victim writes for ever, and keeps
 #: the phase that it is in as one letter in a file.
 NURSERY = """

@@ -18,6 +18,8 @@ from remote_store import PermissionDenied
 from remote_store_local import LocalBackend, _sweep
 from remote_store_local._folder import Folder
 
+pytestmark = pytest.mark.slow
+
 #: Raises a KeyboardInterrupt at each moment at which Python looks for signals.
 SCRIPT = """
     import dis, gc, io, json, os, sys

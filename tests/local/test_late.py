@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Late = Callable[..., Any]
 
 #: Runs operations one after the other, and says what each of them raised and left.

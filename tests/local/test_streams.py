@@ -19,7 +19,7 @@ from remote_store import InvalidPath, NotFound, PreconditionFailed, RemoteStoreE
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend, _lease
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
 
 def descriptors() -> list[str]:

@@ -23,6 +23,8 @@ from remote_store import (
 )
 from remote_store_local import LocalBackend, _handles
 
+pytestmark = pytest.mark.slow
+
 
 def broken(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, "full")

@@ -15,6 +15,8 @@ import pytest
 from remote_store import AlreadyExists, RemoteStoreError
 from remote_store_memory import MemoryBackend
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[MemoryBackend], object]
 State = tuple[dict[str, bytes], frozenset[str]]
 

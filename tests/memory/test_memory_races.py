@@ -17,6 +17,8 @@ from remote_store import AlreadyExists, WriteResult
 from remote_store.aio import AsyncWritableContent
 from remote_store_memory import AsyncMemoryBackend, _changes, _mutable
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 TraceFunction = Callable[[FrameType, str, Any], Any]
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def grown(bridge: str, direction: str, kind: str) -> float:
     """Return the growth of the peak, in MiB, for 256 MiB after a warm-up of 8 MiB."""

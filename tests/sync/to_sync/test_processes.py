@@ -19,6 +19,8 @@ from tests.sync.to_sync.scripted import opened
 from remote_store import AsyncBackendSyncAdapter
 from remote_store_memory import AsyncMemoryBackend
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("call", ["exists", "read"])
 def test_keyboard_interrupt_cancels_the_call(call: str) -> None:
