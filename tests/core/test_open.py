@@ -21,6 +21,7 @@ from remote_store import (
     RegistryConfig,
     RetryPolicy,
     Secret,
+    StoreClosed,
     StoreProfile,
     hookimpl,
     load_backend,
@@ -455,6 +456,39 @@ async def test_registry_shares_backends(backend: Any) -> None:
         assert "AsyncRegistry(stores=['a', 'b', 'other', 'own'])" == repr(registry)
 
     assert [1, 1] == [made.closed for made in backend.made]
+
+
+async def test_registry_that_is_closed_while_it_opens_a_store() -> None:
+    """What is open by then is closed, and never handed out."""
+    opening, go = asyncio.Event(), asyncio.Event()
+    closed = []
+
+    class Slow(AsyncMemoryBackend):
+        async def connected(self) -> Any:
+            opening.set()
+            await go.wait()
+            return Slow()
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    register_backend("slow", Slow)
+    try:
+        registry = AsyncRegistry(
+            RegistryConfig({"b": BackendConfig("slow")}, {"s": StoreProfile("b")})
+        )
+        store = asyncio.create_task(registry.get_store("s"))
+        await opening.wait()
+        await registry.aclose()
+        go.set()
+        with pytest.raises(StoreClosed, match="registry was closed"):
+            await store
+        assert 2 == len(closed)
+
+        async with registry:  # which may be used again
+            assert (await registry.get_store("s"))._backend not in closed
+    finally:
+        unregister_backend("slow")
 
 
 async def test_registry_closes_all_and_raises_the_first_error(backend: Any) -> None:

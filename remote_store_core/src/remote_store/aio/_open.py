@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from remote_store._config import RegistryConfig, StoreProfile
+from remote_store._errors import StoreClosed
 from remote_store._hooks import hub
 from remote_store._locate import Place, construct, located, place_of, refuse_target, scheme_of
 from remote_store._plugins import load_backend, load_listeners
@@ -168,6 +169,7 @@ class AsyncRegistry:
             KeyError: There is no such store.
             PluginError: No plugin serves the backend's type, or it is broken.
             ValueError: The backend refuses its options.
+            StoreClosed: The registry was closed meanwhile.
         """
         place = place_of(self._config, name)
         load_listeners()
@@ -187,6 +189,11 @@ class AsyncRegistry:
         connected = await _connected(built)
         if (opened := self._opened.get(place.key)) is not None:  # another task was faster
             return opened
+        if self._built.get(place.key) is not built:
+            with contextlib.suppress(Exception):  # nobody else will
+                await _close(connected)
+            msg = "the registry was closed while it opened a store"
+            raise StoreClosed(msg, backend=place.backend)
         wrapped = as_async(hub.wrap(connected, place.backend))
         return self._opened.setdefault(place.key, wrapped)
 
