@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -241,8 +242,15 @@ async def test_an_overwriting_copy_is_sent_again(box: Flat) -> None:
 
 async def test_staged_blocks_are_no_file(box: Flat) -> None:
     """Blocks that nobody committed do not keep a move or copy from a name."""
-    settings = ContentSettings(content_type="text/csv")
+    settings = ContentSettings(
+        content_type="text/csv",
+        content_encoding="x-own",
+        content_language="de",
+        content_disposition="attachment",
+        cache_control="no-store",
+    )
     box.put("a", b"content", metadata={"key": "value"}, content_settings=settings)
+    settings.content_md5 = bytearray(hashlib.md5(b"content", usedforsecurity=False).digest())
     for name in ("b", "c"):
         box.container.get_blob_client(name).stage_block("a" * 36, b"left")
     assert not await box.backend.exists("b")
@@ -253,6 +261,8 @@ async def test_staged_blocks_are_no_file(box: Flat) -> None:
         assert box.get(key) == b"content"
         info = await box.backend.get_file_info(key)
         assert (info.metadata, info.content_type) == ({"key": "value"}, "text/csv")
+        kept = box.container.get_blob_client(key).get_blob_properties().content_settings
+        assert dict(kept) == dict(settings)
 
 
 class Pending:

@@ -250,8 +250,9 @@ async def test_blocks_of_another_kind_are_explained(
 async def test_a_content_type(azurite: Azurite, service: BlobServiceClient, container: str) -> None:
     """A blob has the media type that it was given, and the MD5 that the service made."""
     async with wired(azurite, container) as found:
+        kept = {"x-ms-blob-content-type": "text/plain"}
         answer, _ = await upload(
-            found.wire, "a", "a", b"x", exclusive=True, metadata=None, content_type="text/plain"
+            found.wire, "a", "a", b"x", exclusive=True, metadata=None, kept=kept
         )
     settings_ = service.get_blob_client(container, "a").get_blob_properties().content_settings
     assert settings_.content_type == "text/plain"

@@ -25,6 +25,7 @@ __all__ = [
     "etag_of",
     "file_info",
     "is_directory",
+    "kept_headers",
     "metadata_headers",
     "metadata_of",
     "time_of",
@@ -35,6 +36,16 @@ __all__ = [
 _META: Final = "x-ms-meta-"
 #: The metadata key with which tools mark a blob as standing for a folder.
 FOLDER_MARK: Final = "hdi_isfolder"
+
+#: What a blob keeps and gives back as it is.
+_KEPT: Final = (
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-MD5",
+    "Content-Type",
+)
 
 _PRINTABLE = re.compile(r"([!-~]([ -~]*[!-~])?)?")
 
@@ -130,6 +141,11 @@ def metadata_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
         seen.add(folded)
         headers[_META + key] = value
     return headers
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that store with a copy what a blob keeps beside content and metadata."""
+    return {f"x-ms-blob-{name.lower()}": headers[name] for name in _KEPT if name in headers}
 
 
 def deletion(snapshots: bool, etag: str | None = None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._download import chunks
 from remote_store_azure._errors import ARCHIVED, NO_OVERWRITE, OTHER_TYPE
-from remote_store_azure._headers import deletion, metadata_of
+from remote_store_azure._headers import deletion, kept_headers, metadata_of
 from remote_store_azure._kinds import absent, archived, head, look, other_type, refuse_folder
 from remote_store_azure._names import NAME
 from remote_store_azure._operations import COPY, DELETE_BLOB
@@ -248,7 +248,7 @@ class _Copy:
                 content,
                 exclusive=True,
                 metadata=metadata_of(version.headers),
-                content_type=version.headers.get("Content-Type"),
+                kept=kept_headers(version.headers),
             )
 
 

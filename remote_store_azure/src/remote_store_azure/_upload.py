@@ -61,7 +61,7 @@ async def upload(
     *,
     exclusive: bool,
     metadata: Mapping[str, str] | None,
-    content_type: str | None = None,
+    kept: Mapping[str, str] | None = None,
 ) -> tuple[Answer, int]:
     """
     Write a blob of any size; memory holds a block for each request in flight and one more.
@@ -75,7 +75,8 @@ async def upload(
         exclusive: Whether a blob of that name is to be left as it is. One that
             is there already is found before the first block is sent.
         metadata: User metadata.
-        content_type: Media type; None for unspecified bytes.
+        kept: Headers of what the blob keeps beside them, see `kept_headers`; None
+            for unspecified bytes.
 
     Returns:
         The answer that made the blob visible, and its size in bytes.
@@ -91,7 +92,7 @@ async def upload(
         ValueError: The service would not keep *metadata* as they are.
         RemoteStoreError: By the table of errors.
     """
-    headers = {"x-ms-blob-content-type": content_type or _TYPE} | metadata_headers(metadata)
+    headers = {"x-ms-blob-content-type": _TYPE, **(kept or {}), **metadata_headers(metadata)}
     smallest = wire.options.block_size
     if isinstance(content, bytes):
         if len(content) <= wire.options.max_single_put:
