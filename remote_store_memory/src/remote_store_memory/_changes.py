@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from itertools import starmap
 from operator import call
@@ -67,8 +68,9 @@ class Changes:
                 try:
                     drawn = draw(plan, *arguments)
                     # What the steps return is given back without the lock: it
-                    # may be large, and hold objects of the caller's.
-                    if self._plan is plan and (_dropped := list(starmap(call, plan))):
+                    # may be large, and hold objects of the caller's. A deque has
+                    # room for 32 from the start, a list only for 8.
+                    if self._plan is plan and (_dropped := deque(starmap(call, plan))):
                         return drawn
                 except RemoteStoreError:
                     # A refusal for which nobody came between what was looked at.

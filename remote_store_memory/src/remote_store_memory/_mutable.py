@@ -270,6 +270,9 @@ class MutableTree(Tree):
                 leaf.key = path
                 homes[path] = leaf
         leaf.files[key] = version
+        # Room first, for nothing: the dict of all folders must not be what runs
+        # out of memory once the one above has the new folder.
+        plan.append((ior, self._homes, dict.fromkeys(homes)))
         plan.append((setitem, _own(plan, ground)[1], *shoot.folders.popitem()))
         plan.append((ior, self._homes, homes))
         plan.append((setattr, self, "_shape", plan))
