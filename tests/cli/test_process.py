@@ -153,7 +153,13 @@ def test_looking_creates_no_folder(
     assert list(work.iterdir()) == []
 
 
-BUFFERED = pytest.mark.parametrize("env", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "not"])
+BUFFERED = pytest.mark.parametrize(
+    "env",
+    [
+        pytest.param({}, id="buffered"),
+        pytest.param({"PYTHONUNBUFFERED": "1"}, id="not", marks=pytest.mark.long),
+    ],
+)
 
 
 @BUFFERED
@@ -437,7 +443,13 @@ def test_help_imports_no_plugin() -> None:
     )
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        *(pytest.param(some, marks=pytest.mark.long) for some in (">&-", "2>&-", ">&- 2>&-")),
+        "<&- >&- 2>&-",
+    ],
+)
 @pytest.mark.parametrize("arguments", [["ls", "."], ["cat", "f"], ["cp", "f", "g"], ["doctor"]])
 def test_a_closed_stream_is_no_failure(
     installed: Installed, tmp_path: Path, arguments: list[str], closed: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,10 +26,44 @@ packages = ["{module}"]
 """
 
 
+def _built(
+    folder: Path,
+    dist: str,
+    module: str,
+    source: str,
+    entry_points: dict[str, dict[str, str]],
+    version: str,
+) -> Path:
+    project, site = folder / "project", folder / "site"
+    (project / module).mkdir(parents=True)
+    (project / module / "__init__.py").write_text(source)
+    tables = "".join(
+        f'[project.entry-points."{group}"]\n'
+        + "".join(f'{name} = "{value}"\n' for name, value in entries.items())
+        + "\n"
+        for group, entries in entry_points.items()
+    )
+    (project / "pyproject.toml").write_text(
+        PYPROJECT.format(dist=dist, version=version, entry_points=tables, module=module)
+    )
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    install = ["install", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, *install, "--target", str(site), str(project)], check=True)
+    return site
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, Path]:
+    """The folders that distributions were installed into, by what they were built from."""
+    return {}
+
+
 @pytest.fixture
-def install(tmp_path: Path) -> Callable[..., Path]:
+def install(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, built: dict[str, Path]
+) -> Callable[..., Path]:
     """
-    Return a function that builds a distribution and installs it.
+    Return a function that installs a distribution, which it builds unless it did so before.
 
     It returns the folder that holds everything installed in this test, to be
     put on a child's PYTHONPATH.
@@ -43,21 +78,12 @@ def install(tmp_path: Path) -> Callable[..., Path]:
         entry_points: dict[str, dict[str, str]],
         version: str = "1.2.3",
     ) -> Path:
-        project = tmp_path / f"build-{dist}"
-        (project / module).mkdir(parents=True)
-        (project / module / "__init__.py").write_text(source)
-        tables = "".join(
-            f'[project.entry-points."{group}"]\n'
-            + "".join(f'{name} = "{value}"\n' for name, value in entries.items())
-            + "\n"
-            for group, entries in entry_points.items()
-        )
-        (project / "pyproject.toml").write_text(
-            PYPROJECT.format(dist=dist, version=version, entry_points=tables, module=module)
-        )
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        install = ["install", "--no-deps", "--no-index", "--no-build-isolation"]
-        subprocess.run([*pip, *install, "--target", str(site), str(project)], check=True)
+        key = repr((dist, module, source, entry_points, version))
+        if key not in built:
+            built[key] = _built(
+                tmp_path_factory.mktemp("built"), dist, module, source, entry_points, version
+            )
+        shutil.copytree(built[key], site, dirs_exist_ok=True)
         return site
 
     return build

@@ -48,7 +48,14 @@ def test_contract_holds(probe: Probe, emulator: HnsEmulator) -> None:
         probe(fs)
 
 
-@pytest.mark.parametrize("defect", DEFECTS)
+#: Each has a server of its own, so that only every tenth is for those who wait.
+SOME = [
+    pytest.param(name, marks=[pytest.mark.long] if number % 10 else [])
+    for number, name in enumerate(sorted(DEFECTS))
+]
+
+
+@pytest.mark.parametrize("defect", SOME)
 def test_defect_is_noticed(defect: str) -> None:
     """With a defect at least one probe fails, or one recorded exchange differs."""
     found = first_failure(frozenset({defect}))

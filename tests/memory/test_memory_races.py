@@ -24,7 +24,10 @@ TraceFunction = Callable[[FrameType, str, Any], Any]
 
 WRITERS = 16
 ROUNDS = 200
-KINDS = ("bytes", "iterator", "atomic", "atomic_iterator", "move", "copy")
+KINDS = [
+    *("bytes", "atomic_iterator", "move"),
+    *(pytest.param(kind, marks=pytest.mark.long) for kind in ("iterator", "atomic", "copy")),
+]
 
 #: Who won each round: a list of writers for each of them.
 Winners = list[list[int]]

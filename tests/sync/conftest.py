@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.core.conftest import install, run_python
+from tests.core.conftest import built, install, run_python
 
-__all__ = ["install", "run_python"]
+__all__ = ["built", "install", "run_python"]
