@@ -33,9 +33,9 @@ def _spool_class() -> type[SpooledTemporaryFile[bytes]]:
             with _no_room():
                 super().rollover()
 
-        def write(self, content: Any) -> int:
+        def write(self, s: Any) -> int:
             with _no_room():
-                return super().write(content)
+                return super().write(s)
 
     return Spool
 
