@@ -13,6 +13,7 @@ from remote_store_conformance.cli import choose, main
 from remote_store_conformance.engine import Session
 from remote_store_conformance.hookspecs import Target, hookimpl
 from remote_store_conformance.manager import Kit
+from remote_store_conformance.packaged import PackagedStandIn
 from remote_store_conformance.results import Verdict
 from remote_store_conformance.stand_in import StandIn
 from remote_store_conformance.targets import find_targets
@@ -97,3 +98,27 @@ def test_a_url_is_for_one_backend(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main(arguments) == 2
     assert "one name" in capsys.readouterr().err
+
+
+SYNC_ONLY = """
+from remote_store_memory import MemoryBackend
+
+
+class Backend(MemoryBackend):
+    name = "memory"
+
+    @classmethod
+    def from_url(cls, url):
+        return cls(), ""
+"""
+
+
+def test_a_plugin_with_a_sync_class_alone_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    """The kit puts the bridge around it, and finds its entry point in the group of sync classes."""
+    stand_in = PackagedStandIn(source=SYNC_ONLY, group="remote_store.sync_backends")
+    with stand_in.offered() as target:
+        command = ["run", target.plugin, "--url", f"{target.plugin}:///", "--volatile"]
+        code = main([*command, "-k", "PKG-00[1245]", "-k", "WRITE-00[1-3]"])
+
+    assert code == 0, capsys.readouterr()
+    assert "CONFORMANT  (contract 1.0; 7 pass)" in capsys.readouterr().out

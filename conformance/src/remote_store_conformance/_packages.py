@@ -16,7 +16,8 @@ __all__ = ["CORE", "claims", "entry_point_of", "imported_by", "requirements"]
 
 CORE: Final = "remote-store-core"
 
-_GROUP: Final = "remote_store.backends"
+#: A plugin with a sync class alone has an entry point in the second group only.
+_GROUPS: Final = ("remote_store.backends", "remote_store.sync_backends")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 _LIST_IMPORTS: Final = """
@@ -38,9 +39,10 @@ def canonical(name: str) -> str:
 
 def claims(name: str) -> list[EntryPoint]:
     """Return the entry points that claim a backend's name, one for each distribution."""
-    found = {
-        canonical(e.dist.name if e.dist else ""): e for e in entry_points(group=_GROUP, name=name)
-    }
+    found: dict[str, EntryPoint] = {}
+    for group in _GROUPS:
+        for e in entry_points(group=group, name=name):
+            found.setdefault(canonical(e.dist.name if e.dist else ""), e)
     return [found[key] for key in sorted(found)]
 
 
@@ -53,7 +55,7 @@ def entry_point_of(name: str) -> EntryPoint:
     """
     found = claims(name)
     if not found:
-        msg = f"no installed distribution has an entry point {name!r} in the group {_GROUP}"
+        msg = f"no installed distribution has an entry point {name!r} in the group {_GROUPS[0]}"
         raise Violation(msg, expected=f"{name} = 'package:Class'")
     return found[0]
 

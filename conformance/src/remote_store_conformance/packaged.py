@@ -41,6 +41,7 @@ class PackagedStandIn(StandIn):
         scheme: Name of the entry point; ``{module}`` is the module.
         requires: Requirements of the distribution.
         distributions: How many distributions claim the name.
+        group: Group of the entry point.
     """
 
     source: str = _SOURCE
@@ -48,6 +49,7 @@ class PackagedStandIn(StandIn):
     scheme: str = "{module}"
     requires: tuple[str, ...] = ("remote-store-core>=0.1,<0.2",)
     distributions: int = 1
+    group: str = "remote_store.backends"
 
     @contextlib.contextmanager
     def offered(self) -> Iterator[Target]:
@@ -77,7 +79,7 @@ class PackagedStandIn(StandIn):
         value = self.entry_point.format(module=module)
         for file, text in {
             "METADATA": "\n".join(lines) + "\n",
-            "entry_points.txt": f"[remote_store.backends]\n{scheme} = {value}\n",
+            "entry_points.txt": f"[{self.group}]\n{scheme} = {value}\n",
             "RECORD": f"{module}.py,,\n",
         }.items():
             (info / file).write_text(text, encoding="utf-8")

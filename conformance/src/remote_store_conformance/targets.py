@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from remote_store import PluginError, RegistryConfig, Secret, load_backend, redact_url
-from remote_store.aio import AsyncBackend
+from remote_store.aio import AsyncBackend, SyncBackendAdapter
 from remote_store_conformance.engine import NotOpen
 from remote_store_conformance.hookspecs import Scratch, Target
 from remote_store_conformance.manager import Kit
@@ -156,10 +156,18 @@ async def _open(name: str, url: str, options: Mapping[str, Any]) -> tuple[Any, s
     from_url = getattr(cls, "from_url", None)
     if from_url is None:
         parts = urlsplit(url)
-        return cls(**options), unquote(parts.path).strip("/")
+        return _as_async(cls(**options)), unquote(parts.path).strip("/")
     opened = from_url(url, **options)
     backend, root = await opened if inspect.isawaitable(opened) else opened
-    return backend, root
+    return _as_async(backend), root
+
+
+def _as_async(backend: Any) -> Any:
+    """Put the core's bridge around a sync backend, as the async openers do."""
+    try:
+        return SyncBackendAdapter(backend)
+    except TypeError:  # it is async, or none: the clauses tell
+        return backend
 
 
 async def _close(backend: Any) -> None:

@@ -33,7 +33,8 @@ def _distribution(t: Trial) -> Distribution:
 
 @clause(
     "PKG-001",
-    "The entry point in the group remote_store.backends loads and is a class.",
+    "The entry point in the group remote_store.backends, or remote_store.sync_backends for a sync "
+    "class alone, loads and is a class.",
     intent="It is how a program finds a backend by its name.",
     only=[Trait.INSTALLED],
     opens=False,
