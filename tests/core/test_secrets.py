@@ -147,6 +147,10 @@ def test_an_ordinary_name_is_not_secret(name: str) -> None:
         ("AccountName=n;AccountKey=TOPSECRET==;EndpointSuffix=e", None),
         ("a=" * 5000 + "sig=TOPSECRET", None),
         ("see https://h/?sig=TOPSECRET or ftp://u:TOPSECRET@h", None),
+        ("az://c?account_url=https://u:TOPSECRET@h/", "az://c?account_url=https://***@h/"),
+        ("az://c?account_url=https%3A%2F%2Fu%3ATOPSECRET%40h%2F", None),
+        ("http://h/,http://u:TOPSECRET@h/", "http://h/,http://***@h/"),
+        ("http://https://u:TOPSECRET@h/", "http://https://***@h/"),
     ],
 )
 def test_a_url_is_shown_without_its_credentials(url: str, shown: str | None) -> None:

@@ -43,7 +43,9 @@ _ENDINGS: Final = (
 )
 _NAMES: Final = frozenset({"sig", "clientcertificate"})
 
-_URL: Final = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*://)(?!/)(\S+)")
+_SCHEME: Final = r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://"
+#: Up to a URL within it, as in a query or in a list without blanks.
+_URL: Final = re.compile(rf"({_SCHEME})(?!/)((?:(?!{_SCHEME})\S)*)")
 #: A host and a port: what stands before a path where there is no user.
 _HOST: Final = re.compile(r"(?:\[[^\]]*\]|[^:@]*)(?::\d*)?")
 #: What stands before a value in a query, a fragment or a connection string.
