@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,11 @@ def adapter() -> Iterator[AsyncBackendSyncAdapter]:
         adapter.write("a/y", b"")
         adapter.write("z", b"1")
         yield adapter
+
+
+@pytest.fixture
+def heed_interrupts() -> Iterator[None]:
+    """A test run in the background has Ctrl-C switched off, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

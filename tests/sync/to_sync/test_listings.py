@@ -85,6 +85,7 @@ def test_listing_hands_over_before_it_waits(end: str) -> None:
             next(found)
 
 
+@pytest.mark.usefixtures("heed_interrupts")
 def test_interrupted_listing_is_closed() -> None:
     """An interrupt of a waiting ``next`` ends the backend's generator before it is raised."""
     closed, waits = threading.Event(), threading.Event()

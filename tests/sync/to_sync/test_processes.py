@@ -19,7 +19,7 @@ from tests.sync.to_sync.scripted import opened
 from remote_store import AsyncBackendSyncAdapter
 from remote_store_memory import AsyncMemoryBackend
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("heed_interrupts")]
 
 
 @pytest.mark.parametrize("call", ["exists", "read"])
