@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import pytest
 from attrs import frozen
-from azure.core.exceptions import ClientAuthenticationError, ServiceResponseError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceResponseError
 from tests.azure.flat import QUICK, stream
 from tests.azure.scripted import KEY, OPERATIONS, Act, Server, clients_for, reply, scripted, usual
 from tests.azure.transport import CountingTransport
 
 from remote_store import (
     BackendUnavailable,
+    InvalidPath,
     NotFound,
     PermissionDenied,
     PreconditionFailed,
@@ -378,3 +379,18 @@ async def test_a_recursive_deletion_that_is_refused_has_removed_nothing(hns: boo
         with pytest.raises(PermissionDenied) as caught:
             await backend.delete_folder("d", recursive=True)
     assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("hns", [False, True])
+async def test_a_folder_in_the_way_has_a_native_cause(hns: bool) -> None:
+    """What the service said of the request that met it, as of every refusal."""
+    acts = (TAKEN, FOLDER) if hns else (GONE, ONE_BLOB)
+    async with scripted(*acts) as server, opened(server, hns=hns) as backend:
+        with pytest.raises(InvalidPath) as caught:
+            await (backend.write("d", b"x") if hns else backend.delete("d"))
+    error = caught.value
+    assert isinstance(error.__cause__, HttpResponseError)
+    assert (error.status, error.code) == (
+        (409, "BlobAlreadyExists") if hns else (404, "BlobNotFound")
+    )
+    assert not error.outcome_unknown

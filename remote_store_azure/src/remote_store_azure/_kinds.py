@@ -141,11 +141,14 @@ async def below(wire: Wire, key: str, count: int) -> list[Blob]:
         progress.step(marker, moved=bool(found.blobs))
 
 
-def a_folder(key: str, cause: BaseException | None = None) -> InvalidPath:
-    """Return the error for a folder where a file is needed."""
+def a_folder(key: str, refusal: RemoteStoreError | None = None) -> InvalidPath:
+    """Return the error for a folder where a file is needed, with what a *refusal* of it tells."""
     msg = f"Not a file, the path exists as a directory: {key}"
     error = InvalidPath(msg, path=key, backend=NAME)
-    error.__cause__ = cause
+    if refusal is not None:
+        error.status, error.code = refusal.status, refusal.code
+        error.request_id, error.outcome_unknown = refusal.request_id, refusal.outcome_unknown
+        error.__cause__ = refusal.__cause__
     return error
 
 
