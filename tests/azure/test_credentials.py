@@ -18,7 +18,7 @@ from remote_store_azure import _credentials
 from remote_store_azure._account import account_of
 from remote_store_azure._clients import Clients
 from remote_store_azure._credentials import ThreadedCredential, opened
-from remote_store_azure._operations import GET_BLOB, PUT_BLOB
+from remote_store_azure._operations import GET_BLOB, HEAD_BLOB, PUT_BLOB
 
 pytestmark = pytest.mark.asyncio
 
@@ -214,3 +214,14 @@ async def test_asynchronous_methods_are_found() -> None:
     """A credential is async when a method of it is a coroutine function."""
     assert _credentials.is_async(AsyncCredential())
     assert not _credentials.is_async(SyncCredential())
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_was_cut() -> None:
+    """Signing with it fails before anything is sent, and the error says what to do."""
+    async with scripted(reply(200)) as server:
+        clients = clients_for(server, account_key="abc!")
+        with clients.running() as wire, pytest.raises(PermissionDenied, match="copy it again"):
+            await wire.send(HEAD_BLOB, wire.url("k"), path="k")
+        await clients.aclose()
+    assert not server.seen

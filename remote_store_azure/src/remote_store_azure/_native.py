@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import Error as Base64Error
 from typing import Any
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
@@ -77,6 +78,8 @@ class Native:
         exceptions = self.exceptions
         words = redacted(str(error)) or type(error).__name__
         if isinstance(error, exceptions.ClientAuthenticationError):
+            if isinstance(error.__cause__, Base64Error):
+                words = "the account key is no base64; copy it again, as a whole"
             msg = f"Permission denied, no authentication: {words}"
             return PermissionDenied(
                 msg, path=path, backend=self._backend, outcome_unknown=outcome_unknown
