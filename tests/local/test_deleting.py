@@ -17,7 +17,7 @@ from remote_store import (
     PermissionDenied,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _remove, _sweep
+from remote_store_local import AsyncLocalBackend, LocalBackend, _remove, _sweep
 from remote_store_local._folder import Folder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
@@ -316,3 +316,29 @@ async def test_temporary_files_that_cannot_be_asked(
         await backend.delete_folder("d", recursive=True)
     assert (caught.value.path, caught.value.outcome_unknown) == ("d/.~tmp.1", False)
     assert os.listdir(root / "d") == [".~tmp.1"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+async def test_a_removal_that_may_have_been_done(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whoever cannot know whether a file or folder is gone says so; a refusal is certain."""
+    backend = LocalBackend(root)
+    (root / "d").mkdir()
+    (root / "f").write_bytes(b"1")
+    (root / "link").symlink_to("f")
+
+    def fail(*_: object) -> None:
+        raise OSError(number, "failed")
+
+    monkeypatch.setattr(Folder, "unlink", fail)
+    monkeypatch.setattr(Folder, "rmdir", fail)
+    for remove, key in (
+        (backend.delete, "f"),
+        (backend.delete, "link"),
+        (backend.delete_folder, "d"),
+    ):
+        with pytest.raises(RemoteStoreError) as caught:
+            remove(key)
+        assert caught.value.outcome_unknown == (number == errno.EIO)
+        assert caught.value.path == key

@@ -15,7 +15,7 @@ from remote_store.authoring import (
     is_reserved,
 )
 from remote_store_local._confine import Place
-from remote_store_local._errors import mapped
+from remote_store_local._errors import is_refusal, mapped, translate
 from remote_store_local._files import LocalFiles
 from remote_store_local._remove import remove_tree
 from remote_store_local._sweep import sweep_folder
@@ -29,10 +29,10 @@ def delete(files: LocalFiles, key: str, missing_ok: bool) -> None:
     try:
         with files.locate_file(key) as place:
             if not place.followed:
-                place.folder.unlink(place.name)
+                _remove(files, key, place.folder.unlink, place.name)
                 return
         with files.tree.locate(files.key(key), follow=False) as place:
-            place.folder.unlink(place.name)
+            _remove(files, key, place.folder.unlink, place.name)
     except (FileNotFoundError, NotADirectoryError) as error:
         if missing_ok:
             return
@@ -74,16 +74,34 @@ def _delete_folder(
         if not recursive:
             _refuse_children(files, key)
         with files.tree.locate(key, follow=False) as link:
-            link.folder.unlink(link.name)
+            _remove(files, key, link.folder.unlink, link.name)
     elif recursive:
         remove_tree(files.tree, key, place.folder, place.name, stopped)
     else:
         try:
-            place.folder.rmdir(place.name)
+            _remove(files, key, place.folder.rmdir, place.name)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             _retry_rmdir(files, key, place, error)
+
+
+def _remove(files: LocalFiles, key: str, function: Callable[[str], None], name: str) -> None:
+    """
+    Call *function*, and say so where its error leaves open whether it did what it should.
+
+    Raises:
+        RemoteStoreError: With ``outcome_unknown``; a failing disk or network said it.
+        OSError: Nothing was removed.
+    """
+    try:
+        function(name)
+    except OSError as error:
+        if is_refusal(error):
+            raise
+        unsure = translate(error, key, files.name)
+        unsure.outcome_unknown = True
+        raise unsure from error
 
 
 def _refuse_children(files: LocalFiles, key: str) -> None:
@@ -105,7 +123,7 @@ def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> N
             raise folder_not_empty(key, files.name) from error
         sweep_folder(folder)
     try:
-        place.folder.rmdir(place.name)
+        _remove(files, key, place.folder.rmdir, place.name)
     except OSError as again:
         if again.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise

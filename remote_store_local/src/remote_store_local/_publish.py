@@ -37,7 +37,6 @@ __all__ = [
     "Stopped",
     "abandon",
     "fcntl",
-    "lock",
     "never_stop",
 ]
 
@@ -69,20 +68,11 @@ def never_stop() -> bool:
     return False
 
 
-def lock(fd: int) -> bool:
-    """
-    Take the lock that living writers hold on their temporary files; never wait.
-
-    Returns:
-        False if somebody else has it, or no lock can be had here.
-    """
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def lock(fd: int) -> None:
+    """Take the lock that living writers hold on their files, where there are locks; never wait."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _for_any_group(like: os.stat_result) -> int:
