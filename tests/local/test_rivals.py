@@ -260,3 +260,28 @@ async def test_a_failing_disk_after_the_rename(
             backend.write("a/f", b"new", overwrite=overwrite)
     assert caught.value.outcome_unknown
     assert (root / "a/f").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("key", ["f", "d/f"])
+async def test_a_lost_answer_to_the_first_step_of_a_write(
+    root: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A temporary file that was made, whatever was answered, is no file of somebody else."""
+    backend = LocalBackend(root)
+    (root / "f").write_bytes(b"old")
+    make, left = os.open, [1]
+
+    def late(path: str, flags: int, *args: Any, **kwargs: Any) -> int:
+        fd = make(path, flags, *args, **kwargs)
+        if flags & os.O_EXCL and left:
+            left.clear()
+            os.close(fd)
+            raise FileExistsError(errno.EEXIST, "repeated")
+        return fd
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", late)
+        backend.write(key, b"new", overwrite=True)
+    assert not left
+    assert (root / key).read_bytes() == b"new"
+    assert os.listdir((root / key).parent) == ["f"]

@@ -182,6 +182,10 @@ class Draft:
                     # Attributes can be set only while the owner may write.
                     0o666 if self._like is None else _for_any_group(self._like) | 0o600,
                 )
+            except FileExistsError:
+                # Nobody else has such a name: it was made, and the answer was lost.
+                self._discard()
+                continue
             except FileNotFoundError:
                 self._place, self._litter = None, ""
                 place.folder.close()  # deleted since it was opened
