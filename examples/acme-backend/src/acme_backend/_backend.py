@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Final
 
-from acme_backend._database import NAME, Database, checked, checked_target
+from acme_backend._database import NAME, Database
 from remote_store import (
     Capability,
     CapabilitySet,
@@ -17,6 +17,7 @@ from remote_store import (
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.aio.workers import WorkerPool
+from remote_store.authoring import LeftOut, as_bytes, file_key, folder_key, target_key
 
 _log = logging.getLogger(__name__)
 
@@ -63,47 +64,40 @@ class AcmeBackend(AsyncBackend):
     # Looking: `query`, which a cancellation leaves behind at once ----------
 
     async def exists(self, path: str) -> bool:
-        return await self._pool.query(self._database.kind, checked(path)) is not None
+        return await self._pool.query(self._database.kind, folder_key(path, NAME)) is not None
 
     async def is_file(self, path: str) -> bool:
-        return await self._pool.query(self._database.kind, checked(path)) == "file"
+        return await self._pool.query(self._database.kind, folder_key(path, NAME)) == "file"
 
     async def is_folder(self, path: str) -> bool:
-        return await self._pool.query(self._database.kind, checked(path)) == "folder"
+        return await self._pool.query(self._database.kind, folder_key(path, NAME)) == "folder"
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         yield await self.read_bytes(path)
 
     async def read_bytes(self, path: str) -> bytes:
-        return await self._pool.query(self._database.content, checked(path))
+        return await self._pool.query(self._database.content, file_key(path, NAME))
 
     async def get_file_info(self, path: str) -> FileInfo:
-        return await self._pool.query(self._database.file_info, checked(path))
+        return await self._pool.query(self._database.file_info, file_key(path, NAME))
 
     async def get_folder_info(self, path: str) -> FolderInfo:
-        return await self._pool.query(self._database.folder_info, checked(path))
+        return await self._pool.query(self._database.folder_info, folder_key(path, NAME))
 
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncIterator[FileInfo]:
-        key, after, left_out = checked(path), "", 0
+        key, after, left_out = folder_key(path, NAME), "", LeftOut(_log, path)
         while page := await self._pool.query(self._page, key, recursive, after):
-            for _, file in page:
+            for name, file in page:
                 if file is None:
-                    left_out += 1
+                    left_out.name(name)
                 else:
                     yield file
             after = page[-1][0]
-        if left_out:
-            _log.warning(
-                "a listing of %r leaves out %d keys that are no paths",
-                path,
-                left_out,
-                extra={"names_left_out": True},  # so that programs can tell
-            )
 
     async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
-        key, after = checked(path), ""
+        key, after = folder_key(path, NAME), ""
         while folder := await self._pool.query(self._next_folder, key, after):
             yield folder
             after = folder.name
@@ -124,11 +118,11 @@ class AcmeBackend(AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        key = checked_target(path)
+        key = target_key(path, NAME)
         if not isinstance(content, bytes):
             # Refused before the caller's content is consumed.
             await self._pool.query(lambda: self._database.check_target(key, overwrite=overwrite))
-            content = b"".join([chunk async for chunk in content])
+            content = b"".join([as_bytes(chunk) async for chunk in content])
         body = content
         return await self._pool.mutate(
             lambda: self._database.put(key, body, overwrite=overwrite, metadata=metadata)
@@ -146,23 +140,23 @@ class AcmeBackend(AsyncBackend):
         return await self.write(path, content, overwrite=overwrite, metadata=metadata)
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        key = checked(path)
+        key = file_key(path, NAME)
         await self._pool.mutate(lambda: self._database.delete(key, missing_ok=missing_ok))
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
     ) -> None:
-        key = checked(path)
+        key = folder_key(path, NAME)
         await self._pool.mutate(
             lambda: self._database.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
         )
 
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        source, target = checked(src), checked_target(dst)
+        source, target = file_key(src, NAME), target_key(dst, NAME)
         await self._pool.mutate(lambda: self._database.move(source, target, overwrite=overwrite))
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        source, target = checked(src), checked_target(dst)
+        source, target = file_key(src, NAME), target_key(dst, NAME)
         await self._pool.mutate(lambda: self._database.copy(source, target, overwrite=overwrite))
 
     # The rest --------------------------------------------------------------

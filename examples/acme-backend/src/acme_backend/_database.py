@@ -12,17 +12,23 @@ from datetime import UTC, datetime
 from typing import Final
 
 from remote_store import (
-    AlreadyExists,
     BackendUnavailable,
-    DirectoryNotEmpty,
     FileInfo,
     FolderEntry,
     FolderInfo,
-    InvalidPath,
-    NotFound,
     RemotePath,
     RemoteStoreError,
     WriteResult,
+)
+from remote_store.authoring import (
+    already_exists,
+    ancestor_is_file,
+    cannot_delete_root,
+    folder_not_empty,
+    is_a_file,
+    is_a_folder,
+    is_key,
+    not_found,
 )
 
 NAME: Final = "acme"
@@ -35,37 +41,6 @@ CREATE TABLE IF NOT EXISTS files (
     modified INTEGER NOT NULL, etag TEXT NOT NULL, metadata TEXT NOT NULL
 )
 """
-
-
-def checked(path: str) -> str:
-    """Return a key, ``""`` for the root; refuse what no store hands over, and what is no text."""
-    if path in ("", "."):
-        return ""
-    msg = f"not a key in normal form: {path!r}"
-    try:
-        if RemotePath(path).as_posix() == path:
-            # SQLite keeps UTF-8, in which half a surrogate pair cannot be written.
-            path.encode()
-            return path
-    except ValueError as error:
-        raise InvalidPath(msg, path=path, backend=NAME) from error
-    raise InvalidPath(msg, path=path, backend=NAME)
-
-
-def _is_path(key: str) -> bool:
-    try:
-        return checked(key) == key
-    except InvalidPath:
-        return False
-
-
-def checked_target(path: str) -> str:
-    """Return the key of a file that may be written, as far as its name tells."""
-    key = checked(path)
-    if not key or any(name.startswith(".~tmp.") for name in key.split("/")):
-        msg = f"a reserved name: {key}" if key else "path must not be empty"
-        raise InvalidPath(msg, path=path, backend=NAME)
-    return key
 
 
 def _below(key: str) -> tuple[str, str | bytes]:
@@ -195,7 +170,7 @@ class Database:
                 (max(first, after), last, recursive, len(first) + 1, PAGE),
             )
             return [
-                (row[0], _file_info(*row) if _is_path(row[0]) else None) for row in rows.fetchall()
+                (row[0], _file_info(*row) if is_key(row[0]) else None) for row in rows.fetchall()
             ]
 
     def next_folder(self, key: str, *, after: str) -> FolderEntry | None:
@@ -250,15 +225,13 @@ class Database:
     def delete_folder(self, key: str, *, recursive: bool, missing_ok: bool) -> None:
         """Delete a folder, which is: everything in it."""
         if not key:
-            msg = "the root cannot be deleted"
-            raise InvalidPath(msg, path=key, backend=NAME)
+            raise cannot_delete_root(key, NAME)
         with self._transaction(key) as connection:
             if missing_ok and _kind(connection, key) is None:
                 return
             _require_folder(connection, key)
             if not recursive:
-                msg = f"folder is not empty: {key}"
-                raise DirectoryNotEmpty(msg, path=key, backend=NAME)
+                raise folder_not_empty(key, NAME)
             connection.execute("DELETE FROM files WHERE key > ? AND key < ?", _below(key))
 
     def move(self, src: str, dst: str, *, overwrite: bool) -> None:
@@ -307,21 +280,17 @@ def _kind(connection: sqlite3.Connection, key: str) -> str | None:
 def _require_file(connection: sqlite3.Connection, key: str) -> None:
     kind = _kind(connection, key)
     if kind == "folder":
-        msg = f"a folder, not a file: {key}" if key else "path must not be empty"
-        raise InvalidPath(msg, path=key, backend=NAME)
+        raise is_a_folder(key, NAME)
     if kind is None:
-        msg = f"File not found: {key}"
-        raise NotFound(msg, path=key, backend=NAME)
+        raise not_found(key, NAME)
 
 
 def _require_folder(connection: sqlite3.Connection, key: str) -> None:
     kind = _kind(connection, key)
     if kind == "file":
-        msg = f"a file, not a folder: {key}"
-        raise InvalidPath(msg, path=key, backend=NAME)
+        raise is_a_file(key, NAME)
     if kind is None:
-        msg = f"Folder not found: {key}"
-        raise NotFound(msg, path=key, backend=NAME)
+        raise not_found(key, NAME)
 
 
 def _check_target(connection: sqlite3.Connection, key: str, *, overwrite: bool) -> None:
@@ -329,12 +298,9 @@ def _check_target(connection: sqlite3.Connection, key: str, *, overwrite: bool) 
     for depth in range(1, len(names)):
         folder = "/".join(names[:depth])
         if _kind(connection, folder) == "file":
-            msg = f"{folder!r} exists as a file"
-            raise InvalidPath(msg, path=key, backend=NAME)
+            raise ancestor_is_file(key, NAME, folder)
     kind = _kind(connection, key)
     if kind == "folder":
-        msg = f"{key!r} exists as a directory"
-        raise InvalidPath(msg, path=key, backend=NAME)
+        raise is_a_folder(key, NAME)
     if kind == "file" and not overwrite:
-        msg = f"File already exists: {key}"
-        raise AlreadyExists(msg, path=key, backend=NAME)
+        raise already_exists(key, NAME)
