@@ -24,6 +24,7 @@ from remote_store._errors import (
     RemoteStoreError,
     StoreClosed,
 )
+from remote_store._path import seen
 
 __all__ = [
     "RESERVED_PREFIX",
@@ -91,6 +92,8 @@ def folder_key(key: str, backend: str, *, utf8: bool = True) -> str:
     """
     if type(key) is not str:
         key = key_text(key)
+    elif key in seen and key.isascii():
+        return key
     names = key.split("/")
     odd = not _ODD.isdisjoint(names)
     if "\0" in key:
