@@ -56,8 +56,8 @@ def test_cp_copies_what_can_be_read(cli: Cli, here: Path, flag: str) -> None:
     result = cli("cp", flag, "in", "out", code=1)
 
     assert READABLE == files(here / "out")
-    assert "'in/b/locked'\n" in result.stderr
-    assert "'in/locked'\n" in result.stderr
+    assert "in/b/locked: Permission denied\n" in result.stderr
+    assert "in/locked: Permission denied\n" in result.stderr
     assert result.stderr.endswith("copied 6 files (12 B); 2 failed\n")
     assert 3 == result.stderr.count("\n")
 
@@ -72,7 +72,7 @@ def test_ls_and_tree_show_what_can_be_read(cli: Cli) -> None:
     assert drawn.stdout.endswith("\n6 folders, 6 files\n")
     for told in (listed.stderr, drawn.stderr):
         assert 2 == told.count("error: ") == told.count("\n")
-        assert "'in/b/locked'\n" in told
+        assert "in/b/locked: Permission denied\n" in told
     assert 1 == cli("ls", "in/locked", code=1).stderr.count("error: ")
 
 
@@ -151,7 +151,7 @@ def test_links_that_are_met_are_told_and_not_entered(cli: Cli, here: Path) -> No
     for command in (["ls", "-r", "own"], ["tree", "own"], ["cp", "-r", "own", "out"]):
         result = cli(*command)
         assert 1 == result.stderr.count("warning: ")
-        assert "links to folders" in result.stderr
+        assert "link" in result.stderr
 
     assert "copied 1 file (1 B); 1 link left out" in cli("cp", "-r", "own", "again").stderr
     assert "own\n├── up/\n└── x\n\n1 folder, 1 file\n" == cli("tree", "own").stdout
