@@ -23,7 +23,10 @@ from remote_store import (
 from remote_store_conformance._tree import Tree
 from remote_store_conformance.reference import ReferenceBackend
 
-__all__ = ["PAGE", "Service", "decoded"]
+__all__ = ["NAME", "PAGE", "Service", "decoded"]
+
+#: What the service calls itself.
+NAME: Final = "remote-store-kit"
 
 #: Entries of one page of a listing.
 PAGE: Final = 500
@@ -88,7 +91,8 @@ class Service:
     A call is ``POST /method`` with its arguments as JSON in the header
     ``Call``. Before a body it answers ``100 Continue``, or why not. A body is
     the content of a write, in HTTP's chunks; without its last chunk nothing is
-    written.
+    written. Each final answer has its name in the header ``Service``: by it a
+    client tells it from a page of whoever stands between.
 
     Args:
         tree: What is stored.
@@ -169,8 +173,13 @@ class Service:
 
 
 def _head(status: int, reason: str, length: int) -> bytes:
-    lines = f"HTTP/1.1 {status} {reason}\r\nContent-Length: {length}\r\nConnection: close"
-    return f"{lines}\r\n\r\n".encode()
+    lines = [
+        f"HTTP/1.1 {status} {reason}",
+        f"Content-Length: {length}",
+        f"Service: {NAME}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def _problem(error: Exception) -> dict[str, str]:

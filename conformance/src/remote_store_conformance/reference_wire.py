@@ -26,7 +26,7 @@ from remote_store import (
     StoreClosed,
     WriteResult,
 )
-from remote_store_conformance._service import PAGE, Service, decoded
+from remote_store_conformance._service import NAME, PAGE, Service, decoded
 from remote_store_conformance._tree import Tree
 from remote_store_conformance.hookspecs import Scratch, Target
 from remote_store_conformance.recording import as_backend
@@ -130,8 +130,13 @@ class WireBackend:
                 msg, path=path, backend=self.name, outcome_unknown=True
             ) from error
         except (asyncio.LimitOverrunError, ValueError) as error:
-            msg = f"the service does not speak HTTP: {path}"
-            raise RemoteStoreError(msg, path=path, backend=self.name) from error
+            raise self.nonsense("the service does not speak HTTP", path) from error
+
+    def nonsense(self, what: str, path: str) -> RemoteStoreError:
+        """Return the error of an answer that tells nothing, not even what was done."""
+        return RemoteStoreError(
+            f"{what}: {path}", path=path, backend=self.name, outcome_unknown=True
+        )
 
     async def head(self, reader: asyncio.StreamReader, path: str) -> tuple[int, Any]:
         """Return the length of an answer, or raise the error that it is."""
@@ -142,8 +147,9 @@ class WireBackend:
             headers = {k.lower(): v for k, v in (h.split(": ", 1) for h in lines if h)}
             length = int(headers.get("content-length", 0 if status == 100 else ""))
         except (ValueError, IndexError, KeyError) as error:
-            msg = f"the service does not speak HTTP: {path}"
-            raise RemoteStoreError(msg, path=path, backend=self.name) from error
+            raise self.nonsense("the service does not speak HTTP", path) from error
+        if status == 200 and headers.get("service") != NAME:
+            raise self.nonsense("the answer is not the service's", path)
         if status not in (100, 200):
             raise self.error(status, await self.guarded(reader.readexactly(length), path), path)
         return length, reader
@@ -177,8 +183,7 @@ class WireBackend:
             value = json.loads(body)["value"]
             return [decoded(v) for v in value] if isinstance(value, list) else decoded(value)
         except (ValueError, KeyError, TypeError) as error:
-            msg = f"the service's answer makes no sense: {path}"
-            raise RemoteStoreError(msg, path=path, backend=self.name) from error
+            raise self.nonsense("the service's answer makes no sense", path) from error
 
     def require(self, capability: Capability, path: str) -> None:
         """Refuse what is not declared."""

@@ -54,6 +54,11 @@ class Source:
     stalled: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @property
+    def data(self) -> bytes:
+        """All chunks as one."""
+        return b"".join(self.chunks)
+
+    @property
     def untouched(self) -> bool:
         """True if nothing was ever pulled."""
         return not self.started

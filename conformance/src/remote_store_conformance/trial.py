@@ -196,14 +196,17 @@ class Trial:
 
     # Preparing and looking -------------------------------------------------
 
-    async def seed_file(self, path: str, content: bytes = b"seed") -> str:
+    async def seed_file(
+        self, path: str, content: bytes = b"seed", *, store: AsyncStore | None = None
+    ) -> str:
         """
         Put a file there, replacing one, and return *path*.
 
-        Uses the backend's own write where WRITE is declared, else the probe.
+        Uses the write of the backend, or of *store*, where WRITE is declared,
+        else the probe.
         """
         if self.declares(Capability.WRITE):
-            await self.store.write(path, content, overwrite=True)
+            await (store or self.store).write(path, content, overwrite=True)
         elif self.probe is not None:
             await self.probe.put(self.key(path), content)
         else:

@@ -49,6 +49,8 @@ class Fault:
         after: Bytes that pass before it happens, on each connection.
         times: Connections (or, for an answer, requests) that it happens to.
         answer: The bytes of an answer.
+        skip: Requests (for ``"answer"``) or answers (for ``"drop-answer"``)
+            that pass before it happens, on all connections together.
     """
 
     kind: Kind
@@ -56,6 +58,7 @@ class Fault:
     after: int = 0
     times: int = 1
     answer: bytes = b""
+    skip: int = 0
 
 
 def http_answer(status: int, reason: str, body: bytes = b"", *headers: str) -> bytes:
@@ -79,6 +82,7 @@ class Wire:
     _traffic: Traffic = field(init=False, factory=lambda: Traffic(0, 0, 0))
     _fault: Fault | None = field(init=False, default=None)
     _hits: int = field(init=False, default=0)
+    _passed: int = field(init=False, default=0)
     _thread: threading.Thread = field(init=False)
     _server: asyncio.Server = field(init=False)
     _writers: set[asyncio.StreamWriter] = field(init=False, factory=set)
@@ -110,7 +114,7 @@ class Wire:
 
     def break_with(self, fault: Fault) -> None:
         """Let *fault* happen from now on, also on connections that are open already."""
-        self._hits = 0
+        self._hits = self._passed = 0
         self._fault = fault
 
     def heal(self) -> None:
@@ -200,6 +204,11 @@ class Wire:
         """Note that the fault happened."""
         self._hits += 1
 
+    def skips(self, fault: Fault) -> bool:
+        """Count a request or an answer, and return True if it still passes."""
+        self._passed += 1
+        return self._passed <= fault.skip
+
     def fault(self) -> Fault | None:
         """Return the fault that may happen on an open connection."""
         return self._due("reset", "stall", "truncate", "answer", "drop-answer")
@@ -272,11 +281,11 @@ class _Link:
         if fault is None:
             return data, None
         kind = fault.kind
-        if kind == "answer":
-            hit = direction == "up" and data.startswith(_METHODS)
-            return (b"", fault) if hit else (data, None)
-        if kind == "drop-answer":
-            return (b"", fault) if direction == "down" else (data, None)
+        if kind in ("answer", "drop-answer"):
+            begins = ("up", _METHODS) if kind == "answer" else ("down", b"HTTP/")
+            if direction != begins[0] or not data.startswith(begins[1]) or self.wire.skips(fault):
+                return data, None
+            return b"", fault
         if direction != fault.direction or self._passed[direction] + len(data) <= fault.after:
             return data, None
         return data[: max(0, fault.after - self._passed[direction])], fault

@@ -8,17 +8,20 @@ from typing import Any
 
 from remote_store import Capability, RemoteStoreError
 from remote_store_conformance.cancelling import cancel_after_steps, cancel_when
-from remote_store_conformance.clauses._cancelled import NEW, State, look, sweep
+from remote_store_conformance.clauses._cancelled import sweep
 from remote_store_conformance.contract import Need, Trait, clause
 from remote_store_conformance.expect import Violation, expect
+from remote_store_conformance.operations import (
+    LOOKING,
+    declared,
+    look,
+    set_scene,
+    shown_state,
+)
 from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.trial import Trial
 
 C = Capability
-
-
-def _shown(state: State) -> dict[str, str]:
-    return {p: "nothing" if c is None else f"{len(c)} bytes" for p, c in state.items()}
 
 
 @clause(
@@ -59,12 +62,12 @@ async def old_or_new(t: Trial) -> None:
     async for run in sweep(t):
         if not t.is_a(Trait.LOCAL):
             await asyncio.sleep(t.settle)
-        left = await look(t, run.change.before)
+        left = await look(t, run.scene)
         expect(
-            left in run.change.allowed,
+            left in run.allowed,
             f"{run} left neither the old files nor the new ones",
-            observed=_shown(left),
-            expected=" or ".join(str(_shown(state)) for state in run.change.allowed),
+            observed=shown_state(left),
+            expected=" or ".join(shown_state(state) for state in run.allowed),
         )
 
 
@@ -77,17 +80,15 @@ async def old_or_new(t: Trial) -> None:
     only=[Trait.LOCAL],
 )
 async def nothing_changes_later(t: Trial) -> None:
-    seen = [
-        (run, await look(t, run.change.before)) async for run in sweep(t) if run.outcome.came_out
-    ]
+    seen = [(run, await look(t, run.scene)) async for run in sweep(t) if run.outcome.came_out]
     await asyncio.sleep(2 * t.settle)
     for run, before in seen:
-        later = await look(t, before)
+        later = await look(t, run.scene)
         expect(
             later == before,
             f"{run} changed something after CancelledError was delivered",
-            observed=_shown(later),
-            expected=_shown(before),
+            observed=shown_state(later),
+            expected=shown_state(before),
         )
     t.note(cancelled=len(seen))
 
@@ -101,15 +102,15 @@ async def nothing_changes_later(t: Trial) -> None:
 )
 async def next_call_works(t: Trial) -> None:
     async for run in sweep(t):
-        path = next(iter(run.change.before))
-        again = t.store.write(path, NEW, overwrite=True)
+        path = next(iter(run.scene.state))
+        again = t.store.write(path, b"again", overwrite=True)
         await t.within(again, f"a write after {run}")
         observed = await t.peek(path)
         expect(
-            observed == NEW,
+            observed == b"again",
             f"a write after {run} had no effect",
             observed=observed,
-            expected=NEW,
+            expected=b"again",
         )
 
 
@@ -120,8 +121,12 @@ async def next_call_works(t: Trial) -> None:
     requires=[C.WRITE],
 )
 async def nothing_left(t: Trial) -> None:
+    swept = None
     async for run in sweep(t):
-        await _expect_no_litter(t, str(run))
+        if swept not in (None, run.op):
+            await _expect_no_litter(t, f"{swept} that was cancelled")
+        swept = run.op
+    await _expect_no_litter(t, f"{swept} that was cancelled")
     for write in _writes(t):
         source = Source((b"x" * 100_000,) * 3, stall_after=2)
         await cancel_when(write(t.name("stalled"), source.open()), source.stalled.wait)
@@ -136,7 +141,7 @@ def _writes(t: Trial) -> list[Callable[..., Any]]:
 async def _expect_no_litter(t: Trial, what: str) -> None:
     if not t.is_a(Trait.LOCAL):
         await asyncio.sleep(t.settle)
-    known = ("one-", "other-")
+    known = ("file-", "other-", "folder-", "free-")
     litter = [name for name in await t.names() if not name.startswith(known)]
     expect(
         not litter,
@@ -213,23 +218,15 @@ async def cancelled_close(t: Trial) -> None:
     needs=[Need.SEED],
 )
 async def reads_let_go(t: Trial) -> None:
-    path = await t.seed_file(t.name(), pattern(3 << 20))
-    for n in range(3):
-        await t.seed_file(f"{t.name()}/{n}")
-    calls: dict[str, Callable[[], Any]] = {
-        "read": lambda: collect(t.store.read(path)),
-        "read_bytes": lambda: t.store.read_bytes(path),
-        "exists": lambda: t.store.exists(path),
-    }
-    if t.declares(C.LIST):
-        calls["listing"] = lambda: collect(t.store.list_files("", recursive=True))
-    for name, call in calls.items():
+    scene = await set_scene(t, old=pattern(3 << 20))
+    for op in declared(t, *LOOKING):
         for steps in (0, 1, 2, 3, 5, 8, 13):
-            outcome = await cancel_after_steps(call(), steps)
+            call = op.perform(t.store, scene, Source())
+            outcome = await cancel_after_steps(call, steps)
             expect(
                 outcome.finished or outcome.came_out,
-                f"a {name} that was cancelled after {steps} turns did not raise CancelledError",
+                f"{op} that was cancelled after {steps} turns did not raise CancelledError",
                 observed=repr(outcome.error or type(outcome.value).__name__),
                 expected="CancelledError",
             )
-        await t.within(call(), f"a {name} after one that was cancelled")
+        await t.within(op.perform(t.store, scene, Source()), f"{op} after one that was cancelled")

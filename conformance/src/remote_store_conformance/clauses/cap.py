@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-from remote_store import Capability, CapabilityNotSupported, CapabilitySet
+from remote_store import Capability, CapabilityNotSupported, CapabilitySet, RemoteStoreError
 from remote_store.aio import AsyncBackend
-from remote_store_conformance.contract import Level, Need, Trait, clause
+from remote_store_conformance.contract import GATES, Level, Trait, clause
 from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
+from remote_store_conformance.operations import Form, declared, set_scene
 from remote_store_conformance.refusal import (
     ask_raw,
     refuse_in_store,
     refuse_raw,
-    settle_call,
     undeclared,
 )
 from remote_store_conformance.sources import Source
@@ -104,7 +104,7 @@ async def no_effect(t: Trial) -> None:
 )
 async def no_closet(t: Trial) -> None:
     works = {
-        f"{capability.name} ({answer.method})"
+        f"{capability.name} ({answer.call})"
         for capability in undeclared(t)
         for answer in await ask_raw(t, capability)
         if answer.error is None
@@ -130,47 +130,17 @@ async def same_refusal(t: Trial) -> None:
             error = answer.error
             if error is None:
                 continue
-            what = f"the backend's own {answer.method} without {capability.name}"
+            what = f"the backend's own {answer.call} without {capability.name}"
             if not isinstance(error, CapabilityNotSupported):
                 msg = f"{what} raised the wrong exception"
                 observed = f"{type(error).__name__}: {error}"
                 raise Violation(msg, observed=observed, expected="CapabilityNotSupported")
             expect(
-                error.capability == capability.value,
+                error.capability in {c.value for c in answer.lacking},
                 f"{what} names the wrong capability",
                 observed=error.capability,
                 expected=capability.value,
             )
-
-
-async def _write(t: Trial, path: str) -> Any:
-    return await t.store.write(t.name("new"), b"x")
-
-
-async def _metadata(t: Trial, path: str) -> Any:
-    method = t.store.write if t.declares(C.WRITE) else t.store.write_atomic
-    return await method(t.name("new"), b"x", metadata={"kit": "value"})
-
-
-_SMOKE: Final[dict[Capability, Callable[[Trial, str], Any]]] = {
-    # What a move or delete takes away must not be missed by the calls after it.
-    C.READ: lambda t, path: t.store.read_bytes(path),
-    C.METADATA: lambda t, path: t.store.get_file_info(path),
-    C.LIST: lambda t, path: settle_call(t.store.list_files("")),
-    C.GLOB: lambda t, path: settle_call(t.store.glob("*")),
-    C.WRITE: _write,
-    C.ATOMIC_WRITE: lambda t, path: t.store.write_atomic(t.name("new"), b"x"),
-    C.USER_METADATA: _metadata,
-    C.COPY: lambda t, path: t.store.copy(path, t.name("copy")),
-    C.MOVE: lambda t, path: t.store.move(path, f"{path}-moved"),
-    C.DELETE: lambda t, path: t.store.delete(f"{path}-moved", missing_ok=True),
-}
-
-#: Calls that need a file to be there.
-_ON_A_FILE: Final = {C.READ, C.METADATA, C.COPY, C.MOVE}
-
-#: Calls that also need WRITE.
-_WRITING: Final = {C.ATOMIC_WRITE, C.USER_METADATA}
 
 
 @clause(
@@ -179,24 +149,26 @@ _WRITING: Final = {C.ATOMIC_WRITE, C.USER_METADATA}
     intent="A declaration is a promise: a program that asks first must not be refused afterwards.",
 )
 async def declared_works(t: Trial) -> None:
-    path = t.name("smoke")
-    if t.can(Need.SEED):
-        await t.seed_file(path)
-    works = []
-    for capability, call in _SMOKE.items():
-        if not t.declares(capability) or (capability in _WRITING and not t.declares(C.WRITE)):
-            continue
-        if capability in _ON_A_FILE and not t.can(Need.SEED):
-            msg = f"{capability.name} needs a file, and there is no way to put one there"
-            raise Unverified(msg)
+    for op in declared(t, *Form):
+        scene = await set_scene(t)
         try:
-            await call(t, path)
+            await op.perform(t.store, scene, Source())
         except (NotImplementedError, AttributeError, TypeError) as error:
-            msg = f"{capability.name} is declared, but does not work"
-            observed = f"{type(error).__name__}: {error}"
+            named = " and ".join(c.name for c in op.needs) or op.name
+            msg = f"{named} is declared, but does not work"
+            observed = f"{op}: {type(error).__name__}: {error}"
             raise Violation(msg, observed=observed, expected="the operation works") from error
-        works.append(capability.name)
-    t.note(works=works)
+        except RemoteStoreError as error:
+            if op.refuses is None or not isinstance(error, op.refuses):
+                raise
+    unseen = sorted(c.name for c in set(t.survey.capabilities) & GATES if not _reached(t, c))
+    if unseen:
+        msg = f"{', '.join(unseen)} needs a file, and there is no way to put one there"
+        raise Unverified(msg)
+
+
+def _reached(t: Trial, capability: C) -> bool:
+    return any(capability in op.needs for op in declared(t, *Form))
 
 
 @clause(

@@ -7,135 +7,67 @@ import copy
 import logging
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import frozen
-
-from remote_store import Capability, RemoteStoreError
-from remote_store_conformance.contract import Need, Trait, clause
+from remote_store import RemoteStoreError
+from remote_store_conformance.contract import clause
 from remote_store_conformance.expect import Inapplicable, Violation, expect
-from remote_store_conformance.refusal import settle_call
+from remote_store_conformance.operations import (
+    Operation,
+    Scene,
+    Wrong,
+    declared,
+    set_scene,
+    wrong_scenes,
+)
+from remote_store_conformance.sources import Source
 from remote_store_conformance.trial import Trial
 
-C = Capability
-
-#: What a call of a store returns.
-Answer = Awaitable[Any] | AsyncIterator[Any]
+#: An operation that failed, as the paths its error may be about, and what it raised.
+Failure = tuple[Wrong, Exception]
 
 
-@frozen
-class _Failing:
+async def _failures(t: Trial) -> list[Failure]:
     """
-    A call that must fail.
+    Make every declared call with paths that it must refuse, and return what it raised.
 
-    Args:
-        text: The call, for messages.
-        names: Paths that its error may be about.
-        call: Makes the call.
+    Whether it must raise is the matter of other clauses.
     """
-
-    text: str
-    names: tuple[str, ...]
-    call: Callable[[], Answer]
-
-
-def _malformed(t: Trial) -> list[_Failing]:
-    """Return calls of the backend itself with keys that are none."""
-    keys = [f"{t.prefix}/../up", f"/{t.prefix}"]
-    return [
-        _Failing("the backend's exists(malformed key)", (key,), partial(t.backend.exists, key))
-        for key in keys
-    ]
-
-
-def _on_nothing(t: Trial) -> list[_Failing]:
-    """Return declared calls that need a file, and find none."""
-    s, path = t.store, t.name("missing")
-    calls: dict[C, dict[str, Callable[[], Answer]]] = {
-        C.READ: {"read": lambda: s.read(path), "read_bytes": lambda: s.read_bytes(path)},
-        C.METADATA: {
-            "get_file_info": lambda: s.get_file_info(path),
-            "get_folder_info": lambda: s.get_folder_info(path),
-        },
-        C.DELETE: {
-            "delete": lambda: s.delete(path),
-            "delete_folder": lambda: s.delete_folder(path),
-        },
-        C.MOVE: {"move": lambda: s.move(path, t.name())},
-        C.COPY: {"copy": lambda: s.copy(path, t.name())},
-    }
-    return [
-        _Failing(f"{name}(missing path)", (path,), call)
-        for capability, named in calls.items()
-        if t.declares(capability)
-        for name, call in named.items()
-    ]
-
-
-async def _on_something(t: Trial) -> list[_Failing]:
-    """Return declared calls that meet a file or a folder where they must not."""
-    s, file, other = t.store, t.name("file"), t.name("other")
-    folder = t.name("folder")
-    inner = f"{folder}/inner"
-    for path in (file, other, inner):
-        await t.seed_file(path)
-    calls: dict[C, dict[str, tuple[str, Callable[[], Answer]]]] = {
-        C.READ: {
-            "read_bytes(folder)": (folder, lambda: s.read_bytes(folder)),
-            "read(path through a file)": (f"{file}/x", lambda: s.read(f"{file}/x")),
-        },
-        C.METADATA: {
-            "get_file_info(folder)": (folder, lambda: s.get_file_info(folder)),
-            "get_folder_info(file)": (file, lambda: s.get_folder_info(file)),
-        },
-        C.WRITE: {"write(existing file)": (file, lambda: s.write(file, b"new"))},
-        C.DELETE: {
-            "delete(folder)": (folder, lambda: s.delete(folder)),
-            "delete_folder(file)": (file, lambda: s.delete_folder(file)),
-            "delete_folder(folder with files)": (folder, lambda: s.delete_folder(folder)),
-        },
-        C.MOVE: {
-            "move(file, existing file)": (file, lambda: s.move(file, other)),
-            "move(folder, path)": (folder, lambda: s.move(folder, t.name())),
-        },
-        C.COPY: {
-            "copy(file, existing file)": (file, lambda: s.copy(file, other)),
-            "copy(folder, path)": (folder, lambda: s.copy(folder, t.name())),
-        },
-    }
-    if t.declares(C.WRITE, C.ATOMIC_WRITE):
-        atomic = {"write_atomic(existing file)": (file, lambda: s.write_atomic(file, b"new"))}
-        calls[C.ATOMIC_WRITE] = {**atomic}
-    if t.declares(C.WRITE) and t.is_a(Trait.EXCLUSIVE):
-        calls[C.WRITE] |= {
-            "write(folder)": (folder, lambda: s.write(folder, b"new")),
-            "write(path under a file)": (f"{file}/x", lambda: s.write(f"{file}/x", b"new")),
-        }
-    return [
-        _Failing(text, (path, other, file), call)
-        for capability, named in calls.items()
-        if t.declares(capability)
-        for text, (path, call) in named.items()
-    ]
-
-
-async def _failures(t: Trial) -> list[tuple[_Failing, Exception]]:
-    """Make every call that must fail, and return what it raised."""
-    failing = _malformed(t) + _on_nothing(t)
-    if t.can(Need.SEED):
-        failing += await _on_something(t)
-    found = []
-    for one in failing:
-        try:
-            await settle_call(one.call())
-        except Exception as error:  # noqa: BLE001 - it is what is looked at
-            found.append((one, error))
-        else:
-            msg = f"{one.text} raised nothing"
-            raise Violation(msg, expected="an error")
+    found: list[Failure] = []
+    for op in declared(t):
+        for api, scenes in await _scenes(t, op):
+            for wrong in scenes:
+                try:
+                    await op.perform(api, wrong.scene, Source())
+                except Exception as error:  # noqa: BLE001 - it is what is looked at
+                    found.append((wrong, error))
     t.note(errors=len(found))
+    if not found:
+        msg = "no call failed, so there was no error to look at"
+        raise Violation(msg, expected="NotFound or InvalidPath where nothing is there")
+    return found
+
+
+async def _scenes(t: Trial, op: Operation) -> list[tuple[Any, list[Wrong]]]:
+    scene = await set_scene(t)
+    wrong = list(wrong_scenes(t, op, scene))
+    if op.refuses:
+        wrong.append(Wrong(op.name, scene, op.paths(scene)))
+    return [(t.store, wrong), (t.backend, _malformed(t, op, scene))]
+
+
+def _malformed(t: Trial, op: Operation, scene: Scene) -> list[Wrong]:
+    """Return scenes for the backend itself with keys that are none."""
+    # Patterns are refused by the core's matcher, which knows of no backend.
+    if not op.direct(t) or op.method == "glob":
+        return []
+    keys, found = scene.through(t.key), []
+    for name in op.uses:
+        for key in (f"{t.prefix}/../up", f"/{t.prefix}"):
+            bad = keys.with_path(name, key)
+            what = f"the backend's {op} with a malformed {op.role(name)}"
+            found.append(Wrong(what, bad, (key, *op.paths(bad))))
     return found
 
 
@@ -149,13 +81,13 @@ async def only_ours(t: Trial) -> None:
     for one, error in await _failures(t):
         expect(
             isinstance(error, RemoteStoreError),
-            f"an exception that is no RemoteStoreError came out of {one.text}",
+            f"an exception that is no RemoteStoreError came out of {one.what}",
             observed=f"{type(error).__module__}.{type(error).__qualname__}: {error}",
             expected="a RemoteStoreError",
         )
 
 
-async def _errors(t: Trial) -> list[tuple[_Failing, RemoteStoreError]]:
+async def _errors(t: Trial) -> list[tuple[Wrong, RemoteStoreError]]:
     """As `_failures`, without those that ERR-001 is about."""
     return [(f, e) for f, e in await _failures(t) if isinstance(e, RemoteStoreError)]
 
@@ -170,13 +102,13 @@ async def path_and_backend(t: Trial) -> None:
         allowed = {*one.names, *(t.key(name) for name in one.names)}
         expect(
             error.path in allowed,
-            f"the {type(error).__name__} of {one.text} has not the path that it is about",
+            f"the {type(error).__name__} of {one.what} has not the path that it is about",
             observed=error.path,
             expected=t.key(one.names[0]),
         )
         expect(
             error.backend == t.survey.name,
-            f"the {type(error).__name__} of {one.text} has not the backend's name",
+            f"the {type(error).__name__} of {one.what} has not the backend's name",
             observed=error.backend,
             expected=t.survey.name,
         )
@@ -199,20 +131,20 @@ async def pickles(t: Trial) -> None:
             try:
                 again = make(error)
             except Exception as broken:
-                msg = f"the {name} of {one.text} cannot be {way}"
+                msg = f"the {name} of {one.what} cannot be {way}"
                 observed = f"{type(broken).__name__}: {broken}"
                 raise Violation(msg, observed=observed, expected="an equal error") from broken
             before = (type(error), str(error), error.path, error.backend)
             after = (type(again), str(again), again.path, again.backend)
             expect(
                 before == after,
-                f"the {name} of {one.text} changes when it is {way}",
+                f"the {name} of {one.what} changes when it is {way}",
                 observed=after,
                 expected=before,
             )
         expect(
             name in repr(error),
-            f"the repr of the error of {one.text} does not name its class",
+            f"the repr of the error of {one.what} does not name its class",
             observed=repr(error),
             expected=name,
         )
@@ -258,9 +190,9 @@ async def no_secrets(t: Trial) -> None:
             "resolve": repr(t.store.resolve("some/path")),
         }
         for one, error in await _failures(t):
-            texts[f"the error of {one.text}"] = f"{error!r} {vars(error)!r}"
+            texts[f"the error of {one.what}"] = f"{error!r} {vars(error)!r}"
             # With all causes and notes, as a log with a traceback shows them.
-            texts[f"the traceback of {one.text}"] = "".join(traceback.format_exception(error))
+            texts[f"the traceback of {one.what}"] = "".join(traceback.format_exception(error))
     texts |= {f"log record {n}": text for n, text in enumerate(logged)}
     for where, text in texts.items():
         for number, secret in enumerate(t.target.secrets):
@@ -281,7 +213,7 @@ async def message_names_the_path(t: Trial) -> None:
         said = str(error)
         expect(
             any(name in said for name in one.names),
-            f"the message of the {type(error).__name__} of {one.text} does not contain the path",
+            f"the message of the {type(error).__name__} of {one.what} does not contain the path",
             observed=said,
             expected=one.names[0],
         )
@@ -299,7 +231,7 @@ async def cause_kept(t: Trial) -> None:
             continue
         expect(
             False,
-            f"the {type(error).__name__} of {one.text} was made from another exception, which is "
+            f"the {type(error).__name__} of {one.what} was made from another exception, which is "
             "not its __cause__",
             observed=f"{type(hidden).__name__}: {hidden}",
             expected="raise ... from error",

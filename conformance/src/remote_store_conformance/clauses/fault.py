@@ -11,14 +11,30 @@ from remote_store import (
     AlreadyExists,
     BackendUnavailable,
     Capability,
+    NotFound,
     PermissionDenied,
     RemoteStoreError,
 )
 from remote_store_conformance.cancelling import cancel_when
-from remote_store_conformance.clauses._faults import broken, needs_wire
+from remote_store_conformance.clauses._faults import (
+    Outcome,
+    broken,
+    make,
+    needs_wire,
+    tell_the_truth,
+)
 from remote_store_conformance.contract import Need, clause
 from remote_store_conformance.expect import expect
-from remote_store_conformance.refusal import settle_call
+from remote_store_conformance.operations import (
+    CHANGING,
+    Form,
+    Operation,
+    declared,
+    look,
+    set_scene,
+    settle_call,
+    shown_state,
+)
 from remote_store_conformance.sources import Source, pattern
 from remote_store_conformance.trial import Trial, collect
 from remote_store_conformance.wire import Fault, Wire, http_answer
@@ -30,29 +46,15 @@ _MIB: Final = 1 << 20
 #: More often than any retry tries.
 _ALWAYS: Final = 1_000_000
 
-Call = Callable[[], Awaitable[Any] | AsyncIterator[Any]]
+#: Requests of one call that are looked at, one after the other.
+_REQUESTS: Final = 6
 
 
 async def _joined(t: Trial, path: str) -> bytes:
     return b"".join(await collect(t.store.read(path)))
 
 
-def _queries(t: Trial, path: str) -> dict[str, Call]:
-    """Return the declared calls that ask about a file, and change nothing."""
-    s = t.store
-    calls: dict[str, tuple[set[C], Call]] = {
-        "exists": (set(), lambda: s.exists(path)),
-        "is_file": (set(), lambda: s.is_file(path)),
-        "is_folder": (set(), lambda: s.is_folder(path)),
-        "read": ({C.READ}, lambda: s.read(path)),
-        "read_bytes": ({C.READ}, lambda: s.read_bytes(path)),
-        "get_file_info": ({C.METADATA}, lambda: s.get_file_info(path)),
-        "list_files": ({C.LIST}, lambda: s.list_files("")),
-    }
-    return {name: call for name, (needed, call) in calls.items() if t.declares(*needed)}
-
-
-async def _outcome(call: Call) -> tuple[Any, Exception | None]:
+async def _outcome(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return await settle_call(call()), None
     except Exception as error:  # noqa: BLE001 - judged by the caller
@@ -146,74 +148,92 @@ async def old_or_new(t: Trial) -> None:
 @clause(
     "FAULT-003",
     "While the service cannot be reached every call raises BackendUnavailable; nothing is said to "
-    "be absent or empty.",
+    "be absent, empty or done.",
     intent="A program that takes 'down' for 'not there' writes its files anew.",
     seconds=120,
 )
 async def unreachable(t: Trial) -> None:
     needs_wire(t)
-    path = await _seeded(t)
-    calls = _queries(t, path)
-    if t.declares(C.WRITE):
-        calls["write"] = lambda: t.store.write(t.name(), b"x")
-    for name, call in calls.items():
+    for op in declared(t):
+        scene = await set_scene(t, op)
         async with broken(t, Fault("refuse", times=_ALWAYS)):
-            value, error = await _outcome(call)
+            outcome = await make(t, op, scene)
         expect(
-            isinstance(error, BackendUnavailable),
-            f"{name} did not raise BackendUnavailable while the service could not be reached",
-            observed=_said(value, error),
+            isinstance(outcome.error, BackendUnavailable),
+            f"{op} did not raise BackendUnavailable while the service could not be reached",
+            observed=outcome.said,
             expected="BackendUnavailable",
         )
-
-
-async def _seeded(t: Trial) -> str:
-    return await t.seed_file(t.name()) if t.can(Need.SEED) else t.name()
+        await tell_the_truth(t, outcome, f"{op} while the service could not be reached")
 
 
 @clause(
     "FAULT-004",
-    "An answer 429 or 503 is waited out or raised as BackendUnavailable, and the next call works.",
-    intent="Services ask for patience every day.",
-    seconds=120,
+    "An answer 429 or 503 to any request of a call is waited out or raised as BackendUnavailable; "
+    "what was returned is true, and the next call works.",
+    intent="Services ask for patience every day, and most often in the middle of something.",
+    seconds=240,
 )
 async def busy(t: Trial) -> None:
     needs_wire(t)
-    path = await _seeded(t)
-    calls = _queries(t, path)
-    if t.declares(C.WRITE):
-        calls["write"] = lambda: t.store.write(t.name(), b"x")
     for status, reason in ((503, "Server Busy"), (429, "Too Many Requests")):
-        for name, call in calls.items():
-            good, _ = await _outcome(call)
-            async with broken(t, Fault("answer", answer=http_answer(status, reason))):
-                value, error = await _outcome(call)
-            expect(
-                isinstance(error, BackendUnavailable)
-                or (error is None and (name == "write" or value == good)),
-                f"{name} did not take an answer {status} for what it is",
-                observed=_said(value, error),
-                expected=f"BackendUnavailable, or after a retry {good!r}",
-            )
-            again, error = await _outcome(call)
-            expect(
-                error is None and (name == "write" or again == good),
-                f"{name} does not work after an answer {status}",
-                observed=_said(again, error),
-                expected=repr(good),
-            )
+        for op in declared(t):
+            good, later = await make(t, op, await set_scene(t, op)), await set_scene(t, op)
+            async for outcome, number in _each_request(t, op, http_answer(status, reason)):
+                what = f"{op} whose request {number} was answered {status}"
+                expect(
+                    isinstance(outcome.error, BackendUnavailable) or _as_good(good, outcome),
+                    f"{op} did not take an answer {status} for what it is",
+                    observed=f"{outcome.said} (request {number})",
+                    expected=f"BackendUnavailable, or after a retry {good.said}",
+                )
+                await tell_the_truth(t, outcome, what)
+                if number > 1:
+                    continue
+                again = await make(t, op, later)
+                expect(
+                    _as_good(good, again),
+                    f"{op} does not work after an answer {status}",
+                    observed=again.said,
+                    expected=good.said,
+                )
+
+
+async def _each_request(
+    t: Trial, op: Operation, answer: bytes, *, times: int = 1
+) -> AsyncIterator[tuple[Outcome, int]]:
+    """Make a call again and again; each time the proxy answers a later request of it."""
+    for number in range(1, _REQUESTS + 1):
+        scene = await set_scene(t, op)
+        fault = Fault("answer", answer=answer, skip=number - 1, times=times)
+        async with broken(t, fault, always=number == 1) as wire:
+            outcome = await make(t, op, scene)
+            hit = wire.hits
+        if not hit:
+            return
+        yield outcome, number
+
+
+def _as_good(good: Outcome, outcome: Outcome) -> bool:
+    """Return True if a call worked, and told the same where it only looks."""
+    if not outcome.worked:
+        return False
+    # What a change returns names its own paths, and the scenes differ.
+    return outcome.op.form is not Form.READ or outcome.value == good.value
 
 
 @clause(
     "FAULT-005",
-    "A call whose service has gone silent can be cancelled at once, and the next call works.",
+    "A call whose service has gone silent can be cancelled at once and leaves what was there or "
+    "what it was to leave; the next call works.",
     intent="The caller's timeout must hold where the network's has not begun.",
-    seconds=60,
+    seconds=120,
 )
 async def silence(t: Trial) -> None:
     needs_wire(t)
-    path = await _seeded(t)
-    for name, call in _queries(t, path).items():
+    for op in declared(t):
+        scene, later = await set_scene(t, op), await set_scene(t, op)
+        source = Source()
         async with broken(t, Fault("stall", "down", times=_ALWAYS)) as wire:
 
             async def silent(wire: Wire = wire) -> None:
@@ -222,117 +242,110 @@ async def silence(t: Trial) -> None:
                     await asyncio.sleep(0.002)
                 await asyncio.sleep(t.settle)
 
-            outcome = await t.within(
-                cancel_when(_await(call), silent),
-                f"{name} that was cancelled while the service was silent",
-            )
+            what = f"{op} that was cancelled while the service was silent"
+            call = op.perform(t.store, scene, source)
+            outcome = await t.within(cancel_when(call, silent), what)
         expect(
             outcome.came_out,
-            f"{name} that was cancelled while the service was silent did not raise CancelledError",
+            f"{what} did not raise CancelledError",
             observed=repr(outcome.error or outcome.value),
             expected="CancelledError",
         )
-        value, error = await _outcome(call)
+        if op.form in CHANGING and t.can(Need.PEEK):
+            left = await look(t, scene)
+            expect(
+                left in op.allowed(t, scene, source.data),
+                f"{what} left neither what was there nor what it was to leave",
+                observed=shown_state(left),
+            )
+        again = await make(t, op, later)
         expect(
-            error is None,
-            f"{name} does not work after one that was cancelled while the service was silent",
-            observed=_said(value, error),
+            again.worked,
+            f"{op} does not work after one that was cancelled while the service was silent",
+            observed=again.said,
             expected="it works",
         )
 
 
-async def _await(call: Call) -> Any:
-    return await settle_call(call())
-
-
 @clause(
     "FAULT-006",
-    "A write with overwrite=False whose answer was lost succeeds, or raises an error that says "
-    "that the outcome is unknown; it does not take its own file for somebody else's.",
-    intent="After a plain AlreadyExists a program gives its own data up for lost.",
+    "A change one of whose answers was lost tells the truth: it returns when it is done, and says "
+    "that its outcome is unknown where it is; it does not take its own work for somebody else's.",
+    intent="After a plain AlreadyExists or NotFound a program gives its own data up for lost.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
-    seconds=120,
+    seconds=240,
 )
 async def lost_answer(t: Trial) -> None:
     needs_wire(t)
-    # At several bytes: a first answer may only have asked for the content.
-    for after in (0, 20, 40, 60, 80, 120):
-        path, content = t.name(), b"content %d" % after
-        write = partial(t.store.write, path, content)
-        async with broken(t, Fault("reset", "down", after=after), always=False):
-            _, error = await _outcome(write)
-        left = await t.peek(path)
-        if error is None:
+    for op in declared(t, *CHANGING):
+        for number in range(1, _REQUESTS + 1):
+            scene = await set_scene(t, op)
+            fault = Fault("drop-answer", skip=number - 1)
+            async with broken(t, fault, always=False) as wire:
+                outcome = await make(t, op, scene)
+                hit = wire.hits
+            if not hit:
+                break
+            error = outcome.error
+            what = f"{op} whose answer {number} was lost"
             expect(
-                left == content,
-                "a write whose answer was lost returned, but its content is not there",
-                observed=left,
-                expected=content,
+                error is None or isinstance(error, RemoteStoreError),
+                f"{what} raised the wrong exception",
+                observed=outcome.said,
+                expected="BackendUnavailable",
             )
-            continue
-        expect(
-            not isinstance(error, AlreadyExists) or error.outcome_unknown,
-            "a write whose answer was lost took its own file for somebody else's",
-            observed=_said(None, error),
-            expected="success, BackendUnavailable, or AlreadyExists with outcome_unknown",
-        )
-        expect(
-            isinstance(error, RemoteStoreError),
-            "a write whose answer was lost raised the wrong exception",
-            observed=_said(None, error),
-            expected="BackendUnavailable",
-        )
-        if left is not None and isinstance(error, RemoteStoreError) and not error.outcome_unknown:
-            said = "a write whose answer was lost had an effect, and its error does not say so"
-            t.advise(f"{said}: outcome_unknown is False")
+            if isinstance(error, (AlreadyExists, NotFound)) and not outcome.unknown:
+                expect(
+                    False,
+                    f"{what} took its own work for somebody else's",
+                    observed=outcome.said,
+                    expected="success, BackendUnavailable, or outcome_unknown",
+                )
+            await tell_the_truth(t, outcome, what)
 
 
 @clause(
     "FAULT-007",
-    "An answer 403 is PermissionDenied from every call; nothing is said to be absent or empty.",
+    "An answer 403 is PermissionDenied from every call; nothing is said to be absent, empty or "
+    "done.",
     intent="A revoked key must not look like an empty storage.",
-    seconds=60,
+    seconds=120,
 )
 async def forbidden(t: Trial) -> None:
     needs_wire(t)
-    path = await _seeded(t)
-    answer = http_answer(403, "Forbidden", b"", *t.target.error_headers)
-    for name, call in _queries(t, path).items():
-        async with broken(t, Fault("answer", times=_ALWAYS, answer=answer)):
-            value, error = await _outcome(call)
-        expect(
-            isinstance(error, PermissionDenied),
-            f"{name} did not raise PermissionDenied when the service answered 403",
-            observed=_said(value, error),
-            expected="PermissionDenied",
-        )
+    for op in declared(t):
+        answer = http_answer(403, "Forbidden", b"", *t.target.error_headers)
+        async for outcome, number in _each_request(t, op, answer, times=_ALWAYS):
+            expect(
+                isinstance(outcome.error, PermissionDenied),
+                f"{op} did not raise PermissionDenied when the service answered 403",
+                observed=f"{outcome.said} (request {number})",
+                expected="PermissionDenied",
+            )
+            await tell_the_truth(t, outcome, f"{op} whose request {number} was answered 403")
 
 
 @clause(
     "FAULT-008",
     "An answer that makes no sense is an error of the store's own kind, or is asked for again.",
     intent="Between a client and its service stand proxies that answer with pages of their own.",
-    seconds=60,
+    seconds=120,
 )
 async def nonsense(t: Trial) -> None:
     needs_wire(t)
-    path = await _seeded(t)
     page = http_answer(200, "OK", b"<html>Please log in</html>", "Content-Type: text/html")
     for what, answer in (("no HTTP", b"\0\1\2 garbage\r\n\r\n"), ("a web page", page)):
-        for name, call in _queries(t, path).items():
-            if what == "a web page" and name not in ("get_file_info", "list_files"):
-                # To the others a page says just that a file is there.
-                continue
-            good, _ = await _outcome(call)
-            async with broken(t, Fault("answer", answer=answer)):
-                value, error = await _outcome(call)
-            expect(
-                isinstance(error, RemoteStoreError) or (error is None and value == good),
-                f"{name} did not take an answer that is {what} for an error",
-                observed=_said(value, error),
-                expected="RemoteStoreError",
-            )
+        for op in declared(t):
+            good = await make(t, op, await set_scene(t, op))
+            async for outcome, number in _each_request(t, op, answer):
+                expect(
+                    isinstance(outcome.error, RemoteStoreError) or _as_good(good, outcome),
+                    f"{op} did not take an answer that is {what} for an error",
+                    observed=f"{outcome.said} (request {number})",
+                    expected="RemoteStoreError",
+                )
+                await tell_the_truth(t, outcome, f"{op} whose answer {number} was {what}")
 
 
 @clause(
@@ -343,13 +356,13 @@ async def nonsense(t: Trial) -> None:
 )
 async def cause_kept(t: Trial) -> None:
     needs_wire(t)
-    path = await _seeded(t)
-    for name, call in _queries(t, path).items():
+    for op in declared(t):
+        scene = await set_scene(t, op)
         async with broken(t, Fault("refuse", times=_ALWAYS)):
-            value, error = await _outcome(call)
+            outcome = await make(t, op, scene)
         expect(
-            error is not None and error.__cause__ is not None,
-            f"the error of {name} while the service could not be reached has no cause",
-            observed=_said(value, error),
+            outcome.error is not None and outcome.error.__cause__ is not None,
+            f"the error of {op} while the service could not be reached has no cause",
+            observed=outcome.said,
             expected="the native exception as __cause__",
         )

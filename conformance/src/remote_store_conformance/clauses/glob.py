@@ -7,7 +7,7 @@ from typing import Final
 from remote_store import Capability, GlobPattern, InvalidPath
 from remote_store_conformance.contract import Need, clause
 from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.refusal import settle_call
+from remote_store_conformance.operations import settle_call
 from remote_store_conformance.trial import Trial, collect
 
 C = Capability

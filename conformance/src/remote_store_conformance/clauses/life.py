@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pickle
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from remote_store import BackendUnavailable, Capability, RemoteStoreError, StoreClosed
@@ -13,56 +13,31 @@ from remote_store.aio import AsyncBackend, AsyncStore
 from remote_store_conformance.clauses._faults import cut, needs_wire
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
-from remote_store_conformance.refusal import settle_call
+from remote_store_conformance.operations import (
+    Form,
+    Operation,
+    declared,
+    set_scene,
+    wrong_scenes,
+)
 from remote_store_conformance.sources import CallerError, Source
 from remote_store_conformance.trial import Trial, collect
 from remote_store_conformance.wire import Fault
 
 C = Capability
 
-Call = Callable[[], Awaitable[Any] | AsyncIterator[Any]]
-
-
-def _calls(store: AsyncStore, path: str) -> dict[str, tuple[set[C], Call]]:
-    """Return calls of each kind in an order in which each finds what it needs."""
-    source = Source()
-    return {
-        "exists": (set(), lambda: store.exists(path)),
-        "write": ({C.WRITE}, lambda: store.write(path, b"content", overwrite=True)),
-        "write of a stream": (
-            {C.WRITE},
-            lambda: store.write(path, source.open(), overwrite=True),
-        ),
-        "write_atomic": (
-            {C.WRITE, C.ATOMIC_WRITE},
-            lambda: store.write_atomic(path, b"content", overwrite=True),
-        ),
-        "read": ({C.READ, C.WRITE}, lambda: store.read(path)),
-        "read_bytes": ({C.READ, C.WRITE}, lambda: store.read_bytes(path)),
-        "get_file_info": ({C.METADATA, C.WRITE}, lambda: store.get_file_info(path)),
-        "list_files": ({C.LIST}, lambda: store.list_files("")),
-        "list_folders": ({C.LIST}, lambda: store.list_folders("")),
-        "glob": ({C.GLOB}, lambda: store.glob("*")),
-        "copy": (
-            {C.COPY, C.WRITE},
-            lambda: store.copy(path, f"{path}-copy", overwrite=True),
-        ),
-        "move": (
-            {C.MOVE, C.WRITE},
-            lambda: store.move(path, f"{path}-moved", overwrite=True),
-        ),
-        "delete": ({C.DELETE}, lambda: store.delete(path, missing_ok=True)),
-    }
-
-
-def _declared(t: Trial, backend: AsyncBackend) -> dict[str, Call]:
-    calls = _calls(t.store_over(backend), t.name())
-    return {name: call for name, (needed, call) in calls.items() if t.declares(*needed)}
-
 
 async def _use(t: Trial, backend: AsyncBackend) -> None:
-    for call in _declared(t, backend).values():
-        await settle_call(call())
+    """Make every declared call once."""
+    store = t.store_over(backend)
+    for op in declared(t):
+        scene = await set_scene(t, op, store=store)
+        with contextlib.suppress(*_refusal(op)):
+            await op.perform(store, scene, Source())
+
+
+def _refusal(op: Operation) -> tuple[type[RemoteStoreError], ...]:
+    return () if op.refuses is None else (op.refuses,)
 
 
 @clause(
@@ -122,33 +97,33 @@ async def close_again(t: Trial) -> None:
 )
 async def after_the_close(t: Trial) -> None:
     backend = await t.open_backend()
+    store = t.store_over(backend)
+    scene = await set_scene(t, store=store)
     await _use(t, backend)
     await backend.aclose()
-    for name, call in _declared(t, backend).items():
+    for op in declared(t):
+        if not t.is_a(Trait.TERMINAL):
+            scene = await set_scene(t, op, store=store)
         error = None
         try:
-            await t.within(_settled(call), f"{name} after aclose")
+            await t.within(op.perform(store, scene, Source()), f"{op} after aclose")
         except Exception as raised:  # noqa: BLE001 - judged below
             error = raised
         said = "it worked" if error is None else f"{type(error).__name__}: {error}"
         if t.is_a(Trait.TERMINAL):
             expect(
                 isinstance(error, StoreClosed),
-                f"{name} after aclose did not raise StoreClosed, although the close is terminal",
+                f"{op} after aclose did not raise StoreClosed, although the close is terminal",
                 observed=said,
                 expected="StoreClosed",
             )
         else:
             expect(
-                error is None,
-                f"{name} after aclose failed, although close_is_terminal is not declared",
+                error is None or isinstance(error, _refusal(op)),
+                f"{op} after aclose failed, although close_is_terminal is not declared",
                 observed=said,
                 expected="it works",
             )
-
-
-async def _settled(call: Call) -> Any:
-    return await settle_call(call())
 
 
 @clause(
@@ -177,25 +152,17 @@ async def nothing_left(t: Trial) -> None:
     intent="Errors are the paths that nobody looks at.",
 )
 async def failures_leave_nothing(t: Trial) -> None:
-    for _ in range(3):
-        for call in _failing(t):
+    for op in declared(t):
+        scene = await set_scene(t)
+        # More than once: the first failure may be the one that sets something up.
+        for wrong in (*wrong_scenes(t, op, scene), *wrong_scenes(t, op, scene)):
+            with contextlib.suppress(RemoteStoreError):
+                await op.perform(t.store, wrong.scene, Source())
+        if op.form is Form.WRITE:
+            source = Source(error=CallerError("broken"))
             with contextlib.suppress(RemoteStoreError, CallerError):
-                await settle_call(call())
+                await op.perform(t.store, scene, source)
     await _use(t, t.backend)
-
-
-def _failing(t: Trial) -> list[Call]:
-    s, path = t.store, t.name("missing")
-    calls: list[tuple[set[C], Call]] = [
-        ({C.READ}, lambda: s.read(path)),
-        ({C.READ}, lambda: s.read_bytes(path)),
-        ({C.METADATA}, lambda: s.get_file_info(path)),
-        ({C.DELETE}, lambda: s.delete(path)),
-        ({C.MOVE}, lambda: s.move(path, t.name())),
-        ({C.COPY}, lambda: s.copy(path, t.name())),
-        ({C.WRITE}, lambda: s.write(path, Source(error=CallerError("broken")).open())),
-    ]
-    return [call for needed, call in calls if t.declares(*needed)]
 
 
 @clause(

@@ -7,7 +7,12 @@ from typing import Any
 from remote_store import Capability, InvalidPath
 from remote_store_conformance.contract import Need, clause
 from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.refusal import settle_call
+from remote_store_conformance.operations import (
+    Form,
+    Operation,
+    declared,
+    set_scene,
+)
 from remote_store_conformance.sources import Source
 from remote_store_conformance.trial import Trial, collect
 
@@ -21,53 +26,38 @@ C = Capability
     intent="Adapters call backends without a store, and a key must never leave its place.",
 )
 async def malformed_keys(t: Trial) -> None:
-    inside = t.key(t.name("inside"))
-    if t.can(Need.SEED):
-        await t.seed_file(inside.removeprefix(f"{t.prefix}/"), b"here")
+    scene = (await set_scene(t)).through(t.key)
     before = t.meter.read() if t.meter else None
-    for what, bad in (
-        ("a '..' segment", f"{t.prefix}/folder/../{inside.rpartition('/')[2]}"),
-        ("a '..' at the end", f"{inside}/.."),
-        ("a leading slash", f"/{inside}"),
-        ("a NUL", f"{inside}\0"),
-    ):
-        for name, arguments in _calls(t, bad, inside):
-            source = Source()
-            given = [source.open() if a is Source else a for a in arguments]
-            with raises(InvalidPath, f"when {name} gets a key with {what}"):
-                await settle_call(getattr(t.backend, name)(*given))
-            expect(
-                source.untouched,
-                f"{name} took from the content before it refused a key with {what}",
-                observed=f"{source.pulled} chunks pulled",
-            )
+    for op in _direct(t):
+        for name in op.uses:
+            for what, bad in _malformed(t, getattr(scene, name)).items():
+                source = Source()
+                with raises(
+                    InvalidPath, f"when {op} gets a key with {what} as its {op.role(name)}"
+                ):
+                    await op.perform(t.backend, scene.with_path(name, bad), source)
+                expect(
+                    source.untouched,
+                    f"{op} took from the content before it refused a key with {what}",
+                    observed=f"{source.pulled} chunks pulled",
+                )
     if before is not None and t.meter is not None:
         sent = (t.meter.read() - before).sent
         expect(sent == 0, "keys were refused after the service was asked", observed=sent)
 
 
-def _calls(t: Trial, bad: str, good: str) -> list[tuple[str, tuple[Any, ...]]]:
-    """Return calls of the backend with a bad key; those that change nothing come first."""
-    calls: list[tuple[str, tuple[Any, ...]]] = [
-        (name, (bad,)) for name in ("exists", "is_file", "is_folder")
-    ]
-    gated: list[tuple[Capability, str, tuple[Any, ...]]] = [
-        (C.READ, "read", (bad,)),
-        (C.READ, "read_bytes", (bad,)),
-        (C.METADATA, "get_file_info", (bad,)),
-        (C.METADATA, "get_folder_info", (bad,)),
-        (C.LIST, "list_files", (bad,)),
-        (C.LIST, "list_folders", (bad,)),
-        (C.WRITE, "write", (bad, Source)),
-        (C.ATOMIC_WRITE, "write_atomic", (bad, Source)),
-        (C.COPY, "copy", (bad, f"{good}-2")),
-        (C.COPY, "copy", (good, bad)),
-        (C.MOVE, "move", (bad, f"{good}-2")),
-        (C.MOVE, "move", (good, bad)),
-        (C.DELETE, "delete", (bad,)),
-        (C.DELETE, "delete_folder", (bad,)),
-    ]
-    return calls + [(name, arguments) for gate, name, arguments in gated if t.declares(gate)]
+def _direct(t: Trial) -> list[Operation]:
+    """Return the declared operations that the backend itself has."""
+    return [op for op in declared(t) if op.direct(t)]
+
+
+def _malformed(t: Trial, key: str) -> dict[str, str]:
+    return {
+        "a '..' segment": f"{t.prefix}/folder/../{key.rpartition('/')[2]}",
+        "a '..' at the end": f"{key}/..",
+        "a leading slash": f"/{key}",
+        "a NUL": f"{key}\0",
+    }
 
 
 @clause(
@@ -109,28 +99,20 @@ async def root_spellings(t: Trial) -> None:
     intent="An empty path is a program's mistake, and must not reach the storage.",
 )
 async def root_is_no_file(t: Trial) -> None:
-    backend: Any = t.backend
-    missing = t.key(t.name("missing"))
-    calls: list[tuple[Capability, str, tuple[Any, ...]]] = []
-    for root in ("", "."):
-        calls += [
-            (C.READ, "read", (root,)),
-            (C.READ, "read_bytes", (root,)),
-            (C.METADATA, "get_file_info", (root,)),
-            (C.DELETE, "delete", (root,)),
-        ]
-    for root in ("", ".", "./", ".//", "/"):
-        calls += [
-            (C.WRITE, "write", (root, Source)),
-            (C.ATOMIC_WRITE, "write_atomic", (root, Source)),
-            (C.MOVE, "move", (missing, root)),
-            (C.COPY, "copy", (missing, root)),
-        ]
-    for gate, name, arguments in calls:
-        if t.declares(gate):
-            source = Source()
-            given = [source.open() if a is Source else a for a in arguments]
-            shown = ", ".join("content" if a is Source else repr(a) for a in arguments)
-            with raises(InvalidPath, f"by {name}({shown}), where the root is no file"):
-                await settle_call(getattr(backend, name)(*given))
-            expect(source.untouched, f"{name}({shown}) took from the content before it refused")
+    scene = (await set_scene(t)).through(t.key)
+    for op in _direct(t):
+        if op.form is Form.QUESTION and not op.needs:
+            # It answers about the root.
+            continue
+        for name in op.uses:
+            if name == "folder":
+                continue
+            target = name == op.target
+            # The root is no target whatever the source is.
+            seen = scene.with_path("file", t.key(t.name("missing"))) if target else scene
+            for root in ("", ".", "./", ".//", "/") if target else ("", "."):
+                source = Source()
+                what = f"by {op} with {root!r} as its {op.role(name)}, where the root is no file"
+                with raises(InvalidPath, what):
+                    await op.perform(t.backend, seen.with_path(name, root), source)
+                expect(source.untouched, f"{op} took from the content before it refused {root!r}")

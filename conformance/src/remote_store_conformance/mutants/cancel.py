@@ -54,7 +54,7 @@ class TruncatesFirst(ReferenceBackend):
         return await super().store(path, content, overwrite, metadata)
 
 
-@mutant("CANCEL-002", "a write of a stream", "neither the old files nor the new ones")
+@mutant("CANCEL-002", "write(path, source)", "neither the old files nor the new ones")
 class KeepsWhatCame(ReferenceBackend):
     """What had come of the content when the write was cancelled becomes the file."""
 
@@ -248,7 +248,7 @@ class WaitsForTheFirstClose(ReferenceBackend):
         self._done.set()
 
 
-@mutant("CANCEL-008", "hangs", "a read after one that was cancelled")
+@mutant("CANCEL-008", "hangs", "read(path) after one that was cancelled")
 class LocksWhileReading(ReferenceBackend):
     """A read holds a lock that is given back only at the end of the file."""
 

@@ -57,7 +57,7 @@ class Anonymous(ReferenceBackend):
         return NotFound(f"not found: {path}", path=path)
 
 
-@mutant("ERR-002", "has not the path", "AlreadyExists")
+@mutant("ERR-002", "has not the path", "AlreadyExists", "an existing file as its target")
 class PutsThePathIntoTheMessageOnly(ReferenceBackend):
     """The path is part of the message, but no attribute of the error."""
 

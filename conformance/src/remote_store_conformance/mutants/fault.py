@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -136,7 +136,7 @@ class WaitsForTheAnswerFirst(WireBackend):
             raise
 
 
-@mutant("FAULT-006", "took its own file for somebody else's")
+@mutant("FAULT-006", "took its own work for somebody else's")
 class TriesAgainBlindly(WireBackend):
     """A write whose answer was lost is sent again, and finds the file that it made itself."""
 
@@ -173,16 +173,33 @@ class CallsForbiddenUnavailable(WireBackend):
         return super().error(503 if status == 403 else status, body, path)
 
 
-@mutant("FAULT-008", "did not take an answer that is", "JSONDecodeError")
+@mutant("FAULT-008", "did not take an answer that is no HTTP", "ValueError")
 class LeaksItsParser(WireBackend):
     """What cannot be parsed comes out as the parser's own error."""
 
-    async def call(self, method: str, content: Content | None = None, **arguments: Any) -> Any:
-        path = str(arguments.get("path", ""))
-        async with self.request(method, arguments, content) as (length, reader):
-            body = await self.guarded(reader.readexactly(length), path)
-        json.loads(body)
-        return await super().call(method, content, **arguments)
+    def nonsense(self, what: str, path: str) -> RemoteStoreError:
+        cause = sys.exception()
+        if cause is not None:
+            raise cause
+        return super().nonsense(what, path)
+
+
+@mutant("FAULT-008", "read(path) did not take an answer that is a web page", "log in")
+class TakesAnyPageForTheFile(WireBackend):
+    """Whatever comes with 200 is the content, also from a proxy that wants a log-in."""
+
+    def nonsense(self, what: str, path: str) -> RemoteStoreError:
+        return _Ignored(what)
+
+    async def head(self, reader: asyncio.StreamReader, path: str) -> tuple[int, Any]:
+        try:
+            return await super().head(reader, path)
+        except _Ignored:
+            return 26, reader
+
+
+class _Ignored(RemoteStoreError):
+    """What the client above does not mind."""
 
 
 @mutant("FAULT-009", "has no cause")

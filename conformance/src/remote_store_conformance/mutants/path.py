@@ -183,7 +183,7 @@ class DropsTrailingDots(ReferenceBackend):
         return super().key("/".join(names))
 
 
-@mutant("PATH-011", "delete('')", "NotFound")
+@mutant("PATH-011", "delete(path)", "NotFound")
 class MissesTheRoot(ReferenceBackend):
     """Deleting the root as a file says that nothing is there."""
 
@@ -205,7 +205,7 @@ class LooksForTheRootTooLate(ReferenceBackend):
         return await super().store(path, content, overwrite, metadata)
 
 
-@mutant("PATH-011", "NotFound", "by move(")
+@mutant("PATH-011", "NotFound", "by copy(")
 class LooksForTheSourceFirst(ReferenceBackend):
     """A move or copy to the root looks for the source first."""
 
