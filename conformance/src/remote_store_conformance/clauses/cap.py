@@ -9,7 +9,7 @@ from remote_store import Capability, CapabilityNotSupported, CapabilitySet, Remo
 from remote_store.aio import AsyncBackend
 from remote_store_conformance.contract import GATES, Level, Trait, clause
 from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
-from remote_store_conformance.operations import Form, declared, set_scene
+from remote_store_conformance.operations import OPERATIONS, Form, declared, set_scene
 from remote_store_conformance.refusal import (
     ask_raw,
     refuse_in_store,
@@ -217,31 +217,16 @@ async def metadata_not_dropped(t: Trial) -> None:
     intent="They have no capability, so no program asks before it calls them.",
 )
 async def ungated(t: Trial) -> None:
-    path = t.name()
-    calls: dict[str, Callable[[], Any]] = {
-        "exists": lambda: t.store.exists(path),
-        "is_file": lambda: t.store.is_file(path),
-        "is_folder": lambda: t.store.is_folder(path),
-        "ping": lambda: t.store.ping(),
-    }
-    for name, call in calls.items():
+    scene = await set_scene(t)
+    for op in OPERATIONS:
+        if op.needs:
+            continue
         try:
-            await call()
+            await op.perform(t.store, scene, Source())
         except NotImplementedError as error:
-            msg = f"{name} is refused, although it needs no capability"
+            msg = f"{op} is refused, although it needs no capability"
             raise Violation(msg, observed=f"{type(error).__name__}: {error}") from error
-    pure: dict[str, Callable[[], object]] = {
-        "resolve": lambda: t.store.resolve(path),
-        "native_path": lambda: t.store.native_path(path),
-        "to_key": lambda: t.store.to_key(t.store.native_path(path)),
-        "child": lambda: t.store.child(path),
-    }
-    for name, ask in pure.items():
-        try:
-            ask()
-        except NotImplementedError as error:
-            msg = f"{name} is refused, although it needs no capability"
-            raise Violation(msg, observed=f"{type(error).__name__}: {error}") from error
+    t.store.child(scene.folder)
 
 
 @clause(
