@@ -221,6 +221,7 @@ class Session:
             "shared_names": self.target.shared_names,
             "contract": survey.contract,
             "declared": sorted(c.value for c in survey.capabilities),
+            "part_size": self.target.part_size,
             "seed": self.seed,
             "patience": round(survey.patience, 3),
             "round_trip": survey.round_trip,

@@ -176,6 +176,10 @@ class Target:
             reports they are ``***``.
         consistency: Seconds until a write must be visible.
         max_object: Bytes of the largest file that a check may write.
+        part_size: Bytes of the largest file that the backend sends in one
+            piece; checks also write more than that.
+        part_size: Bytes of the largest file that is written in one piece;
+            checks also write more, so that it takes a second part.
         max_list: Files that a check may put in one folder.
         read_ahead: Bytes that a lazy read may take beyond what was asked for.
         error_headers: Header lines that each error of the service has, such
@@ -207,6 +211,7 @@ class Target:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     consistency: float = 0.0
     max_object: int = 64 << 20
+    part_size: int = 8 << 20
     max_list: int = 5_100
     read_ahead: int = 8 << 20
     error_headers: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any
 from remote_store import AlreadyExists, Capability, InvalidPath
 from remote_store.aio import AsyncStore
 from remote_store_conformance.cancelling import Cancelled, cancel_after_seconds, cancel_after_steps
+from remote_store_conformance.contents import Content, contents, in_parts
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import Violation, expect, raises, shown
 from remote_store_conformance.processes import Victim, kill_writers
@@ -105,6 +106,20 @@ async def failing_source(t: Trial) -> None:
                 expected=old,
             )
             await _only(t, [there], "after an atomic write whose source failed")
+    large = in_parts(t)
+    for path, old in ((there, b"old"), (absent, None)) if large else ():
+        assert large is not None
+        source = large.source(CallerError("source"))
+        with raises(CallerError, "when the content fails after more than one part"):
+            await t.store.write_atomic(path, source.open(), overwrite=True)
+        found = await t.peek(path)
+        expect(
+            found == old,
+            "an atomic write whose source failed after more than one part changed the target",
+            observed=found,
+            expected=old,
+        )
+        await _only(t, [there], "after an atomic write whose source failed late")
 
 
 @clause(
@@ -153,6 +168,16 @@ async def cancelled(t: Trial) -> None:
     for tenth in range(11):
         seconds = duration * tenth / 10
         await cancelled_by(lambda: cancel_after_seconds(call(), seconds))  # noqa: B023 - as above
+    large = in_parts(t)
+    if large is None:
+        return
+    new = large.data
+    start = asyncio.get_running_loop().time()
+    await t.store.write_atomic(path, large.source().open(), overwrite=True)
+    duration = asyncio.get_running_loop().time() - start
+    for part in (0.2, 0.4, 0.6, 0.8):
+        write = t.store.write_atomic(path, large.source().open(), overwrite=True)
+        await cancelled_by(lambda: cancel_after_seconds(write, duration * part))  # noqa: B023 - as above
 
 
 @clause(
@@ -252,10 +277,10 @@ async def killed(t: Trial) -> None:
 async def refuses_alike(t: Trial) -> None:
     path = await t.seed_file(f"{t.name('folder')}/file", b"old")
     async with t.unchanged("by a refused atomic write"):
-        for form in ("bytes", "a stream"):
-            content: Any = b"new" if form == "bytes" else Source().open()
-            with raises(AlreadyExists, f"by an atomic write of {form} over a file"):
-                await t.store.write_atomic(path, content)
+        for content in contents(t):
+            for form, given in content.forms:
+                with raises(AlreadyExists, f"by an atomic write of {form}, over a file"):
+                    await t.store.write_atomic(path, given)
         if t.is_a(Trait.EXCLUSIVE):
             for where, target in (
                 ("to a folder", path.partition("/")[0]),
@@ -274,15 +299,15 @@ async def refuses_alike(t: Trial) -> None:
     needs=[Need.PEEK],
 )
 async def every_size(t: Trial) -> None:
-    for size in (0, 1, 65_536, 300_000):
-        content = pattern(size, seed=size)
-        for form, source in (("bytes", content), ("a stream", Source([content]).open())):
+    some = [*contents(t), *(Content("a pattern", pattern(n)) for n in (65_536, 300_000))]
+    for content in some:
+        for form, source in content.forms:
             path = f"{t.name('new')}/folder/file"
             result = await t.store.write_atomic(path, source)
             found = await t.peek(path)
             expect(
-                (found, result.size) == (content, size),
-                f"an atomic write of {size} bytes from {form} did not store them",
+                (found, result.size) == (content.data, len(content.data)),
+                f"an atomic write of {form}, did not store it",
                 observed=(found, result.size),
-                expected=(content, size),
+                expected=(content.data, len(content.data)),
             )

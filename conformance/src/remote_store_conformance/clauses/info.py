@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import time as clock
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +19,7 @@ from remote_store import (
     NotFound,
     RemotePath,
 )
+from remote_store_conformance.contents import check_digest, contents, twin
 from remote_store_conformance.contract import Need, Trait, clause
 from remote_store_conformance.expect import expect, raises
 from remote_store_conformance.trial import Trial, collect
@@ -36,17 +42,19 @@ async def _info(t: Trial, path: str) -> FileInfo:
 )
 async def path_name_size(t: Trial) -> None:
     folder = t.name("folder")
-    for name, content in (("a b%20.txt", b"x" * 70_001), ("empty", b"")):
+    for number, given in enumerate(contents(t)):
+        name, content = f"a b%20 {number}.txt", given.data
         path = await t.seed_file(f"{folder}/{name}", content)
         info = await _info(t, path)
         seen = (info.path, info.name, info.size)
         expected = (RemotePath(path), name, len(content))
         expect(
             seen == expected,
-            "get_file_info tells another path, name or size",
+            f"get_file_info tells another path, name or size of {given}",
             observed=seen,
             expected=expected,
         )
+        check_digest(f"get_file_info of {given}", info.digest, content)
         head = await t.store.head(path)
         told = (head.path, head.size, head.etag, head.digest)
         expect(
@@ -59,7 +67,8 @@ async def path_name_size(t: Trial) -> None:
 
 @clause(
     "INFO-002",
-    "modified_at is an aware UTC time, and that of the last write.",
+    "modified_at is an aware UTC time, whatever the zone of the process, and that of the last "
+    "write.",
     intent="A naive or local time is off by hours on somebody else's machine.",
     requires=[C.METADATA],
     needs=[Need.SEED],
@@ -67,10 +76,12 @@ async def path_name_size(t: Trial) -> None:
 async def modified_at(t: Trial) -> None:
     # The clock of a service is not this machine's; time zones are off by more.
     tolerance = timedelta(seconds=3 if t.is_a(Trait.LOCAL) else 600)
-    before = datetime.now(UTC) - tolerance
-    path = await t.seed_file(t.name())
-    after = datetime.now(UTC) + tolerance
-    time = (await _info(t, path)).modified_at
+    path = t.name()
+    with _far_from_utc():
+        before = datetime.now(UTC) - tolerance
+        await t.seed_file(path)
+        after = datetime.now(UTC) + tolerance
+        time = (await _info(t, path)).modified_at
     expect(
         isinstance(time, datetime) and time.utcoffset() == timedelta(0),
         "modified_at is no aware UTC time",
@@ -86,6 +97,37 @@ async def modified_at(t: Trial) -> None:
         observed=time.isoformat(),
         expected=f"{before.isoformat()} to {after.isoformat()}",
     )
+    # Many services tell whole seconds.
+    await asyncio.sleep(0.02 if time.microsecond else 1.1)
+    await t.seed_file(path, b"written again")
+    later = (await _info(t, path)).modified_at
+    expect(
+        later > time,
+        "modified_at is not the time of the last write: it did not move with it",
+        observed=later.isoformat(),
+        expected=f"later than {time.isoformat()}",
+    )
+
+
+@contextlib.contextmanager
+def _far_from_utc() -> Iterator[None]:
+    """Put the process into a zone 14 hours from UTC, where the system has zones."""
+    old = os.environ.get("TZ")
+    os.environ["TZ"] = "KIT-14"
+    _take_zone()
+    try:
+        yield
+    finally:
+        if old is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = old
+        _take_zone()
+
+
+def _take_zone() -> None:
+    # Windows has none of it; the zone is then whatever it is.
+    getattr(clock, "tzset", lambda: None)()
 
 
 @clause(
@@ -164,6 +206,31 @@ async def etags(t: Trial) -> None:
             observed=f"{etag} for version {seen.get(str(etag))} and version {number} by {way}",
         )
         seen[str(etag)] = f"{number} by {way}"
+    await _differ_by_a_byte(t, path)
+
+
+async def _differ_by_a_byte(t: Trial, path: str) -> None:
+    """State that one byte makes another ETag, wherever it is, also in the last of many parts."""
+    for content in contents(t):
+        versions = [content]
+        if content.data:
+            versions += [
+                twin(content),
+                twin(content, at=0),
+                twin(content, at=len(content.data) // 2),
+            ]
+        seen: dict[str | None, str] = {}
+        for version in versions:
+            for form, given in version.forms:
+                await t.store.write(path, given, overwrite=True)
+                etag = (await t.store.get_file_info(path)).etag
+                # A token made of the content alone is the same for the same content.
+                expect(
+                    seen.setdefault(etag, version.name) == version.name,
+                    f"versions of {len(version.data)} bytes that differ in one have one ETag",
+                    observed=f"{etag} for {seen[etag]!r} and for {form!r}",
+                    expected="an ETag for each content",
+                )
 
 
 @clause(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from remote_store import Capability
+from remote_store_conformance.contents import contents
 from remote_store_conformance.contract import clause
 from remote_store_conformance.expect import expect
 from remote_store_conformance.sources import Source
@@ -72,11 +73,15 @@ async def round_trip(t: Trial) -> None:
     _same(await _kept(t, path), _CORE, "metadata of a write")
     await t.store.write(path, Source().open(), overwrite=True, metadata=_CORE)
     _same(await _kept(t, path), _CORE, "metadata of a streamed write")
+    methods = {"write": t.store.write}
     if t.declares(C.ATOMIC_WRITE):
-        for content in (b"x", b"", Source().open()):
-            path = t.name()
-            await t.store.write_atomic(path, content, metadata=_CORE)
-            _same(await _kept(t, path), _CORE, "metadata of an atomic write")
+        methods["write_atomic"] = t.store.write_atomic
+    for name, method in methods.items():
+        for content in contents(t):
+            for form, given in content.forms:
+                path = t.name()
+                await method(path, given, metadata=_CORE)
+                _same(await _kept(t, path), _CORE, f"metadata of a {name} of {form},")
     head = await t.store.head(path)
     _same(dict(head.metadata or {}), _CORE, "metadata asked for with head")
 

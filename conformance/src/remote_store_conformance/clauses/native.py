@@ -8,6 +8,7 @@ from typing import Final
 
 from remote_store import Capability, FileInfo, WriteResult
 from remote_store.aio import AsyncStore
+from remote_store_conformance.contents import check_digest, in_parts
 from remote_store_conformance.contract import Level, clause
 from remote_store_conformance.expect import Inapplicable, expect
 from remote_store_conformance.races import crew
@@ -30,6 +31,10 @@ def _forms(t: Trial) -> dict[str, Callable[[str], Awaitable[WriteResult]]]:
         "write over a file": lambda path: t.store.write(path, b"longer content", overwrite=True),
         "write of nothing": lambda path: t.store.write(path, b"", overwrite=True),
     }
+    large = in_parts(t)
+    if large is not None:
+        forms["write of more than one part"] = lambda path: t.store.write(path, large.data)
+        forms["write of a long stream"] = lambda path: t.store.write(path, large.source().open())
     if t.declares(C.ATOMIC_WRITE):
         forms["write_atomic of bytes"] = lambda path: t.store.write_atomic(path, b"content")
         forms["write_atomic of a stream"] = lambda path: t.store.write_atomic(path, Source().open())
@@ -68,6 +73,9 @@ async def agrees(t: Trial) -> None:
             observed=result.source,
             expected="native",
         )
+        if t.declares(C.READ):
+            content = await t.store.read_bytes(result.path.as_posix())
+            check_digest(f"the result of a {form}", result.digest, content)
         for name, said, known in _pairs(result, info):
             if said is not None:
                 told.add(name)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from remote_store import AlreadyExists, Capability, RemotePath, WriteResult
 from remote_store.aio import AsyncStore
+from remote_store_conformance.contents import contents, in_parts, twin
 from remote_store_conformance.contract import Need, Trait, clause
 from remote_store_conformance.expect import expect, raises
 from remote_store_conformance.races import crew
@@ -38,6 +39,16 @@ def _chunked(content: bytes, size: int) -> list[bytes]:
 )
 async def round_trip(t: Trial) -> None:
     path = t.name()
+    for given in contents(t):
+        for form, source in given.forms:
+            await t.backend.write(t.key(path), source, overwrite=True)
+            found = await t.peek(path)
+            expect(
+                found == given.data,
+                f"what was written from {form}, is not what is there",
+                observed=found,
+                expected=given.data,
+            )
     for size in _SIZES:
         if size > t.target.max_object:
             break
@@ -77,16 +88,18 @@ async def round_trip(t: Trial) -> None:
 )
 async def replaces(t: Trial) -> None:
     path = t.name()
-    for new in (b"long old content", b"short", b"", b"longer again"):
-        for form in ("bytes", "a stream"):
-            content = new if form == "bytes" else Source([new]).open()
+    some = contents(t)
+    # Each kind over a longer one, over a shorter one, and over one of equal size.
+    again = [version for content in some[1:] for version in (content, twin(content))]
+    for new in (*reversed(some), *again):
+        for form, content in new.forms:
             await t.store.write(path, content, overwrite=True)
             found = await t.peek(path)
             expect(
-                found == new,
-                f"an overwrite from {form} did not replace the whole content",
+                found == new.data,
+                f"an overwrite from {form}, did not replace the whole content",
                 observed=found,
-                expected=new,
+                expected=new.data,
             )
 
 
@@ -103,8 +116,10 @@ async def exclusive_write_keeps_old(t: Trial) -> None:
     async with t.unchanged("by a refused write"):
         with raises(AlreadyExists, when, contains=path):
             await t.store.write(path, b"new")
-        with raises(AlreadyExists, f"{when}, from a stream", contains=path):
-            await t.store.write(path, Source().open())
+        for content in contents(t):
+            for form, given in content.forms:
+                with raises(AlreadyExists, f"{when}, from {form}", contains=path):
+                    await t.store.write(path, given)
 
 
 @clause(
@@ -118,46 +133,49 @@ async def exclusive_write_keeps_old(t: Trial) -> None:
 )
 async def one_winner(t: Trial) -> None:
     forms = ["bytes", "stream", "atomic"] if t.declares(C.ATOMIC_WRITE) else ["bytes", "stream"]
-    contents = [b"writer %d " % n * 50 for n in range(4)]
+    small = [b"writer %d " % n * 100 for n in range(4)]
+    large = [content.data for n in range(4) if (content := in_parts(t, n)) is not None]
 
     def writer(form: str, path: str, content: bytes) -> Callable[[AsyncStore], Any]:
         if form == "stream":
-            return lambda store: store.write(path, Source([content, content]).open())
+            half = len(content) // 2
+            return lambda store: store.write(path, Source([content[:half], content[half:]]).open())
         if form == "atomic":
-            return lambda store: store.write_atomic(path, content * 2)
-        return lambda store: store.write(path, content * 2)
+            return lambda store: store.write_atomic(path, content)
+        return lambda store: store.write(path, content)
 
     rounds = 40 if t.is_a(Trait.LOCAL) else 8
-    async with crew(t, len(contents)) as racers:
-        for form in forms:
-            for number in range(rounds):
-                path = t.name(form)
-                outcomes = await racers.race([writer(form, path, c) for c in contents])
-                winners = [n for n, outcome in enumerate(outcomes) if outcome.won]
-                told = ", ".join(map(str, outcomes))
-                expect(
-                    len(winners) == 1,
-                    f"{len(winners)} of {len(outcomes)} exclusive writers of one key succeeded",
-                    observed=told,
-                    expected="one ok, the others AlreadyExists",
-                    form=form,
-                    round=number,
-                )
-                losers = [o.error for o in outcomes if not o.won]
-                expect(
-                    all(isinstance(error, AlreadyExists) for error in losers),
-                    "an exclusive writer that lost got another error",
-                    observed=told,
-                    expected="AlreadyExists",
-                    errors=[repr(error) for error in losers],
-                )
-                found = await t.peek(path)
-                expect(
-                    found == contents[winners[0]] * 2,
-                    "the file is not what the one successful writer wrote",
-                    observed=found,
-                    expected=contents[winners[0]] * 2,
-                )
+    plan = [(form, small) for form in forms for _ in range(rounds)]
+    plan += [(form, large) for form in forms for _ in range(2) if large]
+    async with crew(t, len(small)) as racers:
+        for number, (form, given) in enumerate(plan):
+            path = t.name(form)
+            outcomes = await racers.race([writer(form, path, c) for c in given])
+            winners = [n for n, outcome in enumerate(outcomes) if outcome.won]
+            told = ", ".join(map(str, outcomes))
+            expect(
+                len(winners) == 1,
+                f"{len(winners)} of {len(outcomes)} exclusive writers of one key succeeded",
+                observed=told,
+                expected="one ok, the others AlreadyExists",
+                form=form,
+                round=number,
+            )
+            losers = [o.error for o in outcomes if not o.won]
+            expect(
+                all(isinstance(error, AlreadyExists) for error in losers),
+                "an exclusive writer that lost got another error",
+                observed=told,
+                expected="AlreadyExists",
+                errors=[repr(error) for error in losers],
+            )
+            found = await t.peek(path)
+            expect(
+                found == given[winners[0]],
+                "the file is not what the one successful writer wrote",
+                observed=found,
+                expected=given[winners[0]],
+            )
 
 
 @clause(
@@ -178,6 +196,10 @@ async def callers_exception(t: Trial) -> None:
         for after in (0, 2):
             source = Source(error=error, fail_after=after)
             await _comes_out(t.backend.write(t.key(path), source.open()), error, after)
+    large = in_parts(t)
+    if large is not None:
+        failed = CallerError("after more than one part")
+        await _comes_out(t.backend.write(t.key(path), large.source(failed).open()), failed, 2)
     there = await t.store.exists(path)
     expect(there is False, "a write whose source failed has made a file", observed=there)
 
@@ -328,6 +350,11 @@ async def old_or_new(t: Trial) -> None:
     with raises(CallerError, "when the content of a write fails"):
         await t.store.write(path, content(), overwrite=True)
     seen.append(await t.peek(path))
+    large = in_parts(t)
+    if large is not None:
+        with raises(CallerError, "when the content fails after more than one part"):
+            await t.store.write(path, large.source(CallerError()).open(), overwrite=True)
+        seen.append(await t.peek(path))
     expect(
         set(seen) == {b"old"},
         "a plain write changed the file before its content was complete",

@@ -14,7 +14,7 @@ from remote_store_conformance.reference import Content, File, ReferenceBackend
 Metadata = Mapping[str, str] | None
 
 
-@mutant("META-001", "metadata of an atomic write")
+@mutant("META-001", "metadata of a write_atomic of bytes")
 class ForgetsThemInTheTemporaryFile(ReferenceBackend):
     """An atomic write does not put the metadata on its temporary file."""
 

@@ -24,7 +24,7 @@ from remote_store_conformance.reference import Content, File, ReferenceBackend, 
 Metadata = Mapping[str, str] | None
 
 
-@mutant("WRITE-001", "some empty")
+@mutant("WRITE-001", "a stream", "is not what is there")
 class StopsAtAnEmptyChunk(ReferenceBackend):
     """An empty chunk is taken for the end of the content."""
 
@@ -39,7 +39,7 @@ class StopsAtAnEmptyChunk(ReferenceBackend):
         return b"".join(parts)
 
 
-@mutant("WRITE-001", "are not what is there")
+@mutant("WRITE-001", "a stream", "is not what is there")
 class ForgetsTheLastBlock(ReferenceBackend):
     """Blocks are sent when they are full; the last one never is."""
 
