@@ -16,6 +16,7 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    PathEntry,
     RemotePath,
     RemoteStoreError,
     WriteResult,
@@ -145,7 +146,7 @@ class Service:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        page = arguments.pop("page", None)
+        paged, after = "after" in arguments, arguments.pop("after", None)
         call: Callable[..., Any] = getattr(self._backend, method)
         try:
             if method == "read":
@@ -159,9 +160,11 @@ class Service:
                 self._backend.check_target(arguments["path"], overwrite=arguments["overwrite"])
                 writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 result = await call(content=_body(reader), **arguments)
-            elif page is not None:
-                found = [item async for item in call(**arguments)]
-                result = [encoded(item) for item in found[page : page + PAGE]]
+            elif paged:
+                # From a name on, not from a number: entries may come and go meanwhile.
+                found = sorted([item async for item in call(**arguments)], key=_path)
+                rest = [item for item in found if after is None or _path(item) > after]
+                result = [encoded(item) for item in rest[:PAGE]]
             else:
                 result = await call(**arguments)
         except (RemoteStoreError, TypeError) as error:
@@ -170,6 +173,10 @@ class Service:
         else:
             body = json.dumps({"value": encoded(result)}).encode()
             writer.write(_head(200, "OK", len(body)) + body)
+
+
+def _path(item: PathEntry) -> str:
+    return item.path.as_posix()
 
 
 def _head(status: int, reason: str, length: int) -> bytes:

@@ -230,14 +230,14 @@ class WireBackend:
 
     async def pages(self, method: str, **arguments: Any) -> AsyncIterator[Any]:
         """Yield the items of a listing, asking for the next page when it is needed."""
-        number = 0
+        after = None
         while True:
-            items = await self.call(method, page=number, **arguments)
+            items = await self.call(method, after=after, **arguments)
             for item in items:
                 yield item
             if len(items) < PAGE:
                 return
-            number += PAGE
+            after = items[-1].path.as_posix()
 
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from remote_store import UNKNOWN_TIME, Capability, FileInfo, FolderEntry
 from remote_store.aio import AsyncStore
+from remote_store_conformance.clauses._listed import lists, names_of, paths_of
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import Inapplicable, Unverified, expect
 from remote_store_conformance.races import crew
@@ -26,42 +26,12 @@ _TREE: Final = (
 )
 _FOLDERS: Final = ("sub", "sub x", "sub-x", "subx")
 
-#: Files in a folder that takes more than one page, where pages are the backend's own:
-#: more than the thousand that is the most usual length.
-_MANY: Final = 1_100
-
 
 async def _seed_tree(t: Trial) -> str:
     folder = t.name("folder")
     for name in _TREE:
         await t.seed_file(f"{folder}/{name}", name.encode())
     return folder
-
-
-async def _paths(folder: str, listing: AsyncIterator[Any]) -> list[str]:
-    """Return the paths of a listing, relative to *folder* and sorted."""
-    found = [entry.path.as_posix() for entry in await collect(listing)]
-    return sorted([path.removeprefix(f"{folder}/") for path in found])
-
-
-async def _names(listing: AsyncIterator[Any]) -> list[str]:
-    return [entry.name for entry in await collect(listing)]
-
-
-def _lists(what: str, found: Iterable[str], expected: Iterable[str]) -> None:
-    """State that a listing is complete and has nothing else, and nothing twice."""
-    seen, wanted = Counter(found), Counter(expected)
-    missing = sorted(wanted - seen)
-    excess = sorted(set(seen) - set(wanted))
-    twice = sorted(name for name, times in seen.items() if times > 1)
-    faults = {"missing": missing[:5], "too much": excess[:5], "more than once": twice[:5]}
-    expect(
-        seen == wanted,
-        f"{what} is not what is there",
-        observed="; ".join(f"{fault}: {names}" for fault, names in faults.items() if names),
-        expected=f"{wanted.total()} entries",
-        listed=seen.total(),
-    )
 
 
 @clause(
@@ -74,12 +44,12 @@ def _lists(what: str, found: Iterable[str], expected: Iterable[str]) -> None:
 async def complete(t: Trial) -> None:
     folder = await _seed_tree(t)
     direct = [name for name in _TREE if "/" not in name]
-    flat = await _paths(folder, t.store.list_files(folder))
-    _lists("list_files", flat, direct)
-    deep = await _paths(folder, t.store.list_files(folder, recursive=True))
-    _lists("list_files(recursive=True)", deep, _TREE)
-    root = await _paths(folder, t.store.list_files("", recursive=True))
-    _lists("list_files('', recursive=True)", root, _TREE)
+    flat = await paths_of(folder, t.store.list_files(folder))
+    lists("list_files", flat, direct)
+    deep = await paths_of(folder, t.store.list_files(folder, recursive=True))
+    lists("list_files(recursive=True)", deep, _TREE)
+    root = await paths_of(folder, t.store.list_files("", recursive=True))
+    lists("list_files('', recursive=True)", root, _TREE)
     entries: list[Any] = await collect(t.backend.list_files(t.key(folder)))
     expect(
         all(isinstance(entry, FileInfo) for entry in entries),
@@ -98,12 +68,12 @@ async def complete(t: Trial) -> None:
 async def whole_segments(t: Trial) -> None:
     folder = await _seed_tree(t)
     sub = f"{folder}/sub"
-    files = await _paths(sub, t.store.list_files(sub, recursive=True))
-    _lists("list_files('sub', recursive=True)", files, ["a", "b", "deep/a", "deep/er/a"])
-    _lists("list_files('sub')", await _paths(sub, t.store.list_files(sub)), ["a", "b"])
-    _lists("list_folders('sub')", await _paths(sub, t.store.list_folders(sub)), ["deep"])
+    files = await paths_of(sub, t.store.list_files(sub, recursive=True))
+    lists("list_files('sub', recursive=True)", files, ["a", "b", "deep/a", "deep/er/a"])
+    lists("list_files('sub')", await paths_of(sub, t.store.list_files(sub)), ["a", "b"])
+    lists("list_folders('sub')", await paths_of(sub, t.store.list_folders(sub)), ["deep"])
     short = f"{folder}/su"
-    _lists("list_files of a name's beginning", await _paths(short, t.store.list_files(short)), [])
+    lists("list_files of a name's beginning", await paths_of(short, t.store.list_files(short)), [])
 
 
 @clause(
@@ -115,8 +85,8 @@ async def whole_segments(t: Trial) -> None:
 )
 async def folders_once(t: Trial) -> None:
     folder = await _seed_tree(t)
-    found = await _paths(folder, t.store.list_folders(folder))
-    _lists("list_folders", found, _FOLDERS)
+    found = await paths_of(folder, t.store.list_folders(folder))
+    lists("list_folders", found, _FOLDERS)
     entries: list[Any] = await collect(t.backend.list_folders(t.key(folder)))
     expect(
         all(isinstance(entry, FolderEntry) for entry in entries),
@@ -159,39 +129,6 @@ async def nothing(t: Trial) -> None:
 
 
 @clause(
-    "LIST-005",
-    "A listing of more entries than fit one page gives each exactly once.",
-    intent="What comes after the first page is as much there as the rest.",
-    requires=[C.LIST],
-    needs=[Need.SEED],
-    seconds=120,
-)
-async def pages(t: Trial) -> None:
-    # Told in the report: fewer than a page of the service would prove nothing.
-    number = min(_MANY if t.is_a(Trait.LOCAL) else 5_100, t.target.max_list)
-    t.note(entries=number)
-    folder = t.name("many")
-    names = [f"file-{n:05d}" for n in range(number)]
-
-    async def seed(some: list[str]) -> None:
-        for name in some:
-            # By the backend where it can: a probe may open a client for each file.
-            await t.seed_file(f"{folder}/{name}", b"x")
-
-    await asyncio.gather(*(seed(names[n::16]) for n in range(16)))
-    _lists(
-        f"list_files of {number} files",
-        await _paths(folder, t.store.list_files(folder)),
-        names,
-    )
-    _lists(
-        f"list_files(recursive=True) of {number} files",
-        await _paths(folder, t.store.list_files("", recursive=True)),
-        names,
-    )
-
-
-@clause(
     "LIST-006",
     "max_depth bounds how many folders deep a listing goes, 0 for the folder itself.",
     intent="It is what makes listing a deep tree affordable.",
@@ -201,16 +138,16 @@ async def pages(t: Trial) -> None:
 async def depth(t: Trial) -> None:
     folder = await _seed_tree(t)
     for limit in range(5):
-        files = await _paths(folder, t.store.list_files(folder, max_depth=limit))
+        files = await paths_of(folder, t.store.list_files(folder, max_depth=limit))
         expected = [name for name in _TREE if name.count("/") <= limit]
-        _lists(f"list_files(max_depth={limit})", files, expected)
+        lists(f"list_files(max_depth={limit})", files, expected)
     for limit, folders in (
         (0, _FOLDERS),
         (1, (*_FOLDERS, "sub/deep")),
         (2, (*_FOLDERS, "sub/deep", "sub/deep/er")),
     ):
-        found = await _paths(folder, t.store.list_folders(folder, max_depth=limit))
-        _lists(f"list_folders(max_depth={limit})", found, folders)
+        found = await paths_of(folder, t.store.list_folders(folder, max_depth=limit))
+        lists(f"list_folders(max_depth={limit})", found, folders)
 
 
 @clause(
@@ -231,9 +168,9 @@ async def beside_writes(t: Trial) -> None:
     async def listed(store: AsyncStore) -> list[list[str]]:
         found = []
         for _ in range(times):
-            found.append(await _names(store.list_files(folder)))
-            found.append(await _names(store.list_files("", recursive=True)))
-            found.append(await _names(store.iter_children(folder)))
+            found.append(await names_of(store.list_files(folder)))
+            found.append(await names_of(store.list_files("", recursive=True)))
+            found.append(await names_of(store.iter_children(folder)))
         return found
 
     async def churned(store: AsyncStore) -> list[list[str]]:
@@ -250,7 +187,7 @@ async def beside_writes(t: Trial) -> None:
     expect(not errors, "a listing or a write beside it failed", observed=errors)
     for names in (names for outcome in outcomes for names in outcome.value or ()):
         kept = [name for name in names if name.startswith("stay-")]
-        _lists("what a listing beside writes tells of files that stay in place", kept, stay)
+        lists("what a listing beside writes tells of files that stay in place", kept, stay)
 
 
 @clause(
@@ -274,8 +211,8 @@ async def paths_lead_back(t: Trial) -> None:
         path = entry.path.as_posix()
         there = await t.store.is_folder(path)
         expect(there is True, "a listed path leads to no folder", observed=path)
-    found = await _paths(folder, t.store.list_files("", recursive=True, pattern="file *.txt"))
-    _lists("list_files(pattern='file *.txt')", found, ["sub ü/file 1+2.txt"])
+    found = await paths_of(folder, t.store.list_files("", recursive=True, pattern="file *.txt"))
+    lists("list_files(pattern='file *.txt')", found, ["sub ü/file 1+2.txt"])
 
 
 @clause(
@@ -287,18 +224,23 @@ async def paths_lead_back(t: Trial) -> None:
 )
 async def children(t: Trial) -> None:
     folder = await _seed_tree(t)
-    entries: list[Any] = await collect(t.store.iter_children(folder))
-    names = [entry.name for entry in entries]
-    _lists("iter_children", names, [name for name in _TREE if "/" not in name] + [*_FOLDERS])
-    own = getattr(t.backend, "iter_children", None)
-    for entry in entries if own is None else await collect(own(t.key(folder))):
-        kind = FolderEntry if entry.name in _FOLDERS else FileInfo
-        expect(
-            isinstance(entry, kind),
-            "iter_children yields an entry of the wrong kind",
-            observed=entry,
-            expected=kind.__name__,
-        )
+    expected = [name for name in _TREE if "/" not in name] + [*_FOLDERS]
+    own: Callable[[str], Any] | None = getattr(t.backend, "iter_children", None)
+    # The backend's own first: a store stumbles over an entry of the wrong kind.
+    listings: list[Callable[[], Any]] = [lambda: t.store.iter_children(folder)]
+    if own is not None:
+        listings.insert(0, partial(own, t.key(folder)))
+    for listing in listings:
+        entries: list[Any] = await collect(listing())
+        lists("iter_children", [entry.name for entry in entries], expected)
+        for entry in entries:
+            kind = FolderEntry if entry.name in _FOLDERS else FileInfo
+            expect(
+                isinstance(entry, kind),
+                "iter_children yields an entry of the wrong kind",
+                observed=entry,
+                expected=kind.__name__,
+            )
 
 
 @clause(
@@ -392,7 +334,7 @@ async def foreign_keys(t: Trial) -> None:
         with _warnings() as told:
             found = [e for e in await collect(listing()) if isinstance(e, FileInfo)]
         deep = "recursive" in what or what == "glob"
-        _lists(
+        lists(
             f"a {what} beside keys that are no paths",
             [f.path.as_posix() for f in found],
             good if deep else good[:1],

@@ -1,0 +1,206 @@
+"""LIST: what goes over more than one page of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final
+
+from attrs import frozen
+
+from remote_store import Capability
+from remote_store_conformance.clauses._listed import lists, names_of, paths_of
+from remote_store_conformance.contract import Need, Trait, clause
+from remote_store_conformance.expect import expect
+from remote_store_conformance.trial import Trial
+
+C = Capability
+
+#: Entries where pages are the backend's own: more than the thousand that is the most usual
+#: length.
+_MANY: Final = 1_100
+
+#: Entries of the other kind, at the end.
+_LAST: Final = 20
+
+#: Files that are put there side by side.
+_SIDE_BY_SIDE: Final = 16
+
+
+@frozen
+class _Folder:
+    """
+    A folder whose entries take more than one page.
+
+    Args:
+        path: Where it is.
+        files: Names of its files.
+        folders: Names of its folders; each holds the one file ``in``.
+    """
+
+    path: str
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    @property
+    def below(self) -> list[str]:
+        """Paths of all files below it, relative to it."""
+        return [*self.files, *(f"{name}/in" for name in self.folders)]
+
+
+def _shapes(number: int, *, cheap: bool) -> dict[str, Callable[[int], bool]]:
+    """Return, by name, what tells whether an entry is a folder."""
+    # A page of nothing but folders, before one with files.
+    shapes: dict[str, Callable[[int], bool]] = {"folders, then files": lambda n: n < number - _LAST}
+    if cheap:
+        shapes |= {
+            "files, then folders": lambda n: n >= number - _LAST,
+            # On both sides of every border.
+            "files and folders by turns": lambda n: n % 2 == 1,
+        }
+    return shapes
+
+
+async def _many(t: Trial) -> AsyncGenerator[tuple[str, _Folder], None]:
+    """Yield folders of every shape with more entries than one page holds."""
+    cheap = t.is_a(Trait.LOCAL) or t.target.max_list < _MANY
+    number = min(_MANY if t.is_a(Trait.LOCAL) else 5_100, t.target.max_list)
+    # Told in the report: fewer than a page of the service would prove nothing.
+    t.note(entries=number)
+    for shape, is_folder in _shapes(number, cheap=cheap).items():
+        all_names = [f"entry-{n:05d}" for n in range(number)]
+        folder = _Folder(
+            t.name("many"),
+            tuple(name for n, name in enumerate(all_names) if not is_folder(n)),
+            tuple(name for n, name in enumerate(all_names) if is_folder(n)),
+        )
+        await _fill(t, folder)
+        yield shape, folder
+
+
+async def _fill(t: Trial, folder: _Folder) -> None:
+    async def seed(some: list[str]) -> None:
+        for name in some:
+            # By the backend where it can: a probe may open a client for each file.
+            await t.seed_file(f"{folder.path}/{name}", b"x")
+
+    shares = [folder.below[n::_SIDE_BY_SIDE] for n in range(_SIDE_BY_SIDE)]
+    await asyncio.gather(*map(seed, shares))
+
+
+def _listings(t: Trial, folder: _Folder) -> dict[str, tuple[Callable[[], Any], list[str]]]:
+    """Return every listing that there is, and what it must give."""
+    s, path = t.store, folder.path
+    both = [*folder.files, *folder.folders]
+    found: dict[str, tuple[Callable[[], Any], list[str]]] = {
+        "list_files": (lambda: s.list_files(path), list(folder.files)),
+        "list_files(recursive=True)": (
+            lambda: s.list_files(path, recursive=True),
+            folder.below,
+        ),
+        "list_files(max_depth=1)": (lambda: s.list_files(path, max_depth=1), folder.below),
+        "list_folders": (lambda: s.list_folders(path), list(folder.folders)),
+        "iter_children": (lambda: s.iter_children(path), both),
+    }
+    if t.declares(C.GLOB):
+        found |= {
+            "glob(*)": (lambda: s.glob(f"{path}/*"), list(folder.files)),
+            "glob(**)": (lambda: s.glob(f"{path}/**"), folder.below),
+            "glob(*/in)": (
+                lambda: s.glob(f"{path}/*/in"),
+                [f"{name}/in" for name in folder.folders],
+            ),
+        }
+    return found
+
+
+@clause(
+    "LIST-005",
+    "Whatever takes more than one page (each listing, glob, sum and recursive delete) takes each "
+    "entry exactly once, also where a page holds only files or only folders.",
+    intent="What comes after the first page is as much there as the rest.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+    seconds=120,
+)
+async def pages(t: Trial) -> None:
+    async with contextlib.aclosing(_many(t)) as many:
+        async for shape, folder in many:
+            what = f"of {len(folder.files) + len(folder.folders)} entries ({shape})"
+            for name, (listing, expected) in _listings(t, folder).items():
+                lists(f"{name} {what}", await paths_of(folder.path, listing()), expected)
+            if t.declares(C.METADATA):
+                info = await t.store.get_folder_info(folder.path)
+                seen = (info.file_count, info.total_size)
+                expect(
+                    seen == (len(folder.below), len(folder.below)),
+                    f"get_folder_info {what} counts something else than what is there",
+                    observed=seen,
+                    expected=(len(folder.below), len(folder.below)),
+                )
+            if t.declares(C.DELETE):
+                await _deleted(t, folder, what)
+
+
+async def _deleted(t: Trial, folder: _Folder, what: str) -> None:
+    beside = await t.seed_file(f"{folder.path}-beside", b"x")
+    await t.store.delete_folder(folder.path, recursive=True)
+    left = [name for name in await t.names() if name.startswith(f"{folder.path}/")]
+    expect(
+        not left,
+        f"delete_folder(recursive=True) {what} left some of them",
+        observed=f"{len(left)}, such as {left[:3]}",
+        expected="none",
+    )
+    expect(
+        await t.store.is_file(beside),
+        f"delete_folder(recursive=True) {what} took a file beside the folder",
+        observed=beside,
+    )
+
+
+@clause(
+    "LIST-013",
+    "What changes between two pages of a listing neither hides nor repeats what does not change.",
+    intent="A page that is counted from the beginning shifts when something before it goes.",
+    requires=[C.LIST, C.DELETE, C.WRITE],
+    seconds=120,
+)
+async def changes_between_pages(t: Trial) -> None:
+    number = min(_MANY if t.is_a(Trait.LOCAL) else 5_100, t.target.max_list)
+    folder = _Folder(t.name("many"), tuple(f"entry-{n:05d}" for n in range(number)), ())
+    await _fill(t, folder)
+    # Some at the beginning go, where the listing has been, and some come there.
+    gone, come = folder.files[:7], [f"entry-00000-{n}" for n in range(3)]
+    changes: list[Callable[[], Awaitable[Any]]] = [
+        *(_removal(t, f"{folder.path}/{name}") for name in gone),
+        *(_addition(t, f"{folder.path}/{name}") for name in come),
+    ]
+    seen: list[str] = []
+    async with contextlib.aclosing(t.store.list_files(folder.path)) as files:
+        async for file in files:
+            seen.append(file.name)
+            # One page is on its way or here; the next is not yet asked for.
+            if len(seen) == 20:
+                for change in changes:
+                    await change()
+    stayed = [name for name in folder.files if name not in gone]
+    lists(
+        "a listing between whose pages something changed",
+        [name for name in seen if name not in gone and name not in come],
+        stayed,
+    )
+    lists(
+        "the listing after it",
+        await names_of(t.store.list_files(folder.path)),
+        [*stayed, *come],
+    )
+
+
+def _removal(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
+    return lambda: t.store.delete(path)
+
+
+def _addition(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
+    return lambda: t.store.write(path, b"x")
