@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import os
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, NoReturn
 
 from attrs import define, evolve, field
 
 from remote_store import RemoteStoreError
 from remote_store_conformance.contract import Need
 from remote_store_conformance.expect import Hang, Inapplicable, Unverified, Violation
+from remote_store_conformance.operations import OPERATIONS
 from remote_store_conformance.results import Result, Status
 from remote_store_conformance.trial import Trial
 from remote_store_conformance.watch import Watch
 
 __all__ = ["Attempt", "Blocked", "call_in_thread"]
+
+#: Seconds between two looks at a check, once something has hung.
+_GLANCE: Final = 0.1
+
+#: A call that has hung before gets this part of the patience.
+_AGAIN: Final = 4
 
 #: Seconds beyond its deadline before a thread is given up as blocked.
 _MARGIN: Final = 5.0
@@ -42,23 +52,27 @@ class Blocked(Exception):
     """Raised when a thread does not come back; it is left behind."""
 
 
-def call_in_thread(function: Callable[[], object], seconds: float, name: str) -> None:
+def call_in_thread(
+    function: Callable[[], object], seconds: float, name: str
+) -> BaseException | None:
     """
     Call a function in a thread of its own and wait for its end.
 
     In a thread, because nothing else gets the control back from a loop that
     somebody blocks.
 
+    Returns:
+        What *function* raised, also a SystemExit; None if it returned.
+
     Raises:
         Blocked: It does not end within *seconds*.
-        BaseException: What *function* raised.
     """
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
             function()
-        except BaseException as error:  # noqa: BLE001 - re-raised below
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
             errors.append(error)
 
     thread = threading.Thread(target=run, name=name, daemon=True)
@@ -67,8 +81,25 @@ def call_in_thread(function: Callable[[], object], seconds: float, name: str) ->
     if thread.is_alive():
         msg = f"{name} is blocked for more than {seconds:.0f} s"
         raise Blocked(msg)
-    if errors:
-        raise errors[0]
+    return errors[0] if errors else None
+
+
+@contextlib.contextmanager
+def _no_way_out() -> Iterator[None]:
+    """Let an ``os._exit`` of this process, made in the block, be an error in its thread."""
+    real, own = os._exit, os.getpid()
+
+    def refused(status: int) -> NoReturn:
+        if os.getpid() != own:
+            # In a child that was forked meanwhile it is the regular end.
+            real(status)
+        raise SystemExit(status)
+
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = real
 
 
 @define(eq=False)
@@ -94,17 +125,14 @@ class Attempt:
 
     def execute(self) -> Result:
         """Run it, and tell what came out."""
-        with self._watch.around():
+        with self._watch.around(), _no_way_out():
             try:
                 name = f"kit-{self.trial.clause.id}"
-                call_in_thread(self._run, self.deadline + _MARGIN, name)
-            except Blocked as error:
+                error = call_in_thread(self._run, self.deadline + _MARGIN, name)
+                self._error = error or self._error
+            except Blocked as blocked:
                 self._watch.abandon()
-                self._error = Hang(str(error))
-            except BaseException as error:
-                if not isinstance(error, Exception):
-                    raise
-                self._error = error
+                self._error = Hang(str(blocked))
         return self._judged()
 
     def _run(self) -> None:
@@ -142,17 +170,41 @@ class Attempt:
             self._error = Unverified(f"the target offers no {' and no '.join(lacking)}")
             return
         task = asyncio.ensure_future(_called(self.body, self.trial))
-        await asyncio.wait({task}, timeout=self.deadline)
+        seconds = await self._waited(task)
         if not task.done():
             where = _where(task)
+            self.trial.hung |= _waits_in(asyncio.all_tasks())
             task.cancel()
             await asyncio.wait({task}, timeout=self.trial.settle)
-            self._error = Hang(f"no end within {self.deadline:.0f} s{where}")
+            self._error = Hang(f"no end within {seconds:.1f} s{where}")
             self._watch.abandon()
         elif task.cancelled():
             self._error = Violation("a CancelledError came out that nobody asked for")
         else:
             self._error = task.exception()
+
+    async def _waited(self, task: asyncio.Task[None]) -> float:
+        """
+        Wait for a check until its deadline, and return the seconds that were given.
+
+        A call that has hung before gets a small part of it.
+        """
+        loop = asyncio.get_running_loop()
+        start = since = loop.time()
+        waiting: set[str] = set()
+        while not task.done():
+            now = loop.time()
+            if now - start >= self.deadline:
+                return self.deadline
+            hung = self.trial.hung
+            calls = _waits_in(asyncio.all_tasks()) & hung if hung else set()
+            if calls != waiting:
+                waiting, since = calls, now
+            elif calls and now - since >= self.trial.patience / _AGAIN:
+                return now - since
+            left = self.deadline - (now - start)
+            await asyncio.wait({task}, timeout=min(left, _GLANCE) if hung else left)
+        return 0.0
 
     # Judging ---------------------------------------------------------------
 
@@ -195,6 +247,9 @@ class Attempt:
         if isinstance(error, Hang):
             return evolve(result, status=Status.FAIL, message=f"hangs: {error}")
         text = f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            message = f"the backend ended the process, or tried to: {text}"
+            return evolve(result, status=Status.FAIL, message=message)
         if not self._opened:
             return evolve(result, status=Status.ERROR, message=f"the target did not open: {text}")
         if _is_ours(error):
@@ -215,15 +270,25 @@ async def _called(body: Callable[[Trial], Any], trial: Trial) -> None:
         raise Violation(msg) from hang
 
 
-def _where(task: asyncio.Task[None]) -> str:
-    """Return where a task waits, as text."""
+def _frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames in which a task waits, from the outermost on."""
     # Through the chain of awaits: the task's own frame is only the outermost.
     coroutine: Any = task.get_coro()
-    names = []
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        names.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+        yield frame
         coroutine = getattr(coroutine, "cr_await", None)
+
+
+def _where(task: asyncio.Task[None]) -> str:
+    """Return where a task waits, as text."""
+    names = [f"{frame.f_code.co_qualname}:{frame.f_lineno}" for frame in _frames(task)]
     return f", waiting in {' > '.join(names[1:])}" if names[1:] else ""
+
+
+def _waits_in(tasks: Iterable[asyncio.Task[Any]]) -> set[str]:
+    """Return the operations in which tasks wait."""
+    methods = {op.method for op in OPERATIONS}
+    return {frame.f_code.co_name for task in tasks for frame in _frames(task)} & methods
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -16,10 +16,12 @@ import json
 import logging
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from remote_store_conformance.child import Child, serve
 from remote_store_conformance.contract import FAMILIES, Clause, all_clauses, find
 from remote_store_conformance.engine import NotOpen, Session
 from remote_store_conformance.hookspecs import Target
@@ -31,6 +33,14 @@ from remote_store_conformance.waivers import UsageError, Waivers, load_waivers
 
 __all__ = ["choose", "main", "options_of", "session_for"]
 
+#: What a run can write, by option.
+_REPORTS: Final = {
+    "json": "the report",
+    "markdown": "the report as Markdown",
+    "html": "the matrix",
+    "badge": "a badge for shields.io",
+}
+
 _OK: Final = 0
 _VIOLATED: Final = 1
 _USAGE: Final = 2
@@ -40,7 +50,9 @@ _INCONCLUSIVE: Final = 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    given = _parser().parse_args(arguments)
+    raw = list(sys.argv[1:] if arguments is None else arguments)
+    given = _parser().parse_args(raw)
+    given.raw = raw
     try:
         code: int = given.command(given)
     except UsageError as error:
@@ -103,14 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _shared_options(run)
     run.add_argument("--strict", action="store_true", help="what is unverified gives exit code 4")
-    for name, what in {
-        "json": "the report",
-        "markdown": "the report as Markdown",
-        "html": "the matrix",
-        "badge": "a badge for shields.io",
-    }.items():
+    for name, what in _REPORTS.items():
         run.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}")
     run.add_argument("-v", "--verbose", action="store_true", help="show every clause")
+
+    # For `run`: see the module `child`. It reads what to do from standard input.
+    commands.add_parser("child").set_defaults(command=_child)
 
     listing = commands.add_parser("list", help="list clauses, targets, or capabilities")
     listing.set_defaults(command=_list)
@@ -233,9 +243,52 @@ def _kit() -> Kit:
 
 
 def _run(given: argparse.Namespace) -> int:
+    _check_places(given)
+    kit = _kit()
+    targets, clauses = _targets(kit, given), choose(given.clause)
+    runs = []
+    for target in targets:
+        live = terminal.Live(_say, verbose=given.verbose)
+        with session_for(kit, target, given) as session:
+            child = Child(
+                target.name,
+                {"arguments": given.raw},
+                session,
+                on_about=partial(live.begin, target.name),
+                on_result=live.take,
+            )
+            run = child.run(clauses)
+        kit.report(run)
+        runs.append(run)
+        live.end(data.as_report(run))
+    _write(given, [data.as_report(run) for run in runs])
+    return max(_code(run, strict=given.strict) for run in runs)
+
+
+def _check_places(given: argparse.Namespace) -> None:
+    """Refuse a report that could not be written, before the run that would make it."""
+    for name in _REPORTS:
+        path: Path | None = getattr(given, name)
+        if path is not None and not path.absolute().parent.is_dir():
+            msg = f"--{name}: there is no folder {str(path.parent)!r}; make it first"
+            raise UsageError(msg)
+
+
+def _child(given: argparse.Namespace) -> int:
     # What backends and their SDKs log about faults that we make is not the report.
     logging.getLogger().addHandler(logging.NullHandler())
-    kit = _kit()
+    kit = Kit()
+    kit.load_shipped()
+
+    def open_session(order: Mapping[str, Any]) -> Session:
+        asked = _parser().parse_args(order["arguments"])
+        (target,) = [t for t in _targets(kit, asked) if t.name == order["target"]]
+        return session_for(kit, target, asked)
+
+    return serve(open_session)
+
+
+def _targets(kit: Kit, given: argparse.Namespace) -> list[Target]:
     options = options_of(given.option)
     if given.url:
         if len(given.names) > 1:
@@ -252,23 +305,12 @@ def _run(given: argparse.Namespace) -> int:
             environment=given.environment,
             endpoint=_endpoint(given.endpoint) if given.endpoint else None,
         )
-        targets = [target]
-    elif given.endpoint:
+        return [target]
+    if given.endpoint:
         msg = "--endpoint belongs to --url; targets that plugins ship state their own"
         raise UsageError(msg)
-    else:
-        found = [t for name in given.names for t in find_targets(kit, name, options)]
-        targets = list({t.name: t for t in found}.values())
-    clauses = choose(given.clause)
-    runs = []
-    for target in targets:
-        with session_for(kit, target, given) as session:
-            run = session.run_all(clauses)
-        kit.report(run)
-        runs.append(run)
-        _say(terminal.render(data.as_report(run), verbose=given.verbose))
-    _write(given, [data.as_report(run) for run in runs])
-    return max(_code(run, strict=given.strict) for run in runs)
+    found = [t for name in given.names for t in find_targets(kit, name, options)]
+    return list({t.name: t for t in found}.values())
 
 
 def _write(given: argparse.Namespace, reports: Sequence[data.Report]) -> None:

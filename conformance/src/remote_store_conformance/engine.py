@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 from attrs import define, evolve, field
 
 from remote_store import Capability, CapabilitySet
-from remote_store_conformance._attempt import Attempt, call_in_thread
+from remote_store_conformance._attempt import Attempt, Blocked, call_in_thread
 from remote_store_conformance.contract import (
     GATES,
     VERSION,
@@ -89,6 +89,7 @@ class Session:
     _folder: Path | None = field(init=False, default=None)
     _wire: Wire | None = field(init=False, default=None)
     _wired: bool = field(init=False, default=False)
+    _hung: set[str] = field(init=False, factory=set)
     _refusals: dict[Capability, Result] = field(init=False, factory=dict)
     _numbers: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
     _spent: float = field(init=False, default=0.0)
@@ -121,8 +122,10 @@ class Session:
                     await backend.exists(scratch.prefix)
 
         try:
-            call_in_thread(lambda: asyncio.run(look()), _OPENING, "kit-survey")
-        except Exception as error:
+            error = call_in_thread(lambda: asyncio.run(look()), _OPENING, "kit-survey")
+        except Blocked as blocked:
+            error = blocked
+        if error is not None:
             msg = f"target {self.target.name!r} does not open: {type(error).__name__}: {error}"
             raise NotOpen(msg) from error
         # A proxy that saw nothing of these calls would also see nothing of a
@@ -227,6 +230,11 @@ class Session:
             "round_trip": survey.round_trip,
         }
 
+    def deadline(self, clause: Clause) -> float:
+        """Return the seconds after which a check of a clause hangs."""
+        slowness = 1.0 if self.target.local else _REMOTE
+        return clause.seconds * max(slowness, self.survey.patience / _PATIENCE)
+
     def run(self, clause: Clause) -> Result:
         """
         Check one clause.
@@ -288,13 +296,12 @@ class Session:
             seed=self.seed,
             effort=self.effort,
             wire=self._wire if self._wired else None,
+            hung=self._hung,
             find_probe=lambda backend: self.kit.probe(self.target, backend, trial.scratch),
             find_meter=lambda backend: self.kit.meter(self.target, backend, trial.wire),
         )
-        slowness = 1.0 if self.target.local else _REMOTE
-        deadline = clause.seconds * max(slowness, survey.patience / _PATIENCE)
         try:
-            return Attempt(trial, body, needs, deadline).execute()
+            return Attempt(trial, body, needs, self.deadline(clause)).execute()
         finally:
             shutil.rmtree(trial.scratch.folder, ignore_errors=True)
 

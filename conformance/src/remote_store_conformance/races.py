@@ -88,7 +88,8 @@ class Crew:
             order.put(call)
         found: dict[int, Outcome[T]] = {}
         loop = asyncio.get_running_loop()
-        end = loop.time() + max(10.0, 5 * self._trial.patience)
+        patience = self._trial.patience
+        end = loop.time() + (patience if self._trial.hung else max(10.0, 5 * patience))
         while len(found) < len(calls):
             try:
                 number, outcome = self._answers.get_nowait()
@@ -179,6 +180,8 @@ async def crew(
             yield racers
         finally:
             racers.stop()
+            end = asyncio.get_running_loop().time() + trial.patience
             for thread in racers.threads:
-                while thread.is_alive():  # noqa: ASYNC110 - a thread sets no event of a loop
+                # One that hangs in a call never comes home; the race has told so.
+                while thread.is_alive() and asyncio.get_running_loop().time() < end:
                     await asyncio.sleep(0.0005)

@@ -100,6 +100,7 @@ class Trial:
         seed: Seed of `rng`, for a run that can be repeated.
         effort: Share of the examples that a check with many should try.
         wire: The proxy in front of the service, where there is one.
+        hung: Operations that have hung in this session; they get less time.
         find_probe: Returns the probe of an open backend.
         find_meter: Returns the meter of an open backend.
     """
@@ -111,6 +112,7 @@ class Trial:
     seed: int = 0
     effort: float = 1.0
     wire: Wire | None = None
+    hung: set[str] = field(factory=set)
     find_probe: Callable[[AsyncBackend], Probe | None] = lambda backend: None
     find_meter: Callable[[AsyncBackend], Meter | None] = lambda backend: None
     rng: random.Random = field(

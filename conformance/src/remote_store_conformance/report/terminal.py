@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from remote_store_conformance.contract import FAMILIES
-from remote_store_conformance.report.data import Report, counts, entry_of
-from remote_store_conformance.results import Result
+from attrs import define, field
 
-__all__ = ["ATTENTION", "outcome_text", "render"]
+from remote_store_conformance.contract import FAMILIES
+from remote_store_conformance.report.data import Report, as_report, counts, entry_of
+from remote_store_conformance.results import Result, Run
+
+__all__ = ["ATTENTION", "Live", "outcome_text"]
 
 #: Statuses that somebody should look at, worst first.
 ATTENTION: Final = ("fail", "stale-waiver", "error", "unverified", "upcoming", "waived")
@@ -18,17 +20,44 @@ ATTENTION: Final = ("fail", "stale-waiver", "error", "unverified", "upcoming", "
 _WIDTH: Final = 100
 
 
-def render(report: Report, *, verbose: bool = False) -> str:
+@define(eq=False)
+class Live:
     """
-    Return a report as text.
+    Shows a run while it goes on: the target, a line for each family as it ends, and the rest.
 
     Args:
-        report: The report.
+        say: Prints one line.
         verbose: Also every clause, with its sentence.
     """
-    return "\n".join(
-        [*_head(report), *_families(report, verbose), *_attention(report), *_end(report)]
-    )
+
+    say: Callable[[str], object]
+    verbose: bool = False
+    _family: list[Result] = field(init=False, factory=list)
+
+    def begin(self, target: str, about: Mapping[str, Any]) -> None:
+        """Show what is checked."""
+        for line in _head(as_report(Run(target, (), about))):
+            self.say(line)
+
+    def take(self, result: Result) -> None:
+        """Show what came of a clause."""
+        if self._family and self._family[0].clause.family != result.clause.family:
+            self._end_family()
+        self._family.append(result)
+        if self.verbose:
+            clause = result.clause
+            self.say(f"    {result.status.value:<13} {clause.id:<11} {clause.text}")
+
+    def _end_family(self) -> None:
+        if self._family:
+            self.say(_family_line([entry_of(result) for result in self._family]))
+        self._family.clear()
+
+    def end(self, report: Report) -> None:
+        """Show what needs attention, and the verdict."""
+        self._end_family()
+        for line in (*_attention(report), *_end(report)):
+            self.say(line)
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -41,17 +70,11 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _families(report: Report, verbose: bool) -> Iterator[str]:
-    for family, title in FAMILIES.items():
-        entries = [e for e in report["clauses"] if e["family"] == family]
-        if not entries:
-            continue
-        found = counts({"clauses": entries})
-        told = ", ".join(f"{number} {status}" for status, number in found.items())
-        yield f"{family:<7} {title:<34} {told}"
-        if verbose:
-            for entry in entries:
-                yield f"    {entry['status']:<13} {entry['id']:<11} {entry['text']}"
+def _family_line(entries: list[dict[str, Any]]) -> str:
+    family = entries[0]["family"]
+    found = counts({"clauses": entries})
+    told = ", ".join(f"{number} {status}" for status, number in found.items())
+    return f"{family:<7} {FAMILIES[family]:<34} {told}"
 
 
 def _attention(report: Report) -> Iterator[str]:
