@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import os
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any, Final, NoReturn
 
 from attrs import define, evolve, field
@@ -33,6 +34,9 @@ _AGAIN: Final = 4
 
 #: Seconds beyond its deadline before a thread is given up as blocked.
 _MARGIN: Final = 5.0
+
+#: What has a frame of its own, and may await something else.
+_AWAITED: Final = (CoroutineType, AsyncGeneratorType)
 
 _HERE: Final = Path(__file__).parent
 #: Code of this package that stands in for a vendor's.
@@ -273,10 +277,18 @@ async def _called(body: Callable[[Trial], Any], trial: Trial) -> None:
 def _frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
     """Yield the frames in which a task waits, from the outermost on."""
     # Through the chain of awaits: the task's own frame is only the outermost.
-    coroutine: Any = task.get_coro()
-    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        yield frame
-        coroutine = getattr(coroutine, "cr_await", None)
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        if isinstance(awaited, CoroutineType):
+            frame, awaited = awaited.cr_frame, awaited.cr_await
+        elif isinstance(awaited, AsyncGeneratorType):
+            frame, awaited = awaited.ag_frame, awaited.ag_await
+        else:
+            # A step of a generator tells only the garbage collector whose it is.
+            frame, within = None, gc.get_referents(awaited)
+            awaited = next((a for a in within if isinstance(a, _AWAITED)), None)
+        if frame is not None:
+            yield frame
 
 
 def _where(task: asyncio.Task[None]) -> str:

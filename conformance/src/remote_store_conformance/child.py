@@ -15,7 +15,9 @@ import queue
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Final
 
@@ -23,18 +25,28 @@ from attrs import define, field
 
 from remote_store_conformance.contract import Clause, find
 from remote_store_conformance.engine import NotOpen, Session
-from remote_store_conformance.results import Result, Run, Status
+from remote_store_conformance.results import Result, Run, Status, without_secrets
 
 __all__ = ["Child", "serve"]
 
 #: What starts a child; the working directory does not come first, as with `python -m`.
-_COMMAND: Final = (sys.executable, "-P", "-m", "remote_store_conformance", "child")
+#: A process that dies says on its standard error where.
+_COMMAND: Final = (
+    *(sys.executable, "-P", "-X", "faulthandler", "-m"),
+    *("remote_store_conformance", "child"),
+)
 
 #: Seconds beyond the deadline of a clause in which a child must say something.
 _MARGIN: Final = 15.0
 
 #: Seconds for the start of a child, with the imports of its plugin.
 _START: Final = 120.0
+
+#: Lines of a child's standard error that are kept for whoever asks why it died.
+_LAST_WORDS: Final = 40
+
+#: Seconds in which a process that is told to die says where it was.
+_DYING: Final = 5.0
 
 #: Children of one target that may die before the rest is left out.
 _DEATHS: Final = 3
@@ -51,6 +63,7 @@ class Child:
         session: A session of the same target, which judges what no child can tell.
         on_about: Called with what is known about the target, before the first result.
         on_result: Called with each result as it comes.
+        silence: Seconds that a child may say nothing, for the deadline of its clause.
     """
 
     target: str
@@ -58,8 +71,10 @@ class Child:
     session: Session
     on_about: Callable[[Mapping[str, Any]], object] = lambda about: None
     on_result: Callable[[Result], object] = lambda result: None
+    silence: Callable[[float], float] = lambda deadline: deadline + _MARGIN
     _about: dict[str, Any] = field(init=False, factory=dict)
     _results: list[Result] = field(init=False, factory=list)
+    _words: deque[str] = field(init=False, factory=lambda: deque(maxlen=_LAST_WORDS))
 
     def run(self, clauses: Sequence[Clause]) -> Run:
         """
@@ -84,7 +99,9 @@ class Child:
         return Run(self.target, tuple(self._results), self._about)
 
     def _failed(self, clause: Clause, death: str) -> Result:
-        result = Result(clause, self.target, Status.FAIL, message=death)
+        evidence = {"standard error": "".join(self._words).strip()} if self._words else {}
+        result = Result(clause, self.target, Status.FAIL, message=death, evidence=evidence)
+        result = without_secrets(result, self.session.target.secrets)
         return self.session.waivers.apply(result, clause, self.target)
 
     def _take(self, result: Result) -> None:
@@ -95,18 +112,41 @@ class Child:
         """Run one child; return how many clauses it settled, and how it died."""
         order = {**self.order, "target": self.target, "clauses": [c.id for c in clauses]}
         with subprocess.Popen(  # noqa: S603 - our own module
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
+            assert process.stderr is not None
+            self._words.clear()
+            listener = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
+            listener.start()
             with contextlib.suppress(OSError):
                 process.stdin.write(json.dumps(order))
                 process.stdin.close()
             try:
-                return self._heard(process, process.stdout)
+                done, death = self._heard(process, process.stdout)
             finally:
                 # Whatever it still does, its target is no longer looked at.
                 process.kill()
+                listener.join(_DYING)
+        if death and not self._about:
+            said = textwrap.indent("".join(self._words).strip(), "    ")
+            msg = f"target {self.target!r} does not open: {death}"
+            raise NotOpen(f"{msg}; it said:\n{said}" if said else msg)
+        return done, death
+
+    def _listen(self, stream: IO[str]) -> None:
+        """Pass on what a child says on its standard error, and keep the last of it."""
+        with contextlib.suppress(ValueError, OSError):
+            for line in stream:
+                self._words.append(line)
+                sys.stderr.write(line)
 
     def _heard(self, process: subprocess.Popen[str], stream: IO[str]) -> tuple[int, str]:
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -115,21 +155,23 @@ class Child:
         done, limit, running = 0, _START, False
         while True:
             try:
-                line = lines.get(timeout=limit + _MARGIN)
+                line = lines.get(timeout=limit)
             except queue.Empty:
+                _let_die(process)
+                what = "this clause" if running else "the start of its process"
                 return done, (
-                    f"the process does not answer within {limit + _MARGIN:.0f} s, not even to the "
-                    "kit's own threads: something holds the interpreter"
+                    f"{what} did not end within {limit:.0f} s, and not even the threads of the kit "
+                    "were heard of: something holds the interpreter"
                 )
             if not line:
                 code = process.wait(_MARGIN)
-                if not running and not done:
-                    msg = f"target {self.target!r} does not open: its process {_ending(code)}"
-                    raise NotOpen(msg)
-                return done, f"the process {_ending(code)} while this clause was running"
+                when = "while this clause was running" if running else "before its first clause"
+                return done, f"the process {_ending(code)} {when}"
             said = json.loads(line)
             if "not-open" in said:
-                raise NotOpen(said["not-open"])
+                if not self._about:
+                    raise NotOpen(said["not-open"])
+                return done, f"after the end of a process before it, {said['not-open']}"
             if "about" in said:
                 if not self._about:
                     self.on_about(said["about"])
@@ -137,10 +179,17 @@ class Child:
             elif "done" in said:
                 return done, ""
             elif "begins" in said:
-                running, limit = True, float(said["seconds"])
+                running, limit = True, self.silence(float(said["seconds"]))
             else:
                 done += 1
                 self._take(_result(said, self.target))
+
+
+def _let_die(process: subprocess.Popen[str]) -> None:
+    """End a process that does not answer; where it can, it first says what its threads do."""
+    with contextlib.suppress(ValueError, OSError, subprocess.TimeoutExpired):
+        process.send_signal(signal.SIGABRT)
+        process.wait(_DYING)
 
 
 def _read(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
