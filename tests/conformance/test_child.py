@@ -88,9 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def conform(
-    site: Path, folder: Path, name: str, *clauses: str
-) -> subprocess.CompletedProcess[str]:
+def conform(site: Path, folder: Path, name: str, *clauses: str) -> subprocess.CompletedProcess[str]:
     """Check some clauses of one of the backends."""
     chosen = [part for clause in clauses for part in ("-k", clause)]
     where = ("--url", f"{name}:///x", "--volatile", "--environment", "in-process")

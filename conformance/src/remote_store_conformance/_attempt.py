@@ -186,6 +186,8 @@ class Attempt:
             self._error = Violation("a CancelledError came out that nobody asked for")
         else:
             self._error = task.exception()
+            if self._error is not None and isinstance(self._error.__cause__, Hang):
+                self._watch.abandon()
 
     async def _waited(self, task: asyncio.Task[None]) -> float:
         """

@@ -71,9 +71,10 @@ class Watch:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 yield
-                gc.collect()
-                self._check_threads(threads)
-                self._check_descriptors(descriptors)
+                if not self._quiet:
+                    gc.collect()
+                    self._check_threads(threads)
+                    self._check_descriptors(descriptors)
             self._check_warnings(caught)
         finally:
             sys.unraisablehook, threading.excepthook = unraisable, excepthook
