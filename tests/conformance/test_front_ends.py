@@ -105,7 +105,7 @@ def test_one_command_catches_a_lie_without_any_test_file(site: Path, tmp_path: P
     lying = conform(site, tmp_path, "run", "acme:lying", "-k", "CAP-*")
 
     assert honest.returncode == 0, honest.stdout + honest.stderr
-    assert "CONFORMANT" in honest.stdout
+    assert "\nchecked only: PKG, CAP\nPARTLY CHECKED " in honest.stdout
     assert "acme-store 2.0" in honest.stdout
     assert lying.returncode == 1, lying.stdout + lying.stderr
     assert "FAIL CAP-006" in lying.stdout
@@ -180,6 +180,29 @@ def test_a_conftest_may_offer_targets(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "conformance::CAP-011[mine] PASSED" in done.stdout
+
+
+def test_pytest_never_calls_a_part_conformant(
+    site: Path, tmp_path: Path, run_pytest: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """The hook that gets the run of a target is told which part of the contract it is."""
+    (tmp_path / "conftest.py").write_text(
+        "def conformance_report(run):\n"
+        '    print(f"\\n{run.target}: {run.verdict.value}: {run.part}")\n'
+    )
+    part = run_pytest("--conform", "acme:honest", "-k", "CAP-01 or PKG", "-s", site=site)
+
+    assert "acme:honest: PARTLY CHECKED: PKG, CAP (2 of " in part.stdout, part.stdout
+
+
+def test_a_badge_of_a_part_is_refused_before_the_run(site: Path, tmp_path: Path) -> None:
+    """A badge says that a backend conforms, which no selection can tell."""
+    done = conform(site, tmp_path, "run", "acme:honest", "-k", "CAP-*", "--badge", "b.json")
+
+    assert done.returncode == 2
+    assert "-k chooses a part of it: CAP" in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "b.json").exists()
 
 
 def test_an_unknown_target_is_wrong_usage(

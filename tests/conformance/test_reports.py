@@ -13,12 +13,16 @@ from tests.conformance.conftest import clause_of
 
 from remote_store import Capability, CapabilitySet
 from remote_store_conformance.cli import main
+from remote_store_conformance.contract import all_clauses
 from remote_store_conformance.engine import Session
 from remote_store_conformance.expect import expect
 from remote_store_conformance.reference import ALL
 from remote_store_conformance.report import badge, data, html, markdown, terminal
+from remote_store_conformance.results import Result, Run, Status
 from remote_store_conformance.stand_in import StandIn
 from remote_store_conformance.trial import Trial
+
+PASS, UNTESTED = Status.PASS, Status.UNTESTED
 
 EVIL = "<script>alert('x')</script> | `x`"
 
@@ -37,6 +41,29 @@ def report_of(*checks: Any, name: str = "target", **fields: Any) -> data.Report:
     clauses = [clause_of(check, requires=[Capability.GLOB]) for check in checks]
     with StandIn(name=name, **fields).offered() as target, Session(target) as session:
         return data.as_report(session.run_all(clauses))
+
+
+def result_of(check: Any) -> Result:
+    """Return the result of a check."""
+    with StandIn().offered() as target, Session(target) as session:
+        return session.run(clause_of(check))
+
+
+def whole_of(check: Any) -> data.Report:
+    """Return a report in which every clause passes, and one more is that of a check."""
+    others = [Result(c, "target", UNTESTED if c.check is None else PASS) for c in all_clauses()]
+    about = report_of(check)["about"]
+    return data.as_report(Run("target", (result_of(check), *others), about))
+
+
+def shown(result: Result, *, verbose: bool = False) -> str:
+    """Return what a terminal shows of a run."""
+    lines: list[str] = []
+    live = terminal.Live(lines.append, verbose=verbose)
+    live.begin("target", {})
+    live.take(result)
+    live.end(data.as_report(Run("target", (result,))))
+    return "\n".join(lines)
 
 
 def test_json_says_everything(tmp_path: Path) -> None:
@@ -90,9 +117,9 @@ def test_the_matrix_tells_what_folders_are() -> None:
 
 def test_capabilities_tell_what_was_shown() -> None:
     """Kept, broken and refused are told apart, and nothing is kept that was not checked."""
-    assert report_of(passes)["capabilities"]["glob"] == "kept"
+    assert whole_of(passes)["capabilities"]["glob"] == "kept"
+    assert report_of(passes)["capabilities"]["glob"] == "not checked"
     assert report_of(fails)["capabilities"]["glob"] == "broken"
-    assert report_of(passes)["capabilities"]["read"] == "unverified"
     less = CapabilitySet(ALL - {Capability.GLOB, Capability.LAZY_READ})
     refused = report_of(fails, capabilities=less)["capabilities"]
     assert (refused["glob"], refused["lazy_read"]) == ("refused", "not claimed")
@@ -125,7 +152,9 @@ def test_a_capability_that_is_given_up_is_a_regression() -> None:
     worse, _ = data.differences(report_of(passes), less)
     assert worse == ["copy is no longer declared"]
 
-    worse, _ = data.differences(report_of(passes), report_of())
+    short = whole_of(passes)
+    short["clauses"] = short["clauses"][1:]
+    worse, _ = data.differences(whole_of(passes), short)
     assert worse == ["WRITE-999: pass -> not checked"]
 
 
@@ -178,15 +207,55 @@ def test_markdown_keeps_its_tables() -> None:
 
 def test_the_terminal_shows_what_needs_attention() -> None:
     """A failure with its facts, and no failure without one."""
-    assert "FAIL WRITE-999 (MUST) It holds." in terminal.render(report_of(fails))
-    assert "FAIL" not in terminal.render(report_of(passes))
-    assert "pass          WRITE-999" in terminal.render(report_of(passes), verbose=True)
+    assert "FAIL WRITE-999 (MUST) It holds." in shown(result_of(fails))
+    assert "FAIL" not in shown(result_of(passes))
+    assert "pass          WRITE-999" in shown(result_of(passes), verbose=True)
+
+
+def test_the_terminal_shows_results_as_they_come() -> None:
+    """The target before its first clause, and a family as soon as the next one begins."""
+    lines: list[str] = []
+    live = terminal.Live(lines.append)
+    live.begin("target", {"declared": ["read"]})
+    assert lines == ["target  (; )", "declares: read", ""]
+
+    first = result_of(passes)
+    live.take(first)
+    assert len(lines) == 3
+    live.take(evolve(first, clause=evolve(first.clause, id="ATOM-999")))
+    assert lines[3].split() == ["WRITE", "Writing", "1", "pass"]
+    live.end(data.as_report(Run("target", (first,))))
+    assert lines[4].split()[0] == "ATOM"
+
+
+def test_a_part_is_never_called_conformant(tmp_path: Path) -> None:
+    """Every form of a report says which part was checked, and none gives a badge."""
+    path = tmp_path / "r.json"
+    data.save(report_of(passes), path)
+    report = data.load(path)
+
+    assert (report["verdict"], report["part"]) == ("PARTLY CHECKED", "no clause")
+    for text in (html.render([report]), markdown.render([report]), shown(result_of(passes))):
+        assert "CONFORMANT" not in text
+        assert "no clause" in text
+    assert main(["badge", str(path)]) == 2
+
+
+def test_a_part_is_compared_with_what_it_is_a_part_of(tmp_path: Path) -> None:
+    """What was not chosen is no regression; what was chosen and fails is one."""
+    whole, part = whole_of(passes), report_of(passes)
+
+    assert data.differences(whole, part) == ([], ["only compared of the new one: no clause"])
+    assert data.differences(part, whole)[0] == []
+    worse, _ = data.differences(whole, report_of(fails))
+    assert [line.partition(" (")[0] for line in worse] == ["WRITE-999: pass -> fail"]
 
 
 def test_the_badge_counts_what_was_proven() -> None:
     """The colour is that of the verdict."""
-    assert badge.render(report_of(passes))["message"] == "conformant 1/1"
-    assert badge.render(report_of(fails))["color"] == "red"
+    clauses = len([c for c in all_clauses() if c.check])
+    assert badge.render(whole_of(passes))["message"] == f"conformant {clauses + 1}/{clauses + 1}"
+    assert badge.render(whole_of(fails))["color"] == "red"
 
 
 def test_the_matrix_command_takes_several_reports(tmp_path: Path) -> None:

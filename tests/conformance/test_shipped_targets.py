@@ -41,7 +41,7 @@ def test_our_targets_keep_the_rules_of_writing(kit: Kit, name: str) -> None:
     with Session(target, kit=kit) as session:
         run = session.run_all(choose(["CAP-*", "WRITE-00*", "INFO-*"]))
 
-    assert run.verdict is Verdict.CONFORMANT
+    assert run.verdict is Verdict.PARTIAL
 
 
 @pytest.mark.parametrize("module", ["remote_store_memory", "remote_store_local"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import clause_of
 
-from remote_store_conformance.contract import Level
+from remote_store_conformance.contract import Level, all_clauses
 from remote_store_conformance.engine import Session
 from remote_store_conformance.expect import expect
 from remote_store_conformance.hookspecs import Waiver
@@ -20,15 +20,22 @@ from remote_store_conformance.waivers import UsageError, Waivers, load_waivers
 REASON = "the service cannot do it"
 
 
-def run_waived(waiver: Waiver, *, broken: bool, level: Level = Level.MUST) -> Result:
+def run_waived(
+    waiver: Waiver, *, broken: bool, level: Level = Level.MUST, **versions: str
+) -> Result:
     """Return the result of a clause that a waiver names."""
 
     async def check(t: Trial) -> None:
         expect(not broken, "it is broken")
 
-    waivers = Waivers((waiver,), date(2026, 6, 1))
+    waivers = Waivers((waiver,), date(2026, 6, 1), **versions)
     with StandIn().offered() as target, Session(target, waivers=waivers) as session:
         return session.run(clause_of(check, level=level))
+
+
+def whole_run(result: Result) -> Run:
+    """Return a run in which all other clauses pass."""
+    return Run("t", (result, *(Result(c, "t", Status.PASS) for c in all_clauses())))
 
 
 def waiver_of(**fields: object) -> Waiver:
@@ -41,7 +48,7 @@ def test_a_failure_that_is_waived_does_not_gate() -> None:
     result = run_waived(waiver_of(), broken=True)
 
     assert (result.status, result.waiver, result.message) == (Status.WAIVED, REASON, "it is broken")
-    assert Run("t", (result,)).verdict is Verdict.WAIVED
+    assert whole_run(result).verdict is Verdict.WAIVED
 
 
 def test_a_waiver_that_is_not_needed_fails() -> None:
@@ -57,7 +64,7 @@ def test_a_stale_waiver_of_a_race_is_a_warning() -> None:
     result = run_waived(waiver_of(), broken=False, level=Level.STOCHASTIC)
 
     assert result.status is Status.STALE_WAIVER
-    assert Run("t", (result,)).verdict is Verdict.CONFORMANT
+    assert whole_run(result).verdict is Verdict.CONFORMANT
 
 
 @pytest.mark.parametrize(
@@ -69,6 +76,27 @@ def test_a_waiver_ends_with_its_date(until: str, status: Status) -> None:
 
     assert result.status is status
     assert ("expired" in result.message) == (status is Status.FAIL)
+
+
+@pytest.mark.parametrize("what", ["plugin", "kit"])
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("1.1", Status.WAIVED),
+        ("1.2", Status.WAIVED),
+        ("1.2.7rc1", Status.WAIVED),
+        ("1.10", Status.FAIL),
+        ("2", Status.FAIL),
+        ("", Status.WAIVED),
+    ],
+)
+def test_a_waiver_ends_with_a_version(what: str, version: str, status: Status) -> None:
+    """It holds up to a version of the plugin or of the kit, with its patches, and says so."""
+    waiver = waiver_of(**{f"until_{what}": "1.2"})
+    result = run_waived(waiver, broken=True, **{what: version})
+
+    assert result.status is status
+    assert (f"up to version 1.2 of the {what}" in result.message) == (status is Status.FAIL)
 
 
 def test_a_waiver_holds_for_its_targets() -> None:
@@ -85,6 +113,7 @@ def test_a_waiver_holds_for_its_targets() -> None:
         (Waiver("MODEL-001", "todo", link="x"), "say why"),
         (Waiver("MODEL-001", REASON), "needs a link"),
         (Waiver("MODEL-001", REASON, link="x", until="soon"), "must be a date"),
+        (Waiver("MODEL-001", REASON, link="x", until_kit="<2"), "'until_kit' must be a version"),
     ],
 )
 def test_a_waiver_that_may_not_be_is_wrong_usage(waiver: Waiver, said: str) -> None:
@@ -97,12 +126,21 @@ def test_waivers_are_read_from_toml(tmp_path: Path) -> None:
     """A file of their own, or a table of pyproject.toml; a date may be a TOML date."""
     table = (
         'clause = "MODEL-001"\nreason = "because of this"\ntargets = ["a"]\nuntil = 2027-03-01\n'
+        'until_plugin = "1.2"\n'
     )
     own, project = tmp_path / "waivers.toml", tmp_path / "pyproject.toml"
     own.write_text(f"[[waiver]]\n{table}")
     project.write_text(f"[[tool.remote_store.conformance.waiver]]\n{table}")
 
-    expected = [Waiver("MODEL-001", "because of this", targets=("a",), until="2027-03-01")]
+    expected = [
+        Waiver(
+            "MODEL-001",
+            "because of this",
+            targets=("a",),
+            until="2027-03-01",
+            until_plugin="1.2",
+        )
+    ]
     assert expected == load_waivers(own) == load_waivers(project)
 
 

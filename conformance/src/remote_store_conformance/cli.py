@@ -27,7 +27,7 @@ from remote_store_conformance.engine import NotOpen, Session
 from remote_store_conformance.hookspecs import Target
 from remote_store_conformance.manager import Kit
 from remote_store_conformance.report import badge, data, html, markdown, terminal
-from remote_store_conformance.results import Run, Status, Verdict
+from remote_store_conformance.results import Run, Status, Verdict, part_of
 from remote_store_conformance.targets import find_targets, target_of_url
 from remote_store_conformance.waivers import UsageError, Waivers, load_waivers
 
@@ -203,7 +203,11 @@ def session_for(kit: Kit, target: Target, given: argparse.Namespace) -> Session:
     return Session(
         target,
         kit=kit,
-        waivers=Waivers.of([*extra, *kit.waivers(target)]),
+        waivers=Waivers.of(
+            [*extra, *kit.waivers(target)],
+            plugin=data.plugin_of(target.plugin).get("version", ""),
+            kit=data.version_of("remote-store-conformance"),
+        ),
         seed=given.seed,
         budget=given.budget,
         patience=given.patience,
@@ -243,9 +247,13 @@ def _kit() -> Kit:
 
 
 def _run(given: argparse.Namespace) -> int:
+    clauses = choose(given.clause)
     _check_places(given)
+    if given.badge and (part := part_of(c.id for c in clauses)):
+        msg = f"--badge is about the whole contract, and -k chooses a part of it: {part}"
+        raise UsageError(msg)
     kit = _kit()
-    targets, clauses = _targets(kit, given), choose(given.clause)
+    targets = _targets(kit, given)
     runs = []
     for target in targets:
         live = terminal.Live(_say, verbose=given.verbose)

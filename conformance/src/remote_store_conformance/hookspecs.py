@@ -176,8 +176,6 @@ class Target:
             reports they are ``***``.
         consistency: Seconds until a write must be visible.
         max_object: Bytes of the largest file that a check may write.
-        part_size: Bytes of the largest file that the backend sends in one
-            piece; checks also write more than that.
         part_size: Bytes of the largest file that is written in one piece;
             checks also write more, so that it takes a second part.
         max_list: Files that a check may put in one folder.
@@ -233,6 +231,9 @@ class Waiver:
         targets: Names of the targets that it holds for; empty for all.
         link: Where the matter is tracked; required for clauses that gate.
         until: ISO date after which the waiver is a failure.
+        until_plugin: Last version of the plugin for which it holds, such as
+            ``"1.2"``, which stands for every 1.2.x.
+        until_kit: Last version of the kit for which it holds.
     """
 
     clause: str
@@ -240,6 +241,8 @@ class Waiver:
     targets: tuple[str, ...] = ()
     link: str = ""
     until: str = ""
+    until_plugin: str = ""
+    until_kit: str = ""
 
 
 class Hooks:

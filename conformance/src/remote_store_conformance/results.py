@@ -9,9 +9,9 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from remote_store import redact_url
-from remote_store_conformance.contract import Clause, Level
+from remote_store_conformance.contract import FAMILIES, Clause, Level, all_clauses
 
-__all__ = ["Result", "Run", "Status", "Verdict", "verdict_of", "without_secrets"]
+__all__ = ["Result", "Run", "Status", "Verdict", "part_of", "verdict_of", "without_secrets"]
 
 _PLAIN: Final = (list, tuple, set, frozenset)
 
@@ -48,6 +48,8 @@ class Verdict(enum.Enum):
     WAIVED = "CONFORMANT WITH WAIVERS"
     NOT_CONFORMANT = "NOT CONFORMANT"
     INCONCLUSIVE = "INCONCLUSIVE"
+    #: No violation in a selection of the clauses; what the others would say is not known.
+    PARTIAL = "PARTLY CHECKED"
 
 
 @frozen
@@ -140,14 +142,38 @@ class Run:
         """See `verdict_of`."""
         return verdict_of(self.results)
 
+    @property
+    def part(self) -> str:
+        """Which part of the contract was checked: families, and clauses of a family; "" for all."""
+        return part_of(r.clause.id for r in self.results)
+
+
+def part_of(ids: Iterable[str]) -> str:
+    """Return which part of the contract some clauses are, as text; ``""`` for the whole."""
+    checked, parts, whole = set(ids), [], True
+    for family in FAMILIES:
+        members = {c.id for c in all_clauses() if c.family == family}
+        found = len(members & checked)
+        whole &= found == len(members)
+        if found:
+            share = "" if found == len(members) else f" ({found} of {len(members)})"
+            parts.append(f"{family}{share}")
+    return "" if whole else ", ".join(parts) or "no clause"
+
 
 def verdict_of(results: Iterable[Result]) -> Verdict:
-    """Return what results say together: a failure first, then a gap, then waivers."""
+    """
+    Return what results say together: a failure first, then a gap, then waivers.
+
+    Of a part of the contract it is never that a backend conforms.
+    """
     found = list(results)
     if any(r.blocks for r in found):
         return Verdict.NOT_CONFORMANT
     if not found or any(r.open for r in found):
         return Verdict.INCONCLUSIVE
+    if part_of(r.clause.id for r in found):
+        return Verdict.PARTIAL
     if any(r.status is Status.WAIVED for r in found):
         return Verdict.WAIVED
     return Verdict.CONFORMANT

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from remote_store_conformance.contract import Clause, find
 from remote_store_conformance.hookspecs import Waiver
@@ -22,7 +23,9 @@ _REASON: Final = 10
 #: Where a pyproject.toml has them.
 _TABLE: Final = ("tool", "remote_store", "conformance")
 
-_FIELDS: Final = frozenset({"clause", "reason", "targets", "link", "until"})
+_FIELDS: Final = frozenset(f.name for f in fields(Waiver))
+
+_VERSION: Final = re.compile(r"\d+(\.\d+)*")
 
 
 class UsageError(Exception):
@@ -35,7 +38,7 @@ def check_waiver(waiver: Waiver) -> Waiver:
 
     Raises:
         UsageError: Its clause is unknown or of the CAP family, its reason is
-            too short, its date is no date, or a clause that gates lacks a link.
+            too short, its date or a version is none, or a clause that gates lacks a link.
     """
     try:
         clause = find(waiver.clause)
@@ -55,6 +58,11 @@ def check_waiver(waiver: Waiver) -> Waiver:
         msg = f"waiver of {clause.id}: a {clause.level.value} clause needs a link"
         raise UsageError(msg)
     _expiry(waiver)
+    for name in ("until_plugin", "until_kit"):
+        value = getattr(waiver, name)
+        if value and not _VERSION.fullmatch(value):
+            msg = f"waiver of {clause.id}: {name!r} must be a version like 1.2, got {value!r}"
+            raise UsageError(msg)
     return waiver
 
 
@@ -68,6 +76,15 @@ def _expiry(waiver: Waiver) -> date | None:
         raise UsageError(msg) from None
 
 
+def _is_later(version: str, last: str) -> bool:
+    """Return True if a version comes after the last one, which stands for all that begin so."""
+    found = _VERSION.match(version)
+    if found is None or not last:
+        return False
+    numbers, end = ([int(n) for n in text.split(".")] for text in (found[0], last))
+    return numbers[: len(end)] > end
+
+
 @frozen
 class Waivers:
     """
@@ -76,20 +93,29 @@ class Waivers:
     Args:
         items: Each already checked.
         today: The date that expiry is measured by.
+        plugin: Version of the plugin that is checked; ``""`` where there is none.
+        kit: Version of the kit.
     """
 
     items: tuple[Waiver, ...] = ()
     today: date = field(factory=lambda: datetime.now(UTC).date())
+    plugin: str = ""
+    kit: str = ""
 
     @classmethod
-    def of(cls, items: Iterable[Waiver]) -> Self:
+    def of(cls, items: Iterable[Waiver], *, plugin: str = "", kit: str = "") -> Self:
         """
         Return the waivers, each checked.
+
+        Args:
+            items: The waivers.
+            plugin: See the class.
+            kit: See the class.
 
         Raises:
             UsageError: See `check_waiver`.
         """
-        return cls(tuple(check_waiver(item) for item in items))
+        return cls(tuple(check_waiver(item) for item in items), plugin=plugin, kit=kit)
 
     def for_clause(self, clause: Clause, target: str) -> Waiver | None:
         """Return the waiver that holds for a clause on a target, or None."""
@@ -109,11 +135,22 @@ class Waivers:
             return evolve(result, status=Status.STALE_WAIVER, message=message)
         if result.status is not Status.FAIL:
             return result
+        if ended := self._ended(waiver):
+            return evolve(result, message=f"{result.message} (its waiver {ended})")
+        return evolve(result, status=Status.WAIVED)
+
+    def _ended(self, waiver: Waiver) -> str:
+        """Return when a waiver has ended, ``""`` if it holds."""
         end = _expiry(waiver)
         if end is not None and end < self.today:
-            message = f"{result.message} (its waiver expired on {waiver.until})"
-            return evolve(result, message=message)
-        return evolve(result, status=Status.WAIVED)
+            return f"expired on {waiver.until}"
+        for what, version, last in (
+            ("the plugin", self.plugin, waiver.until_plugin),
+            ("the kit", self.kit, waiver.until_kit),
+        ):
+            if _is_later(version, last):
+                return f"held up to version {last} of {what}, and this is {version}"
+        return ""
 
 
 def load_waivers(path: Path) -> list[Waiver]:
@@ -147,12 +184,11 @@ def _parsed(table: Any, path: Path) -> Waiver:
     if not {"clause", "reason"} <= set(table):
         msg = f"waivers: {path}: a waiver needs 'clause' and 'reason'"
         raise UsageError(msg)
-    until = table.get("until", "")
     targets = table.get("targets", [])
-    texts = [table["clause"], table["reason"], table.get("link", "")]
-    if not all(isinstance(t, str) for t in [*texts, *targets]) or isinstance(targets, str):
+    # TOML has dates of its own.
+    given = {**table, "until": str(table.get("until", ""))}
+    given.pop("targets", None)
+    if not all(isinstance(t, str) for t in [*given.values(), *targets]) or isinstance(targets, str):
         msg = f"waivers: {path}: fields are strings, and 'targets' is a list of them"
         raise UsageError(msg)
-    return Waiver(
-        table["clause"], table["reason"], tuple(targets), table.get("link", ""), str(until)
-    )
+    return Waiver(**given, targets=tuple(targets))

@@ -6,6 +6,7 @@ from typing import Final
 
 from remote_store_conformance.report.data import Report, counts
 from remote_store_conformance.results import Verdict
+from remote_store_conformance.waivers import UsageError
 
 __all__ = ["render"]
 
@@ -21,7 +22,15 @@ _OUT_OF_COUNT: Final = ("untested", "inapplicable", "unclaimed")
 
 
 def render(report: Report) -> dict[str, object]:
-    """Return the badge of a report: how many of the clauses that bind it were proven."""
+    """
+    Return the badge of a report: how many of the clauses that bind it were proven.
+
+    Raises:
+        UsageError: It is about a selection of the clauses.
+    """
+    if part := report.get("part"):
+        msg = f"a badge is about the whole contract; {report['target']} was checked in part: {part}"
+        raise UsageError(msg)
     found = counts(report)
     proven = found.get("pass", 0) + found.get("refused", 0)
     binding = sum(number for status, number in found.items() if status not in _OUT_OF_COUNT)

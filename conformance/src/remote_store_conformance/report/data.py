@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from remote_store import Capability
-from remote_store_conformance.contract import FAMILIES, GATES, VERSION
+from remote_store_conformance.contract import FAMILIES, GATES, VERSION, all_clauses
 from remote_store_conformance.results import Result, Run, Status
 from remote_store_conformance.waivers import UsageError
 
@@ -26,6 +26,7 @@ __all__ = [
     "load",
     "plugin_of",
     "save",
+    "version_of",
 ]
 
 #: Version of the form of a report. A reader that knows another one says so.
@@ -39,8 +40,8 @@ def as_report(run: Run) -> Report:
     about = dict(run.about)
     return {
         "schema": SCHEMA,
-        "kit": _version("remote-store-conformance"),
-        "core": _version("remote-store-core"),
+        "kit": version_of("remote-store-conformance"),
+        "core": version_of("remote-store-core"),
         "plugin": plugin_of(str(about.pop("plugin", ""))),
         "contract": VERSION,
         "python": platform.python_version(),
@@ -48,13 +49,15 @@ def as_report(run: Run) -> Report:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "target": run.target,
         "verdict": run.verdict.value,
+        "part": run.part,
         "about": about,
         "capabilities": _capabilities(run),
         "clauses": [entry_of(result) for result in run.results],
     }
 
 
-def _version(distribution: str) -> str:
+def version_of(distribution: str) -> str:
+    """Return the version of a distribution that is installed, or ``"unknown"``."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -107,6 +110,8 @@ def _capabilities(run: Run) -> dict[str, str]:
         if capability.value in declared:
             if any(r.blocks for r in about):
                 state = "broken"
+            elif run.part and len(about) < sum(capability in c.requires for c in all_clauses()):
+                state = "not checked"
             elif Status.PASS in states and not any(r.open for r in about):
                 state = "kept"
             else:
@@ -177,13 +182,18 @@ def differences(old: Report, new: Report) -> tuple[list[str], list[str]]:
     before = {e["id"]: e for e in old["clauses"]}
     after = {e["id"]: e for e in new["clauses"]}
     worse: list[str] = []
-    other: list[str] = []
+    other = [f"only compared of {w}: {r['part']}" for w, r in _parts(old, new)]
     for name in sorted(before.keys() | after.keys(), key=_clause_order):
+        if name not in after and new.get("part"):
+            continue
         if name not in after:
             worse.append(f"{name}: {before[name]['status']} -> not checked")
         elif name not in before:
             line = f"{name}: new, {after[name]['status']}"
-            (worse if _rank(after[name]["status"]) == _rank("fail") else other).append(line)
+            if _rank(after[name]["status"]) == _rank("fail"):
+                worse.append(line)
+            elif not old.get("part"):
+                other.append(line)
         elif before[name]["status"] != after[name]["status"]:
             line = f"{name}: {before[name]['status']} -> {after[name]['status']}"
             if message := after[name]["message"]:
@@ -193,6 +203,11 @@ def differences(old: Report, new: Report) -> tuple[list[str], list[str]]:
     gone = set(old["about"].get("declared", ())) - set(new["about"].get("declared", ()))
     worse += [f"{name} is no longer declared" for name in sorted(gone)]
     return worse, other
+
+
+def _parts(old: Report, new: Report) -> list[tuple[str, Report]]:
+    """Return the reports that are about a selection, with what they are called."""
+    return [(w, r) for w, r in (("the old report", old), ("the new one", new)) if r.get("part")]
 
 
 def _clause_order(name: str) -> tuple[int, str]:

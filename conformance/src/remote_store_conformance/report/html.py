@@ -94,11 +94,18 @@ def _card(report: Report) -> str:
     return (
         f'<article class="card {_verdict_class(report)}"><h2>{escape(report["target"])}</h2>'
         f'<p class="verdict">{escape(report["verdict"])}</p>'
+        f"{_part(report)}"
         f'<div class="bar">{bar}</div><ul class="told">{told}</ul>{_odd(report)}'
         f"<p class=made>{escape(str(made))}<br>{escape(str(about.get('environment', '')))} · "
         f"{_folders(about)} · "
         f"Python {escape(report['python'])}</p></article>"
     )
+
+
+def _part(report: Report) -> str:
+    """Return what was checked, if it is not the whole contract."""
+    part = report.get("part")
+    return f"<p class=made>checked only: {escape(part)}</p>" if part else ""
 
 
 def _folders(about: Mapping[str, Any]) -> str:

@@ -27,8 +27,9 @@ def _verdicts(reports: Sequence[Report]) -> Iterator[str]:
         told = ", ".join(f"{number} {status}" for status, number in counts(report).items())
         plugin = report["plugin"]
         made = f"{plugin['distribution']} {plugin['version']}, " if plugin else ""
+        only = f"only {part}; " if (part := report.get("part")) else ""
         yield (
-            f"**{report['target']}: {report['verdict']}** ({told}; {made}"
+            f"**{report['target']}: {report['verdict']}** ({only}{told}; {made}"
             f"contract {report['contract']}, kit {report['kit']}, Python {report['python']})"
         )
 

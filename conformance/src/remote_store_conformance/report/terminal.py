@@ -108,6 +108,8 @@ def _end(report: Report) -> Iterator[str]:
     told = ", ".join(f"{number} {status}" for status, number in counts(report).items())
     seconds = sum(e["seconds"] for e in report["clauses"])
     yield ""
+    if part := report.get("part"):
+        yield from _wrapped(f"checked only: {part}", "")
     yield f"{report['verdict']}  (contract {report['contract']}; {told})"
     yield f"kit {report['kit']}, seed {report['about'].get('seed', 0)}, {seconds:.1f} s"
 
