@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import sys
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,8 +106,12 @@ def test_the_proxy_is_put_into_url_and_options(served: Target) -> None:
     assert {r.status for r in run(target).results} == {Status.PASS, Status.UNTESTED}
 
 
-def test_the_command_takes_an_endpoint(served: Target, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_takes_an_endpoint(
+    served: Target, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is HOST:PORT, as in the URL; anything else is a mistake that is told."""
+    # The process that checks the target must find what is installed only for this test.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     host, port = endpoint_of(served)
     command = ["run", served.plugin, "--url", url_of(served), "-k", "FAULT-007"]
 

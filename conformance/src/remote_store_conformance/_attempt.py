@@ -7,6 +7,7 @@ import contextlib
 import gc
 import inspect
 import os
+import shutil
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -17,6 +18,7 @@ from typing import Any, Final, NoReturn
 from attrs import define, evolve, field
 
 from remote_store import RemoteStoreError
+from remote_store_conformance._probing import ProbeFailed
 from remote_store_conformance.contract import Need
 from remote_store_conformance.expect import Hang, Inapplicable, Unverified, Violation
 from remote_store_conformance.operations import OPERATIONS
@@ -127,6 +129,16 @@ class Attempt:
     _opened: bool = field(init=False, default=False)
     _watch: Watch = field(init=False, factory=lambda: Watch())
 
+    @property
+    def only_keeps(self) -> bool:
+        """True if nothing was found but threads and descriptors that are still there."""
+        found = self._watch.found
+        return bool(found) and found == self._watch.kept and not self._failed
+
+    @property
+    def _failed(self) -> bool:
+        return self._error is not None or self._close_error is not None
+
     def execute(self) -> Result:
         """Run it, and tell what came out."""
         with self._watch.around(), _no_way_out():
@@ -137,6 +149,7 @@ class Attempt:
             except Blocked as blocked:
                 self._watch.abandon()
                 self._error = Hang(str(blocked))
+        shutil.rmtree(self.trial.scratch.folder, ignore_errors=True)
         return self._judged()
 
     def _run(self) -> None:
@@ -180,7 +193,12 @@ class Attempt:
             self.trial.hung |= _waits_in(asyncio.all_tasks())
             task.cancel()
             await asyncio.wait({task}, timeout=self.trial.settle)
-            self._error = Hang(f"no end within {seconds:.1f} s{where}")
+            probing = getattr(self.trial.probe, "spent", 0.0)
+            if probing > seconds / 2:
+                msg = f"the target's probe took {probing:.1f} of {seconds:.1f} s"
+                self._error = ProbeFailed(msg)
+            else:
+                self._error = Hang(f"no end within {seconds:.1f} s{where}")
             self._watch.abandon()
         elif task.cancelled():
             self._error = Violation("a CancelledError came out that nobody asked for")
@@ -237,6 +255,11 @@ class Attempt:
         return evolve(result, status=Status.FAIL, message=message)
 
     def _broken(self, result: Result, error: BaseException) -> Result:
+        # Whatever came of it in between.
+        failed = getattr(self.trial.probe, "failed", "") or isinstance(error, ProbeFailed)
+        if failed:
+            message = failed if isinstance(failed, str) else str(error)
+            return evolve(result, status=Status.ERROR, message=message)
         if isinstance(error, Unverified):
             return evolve(result, status=Status.UNVERIFIED, message=str(error))
         if isinstance(error, Inapplicable):

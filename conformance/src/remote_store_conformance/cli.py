@@ -41,6 +41,15 @@ _REPORTS: Final = {
     "badge": "a badge for shields.io",
 }
 
+#: Fields of a target that are numbers: how they are read, in what unit, and what they are.
+_SIZES: Final[dict[str, tuple[type, str, str]]] = {
+    "consistency": (float, "SECONDS", "until a write must be visible"),
+    "max_object": (int, "BYTES", "of the largest file that a check may write"),
+    "part_size": (int, "BYTES", "of the largest file that is written in one piece"),
+    "max_list": (int, "NUMBER", "of files that a check may put in one folder"),
+    "read_ahead": (int, "BYTES", "that a lazy read may take beyond what was asked for"),
+}
+
 _OK: Final = 0
 _VIOLATED: Final = 1
 _USAGE: Final = 2
@@ -85,7 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--url", help="check the storage at this URL instead of shipped targets")
     run.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the backend"
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the backend; NAME:=VALUE for a number, a list or anything else in JSON",
     )
     run.add_argument("--flat", action="store_true", help="with --url: folders are only prefixes")
     run.add_argument(
@@ -113,6 +126,23 @@ def _parser() -> argparse.ArgumentParser:
         help="with --url: where the service is, as in the URL or an option; the kit stands a proxy "
         "in front of it (plain HTTP)",
     )
+    run.add_argument(
+        "--one-loop",
+        action="store_true",
+        help="with --url: a backend object serves the event loop of its first call only",
+    )
+    run.add_argument("--root", metavar="FOLDER", help="with --url: where the kit works")
+    run.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --url: an option whose value no report may show",
+    )
+    for name, (of, metavar, what) in _SIZES.items():
+        run.add_argument(
+            f"--{name.replace('_', '-')}", type=of, metavar=metavar, help=f"with --url: {what}"
+        )
     _shared_options(run)
     run.add_argument("--strict", action="store_true", help="what is unverified gives exit code 4")
     for name, what in _REPORTS.items():
@@ -214,20 +244,28 @@ def session_for(kit: Kit, target: Target, given: argparse.Namespace) -> Session:
     )
 
 
-def options_of(pairs: Sequence[str]) -> dict[str, str]:
+def options_of(pairs: Sequence[str]) -> dict[str, Any]:
     """
-    Return what was given as NAME=VALUE.
+    Return what was given as NAME=VALUE, or as NAME:=VALUE in JSON.
 
     Raises:
         UsageError: Something else was given.
     """
-    options = {}
+    options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not name or not equals:
-            msg = f"--option takes NAME=VALUE, got {pair!r}"
+        if not name.removesuffix(":") or not equals:
+            # The value may be a secret.
+            msg = f"--option takes NAME=VALUE, or NAME:=VALUE in JSON; got one for {name!r}"
             raise UsageError(msg)
-        options[name] = value
+        if not name.endswith(":"):
+            options[name] = value
+            continue
+        try:
+            options[name.removesuffix(":")] = json.loads(value)
+        except ValueError as error:
+            msg = f"--option {name}= takes JSON: {error}"
+            raise UsageError(msg) from None
     return options
 
 
@@ -312,13 +350,24 @@ def _targets(kit: Kit, given: argparse.Namespace) -> list[Target]:
             loops=not given.one_loop,
             environment=given.environment,
             endpoint=_endpoint(given.endpoint) if given.endpoint else None,
+            secrets=given.secret,
+            loops=not given.one_loop,
+            **_given(given, "root", *_SIZES),
         )
         return [target]
-    if given.endpoint:
-        msg = "--endpoint belongs to --url; targets that plugins ship state their own"
+    about = _given(given, "endpoint", "one_loop", "root", "secret", "flat", "volatile", *_SIZES)
+    for name in about:
+        msg = f"--{name.replace('_', '-')} belongs to --url; targets that plugins ship state it"
         raise UsageError(msg)
     found = [t for name in given.names for t in find_targets(kit, name, options)]
     return list({t.name: t for t in found}.values())
+
+
+def _given(given: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the options of those names that were given."""
+    return {
+        name: value for name in names if (value := getattr(given, name)) not in (None, [], False)
+    }
 
 
 def _write(given: argparse.Namespace, reports: Sequence[data.Report]) -> None:

@@ -15,6 +15,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -43,8 +44,12 @@ from remote_store_conformance.wire import Wire
 
 __all__ = ["NotOpen", "Session"]
 
-#: Round trips that are timed before the first clause.
+#: Calls of each kind that are timed before the first clause, and writes that are kept in mind.
 _SAMPLES: Final = 5
+_WRITES: Final = 20
+
+#: Seconds of a call with which the deadlines of clauses are made; slower ones get more.
+_CALL: Final = 0.005
 
 #: Least seconds of patience and of settling, on a fast target.
 _PATIENCE: Final = 2.0
@@ -90,6 +95,7 @@ class Session:
     _wire: Wire | None = field(init=False, default=None)
     _wired: bool = field(init=False, default=False)
     _hung: set[str] = field(init=False, factory=set)
+    _writes: deque[float] = field(init=False, factory=lambda: deque(maxlen=_WRITES))
     _refusals: dict[Capability, Result] = field(init=False, factory=dict)
     _numbers: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
     _spent: float = field(init=False, default=0.0)
@@ -134,25 +140,39 @@ class Session:
         return found[0]
 
     async def _measure(self, backend: Any) -> Survey:
-        times = []
-        for _ in range(_SAMPLES):
-            start = time.perf_counter()
-            # A backend that refuses even this one breaks a clause (CAP-010),
-            # and can be checked.
-            with contextlib.suppress(NotImplementedError):
-                await backend.exists("")
-            times.append(time.perf_counter() - start)
-        median = statistics.median(times)
+        medians = []
+        for question in (backend.exists, backend.is_file, backend.is_folder):
+            times = []
+            for _ in range(_SAMPLES):
+                start = time.perf_counter()
+                # A backend that refuses even this one breaks a clause (CAP-010),
+                # and can be checked.
+                with contextlib.suppress(NotImplementedError):
+                    await question("")
+                times.append(time.perf_counter() - start)
+            medians.append(statistics.median(times))
+        slowest = max(medians)
         capabilities = CapabilitySet(backend.capabilities)
         return Survey(
             name=backend.name,
             capabilities=capabilities,
             contract=str(getattr(backend, "CONTRACT", VERSION)),
-            patience=max(self.patience, 50 * median) + self.target.consistency,
-            settle=max(_SETTLE, 5 * median) + self.target.consistency,
+            patience=self.patience,
+            settle=_SETTLE,
             traits=self._traits(backend, capabilities),
-            round_trip=median,
+            round_trip=slowest,
             cls=type(backend),
+        )
+
+    def _now(self) -> Survey:
+        """Return the survey with the times of what calls cost by now, writes included."""
+        survey, later = self.survey, self.target.consistency
+        cost = max(survey.round_trip, statistics.median(self._writes) if self._writes else 0.0)
+        return evolve(
+            survey,
+            patience=max(self.patience, 50 * cost) + later,
+            settle=max(_SETTLE, 5 * cost) + later,
+            round_trip=cost,
         )
 
     def _traits(self, backend: Any, capabilities: CapabilitySet) -> frozenset[Trait]:
@@ -214,7 +234,7 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """Return what a report says about the target and this run."""
-        survey = self.survey
+        survey = self._now()
         return {
             "backend": survey.name,
             "plugin": self.target.plugin,
@@ -233,7 +253,9 @@ class Session:
     def deadline(self, clause: Clause) -> float:
         """Return the seconds after which a check of a clause hangs."""
         slowness = 1.0 if self.target.local else _REMOTE
-        return clause.seconds * max(slowness, self.survey.patience / _PATIENCE)
+        survey = self._now()
+        cost = survey.round_trip / _CALL
+        return clause.seconds * max(slowness, cost, survey.patience / _PATIENCE)
 
     def run(self, clause: Clause) -> Result:
         """
@@ -286,24 +308,31 @@ class Session:
         return Result(clause, self.target.name, status, message=message)
 
     def _execute(self, clause: Clause, body: Body, needs: frozenset[Need]) -> Result:
-        """Run one check, watched and with a deadline."""
-        survey = self.survey
+        """
+        Run one check, watched and with a deadline.
+
+        What a library opens once for the whole process is no leak: a check that only leaves
+        threads or descriptors behind is run again, and leaves none the second time.
+        """
+        attempt = self._attempt(clause, body, needs)
+        result = attempt.execute()
+        return self._attempt(clause, body, needs).execute() if attempt.only_keeps else result
+
+    def _attempt(self, clause: Clause, body: Body, needs: frozenset[Need]) -> Attempt:
         trial = Trial(
             clause,
             self.target,
-            survey,
+            self._now(),
             self._scratch(clause.id),
             seed=self.seed,
             effort=self.effort,
             wire=self._wire if self._wired else None,
             hung=self._hung,
+            writes=self._writes,
             find_probe=lambda backend: self.kit.probe(self.target, backend, trial.scratch),
             find_meter=lambda backend: self.kit.meter(self.target, backend, trial.wire),
         )
-        try:
-            return Attempt(trial, body, needs, self.deadline(clause)).execute()
-        finally:
-            shutil.rmtree(trial.scratch.folder, ignore_errors=True)
+        return Attempt(trial, body, needs, self.deadline(clause))
 
     def _scratch(self, label: str) -> Scratch:
         if self._folder is None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import define, field
 
-__all__ = ["CallerError", "Source", "pattern"]
+__all__ = ["CallerError", "CallerStop", "Source", "pattern"]
 
 #: Chunks of `pattern`.
 _BLOCK: Final = 1 << 16
@@ -23,6 +23,10 @@ def pattern(size: int, seed: int = 0) -> bytes:
     """Return *size* bytes that repeat nowhere near a block boundary; equal seeds, equal bytes."""
     block = random.Random(seed).randbytes(min(size, _BLOCK - 7))  # noqa: S311 - no secret
     return (block * (size // len(block) + 1))[:size] if block else b""
+
+
+class CallerStop(BaseException):
+    """One that is no Exception, as the caller's own ways to stop are."""
 
 
 @define(eq=False)

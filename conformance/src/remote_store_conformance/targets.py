@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -61,6 +61,8 @@ def target_of_url(
     loops: bool = True,
     environment: Literal["in-process", "local", "emulator", "live"] = "live",
     endpoint: tuple[str, int] | None = None,
+    secrets: Iterable[str] = (),
+    **fields: Any,
 ) -> Target:
     """
     Return a target for a backend that nobody prepared one for.
@@ -76,6 +78,9 @@ def target_of_url(
         environment: See `Target`.
         endpoint: Host and port of the service, as they stand in *url* or
             *options*; there the address of the kit's proxy takes their place.
+        secrets: Options whose values are secret, beside those that are by their names.
+        fields: More fields of `Target`, such as ``loops`` or ``part_size``; a
+            ``root`` takes the place of the folder in *url*.
 
     Raises:
         UsageError: No plugin serves *name*, it refuses the URL or the options,
@@ -117,19 +122,22 @@ def target_of_url(
         finally:
             await _close(backend)
 
+    if unknown := sorted(set(secrets) - set(options)):
+        msg = f"{unknown[0]!r} is said to be secret, and is no option that was given"
+        raise UsageError(msg)
     return Target(
         name=f"{name}:url",
         open=opened,
         environment=environment,
         plugin=name,
-        root=root,
         hierarchical=not flat,
         shared_names=flat if shared_names is None else shared_names,
         persistent=not volatile,
         loops=loops,
         endpoint=endpoint,
         url=None if volatile else through_proxy,
-        secrets=_secrets_of(options),
+        secrets=(*_secrets_of(options), *(str(options[name]) for name in secrets)),
+        **{"root": root, **fields},
     )
 
 

@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import itertools
 import random
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from attrs import Factory, define, field, frozen
 
 from remote_store import Capability, CapabilitySet, RemoteStoreError
 from remote_store.aio import AsyncBackend, AsyncStore
+from remote_store_conformance._probing import watched
 from remote_store_conformance.contract import Clause, Need, Trait
 from remote_store_conformance.expect import Hang, Unverified, Violation, expect
 from remote_store_conformance.hookspecs import Meter, Probe, Scratch, Target
@@ -23,6 +26,12 @@ from remote_store_conformance.wire import Wire
 __all__ = ["Snapshot", "Survey", "Trial", "collect"]
 
 T = TypeVar("T")
+
+#: Patience with one call of a probe.
+_PROBE: Final = 5
+
+#: Bytes of a write that is told by its calls and not by its bytes.
+_SMALL: Final = 100_000
 
 #: Names that a check puts into paths: short, colliding, and not only ASCII.
 TRICKY: Final = ("a", "ab", "a b", "ä", "a.b", "%20", "A")
@@ -50,7 +59,7 @@ class Survey:
         patience: Seconds to wait for something that should happen.
         settle: Seconds to watch for something that should not.
         traits: What kind of target it is.
-        round_trip: Seconds of a small call (median).
+        round_trip: Seconds of a small call: the median of the slowest kind.
         cls: Class of the backend.
     """
 
@@ -101,6 +110,7 @@ class Trial:
         effort: Share of the examples that a check with many should try.
         wire: The proxy in front of the service, where there is one.
         hung: Operations that have hung in this session; they get less time.
+        writes: Seconds of small writes in this session, where they are kept in mind.
         find_probe: Returns the probe of an open backend.
         find_meter: Returns the meter of an open backend.
     """
@@ -113,6 +123,7 @@ class Trial:
     effort: float = 1.0
     wire: Wire | None = None
     hung: set[str] = field(factory=set)
+    writes: deque[float] = field(factory=deque)
     find_probe: Callable[[AsyncBackend], Probe | None] = lambda backend: None
     find_meter: Callable[[AsyncBackend], Meter | None] = lambda backend: None
     rng: random.Random = field(
@@ -127,6 +138,7 @@ class Trial:
     _opened: contextlib.AsyncExitStack = field(init=False, factory=contextlib.AsyncExitStack)
     _numbers: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
     _seeded: list[str] = field(init=False, factory=list)
+    _seeding: int = field(init=False, default=0)
 
     # Ways to the target ----------------------------------------------------
 
@@ -208,7 +220,14 @@ class Trial:
         else the probe.
         """
         if self.declares(Capability.WRITE):
-            await (store or self.store).write(path, content, overwrite=True)
+            self._seeding += 1
+            start, alone = perf_counter(), self._seeding == 1
+            try:
+                await (store or self.store).write(path, content, overwrite=True)
+            finally:
+                self._seeding -= 1
+            if alone and len(content) <= _SMALL:
+                self.writes.append(perf_counter() - start)
         elif self.probe is not None:
             await self.probe.put(self.key(path), content)
         else:
@@ -354,7 +373,7 @@ class Trial:
         if self.clause.opens:
             backend = await self.open_backend()
             self._backend = backend
-            self.probe = self.find_probe(backend)
+            self.probe = watched(self.find_probe(backend), _PROBE * self.patience)
             self.meter = self.find_meter(backend)
 
     async def finish(self) -> None:

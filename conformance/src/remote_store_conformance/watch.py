@@ -44,8 +44,10 @@ class Watch:
     """
 
     grace: float = _GRACE
-    #: What was found, as sentences.
+    #: What was found, as sentences; *kept* are those about threads and descriptors, which a
+    #: library may open once for the whole process.
     found: list[str] = field(init=False, factory=list)
+    kept: list[str] = field(init=False, factory=list)
     _quiet: bool = field(init=False, default=False)
 
     def abandon(self) -> None:
@@ -55,6 +57,10 @@ class Watch:
     def _report(self, text: str) -> None:
         if not self._quiet and text not in self.found:
             self.found.append(text)
+
+    def _report_kept(self, text: str) -> None:
+        self._report(text)
+        self.kept.append(text)
 
     @contextlib.contextmanager
     def around(self) -> Iterator[None]:
@@ -109,7 +115,7 @@ class Watch:
         while left := set(threading.enumerate()) - before:
             if time.monotonic() > end:
                 for thread in left:
-                    self._report(f"a thread is left behind: {thread.name}")
+                    self._report_kept(f"a thread is left behind: {thread.name}")
                 return
             time.sleep(0.001)
 
@@ -118,7 +124,7 @@ class Watch:
         while left := dict(_descriptors().items() - before.items()):
             if time.monotonic() > end:
                 for number, what in left.items():
-                    self._report(f"a file descriptor is left behind: {number} -> {what}")
+                    self._report_kept(f"a file descriptor is left behind: {number} -> {what}")
                 return
             gc.collect()
             time.sleep(0.001)

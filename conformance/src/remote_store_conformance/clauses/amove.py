@@ -72,7 +72,7 @@ def _looks(src: str, dst: str, seen: set[str]) -> tuple[Look, Look]:
 )
 async def exactly_one_name(t: Trial) -> None:
     async with crew(t, 3) as racers:
-        for _ in range(rounds(t, 60)):
+        for _ in rounds(t, 60):
             src, dst = await t.seed_file(t.name("from"), b"content"), t.name("to")
             done = threading.Event()
             seen: set[str] = set()
@@ -102,7 +102,7 @@ async def exactly_one_name(t: Trial) -> None:
 async def one_claim(t: Trial) -> None:
     size = 4
     async with crew(t, size) as racers:
-        for _ in range(rounds(t, 60)):
+        for _ in rounds(t, 60):
             src = await t.seed_file(t.name("job"), b"content")
             names = [t.name("worker") for _ in range(size)]
             claims = [_mover(threading.Event(), src, name) for name in names]
@@ -142,7 +142,7 @@ async def replaced_at_once(t: Trial) -> None:
     versions = [pattern(200_000, seed=n) for n in range(2)]
     async with crew(t, 2) as racers:
         dst = await t.seed_file(t.name("to"), versions[0])
-        for n in range(rounds(t, 60)):
+        for n in rounds(t, 60):
             src = await t.seed_file(t.name("from"), versions[(n + 1) % 2])
             done = threading.Event()
             seen: list[bytes] = []

@@ -10,11 +10,11 @@ from typing import Any
 from remote_store import AlreadyExists, Capability, InvalidPath
 from remote_store.aio import AsyncStore
 from remote_store_conformance.cancelling import Cancelled, cancel_after_seconds, cancel_after_steps
+from remote_store_conformance.clauses._versions import readers_see_whole_versions
 from remote_store_conformance.contents import Content, contents, in_parts
 from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import Violation, expect, raises, shown
+from remote_store_conformance.expect import Violation, expect, raises
 from remote_store_conformance.processes import Victim, kill_writers
-from remote_store_conformance.races import crew
 from remote_store_conformance.sources import CallerError, Source, pattern
 from remote_store_conformance.trial import Trial, collect
 
@@ -25,49 +25,18 @@ _ATOMIC = (C.ATOMIC_WRITE, C.WRITE)
 
 @clause(
     "ATOM-001",
-    "During atomic overwrites every reader sees a whole old version or a whole new one.",
+    "During atomic overwrites every reader sees a whole old version or a whole new one, or is told "
+    "that the file was replaced; never that it is missing.",
     intent="Configuration is replaced under programs that are reading it.",
     level=Level.STOCHASTIC,
     requires=[*_ATOMIC, C.READ],
     seconds=60,
 )
 async def old_or_new(t: Trial) -> None:
-    path = t.name()
-    versions = (pattern(300_000, seed=1), pattern(200_000, seed=2))
-    await t.store.write_atomic(path, versions[0])
-    times = 15 if t.is_a(Trait.LOCAL) else 4
+    async def write(store: AsyncStore, path: str, content: Any) -> None:
+        await store.write_atomic(path, content, overwrite=True)
 
-    async def write(store: AsyncStore) -> list[str]:
-        for number in range(times):
-            content = versions[number % 2]
-            half = Source([content[:100_000], content[100_000:]]).open()
-            await store.write_atomic(path, half if number % 3 else content, overwrite=True)
-        return []
-
-    async def read(store: AsyncStore) -> list[str]:
-        odd = []
-        for number in range(2 * times):
-            if number % 2:
-                content = b"".join(await collect(store.read(path)))
-            else:
-                content = await store.read_bytes(path)
-            if content not in versions:
-                odd.append(shown(content))
-        return odd
-
-    async with crew(t, 4) as racers:
-        for _ in range(3):
-            outcomes = await racers.race([write, read, read, read])
-            errors = [repr(o.error) for o in outcomes if not o.won]
-            expect(not errors, "an atomic overwrite or a read beside it failed", observed=errors)
-            odd = [text for outcome in outcomes for text in outcome.value or ()]
-            expect(
-                not odd,
-                "during an atomic overwrite a reader saw neither the old version nor the new",
-                observed=odd[0] if odd else None,
-                expected="300000 or 200000 bytes of one pattern",
-                times=len(odd),
-            )
+    await readers_see_whole_versions(t, "an atomic overwrite", write)
 
 
 async def _only(t: Trial, names: list[str], after: str) -> None:

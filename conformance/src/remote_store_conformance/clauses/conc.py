@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
+import time
 from functools import partial
+from typing import Final
 
 from remote_store import Capability, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import expect
+from remote_store_conformance.operations import Operation, Scene, declared, set_scene
 from remote_store_conformance.processes import race_processes
 from remote_store_conformance.races import Outcome, crew, tasks
 from remote_store_conformance.sources import Source, pattern
 from remote_store_conformance.trial import Trial, collect
 
 C = Capability
+
+#: A call that is said to block has done so each of this many times, for this part of its
+#: time and for this many seconds.
+_LOOKS: Final = 3
+_SHARE: Final = 0.5
+_NOTED: Final = 0.03
 
 
 @clause(
@@ -31,7 +41,7 @@ C = Capability
 async def distinct_writes(t: Trial) -> None:
     size = 4
     async with crew(t, size) as racers:
-        for _ in range(rounds(t, 20)):
+        for _ in rounds(t, 20):
             # In one new folder: making it is where they meet first.
             folder = t.name("folder")
             names = [f"{folder}/{k}" for k in range(size)]
@@ -112,7 +122,7 @@ async def one_whole_version(t: Trial) -> None:
     versions = [pattern(60_000 + 7_000 * k, seed=k) for k in range(size)]
     path = await t.seed_file(t.name(), b"old")
     async with crew(t, size) as racers:
-        for _ in range(rounds(t, 20)):
+        for _ in rounds(t, 20):
             outcomes = await racers.race(
                 [
                     partial(_write, path=path, content=content, streamed=bool(k % 2))
@@ -237,7 +247,7 @@ async def listing_during_deletes(t: Trial) -> None:
     await _fill(t, folder)
     _judge_listing(folder, await tasks([partial(look_and_remove, t.store)]))
     async with crew(t, 2) as racers:
-        for _ in range(rounds(t, 5)):
+        for _ in rounds(t, 5):
             await _fill(t, folder)
             _judge_listing(folder, await racers.race([look, remove]))
 
@@ -303,6 +313,58 @@ async def slow_content_holds_up_nobody(t: Trial) -> None:
     finally:
         writing.cancel()
         await asyncio.wait({writing})
+
+
+@clause(
+    "CONC-009",
+    "While a call runs, the event loop goes on: nobody waits for the whole of somebody else's "
+    "call.",
+    intent="One blocking call in an async program stops every other one in it.",
+    level=Level.SHOULD,
+    needs=[Need.SEED],
+    seconds=60,
+)
+async def does_not_block(t: Trial) -> None:
+    for op in declared(t):
+        blocked: list[tuple[float, float]] = []
+        for _ in range(_LOOKS):
+            scene = await set_scene(t, op)
+            seconds, gap = await _longest_gap(op, t.store, scene)
+            blocked.append((gap, seconds))
+            if gap < max(_NOTED, seconds * _SHARE):
+                break
+        else:
+            # Each time, so it was not the machine that was busy.
+            gap, seconds = min(blocked)
+            expect(
+                False,
+                f"{op} blocks the event loop",
+                observed=f"no other task ran for {gap:.3f} s of its {seconds:.3f} s",
+                expected=f"less than {_SHARE:.0%} of its time, or than {_NOTED} s",
+            )
+
+
+async def _longest_gap(op: Operation, store: AsyncStore, scene: Scene) -> tuple[float, float]:
+    """Return the seconds that a call took, and the longest in which no other task ran."""
+    turns = [time.perf_counter()]
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(0)
+            turns.append(time.perf_counter())
+
+    ticking = asyncio.ensure_future(tick())
+    await asyncio.sleep(0)
+    start = time.perf_counter()
+    try:
+        with contextlib.suppress(*([op.refuses] if op.refuses else [])):
+            await op.perform(store, scene, Source())
+    finally:
+        end = time.perf_counter()
+        turns.append(end)
+        ticking.cancel()
+        await asyncio.wait({ticking})
+    return end - start, max(b - a for a, b in itertools.pairwise(turns))
 
 
 @clause(

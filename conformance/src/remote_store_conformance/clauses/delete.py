@@ -6,6 +6,7 @@ from typing import Any
 
 from remote_store import Capability, DirectoryNotEmpty, InvalidPath, NotFound, RemoteStoreError
 from remote_store.aio import AsyncStore
+from remote_store_conformance.clauses._transfers import rounds
 from remote_store_conformance.contract import Level, Need, Trait, clause
 from remote_store_conformance.expect import expect, raises
 from remote_store_conformance.races import crew
@@ -174,7 +175,7 @@ async def root_refused(t: Trial) -> None:
 )
 async def one_deleter(t: Trial) -> None:
     async with crew(t, 4) as racers:
-        for number in range(40 if t.is_a(Trait.LOCAL) else 8):
+        for number in rounds(t, 40):
             path = await t.seed_file(t.name())
 
             async def delete(store: AsyncStore, path: str = path) -> None:
@@ -206,7 +207,7 @@ async def one_deleter(t: Trial) -> None:
 )
 async def appears_meanwhile(t: Trial) -> None:
     async with crew(t, 2) as racers:
-        for number in range(60 if t.is_a(Trait.LOCAL) else 8):
+        for number in rounds(t, 60):
             folder = t.name("folder")
             path = f"{folder}/new"
             await t.store.write(path, b"first")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import pickle
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from remote_store import BackendUnavailable, Capability, RemoteStoreError, StoreClosed
 from remote_store.aio import AsyncBackend, AsyncStore
@@ -16,6 +16,7 @@ from remote_store_conformance.expect import Inapplicable, Unverified, Violation,
 from remote_store_conformance.operations import (
     Form,
     Operation,
+    Scene,
     declared,
     set_scene,
     wrong_scenes,
@@ -25,6 +26,9 @@ from remote_store_conformance.trial import Trial, collect
 from remote_store_conformance.wire import Fault
 
 C = Capability
+
+#: What every backend refuses, if it looks.
+_MALFORMED: Final = "../malformed"
 
 
 async def _use(t: Trial, backend: AsyncBackend) -> None:
@@ -117,6 +121,7 @@ async def after_the_close(t: Trial) -> None:
                 observed=said,
                 expected="StoreClosed",
             )
+            await _closed_comes_first(t, backend, op, scene)
         else:
             expect(
                 error is None or isinstance(error, _refusal(op)),
@@ -124,6 +129,23 @@ async def after_the_close(t: Trial) -> None:
                 observed=said,
                 expected="it works",
             )
+
+
+async def _closed_comes_first(t: Trial, backend: AsyncBackend, op: Operation, scene: Scene) -> None:
+    """State that a closed backend which is called without a store looks at no path."""
+    if not op.direct(t) or not op.uses:
+        return
+    keys = scene.through(t.key)
+    for name in op.uses:
+        try:
+            await op.perform(backend, keys.with_path(name, _MALFORMED), Source())
+        except StoreClosed:
+            continue
+        except Exception as error:
+            msg = f"{op} of a closed backend did not raise StoreClosed for a malformed path"
+            said = f"{type(error).__name__}: {error}"
+            raise Violation(msg, observed=said, expected="StoreClosed") from error
+        expect(False, f"{op} of a closed backend worked with a malformed path")
 
 
 @clause(

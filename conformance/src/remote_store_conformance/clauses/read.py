@@ -230,7 +230,12 @@ async def independent_streams(t: Trial) -> None:
     requires=[C.READ, C.WRITE],
 )
 async def replaced_meanwhile(t: Trial) -> None:
-    size = min((3 if t.is_a(Trait.LOCAL) else 8) * _MIB, t.target.max_object)
+    for size in (1_000, (3 if t.is_a(Trait.LOCAL) else 8) * _MIB):
+        if size <= t.target.max_object:
+            await _replaced(t, size)
+
+
+async def _replaced(t: Trial, size: int) -> None:
     old = pattern(size, seed=1)
     changes: dict[str, bytes | None] = {
         "replaced by one of the same size": pattern(size, seed=2),

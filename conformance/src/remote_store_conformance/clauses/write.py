@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 from remote_store import AlreadyExists, Capability, RemotePath, WriteResult
 from remote_store.aio import AsyncStore
+from remote_store_conformance.clauses._transfers import rounds
+from remote_store_conformance.clauses._versions import readers_see_whole_versions
 from remote_store_conformance.contents import contents, in_parts, twin
 from remote_store_conformance.contract import Need, Trait, clause
 from remote_store_conformance.expect import expect, raises
 from remote_store_conformance.races import crew
-from remote_store_conformance.sources import CallerError, Source, pattern
+from remote_store_conformance.sources import CallerError, CallerStop, Source, pattern
 from remote_store_conformance.trial import Trial, collect
 
 C = Capability
@@ -144,11 +146,16 @@ async def one_winner(t: Trial) -> None:
             return lambda store: store.write_atomic(path, content)
         return lambda store: store.write(path, content)
 
-    rounds = 40 if t.is_a(Trait.LOCAL) else 8
-    plan = [(form, small) for form in forms for _ in range(rounds)]
-    plan += [(form, large) for form in forms for _ in range(2) if large]
+    def plan() -> Iterator[tuple[str, list[bytes]]]:
+        for form in forms:
+            for _ in rounds(t, 60):
+                yield form, small
+            for _ in range(2):
+                if large:
+                    yield form, large
+
     async with crew(t, len(small)) as racers:
-        for number, (form, given) in enumerate(plan):
+        for number, (form, given) in enumerate(plan()):
             path = t.name(form)
             outcomes = await racers.race([writer(form, path, c) for c in given])
             winners = [n for n, outcome in enumerate(outcomes) if outcome.won]
@@ -192,6 +199,7 @@ async def callers_exception(t: Trial) -> None:
         # What a backend would translate if it came from the storage.
         FileNotFoundError(2, "No such file", "of the source"),
         TimeoutError("in the source"),
+        CallerStop("of the source"),
     ):
         for after in (0, 2):
             source = Source(error=error, fail_after=after)
@@ -208,7 +216,7 @@ async def _comes_out(call: Any, error: BaseException, after: int) -> None:
     caught: BaseException | None = None
     try:
         await call
-    except Exception as raised:  # noqa: BLE001 - compared with what the source raised
+    except (Exception, CallerStop) as raised:  # noqa: BLE001 - compared with the source's own
         caught = raised
     expect(
         caught is error,
@@ -336,6 +344,7 @@ async def makes_parents(t: Trial) -> None:
     intent="Nobody expects a failed write to have destroyed what it was to replace.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
+    seconds=60,
 )
 async def old_or_new(t: Trial) -> None:
     path = await t.seed_file(t.name(), b"old")
@@ -361,3 +370,9 @@ async def old_or_new(t: Trial) -> None:
         observed=[part and len(part) for part in seen],
         expected="the 3 bytes of the old version throughout",
     )
+    if t.declares(C.READ):
+        # The commit itself takes time, too.
+        async def write(store: AsyncStore, path: str, content: Any) -> None:
+            await store.write(path, content, overwrite=True)
+
+        await readers_see_whole_versions(t, "a plain overwrite", write)
