@@ -50,6 +50,7 @@ _VENDOR_LIKE: Final = (
     "mutants",
     "packaged.py",
     "served.py",
+    "slowed.py",
     "stand_in.py",
 )
 

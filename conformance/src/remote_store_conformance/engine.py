@@ -48,9 +48,6 @@ __all__ = ["NotOpen", "Session"]
 _SAMPLES: Final = 5
 _WRITES: Final = 20
 
-#: Seconds of a call with which the deadlines of clauses are made; slower ones get more.
-_CALL: Final = 0.005
-
 #: Least seconds of patience and of settling, on a fast target.
 _PATIENCE: Final = 2.0
 _SETTLE: Final = 0.05
@@ -254,8 +251,7 @@ class Session:
         """Return the seconds after which a check of a clause hangs."""
         slowness = 1.0 if self.target.local else _REMOTE
         survey = self._now()
-        cost = survey.round_trip / _CALL
-        return clause.seconds * max(slowness, cost, survey.patience / _PATIENCE)
+        return clause.seconds * max(slowness, survey.slowness, survey.patience / _PATIENCE)
 
     def run(self, clause: Clause) -> Result:
         """

@@ -256,8 +256,9 @@ def run_programs(trial: Trial, *, disturbed: bool = False) -> None:
             evidence is the smallest such program.
         Hang: A call does not end.
     """
+    wanted = _EXAMPLES[trial.target.environment] * trial.effort / trial.survey.slowness
     settings = hypothesis.settings(
-        max_examples=max(3, round(_EXAMPLES[trial.target.environment] * trial.effort)),
+        max_examples=max(3, round(wanted)),
         stateful_step_count=_STEPS,
         deadline=None,
         database=None,

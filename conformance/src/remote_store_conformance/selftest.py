@@ -19,6 +19,7 @@ from remote_store_conformance.reference import ALL
 from remote_store_conformance.reference_wire import WireBackend, WireStandIn
 from remote_store_conformance.results import Result, Status
 from remote_store_conformance.served import ServedStandIn
+from remote_store_conformance.slowed import SlowedStandIn
 from remote_store_conformance.stand_in import StandIn
 
 __all__ = [
@@ -45,6 +46,8 @@ _SPECIAL: Final = {
     "installed": {"PKG", "CAP"},
     "one-loop": {"CAP", "CONC", "CANCEL", "LIFE", "MODEL"},
     "served": {"ATOM", "CAP", "CONC"},
+    # Where time is measured, or a call is cut short.
+    "slow": {"CANCEL", "CONC", "MODEL"},
     "reusable": {"CAP", "ERR", "LIFE", "MODEL"},
     "without-atomic_move": {"CAP", "MOVE", "AMOVE", "CANCEL", "CONC", "MODEL"},
     "without-lazy_read": {"CAP", "READ", "LAZY", "MODEL"},
@@ -121,6 +124,7 @@ def references() -> list[StandIn]:
         StandIn(name="one-loop", target={"loops": False}),
         PackagedStandIn(name="installed"),
         ServedStandIn(name="served"),
+        SlowedStandIn(name="slow", target={"max_list": 60}),
         WireStandIn(name="wire", backend=WireBackend),
     ]
     return [full, *less, *few, *kinds]

@@ -30,6 +30,9 @@ T = TypeVar("T")
 #: Patience with one call of a probe.
 _PROBE: Final = 5
 
+#: Seconds of a call with which the deadlines of clauses are made; slower ones get more.
+_CALL: Final = 0.005
+
 #: Bytes of a write that is told by its calls and not by its bytes.
 _SMALL: Final = 100_000
 
@@ -71,6 +74,11 @@ class Survey:
     traits: frozenset[Trait]
     round_trip: float
     cls: type[Any]
+
+    @property
+    def slowness(self) -> float:
+        """How many times slower a call is than those that deadlines are made for, at least 1."""
+        return max(1.0, self.round_trip / _CALL)
 
 
 @frozen

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from remote_store import AlreadyExists, Capability, InvalidPath, NotFound
 from remote_store.aio import AsyncStore
+from remote_store_conformance.contents import in_parts
 from remote_store_conformance.contract import Trait
 from remote_store_conformance.expect import expect, raises
 from remote_store_conformance.races import crew
@@ -66,8 +67,10 @@ def rounds(t: Trial, wanted: int) -> Iterator[int]:
 
 async def arrives(t: Trial, kind: Kind) -> None:
     """Check the bytes and the user metadata under the new name."""
-    for size in (0, 1, 200_001):
-        content = pattern(size, seed=size)
+    large = in_parts(t)
+    some = [pattern(size, seed=size) for size in (0, 1, 200_001)]
+    for content in (*some, *([large.data] if large else ())):
+        size = len(content)
         src = await t.seed_file(f"{t.name('from')}/file", content)
         dst = f"{t.name('to')}/new/file"
         await _act(t, kind)(src, dst)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from remote_store import Capability, InvalidPath, NotFound, RemoteStoreError
 from remote_store.aio import AsyncBackend
+from remote_store_conformance.contents import contents
 from remote_store_conformance.contract import Need, Trait, clause
 from remote_store_conformance.expect import expect, raises
 from remote_store_conformance.sources import pattern
@@ -44,6 +45,16 @@ async def bytes_equal(t: Trial) -> None:
             expected=content,
             differs_at=_difference(read, content),
         )
+    for given in contents(t):
+        await t.seed_file(path, given.data)
+        forms = (("read", await _read(t, path)), ("read_bytes", await t.store.read_bytes(path)))
+        for form, found in forms:
+            expect(
+                found == given.data,
+                f"a {form} of {given}, gave something else",
+                observed=found,
+                expected=given.data,
+            )
 
 
 def _difference(one: bytes, other: bytes) -> int:

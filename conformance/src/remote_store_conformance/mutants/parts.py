@@ -45,6 +45,7 @@ class CommitsPartsUnconditionally(InParts):
     async def store(
         self, path: str, content: Content, overwrite: bool, metadata: Metadata
     ) -> WriteResult:
+        self.check_target(path, overwrite=overwrite)
         whole = await self.gather(content)
         return await super().store(path, whole, overwrite or len(whole) > PART, metadata)
 
@@ -56,6 +57,7 @@ class RacesWithParts(ReferenceBackend):
     async def store(
         self, path: str, content: Content, overwrite: bool, metadata: Metadata
     ) -> WriteResult:
+        self.check_target(path, overwrite=overwrite)
         whole = await self.gather(content)
         if len(whole) > PART:
             self.check_target(path, overwrite=overwrite)
@@ -187,6 +189,7 @@ class PublishesThePartsOfAFailure(ReferenceBackend):
     ) -> WriteResult:
         if isinstance(content, bytes):
             return await super().write_atomic(path, content, overwrite=overwrite, metadata=metadata)
+        self.check_target(path, overwrite=overwrite)
         parts: list[bytes] = []
         try:
             async for chunk in content:
@@ -212,6 +215,7 @@ class AtomicPartsReplace(InParts):
         overwrite: bool = False,
         metadata: Metadata = None,
     ) -> WriteResult:
+        self.check_target(path, overwrite=overwrite)
         whole = await self.gather(content)
         more: dict[str, Any] = {"overwrite": overwrite or len(whole) > PART}
         return await super().write_atomic(path, whole, metadata=metadata, **more)
