@@ -289,7 +289,13 @@ LISTINGS = {op.method for op in OPERATIONS if op.form is Form.LISTING} | {"read"
 
 def test_a_url_takes_what_a_target_has() -> None:
     """Every field but those that are code can be said beside a URL, and shows in the target."""
-    numbers = {"part_size": 5, "max_object": 6, "max_list": 7, "read_ahead": 8, "consistency": 0.5}
+    numbers: dict[str, Any] = {
+        "part_size": 5,
+        "max_object": 6,
+        "max_list": 7,
+        "read_ahead": 8,
+        "consistency": 0.5,
+    }
     target = target_of_url("memory", "memory:///a", {}, loops=False, root="elsewhere", **numbers)
 
     assert {name: getattr(target, name) for name in numbers} == numbers

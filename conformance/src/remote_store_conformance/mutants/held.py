@@ -7,12 +7,12 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from remote_store import FileInfo, RemoteStoreError, WriteResult
+from remote_store import FileInfo, FolderInfo, RemotePath, RemoteStoreError, WriteResult
 from remote_store_conformance.mutants import mutant
 from remote_store_conformance.reference import Content, ReferenceBackend
 
 #: Seconds of a call to a service that is made without giving the loop back.
-_CALL = 0.08
+_CALL = 0.4
 
 
 @mutant("CONC-009", "read_bytes(path) blocks the event loop")
@@ -46,18 +46,6 @@ class WaitsToTryAgain(ReferenceBackend):
         await super().delete(path, missing_ok=missing_ok)
 
 
-@mutant("CANCEL-001", "move(src, dst)", "did not raise CancelledError")
-class FinishesTheMove(ReferenceBackend):
-    """A move that is cancelled is finished, and returns."""
-
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        moving = asyncio.ensure_future(super().move(src, dst, overwrite=overwrite))
-        try:
-            await asyncio.shield(moving)
-        except asyncio.CancelledError:
-            await moving
-
-
 @mutant("CANCEL-001", "delete_folder", "did not raise CancelledError")
 class StopsTheDelete(ReferenceBackend):
     """A recursive delete that is cancelled stops and returns, as if it were complete."""
@@ -71,27 +59,25 @@ class StopsTheDelete(ReferenceBackend):
             return
 
 
-@mutant("CANCEL-008", "exists(path)", "did not raise CancelledError")
-class SaysNoWhenCancelled(ReferenceBackend):
-    """exists has an 'except BaseException' that answers False."""
+@mutant("CANCEL-008", "get_folder_info(path)", "did not raise CancelledError")
+class CountsNothingWhenCancelled(ReferenceBackend):
+    """A sum that is cancelled is what was counted so far."""
 
-    async def exists(self, path: str) -> bool:
+    async def get_folder_info(self, path: str) -> FolderInfo:
         try:
             await asyncio.sleep(0)
-            return await super().exists(path)
+            return await super().get_folder_info(path)
         except asyncio.CancelledError:
-            return False
+            return FolderInfo(RemotePath(path), 0, 0, None)
 
 
-@mutant("CANCEL-008", "get_folder_info(path, max_depth=0)", "did not raise CancelledError")
-class EndsWhenCancelled(ReferenceBackend):
-    """A listing that is cancelled ends as if there were no more."""
+@mutant("CANCEL-008", "glob(path/*)", "did not raise CancelledError")
+class GlobsLessWhenCancelled(ReferenceBackend):
+    """A glob that is cancelled ends as if there were no more."""
 
-    async def list_files(
-        self, path: str, *, recursive: bool = False, max_depth: int | None = None
-    ) -> AsyncIterator[FileInfo]:
+    async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         try:
-            async for file in super().list_files(path, recursive=recursive, max_depth=max_depth):
+            async for file in super().glob(pattern):
                 yield file
         except asyncio.CancelledError:
             return

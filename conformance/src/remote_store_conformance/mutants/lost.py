@@ -224,6 +224,10 @@ class TakesNonsenseForEmpty(WireBackend):
 class RemembersWhileDown(WireBackend):
     """While the service is down, what was known of a file is told."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.known: dict[str, FileInfo] = {}
+
     async def write(
         self,
         path: str,
@@ -244,7 +248,3 @@ class RemembersWhileDown(WireBackend):
             if path not in self.known:
                 raise
             return self.known[path]
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.known: dict[str, FileInfo] = {}
