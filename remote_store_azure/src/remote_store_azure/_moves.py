@@ -84,12 +84,15 @@ async def move(
             removed meanwhile: then nothing more of it is removed, and the
             copy may be there already (the message says so).
         RemoteStoreError: By the table of errors. Where the source could not
-            be removed, the message says that the copy is there.
+            be removed, the message says that the copy is there, and
+            ``outcome_unknown`` is True: the move has had an effect.
     """
     etag = wire.etag(version)
     await _Copy(wire, src, dst, overwrite=overwrite, etag=etag).run()
     try:
-        await _remove(wire, src, deletion(snapshots, etag))
+        # Whatever becomes of the source: of the move as a whole something is done.
+        with in_doubt(True):
+            await _remove(wire, src, deletion(snapshots, etag))
     except RemoteStoreError as error:
         error.args = (f"{error.args[0]}; the copy at {dst!r} is complete and stays",)
         raise
