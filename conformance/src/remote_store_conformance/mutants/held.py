@@ -38,12 +38,12 @@ class ListsInTheLoop(ReferenceBackend):
 
 @mutant("CONC-009", "blocks the event loop")
 class WaitsToTryAgain(ReferenceBackend):
-    """Between two attempts of a delete the whole loop sleeps."""
+    """Between two attempts of a copy the whole loop sleeps."""
 
-    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         await asyncio.sleep(0.01)
         time.sleep(_CALL)  # noqa: ASYNC251 - the defect
-        await super().delete(path, missing_ok=missing_ok)
+        await super().copy(src, dst, overwrite=overwrite)
 
 
 @mutant("CANCEL-001", "delete_folder", "did not raise CancelledError")
@@ -161,7 +161,7 @@ class RemovesBeforeItRenames(ReferenceBackend):
         if overwrite:
             with self.tree.lock:
                 self.tree.files.pop(self.key(path), None)
-            await asyncio.sleep(0)
+            time.sleep(0.0005)  # noqa: ASYNC251 - the defect is that others may look
         more: dict[str, Any] = {"overwrite": overwrite, "metadata": metadata}
         return await super().write_atomic(path, whole, **more)
 
