@@ -1,4 +1,4 @@
-"""LIST: what goes over more than one page of the service."""
+"""LIST and FAULT: what goes over more than one page of the service."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from remote_store import Capability
+from remote_store import Capability, RemoteStoreError
+from remote_store_conformance.clauses._faults import broken, needs_wire
 from remote_store_conformance.clauses._listed import lists, names_of, paths_of
 from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import expect
+from remote_store_conformance.expect import Unverified, expect
 from remote_store_conformance.trial import Trial
+from remote_store_conformance.wire import Fault, http_answer
 
 C = Capability
 
@@ -23,6 +25,9 @@ _MANY: Final = 1_100
 
 #: Entries of the other kind, at the end.
 _LAST: Final = 20
+
+#: More often than any retry tries.
+_ALWAYS: Final = 1_000_000
 
 #: Files that are put there side by side.
 _SIDE_BY_SIDE: Final = 16
@@ -204,3 +209,47 @@ def _removal(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
 
 def _addition(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
     return lambda: t.store.write(path, b"x")
+
+
+@clause(
+    "FAULT-011",
+    "A listing or glob one of whose later pages fails raises or asks again; it never ends as if "
+    "there were no more.",
+    intent="Half a listing looks like a whole one to everybody who gets it.",
+    requires=[C.LIST],
+    needs=[Need.SEED],
+    seconds=240,
+)
+async def later_page_fails(t: Trial) -> None:
+    needs_wire(t)
+    number = min(5_100, t.target.max_list)
+    folder = _Folder(t.name("many"), tuple(f"entry-{n:05d}" for n in range(number)), ())
+    await _fill(t, folder)
+    page = http_answer(200, "OK", b"<html>Please log in</html>", "Content-Type: text/html")
+    seen = set()
+    for what, answer in (
+        ("503", http_answer(503, "Server Busy")),
+        ("403", http_answer(403, "Forbidden", b"", *t.target.error_headers)),
+        ("a web page", page),
+    ):
+        for name, (listing, expected) in _listings(t, folder).items():
+            fault = Fault("answer", answer=answer, skip=1, times=_ALWAYS)
+            error: RemoteStoreError | None = None
+            found: list[str] = []
+            async with broken(t, fault, always=False) as wire:
+                try:
+                    found = await paths_of(folder.path, listing())
+                except RemoteStoreError as raised:
+                    error = raised
+                hit = bool(wire.hits)
+            seen |= {name} if hit else set()
+            expect(
+                error is not None or found == sorted(expected),
+                f"{name} whose second page was answered {what} ended as if there were no more",
+                observed=f"{len(found)} entries",
+                expected=f"{len(expected)} entries, or an error",
+            )
+    t.note(entries=number, of_several_pages=sorted(seen))
+    if not seen:
+        msg = f"no listing of {number} entries takes a second page (Target.max_list)"
+        raise Unverified(msg)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from remote_store import Capability, FileInfo, FolderEntry, FolderInfo
+from remote_store import (
+    BackendUnavailable,
+    Capability,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    PermissionDenied,
+    RemoteStoreError,
+)
 from remote_store_conformance._service import PAGE
 from remote_store_conformance.mutants import mutant
 from remote_store_conformance.reference import ReferenceBackend
@@ -127,3 +135,35 @@ class CountsFromTheBeginning(WireBackend):
             if len(items) < PAGE:
                 return
             number += PAGE
+
+
+@mutant("FAULT-011", "answered 503 ended as if there were no more")
+class EndsAtABrokenPage(WireBackend):
+    """A page that cannot be had after others is taken for the end."""
+
+    async def pages(self, method: str, **arguments: Any) -> AsyncIterator[Any]:
+        got = False
+        try:
+            async for item in super().pages(method, **arguments):
+                yield item
+                got = True
+        except BackendUnavailable:
+            if not got:
+                raise
+
+
+@mutant("FAULT-011", "glob(", "answered a web page ended as if there were no more")
+class EndsAtAPageOfNonsense(WireBackend):
+    """A glob ends at what is no page of the service."""
+
+    async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
+        got = False
+        try:
+            async for item in super().glob(pattern):
+                yield item
+                got = True
+        except (BackendUnavailable, PermissionDenied):
+            raise
+        except RemoteStoreError:
+            if not got:
+                raise
