@@ -126,11 +126,6 @@ def _parser() -> argparse.ArgumentParser:
         help="with --url: where the service is, as in the URL or an option; the kit stands a proxy "
         "in front of it (plain HTTP)",
     )
-    run.add_argument(
-        "--one-loop",
-        action="store_true",
-        help="with --url: a backend object serves the event loop of its first call only",
-    )
     run.add_argument("--root", metavar="FOLDER", help="with --url: where the kit works")
     run.add_argument(
         "--secret",
@@ -351,7 +346,6 @@ def _targets(kit: Kit, given: argparse.Namespace) -> list[Target]:
             environment=given.environment,
             endpoint=_endpoint(given.endpoint) if given.endpoint else None,
             secrets=given.secret,
-            loops=not given.one_loop,
             **_given(given, "root", *_SIZES),
         )
         return [target]

@@ -79,7 +79,7 @@ def target_of_url(
         endpoint: Host and port of the service, as they stand in *url* or
             *options*; there the address of the kit's proxy takes their place.
         secrets: Options whose values are secret, beside those that are by their names.
-        fields: More fields of `Target`, such as ``loops`` or ``part_size``; a
+        fields: More fields of `Target`, such as ``part_size``; a
             ``root`` takes the place of the folder in *url*.
 
     Raises:
