@@ -85,9 +85,7 @@ class WireBackend:
     ) -> AsyncGenerator[tuple[int, asyncio.StreamReader], None]:
         """Send a request, and yield the length of its answer and where to read it."""
         path = str(arguments.get("path", arguments.get("src", "")))
-        if self._closed:
-            msg = f"the backend is closed: {path}"
-            raise StoreClosed(msg, path=path, backend=self.name)
+        self.check_open(path)
         for key in (path, str(arguments.get("dst", ""))):
             if key.startswith("/") or ".." in key.split("/") or "\0" in key:
                 raise InvalidPath(f"malformed path: {key!r}", path=key, backend=self.name)
@@ -185,8 +183,14 @@ class WireBackend:
         except (ValueError, KeyError, TypeError) as error:
             raise self.nonsense("the service's answer makes no sense", path) from error
 
+    def check_open(self, path: str) -> None:
+        if self._closed:
+            msg = f"the backend is closed: {path}"
+            raise StoreClosed(msg, path=path, backend=self.name)
+
     def require(self, capability: Capability, path: str) -> None:
         """Refuse what is not declared."""
+        self.check_open(path)
         if capability not in self._declared:
             msg = f"{capability.value!r} is not supported: {path}"
             raise remote_store.CapabilityNotSupported(

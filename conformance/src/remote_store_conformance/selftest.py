@@ -47,7 +47,7 @@ _SPECIAL: Final = {
     "one-loop": {"CAP", "CONC", "CANCEL", "LIFE", "MODEL"},
     "served": {"ATOM", "CAP", "CONC"},
     # Where time is measured, or a call is cut short.
-    "slow": {"CANCEL", "CONC", "MODEL"},
+    "slow": {"CAP", "CANCEL", "CONC", "MODEL"},
     "reusable": {"CAP", "ERR", "LIFE", "MODEL"},
     "without-atomic_move": {"CAP", "MOVE", "AMOVE", "CANCEL", "CONC", "MODEL"},
     "without-lazy_read": {"CAP", "READ", "LAZY", "MODEL"},
