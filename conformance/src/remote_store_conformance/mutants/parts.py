@@ -45,7 +45,7 @@ class CommitsPartsUnconditionally(InParts):
     async def store(
         self, path: str, content: Content, overwrite: bool, metadata: Metadata
     ) -> WriteResult:
-        self.check_target(path, overwrite=overwrite)
+        self.check_target(path, overwrite=True)
         whole = await self.gather(content)
         return await super().store(path, whole, overwrite or len(whole) > PART, metadata)
 
@@ -57,7 +57,7 @@ class RacesWithParts(ReferenceBackend):
     async def store(
         self, path: str, content: Content, overwrite: bool, metadata: Metadata
     ) -> WriteResult:
-        self.check_target(path, overwrite=overwrite)
+        self.check_target(path, overwrite=True)
         whole = await self.gather(content)
         if len(whole) > PART:
             self.check_target(path, overwrite=overwrite)
@@ -215,7 +215,7 @@ class AtomicPartsReplace(InParts):
         overwrite: bool = False,
         metadata: Metadata = None,
     ) -> WriteResult:
-        self.check_target(path, overwrite=overwrite)
+        self.check_target(path, overwrite=True)
         whole = await self.gather(content)
         more: dict[str, Any] = {"overwrite": overwrite or len(whole) > PART}
         return await super().write_atomic(path, whole, metadata=metadata, **more)
