@@ -147,6 +147,7 @@ class Trial:
     _numbers: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
     _seeded: list[str] = field(init=False, factory=list)
     _seeding: int = field(init=False, default=0)
+    _others: list[tuple[AsyncStore, object]] = field(init=False, factory=list)
 
     # Ways to the target ----------------------------------------------------
 
@@ -170,7 +171,18 @@ class Trial:
 
     def store_over(self, backend: object) -> AsyncStore:
         """Return a store over the scratch folder of another backend object."""
-        return AsyncStore(as_backend(backend), self.prefix, owns_backend=False)
+        store = AsyncStore(as_backend(backend), self.prefix, owns_backend=False)
+        if backend is not self._backend:
+            self._others.append((store, backend))
+        return store
+
+    def _probe_beside(self, store: AsyncStore | None) -> Probe | None:
+        """Return the probe of the backend of a store, which may be another one than the run's."""
+        for other, backend in self._others:
+            if other is store:
+                probe = self.find_probe(as_backend(backend))
+                return watched(probe, _PROBE * self.patience)
+        return self.probe
 
     def key(self, path: str) -> str:
         """Return the backend's key of a path."""
@@ -236,8 +248,8 @@ class Trial:
                 self._seeding -= 1
             if alone and len(content) <= _SMALL:
                 self.writes.append(perf_counter() - start)
-        elif self.probe is not None:
-            await self.probe.put(self.key(path), content)
+        elif (probe := self._probe_beside(store)) is not None:
+            await probe.put(self.key(path), content)
         else:
             msg = "the target has neither WRITE nor a probe to prepare files with"
             raise Unverified(msg)
