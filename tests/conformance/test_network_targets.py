@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import sys
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 from remote_store import RetryPolicy, register_backend, unregister_backend
 from remote_store.aio import AsyncBackend
 from remote_store_conformance.cli import choose, main
+from remote_store_conformance.contract import find
 from remote_store_conformance.engine import Session
 from remote_store_conformance.hookspecs import Scratch, Target
 from remote_store_conformance.manager import Kit
@@ -106,12 +105,8 @@ def test_the_proxy_is_put_into_url_and_options(served: Target) -> None:
     assert {r.status for r in run(target).results} == {Status.PASS, Status.UNTESTED}
 
 
-def test_the_command_takes_an_endpoint(
-    served: Target, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_takes_an_endpoint(served: Target, capsys: pytest.CaptureFixture[str]) -> None:
     """It is HOST:PORT, as in the URL; anything else is a mistake that is told."""
-    # The process that checks the target must find what is installed only for this test.
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     host, port = endpoint_of(served)
     command = ["run", served.plugin, "--url", url_of(served), "-k", "FAULT-007"]
 
@@ -125,7 +120,7 @@ def test_the_command_takes_an_endpoint(
     assert "belongs to --url" in capsys.readouterr().err
 
 
-def test_the_command_takes_one_loop(served: Target, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_url_may_stand_for_one_loop(served: Target) -> None:
     """A backend that refuses a second event loop is described by a URL, too."""
     used: list[asyncio.AbstractEventLoop] = []
 
@@ -143,10 +138,13 @@ def test_the_command_takes_one_loop(served: Target, capsys: pytest.CaptureFixtur
     register_backend("one-loop", OneLoop)
     try:
         address = url_of(served).partition("://")[2]
-        command = ["run", "one-loop", "--url", f"one-loop://{address}", "-k", "CONC-004"]
-        assert main(command) == 1
-        assert "the command --one-loop" in " ".join(capsys.readouterr().out.split())
-        assert main([*command, "--one-loop"]) == 0
+        found = []
+        for loops in (True, False):
+            target = target_of_url("one-loop", f"one-loop://{address}", {}, loops=loops)
+            with Session(target) as session:
+                found.append(session.run(find("CONC-004")))
+        assert [r.status for r in found] == [Status.FAIL, Status.PASS]
+        assert "the command --one-loop" in (found[0].expected or "")
     finally:
         unregister_backend("one-loop")
     assert used

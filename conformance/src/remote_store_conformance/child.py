@@ -113,6 +113,8 @@ class Child:
         order = {**self.order, "target": self.target, "clauses": [c.id for c in clauses]}
         with subprocess.Popen(  # noqa: S603 - our own module
             _COMMAND,
+            # What is importable here must be so there.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
