@@ -190,6 +190,7 @@ def _label(name: str | None, what: str) -> str:
 
 def _service_url(url: str, what: str) -> tuple[str, str | None]:
     """Return *url* without user, query and final slash, and the SAS token of its query."""
+    parts, host = SplitResult("", "", "", "", ""), None
     try:
         parts = urlsplit(url)
         if not parts.scheme:

@@ -55,7 +55,9 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
     """
     lost = False
     async with _Parent(wire, target) as parent:
-        for left in reversed(range(_TRIES)):
+        left = _TRIES
+        while True:
+            left -= 1
             answer = await dfs.rename(wire, source, target, etag=etag, exclusive=exclusive)
             if answer.status == 201:
                 return answer
@@ -66,10 +68,9 @@ async def rename(wire: Wire, source: str, target: str, *, etag: str, exclusive: 
                 if there.status == 200 and there.headers.get("ETag") == etag:
                     return there
             if answer.code != "RenameDestinationParentPathNotFound" or not left:
-                break
+                raise await _reason(wire, source, answer, exclusive=exclusive)
             with in_doubt(lost), untouched():
                 await parent.make()
-        raise await _reason(wire, source, answer, exclusive=exclusive)
 
 
 class _Parent:
