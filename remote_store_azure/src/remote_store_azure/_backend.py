@@ -22,13 +22,14 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
+from remote_store.authoring import cannot_delete_root, file_key, folder_key, is_a_folder
 from remote_store_azure._account import account_of
 from remote_store_azure._clients import Clients
 from remote_store_azure._detect import is_hierarchical
 from remote_store_azure._headers import metadata_headers
 from remote_store_azure._hierarchical import Hierarchical
 from remote_store_azure._kinds import container_exists, look_at_container
-from remote_store_azure._names import NAME, file_key, folder_key, target_key
+from remote_store_azure._names import NAME, target_key
 from remote_store_azure._options import SECRETS, refuse_types
 from remote_store_azure._strategy import Strategy, strategy_for
 from remote_store_azure._urls import place_of
@@ -247,7 +248,7 @@ class AsyncAzureBackend(AsyncBackend):
 
     def native_path(self, path: str) -> str:
         """Return a key as ``container/key``; the root is the container alone."""
-        key = folder_key(path)
+        key = folder_key(path, NAME)
         return f"{self._account.container}/{key}" if key else self._account.container
 
     def to_key(self, native_path: str) -> str:
@@ -305,7 +306,7 @@ class AsyncAzureBackend(AsyncBackend):
             PermissionDenied: The service does not tell. Only a definite answer is False.
         """
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             if not key:
                 return await container_exists(wire)
             strategy = self._strategy or await self._detected(wire, key)
@@ -314,7 +315,7 @@ class AsyncAzureBackend(AsyncBackend):
     async def is_file(self, path: str) -> bool:
         """Return True if a file is at *path*."""
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             if not key:
                 return False
             strategy = self._strategy or await self._detected(wire, key)
@@ -328,7 +329,7 @@ class AsyncAzureBackend(AsyncBackend):
         tool may have made a blob that stands for it.
         """
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             if not key:
                 return await container_exists(wire)
             strategy = self._strategy or await self._detected(wire, key)
@@ -337,10 +338,9 @@ class AsyncAzureBackend(AsyncBackend):
     async def get_file_info(self, path: str) -> FileInfo:
         """Return size, time, ETag, media type, MD5 and user metadata of a file."""
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             if not key:
-                msg = f"Not a file, the root exists as a directory: path {path!r}"
-                raise InvalidPath(msg, path=path, backend=NAME)
+                raise is_a_folder(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             return await strategy.get_file_info(wire, key)
 
@@ -353,7 +353,7 @@ class AsyncAzureBackend(AsyncBackend):
             InvalidPath: It is a file.
         """
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             return await strategy.get_folder_info(wire, key)
 
@@ -382,7 +382,7 @@ class AsyncAzureBackend(AsyncBackend):
             PreconditionFailed: The file was replaced or deleted meanwhile.
         """
         with self._clients.running() as wire:
-            key = file_key(path)
+            key = file_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             async with aclosing(strategy.read(wire, key)) as chunks:
                 async for chunk in chunks:
@@ -391,7 +391,7 @@ class AsyncAzureBackend(AsyncBackend):
     async def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file; raises as `read`."""
         with self._clients.running() as wire:
-            key = file_key(path)
+            key = file_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             return await strategy.read_bytes(wire, key)
 
@@ -478,7 +478,7 @@ class AsyncAzureBackend(AsyncBackend):
             PermissionDenied: The file has snapshots; see *delete_snapshots*.
         """
         with self._clients.running() as wire:
-            key = file_key(path)
+            key = file_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             await strategy.delete(wire, key, missing_ok=missing_ok)
 
@@ -495,10 +495,9 @@ class AsyncAzureBackend(AsyncBackend):
                 error's ``others`` tell of further blobs that were refused.
         """
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             if not key:
-                msg = f"Cannot delete the root, path must not be empty: {path!r}"
-                raise InvalidPath(msg, path=path, backend=NAME)
+                raise cannot_delete_root(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             await strategy.delete_folder(wire, key, recursive=recursive, missing_ok=missing_ok)
 
@@ -518,7 +517,7 @@ class AsyncAzureBackend(AsyncBackend):
         """
         with self._clients.running() as wire:
             target = target_key(dst)
-            source = file_key(src)
+            source = file_key(src, NAME)
             strategy = self._strategy or await self._detected(wire, source)
             await strategy.move(wire, source, target, overwrite=overwrite)
 
@@ -526,7 +525,7 @@ class AsyncAzureBackend(AsyncBackend):
         """Let the service copy a file, and return when that is complete; raises as `move`."""
         with self._clients.running() as wire:
             target = target_key(dst)
-            source = file_key(src)
+            source = file_key(src, NAME)
             strategy = self._strategy or await self._detected(wire, source)
             await strategy.copy(wire, source, target, overwrite=overwrite)
 
@@ -537,7 +536,7 @@ class AsyncAzureBackend(AsyncBackend):
     ) -> AsyncGenerator[FileInfo, None]:
         """Yield the files of a folder; folders below *max_depth* are not asked for."""
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             found = strategy.list_files(wire, key, recursive=recursive, max_depth=max_depth)
             async with aclosing(found):
@@ -547,7 +546,7 @@ class AsyncAzureBackend(AsyncBackend):
     async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder."""
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             async with aclosing(strategy.list_folders(wire, key)) as found:
                 async for entry in found:
@@ -556,7 +555,7 @@ class AsyncAzureBackend(AsyncBackend):
     async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder in one pass."""
         with self._clients.running() as wire:
-            key = folder_key(path)
+            key = folder_key(path, NAME)
             strategy = self._strategy or await self._detected(wire, key)
             async with aclosing(strategy.iter_children(wire, key)) as found:
                 async for entry in found:

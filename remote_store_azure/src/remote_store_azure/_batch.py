@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from remote_store import BackendUnavailable, RemoteStoreError
+from remote_store.authoring import first_with_others
 from remote_store_azure._headers import deletion
 from remote_store_azure._operations import DELETE_BLOB, DELETE_BLOBS
 from remote_store_azure._tasks import Tasks
@@ -118,9 +119,7 @@ class _Deletion:
         """Wait until everything is tried, and raise the first error, with all others in it."""
         await self.running.finish()
         if self._errors:
-            first, *others = (self._errors[index] for index in sorted(self._errors))
-            first.others = tuple(others)
-            raise first
+            raise first_with_others(self._errors[index] for index in sorted(self._errors))
 
     async def _delete(self, start: int, names: list[str]) -> None:
         try:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, XMLParser
 
+from remote_store.authoring import as_bytes
+
 __all__ = ["BlockIds", "Gatherer", "block_list", "committed_ids", "size_of_block"]
 
 #: Blocks after which the size of a block doubles; a blob has 50,000 at most.
@@ -129,10 +131,5 @@ class Gatherer:
             except StopAsyncIteration:
                 self._ended = True
                 return False
-            if isinstance(chunk, (bytearray, memoryview)):
-                chunk = bytes(chunk)  # its owner may use the buffer again
-            elif not isinstance(chunk, bytes):
-                msg = f"content must consist of bytes, but its source gave {type(chunk).__name__}"
-                raise TypeError(msg)
-            self._left = memoryview(chunk)
+            self._left = memoryview(as_bytes(chunk))
         return bool(self._left)

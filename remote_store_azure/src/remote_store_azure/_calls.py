@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, TypeAlias, TypeVar
 
-from remote_store import StoreClosed
+from remote_store.authoring import closed
 from remote_store_azure._doubt import Tried
 
-__all__ = ["Calls", "Cleanup", "Waiting", "closed_error"]
+__all__ = ["Calls", "Cleanup", "Waiting"]
 
 T = TypeVar("T")
 
@@ -19,14 +19,6 @@ Cleanup: TypeAlias = Callable[[float], Coroutine[Any, Any, None]]
 
 #: Turns of the loop within which a cancelled request takes note of it.
 _TURNS: Final = 10
-
-
-def closed_error(
-    backend: str, path: str | None = None, *, outcome_unknown: bool = False
-) -> StoreClosed:
-    """Return the error of everything that is tried after a close, or was under way then."""
-    msg = f"backend {backend!r} is closed"
-    return StoreClosed(msg, path=path, backend=backend, outcome_unknown=outcome_unknown)
 
 
 class Calls:
@@ -78,7 +70,7 @@ class Calls:
             StoreClosed: It is closed already.
         """
         if self.closed:
-            raise closed_error(self.backend, path)
+            raise closed(self.backend, path)
         self._cleanups.add(cleanup)
 
     def settle(self, cleanup: Cleanup) -> bool:
@@ -105,7 +97,7 @@ class Calls:
         task = asyncio.current_task()
         assert task is not None  # coroutines of asyncio run in a task
         if self.closed and task not in self._spared:
-            raise closed_error(self.backend, path)
+            raise closed(self.backend, path)
         self._requests[task] = task.cancelling()
         return task
 
@@ -205,4 +197,4 @@ class Waiting:
         if ended:
             tried = self._tried
             unknown = tried is not None and (tried.lost or tried.pending)
-            raise closed_error(calls.backend, self._path, outcome_unknown=unknown) from None
+            raise closed(calls.backend, self._path, outcome_unknown=unknown) from None

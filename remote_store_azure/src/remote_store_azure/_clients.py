@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from remote_store import RetryPolicy
+from remote_store.authoring import closed
 from remote_store_azure._account import Account
-from remote_store_azure._calls import Calls, closed_error
+from remote_store_azure._calls import Calls
 from remote_store_azure._credentials import opened, refuse_pickling
 from remote_store_azure._options import tuning_of
 from remote_store_azure._wire import Wire
@@ -125,7 +126,7 @@ class Clients:
             RuntimeError: The caller's transport serves another loop.
         """
         if self._closed:
-            raise closed_error(self.name)
+            raise closed(self.name)
         loop = asyncio.get_running_loop()
         return self._rooms.get(loop) or self._open(loop)
 
@@ -137,7 +138,7 @@ class Clients:
             StoreClosed: After `aclose`.
         """
         if self._closed:
-            raise closed_error(self.name)
+            raise closed(self.name)
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> Room:
         from remote_store_azure import _sdk  # half a second: not before it is needed
@@ -167,7 +168,7 @@ class Clients:
         if self._closed:  # by another thread, which may not know of this room
             self.forget(loop)
             calls.closed = True
-            raise closed_error(self.name)
+            raise closed(self.name)
         return room
 
     def file_system_client(self) -> Any:

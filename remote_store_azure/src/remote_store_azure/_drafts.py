@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Final, Self
 
 from remote_store import NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
+from remote_store.authoring import RESERVED_PREFIX
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._blocks import Gatherer, size_of_block
 from remote_store_azure._doubt import untouched
 from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._folders import Made, made_by
 from remote_store_azure._kinds import head
-from remote_store_azure._names import NAME, RESERVED, prefix_of
+from remote_store_azure._names import NAME, prefix_of
 from remote_store_azure._operations import HEAD_BLOB
 from remote_store_azure._places import refuse_existing, refused
 from remote_store_azure._renames import rename
@@ -123,7 +124,7 @@ async def _create_empty(wire: Wire, key: str, metadata: Mapping[str, str] | None
 
 def _name_beside(key: str) -> str:
     """Return a new name in the folder of *key*; further up where it would be too long there."""
-    name = f"{RESERVED}{secrets.token_hex(8)}"
+    name = f"{RESERVED_PREFIX}{secrets.token_hex(8)}"
     folder = key.rpartition("/")[0]
     while len(prefix_of(folder)) + len(name) > _LONGEST:
         folder = folder.rpartition("/")[0]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 from attrs import frozen
 
 from remote_store import (
-    DirectoryNotEmpty,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -20,6 +19,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncWritableContent
+from remote_store.authoring import folder_not_empty, is_a_file
 from remote_store_azure import _download as download
 from remote_store_azure import _moves as moves
 from remote_store_azure import _walk as walk
@@ -105,10 +105,9 @@ class Flat:
         """
         answer = await head(wire, key)
         if answer.status == 404:
-            raise wire.error(answer, f"Folder not found: {key}")
+            raise wire.error(answer)
         if not is_directory(answer.headers):
-            msg = f"Not a folder, the path exists as a file: {key}"
-            raise InvalidPath(msg, path=key, backend=NAME)
+            raise is_a_file(key, NAME)
         return answer.headers.get("ETag")
 
     # Reading ---------------------------------------------------------------
@@ -213,8 +212,7 @@ class Flat:
         empty = len(found) == 1 and first.name == prefix_of(key) and not first.size
         etag = None if first.etag is None else f'"{first.etag}"'
         if not (empty and await self._delete_mark(wire, first.name, etag)):
-            msg = f"Folder is not empty: {key}"
-            raise DirectoryNotEmpty(msg, path=key, backend=NAME)
+            raise folder_not_empty(key, NAME)
         return True
 
     async def _delete_mark(self, wire: Wire, name: str, etag: str | None) -> bool:

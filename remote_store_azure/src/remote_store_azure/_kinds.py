@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from remote_store import InvalidPath, NotFound, RemoteStoreError
+from remote_store.authoring import ancestor_is_file, is_a_folder
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import NO_STORAGE
 from remote_store_azure._headers import is_directory
@@ -143,8 +144,7 @@ async def below(wire: Wire, key: str, count: int) -> list[Blob]:
 
 def a_folder(key: str, refusal: RemoteStoreError | None = None) -> InvalidPath:
     """Return the error for a folder where a file is needed, with what a *refusal* of it tells."""
-    msg = f"Not a file, the path exists as a directory: {key}"
-    error = InvalidPath(msg, path=key, backend=NAME)
+    error = is_a_folder(key, NAME)
     if refusal is not None:
         error.status, error.code = refusal.status, refusal.code
         error.request_id, error.outcome_unknown = refusal.request_id, refusal.outcome_unknown
@@ -191,7 +191,6 @@ async def refuse_target(wire: Wire, key: str) -> None:
         above = "/".join(names[:count])
         answer = await head(wire, above)
         if answer.status == 200 and not is_directory(answer.headers):
-            msg = f"Cannot create {key}: {above} exists as a file"
-            raise InvalidPath(msg, path=key, backend=NAME)
+            raise ancestor_is_file(key, NAME, above)
     if await is_folder(wire, key):
         raise a_folder(key)

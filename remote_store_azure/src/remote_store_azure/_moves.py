@@ -28,7 +28,17 @@ from remote_store_azure._upload import upload
 if TYPE_CHECKING:
     from remote_store_azure._wire import Answer, Wire
 
-__all__ = ["at_source", "complete", "copy", "is_condition", "likeness", "move", "source", "typed"]
+__all__ = [
+    "at_source",
+    "complete",
+    "copy",
+    "is_condition",
+    "likeness",
+    "move",
+    "source",
+    "told",
+    "typed",
+]
 
 #: Seconds between two looks at a copy that the service has not finished.
 _FIRST_WAIT: Final = 0.05
@@ -111,7 +121,7 @@ async def _remove(wire: Wire, src: str, headers: Mapping[str, str]) -> None:
         with in_doubt(True):
             if answer.status == 404 or (await head(wire, src)).status == 404:
                 return  # an attempt that got no answer has removed it
-    msg = f"The source of a move was changed or removed by somebody else: {src}"
+    msg = "The source of a move was changed or removed by somebody else"
     raise typed(wire, answer, PreconditionFailed, msg, src, outcome_unknown=answer.lost)
 
 
@@ -124,16 +134,13 @@ def typed(
     wire: Wire, answer: Answer, cls: type[RemoteStoreError], message: str, key: str, **fields: Any
 ) -> RemoteStoreError:
     """Return an error of another class than the table's, with all that the answer tells."""
+    return told(wire, answer, cls(message, path=key, backend=NAME, **fields))
+
+
+def told(wire: Wire, answer: Answer, error: RemoteStoreError) -> RemoteStoreError:
+    """Return an error of ours with all that an answer tells."""
     native = wire.error(answer)
-    error = cls(
-        message,
-        path=key,
-        backend=NAME,
-        status=native.status,
-        code=native.code,
-        request_id=native.request_id,
-        **fields,
-    )
+    error.status, error.code, error.request_id = native.status, native.code, native.request_id
     error.__cause__ = native.__cause__
     return error
 
@@ -191,7 +198,7 @@ class _Copy:
             if not is_condition(answer):
                 raise self.wire.error(answer)
             if self.etag is not None and await self._source_changed(answer):
-                msg = f"The source of a move was changed by somebody else; it stays: {self.src}"
+                msg = "The source of a move was changed by somebody else; it stays"
                 raise typed(
                     self.wire,
                     answer,
@@ -239,7 +246,7 @@ class _Copy:
 
         def check(headers: Mapping[str, str]) -> None:
             if headers.get("ETag") != etag:
-                msg = f"The source was changed by somebody else; it stays: {self.src}"
+                msg = "The source was changed by somebody else; it stays"
                 raise PreconditionFailed(msg, path=self.src, backend=NAME)
 
         content: AsyncGenerator[bytes, None] = chunks(self.wire, self.src, self.src, check=check)

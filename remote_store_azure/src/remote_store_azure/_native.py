@@ -6,8 +6,9 @@ from binascii import Error as Base64Error
 from typing import Any
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
+from remote_store.authoring import closed
 from remote_store_azure._answer import Answer, headers_of
-from remote_store_azure._calls import Calls, closed_error
+from remote_store_azure._calls import Calls
 from remote_store_azure._errors import error_of, retry_after, service_message
 from remote_store_azure._secrecy import Reply, redacted, scrub
 
@@ -95,7 +96,7 @@ class Native:
                 words, path=path, backend=self._backend, outcome_unknown=outcome_unknown
             )
         if self._calls.closed:
-            return closed_error(self._backend, path, outcome_unknown=outcome_unknown)
+            return closed(self._backend, path, outcome_unknown=outcome_unknown)
         msg = f"No answer from the service: {words}"
         return BackendUnavailable(
             msg, path=path, backend=self._backend, outcome_unknown=outcome_unknown

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
+from remote_store.authoring import ancestor_is_file, is_a_file
 from remote_store_azure._doubt import in_doubt
 from remote_store_azure._errors import NO_OVERWRITE
 from remote_store_azure._headers import is_directory
 from remote_store_azure._kinds import a_folder, head, look
-from remote_store_azure._moves import typed
+from remote_store_azure._moves import told, typed
 from remote_store_azure._names import NAME
 
 if TYPE_CHECKING:
@@ -47,17 +48,11 @@ def refuse_dots(*keys: str) -> None:
     """
     for key in keys:
         if loses_dots(key):
-            msg = f"path has a name that ends in a dot, which the service would drop: {key!r}"
+            msg = "path has a name that ends in a dot, which the service would drop"
             raise InvalidPath(msg, path=key, backend=NAME)
 
 
-def _a_file(key: str) -> InvalidPath:
-    """Return the error for a file where a folder is needed."""
-    msg = f"Not a folder, the path exists as a file: {key}"
-    return InvalidPath(msg, path=key, backend=NAME)
-
-
-async def _existing(wire: Wire, key: str, message: str | None = None) -> Answer:
+async def _existing(wire: Wire, key: str) -> Answer:
     """
     Return the headers of what is at *key*.
 
@@ -66,7 +61,7 @@ async def _existing(wire: Wire, key: str, message: str | None = None) -> Answer:
     """
     answer = await head(wire, key)
     if answer.status == 404:
-        raise wire.error(answer, message)
+        raise wire.error(answer)
     return answer
 
 
@@ -92,9 +87,9 @@ async def folder_at(wire: Wire, key: str) -> Answer:
         NotFound: There is nothing.
         InvalidPath: It is a file.
     """
-    answer = await _existing(wire, key, f"Folder not found: {key}")
+    answer = await _existing(wire, key)
     if not is_directory(answer.headers):
-        raise _a_file(key)
+        raise is_a_file(key, NAME)
     return answer
 
 
@@ -141,7 +136,7 @@ async def refused(
         there = await look(wire, key)
         below = await under_file(wire, answer) if there.status == 404 else None
     if there.status == 404 and answer.status == 404 and below is None:
-        msg = f"Something in the way went while this was written, and nothing was written: {key}"
+        msg = "Something in the way went while this was written, and nothing was written"
         return typed(wire, answer, PreconditionFailed, msg, key)
     if there.status == 404:
         return below or error  # whatever it was, it has gone
@@ -173,8 +168,7 @@ async def under_file(wire: Wire, answer: Answer) -> RemoteStoreError | None:
     above = await _file_above(wire, key)
     if above is None:
         return None
-    msg = f"Cannot create {key}: {above} exists as a file"
-    return typed(wire, answer, InvalidPath, msg, key)
+    return told(wire, answer, ancestor_is_file(key, NAME, above))
 
 
 async def _file_above(wire: Wire, key: str) -> str | None:

@@ -25,11 +25,12 @@ from remote_store import (
     RemotePath,
     RemoteStoreError,
 )
+from remote_store.authoring import RESERVED_PREFIX, LeftOut, first_with_others, is_reserved
 from remote_store_azure import _dfs as dfs
 from remote_store_azure._drafts import STALE
 from remote_store_azure._headers import file_info, is_directory
 from remote_store_azure._kinds import head
-from remote_store_azure._names import RESERVED, is_reserved, lister, prefix_of
+from remote_store_azure._names import lister, prefix_of
 from remote_store_azure._paths import Entry, page
 from remote_store_azure._places import loses_dots
 from remote_store_azure._progress import Progress
@@ -159,7 +160,7 @@ class _Walk:
             answer = await head(wire, self.key)
             if answer.status == 404 or not is_directory(answer.headers):
                 return
-        shown = lister(_warner(wire))
+        shown = lister(LeftOut(_log, wire.container))
         broom = _Broom(wire)
         todo = [(self.key, "", self.whole(self.key))]
         errors: list[RemoteStoreError] = []
@@ -182,7 +183,7 @@ class _Walk:
                 elif refusal and not first:
                     errors.append(error)
                 else:
-                    error.others = tuple(errors)
+                    first_with_others([error, *errors])
                     raise
                 continue
             if found is None:
@@ -205,21 +206,7 @@ class _Walk:
                 progress.step(moved=True)
             todo += reversed(below)
         if errors:
-            errors[0].others = tuple(errors[1:])
-            raise errors[0]
-
-
-def _warner(wire: Wire) -> Callable[[str], object]:
-    def warn(name: str) -> None:
-        _log.warning(
-            "container %r has files that a listing cannot show, since their names are no paths, "
-            "such as %r",
-            wire.container,
-            name,
-            extra={"names_left_out": True},
-        )
-
-    return warn
+            raise first_with_others(errors)
 
 
 def _is_of_one_folder(error: RemoteStoreError) -> bool:
@@ -228,7 +215,7 @@ def _is_of_one_folder(error: RemoteStoreError) -> bool:
 
 
 def _is_draft(entry: Entry) -> bool:
-    return not entry.is_folder and entry.name.rpartition("/")[2].startswith(RESERVED)
+    return not entry.is_folder and entry.name.rpartition("/")[2].startswith(RESERVED_PREFIX)
 
 
 class _Broom:

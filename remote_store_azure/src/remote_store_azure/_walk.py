@@ -25,10 +25,11 @@ from remote_store import (
     NotFound,
     RemotePath,
 )
+from remote_store.authoring import LeftOut, is_reserved
 from remote_store_azure._headers import digest_of_md5, file_info, is_directory, user_metadata
 from remote_store_azure._kinds import head
 from remote_store_azure._listing import page, pages, tokens_of
-from remote_store_azure._names import is_reserved, lister, prefix_of
+from remote_store_azure._names import lister, prefix_of
 from remote_store_azure._progress import Progress
 
 if TYPE_CHECKING:
@@ -47,17 +48,7 @@ _Shown = Callable[[str], RemotePath | None]
 
 def _shown_in(wire: Wire) -> _Shown:
     """Return what one listing shows of the names that it finds."""
-
-    def warn(name: str) -> None:
-        _log.warning(
-            "container %r has blobs that a listing cannot show, since their names are no paths, "
-            "such as %r",
-            wire.container,
-            name,
-            extra={"names_left_out": True},
-        )
-
-    return lister(warn)
+    return lister(LeftOut(_log, wire.container))
 
 
 def _stands_for_its_folder(blob: Blob, shown: _Shown) -> bool:
