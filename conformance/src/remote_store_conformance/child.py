@@ -52,6 +52,11 @@ _DYING: Final = 5.0
 _DEATHS: Final = 3
 
 
+def _paths() -> str:
+    """Return where a child finds modules: what this process can import, it can import as well."""
+    return os.pathsep.join(filter(None, [*sys.path, os.environ.get("PYTHONPATH")]))
+
+
 @define(eq=False)
 class Child:
     """
@@ -114,7 +119,7 @@ class Child:
         with subprocess.Popen(  # noqa: S603 - our own module
             _COMMAND,
             # What is importable here must be so there.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, "PYTHONPATH": _paths()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
