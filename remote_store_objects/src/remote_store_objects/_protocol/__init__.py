@@ -1,0 +1,1 @@
+"""What a service implements, and the values that pass between it and the backend."""

@@ -1,0 +1,172 @@
+"""What passes between a service and the backend over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from attrs import field, frozen
+
+from remote_store import ContentDigest, NotFound
+
+__all__ = [
+    "Attributes",
+    "ObjectInfo",
+    "Page",
+    "Part",
+    "StorageNotFound",
+    "Upload",
+    "UploadPage",
+    "Written",
+]
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class StorageNotFound(NotFound):
+    """
+    Raised when the bucket itself is absent, by each verb that can tell.
+
+    The message names it and says how to make it. A verb that cannot tell, such
+    as a HEAD without a body, raises a plain NotFound.
+    """
+
+
+@frozen
+class Attributes:
+    """
+    What an object keeps beside its bytes; `put` and `begin_upload` set it as a whole.
+
+    Args:
+        content_type: Media type; None for the service's default.
+        metadata: User metadata.
+        headers: What else a copy has to keep, as the service names it:
+            ``Content-Encoding``, ``Cache-Control`` and the like. The backend
+            hands on what `head` told and adds nothing.
+    """
+
+    content_type: str | None = None
+    metadata: Mapping[str, str] = field(default=_NONE)
+    headers: Mapping[str, str] = field(default=_NONE)
+
+
+class ObjectInfo(NamedTuple):
+    """
+    An object as `head`, `get` or `list_page` saw it. Never changed once it is made.
+
+    Attributes:
+        key: Its name in the bucket.
+        size: Bytes of the whole object.
+        etag: Its version, an opaque token without quotes, fit for a condition;
+            None without one.
+        modified: Aware UTC time; None where the service does not tell.
+        digest: Digest of its content, if the service is sure of it.
+        content_type: Media type.
+        metadata: User metadata; None where they were not fetched.
+        headers: See `Attributes`; only of `head` and `get`.
+        is_folder: It stands for a folder by a mark of the service's own and is
+            no file. (The backend knows by itself what a trailing ``/`` means.)
+    """
+
+    key: str
+    size: int
+    etag: str | None = None
+    modified: datetime | None = None
+    digest: ContentDigest | None = None
+    content_type: str | None = None
+    metadata: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = _NONE
+    is_folder: bool = False
+
+    @property
+    def attributes(self) -> Attributes:
+        """What a copy of it has to keep."""
+        return Attributes(self.content_type, self.metadata or _NONE, self.headers)
+
+
+class Page(NamedTuple):
+    """
+    One page of a listing.
+
+    Attributes:
+        objects: The objects whose keys begin with the prefix; with a delimiter
+            only those that have none after it.
+        prefixes: With a delimiter: what the other keys have up to and with the
+            first delimiter after the prefix, each once.
+        token: What `list_page` takes for the next page, ``""`` on the last one. A
+            page may be empty and still have a next one.
+    """
+
+    objects: Sequence[ObjectInfo]
+    prefixes: Sequence[str] = ()
+    token: str = ""
+
+
+@frozen
+class Written:
+    """
+    What the service told of a version that it has made.
+
+    Args:
+        etag: As in `ObjectInfo`.
+        modified: Aware UTC time.
+        version_id: Version of a versioned bucket.
+        digest: Digest of the whole content.
+    """
+
+    etag: str | None = None
+    modified: datetime | None = None
+    version_id: str | None = None
+    digest: ContentDigest | None = None
+
+
+@frozen
+class Upload:
+    """
+    An upload in parts that was begun and is not committed.
+
+    Args:
+        key: Of the object that it is to make.
+        id: The service's name for it; shown in messages, so no secret.
+        started: When it was begun; aware UTC time. `list_uploads` tells.
+        detail: Whatever the service wants to see again in the verbs that take
+            the upload. The backend does not look at it.
+    """
+
+    key: str
+    id: str
+    started: datetime | None = None
+    detail: Any = field(default=None, repr=False)
+
+
+@frozen
+class Part:
+    """
+    A part of an upload that the service has.
+
+    Args:
+        number: From 1 on, in the order of the content.
+        size: Bytes.
+        token: What the commit says of it, such as its ETag.
+        detail: Whatever else the commit needs, a checksum for example.
+    """
+
+    number: int
+    size: int
+    token: str = ""
+    detail: Any = field(default=None, repr=False)
+
+
+class UploadPage(NamedTuple):
+    """
+    One page of unfinished uploads.
+
+    Attributes:
+        uploads: They, each with the time when it was begun.
+        token: See `Page`.
+    """
+
+    uploads: Sequence[Upload]
+    token: str = ""
