@@ -7,7 +7,10 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 # -P: the folders of the members must not be importable from the working directory.
-PYTHON := $(BIN)/python -P
+RUN := $(BIN)/python -P
+# With PYTHON=python3.13 the stamps have its name: another interpreter, another .venv.
+DEMO := .venv/.stamp-demo$(addprefix -,$(subst /,-,$(PYTHON)))
+DEV := .venv/.stamp-dev$(addprefix -,$(subst /,-,$(PYTHON)))
 # What `make quick` runs: the other folders start servers or many processes.
 SERVERLESS := $(addprefix tests/,azure cli contract core local memory sync)
 INSTALL_FROM := scripts/install constraints.txt pyproject.toml $(wildcard */pyproject.toml)
@@ -15,57 +18,57 @@ INSTALL_FROM := scripts/install constraints.txt pyproject.toml $(wildcard */pypr
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.stamp-demo ## Copy thousands of real files local -> memory, verify each; under 30 s once installed.
-	@$(PYTHON) scripts/demo.py
+demo: $(DEMO) ## Copy thousands of real files local -> memory, verify each; under 30 s once installed.
+	@$(RUN) scripts/demo.py
 
-test: .venv/.stamp-dev ## Run check, then the tests that are not long; minutes, installation included.
+test: $(DEV) ## Run check, then the tests that are not long; minutes, installation included.
 	@$(MAKE) --no-print-directory -j2 check .azurite/.stamp
 	@scripts/test -m "not long and not clients"
 
-quick: .venv/.stamp-dev ## Run those that are not slow and need no server; no check, under a minute.
+quick: $(DEV) ## Run those that are not slow and need no server; no check, under a minute.
 	@scripts/test -m "not slow and not long and not server" $(SERVERLESS)
 
 test-all: check .azurite/.stamp ## Run everything, as CI does: long tests, coverage, clients from the package index.
 	@scripts/test --cov --cov-report=term
-	@$(PYTHON) -m pytest -q -m clients tests/emulator
+	@$(RUN) -m pytest -q -m clients tests/emulator
 
 check: lint types imports ## Everything but the tests.
 
-lint: .venv/.stamp-dev ## Lint, and check the formatting.
+lint: $(DEV) ## Lint, and check the formatting.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check
 
-format: .venv/.stamp-dev ## Repair what ruff can repair.
+format: $(DEV) ## Repair what ruff can repair.
 	@$(BIN)/ruff check --fix && $(BIN)/ruff format
 
 types: mypy pyright ## mypy (strict) over everything, pyright over the packages.
 
-mypy: .venv/.stamp-dev
+mypy: $(DEV)
 	@$(BIN)/mypy
 
-pyright: .venv/.stamp-dev
+pyright: $(DEV)
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
-imports: .venv/.stamp-dev ## An import goes down, never up.
+imports: $(DEV) ## An import goes down, never up.
 	@$(BIN)/lint-imports
 
 conform: .azurite/.stamp ## Check our plugins against the contract; reports go to docs/conformance/.
-	@$(PYTHON) scripts/contract.py && $(PYTHON) scripts/conform.py
+	@$(RUN) scripts/contract.py && $(RUN) scripts/conform.py
 
-docs: .venv/.stamp-dev ## Build the site into site/, strictly and offline.
+docs: $(DEV) ## Build the site into site/, strictly and offline.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-build: .venv/.stamp-dev ## Build wheel and sdist of every member into dist/.
+build: $(DEV) ## Build wheel and sdist of every member into dist/.
 	@scripts/build dist
 
-bench: .venv/.stamp-dev ## Run the benchmarks; numbers are ratios measured side by side.
-	@for file in benchmarks/*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
+bench: $(DEV) ## Run the benchmarks; numbers are ratios measured side by side.
+	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN) "$$file" || exit 1; done
 
 clean: ## Remove everything that was generated, .venv included.
 	rm -rf .venv .azurite build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stamp-%: $(INSTALL_FROM)
-	@scripts/install $*
+	@scripts/install $(firstword $(subst -, ,$*)) && touch $@
 
-.azurite/.stamp: scripts/azurite | .venv/.stamp-dev
+.azurite/.stamp: scripts/azurite | $(DEV)
 	@scripts/azurite
