@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from remote_store_cli._location import parse
-from remote_store_local._confine import Tree
-from remote_store_local._folder import Folder
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Root
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
@@ -34,14 +34,14 @@ def locked(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in (*READABLE, "b/locked/1", "locked/1"):
         (here / "in" / key).parent.mkdir(parents=True, exist_ok=True)
         (here / "in" / key).write_bytes(b"12")
-    open_folder = Tree.open_folder
+    open_folder = Root.open_folder
 
-    def refuse(self: Tree, key: str, *, listing: bool = False) -> Folder:
+    def refuse(self: Root, key: str, *, listing: bool = False) -> OpenFolder:
         if listing and key.endswith("locked"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), key)
         return open_folder(self, key, listing=listing)
 
-    monkeypatch.setattr(Tree, "open_folder", refuse)
+    monkeypatch.setattr(Root, "open_folder", refuse)
 
 
 def files(folder: Path) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from remote_store.aio._crew import Crew, Job
-from remote_store_local import AsyncLocalBackend, LocalBackend, _exclusive, _files
+from remote_store_local import AsyncLocalBackend, LocalBackend, _files
+from remote_store_local._fs import renameat2
 
 Make = Callable[..., AsyncLocalBackend]
 
@@ -37,7 +38,7 @@ def link_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(_exclusive, "renameat2", refuse)
+    monkeypatch.setattr(renameat2, "renameat2", refuse)
 
 
 @pytest.fixture

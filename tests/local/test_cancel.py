@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from tests.local.conftest import litter
 
-from remote_store_local import AsyncLocalBackend, _exclusive, _lease, _publish, _syscalls, _transfer
+from remote_store_local import AsyncLocalBackend, _read, _transfer
+from remote_store_local._fs import renameat2, temp_file
 
 pytestmark = pytest.mark.asyncio
 
@@ -33,7 +34,7 @@ async def stream(blocks: int) -> AsyncIterator[bytes]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the write and the rename of this machine slow enough to be cancelled in."""
-    replace, rename, write = os.replace, _syscalls.renameat2, os.write
+    replace, rename, write = os.replace, renameat2.renameat2, os.write
 
     def slow_replace(*args: Any, **kwargs: Any) -> None:
         time.sleep(0.003)
@@ -48,7 +49,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
         return write(fd, data)
 
     monkeypatch.setattr(os, "replace", slow_replace)
-    monkeypatch.setattr(_exclusive, "renameat2", slow_rename)
+    monkeypatch.setattr(renameat2, "renameat2", slow_rename)
     monkeypatch.setattr(os, "write", slow_write)
 
 
@@ -175,7 +176,7 @@ async def test_other_mutations_settle(
     await backend.write("a", NEW)
     entered = threading.Event()
     owner: Any = type(backend._files) if kind == "delete" else _transfer
-    name = {"move": "_rename", "copy": "create", "delete": "locate_file"}[kind]
+    name = {"move": "_rename", "copy": "create", "delete": "resolve_file"}[kind]
     original = getattr(owner, name)
 
     def late(*args: Any, **kwargs: Any) -> Any:
@@ -252,7 +253,7 @@ async def test_a_hanging_block_is_left_at_once(
     go, entered = threading.Event(), threading.Event()
     tasks = asyncio.all_tasks()
     items = backend.read("f")
-    read = _lease.SourceFile.read
+    read = _read.SharedFile.read
     calls: list[int] = []
 
     def hang(self: Any, size: int) -> bytes:
@@ -264,7 +265,7 @@ async def test_a_hanging_block_is_left_at_once(
                 return io.FileIO.read(self, size) or b""
         return read(self, size)
 
-    monkeypatch.setattr(_lease.SourceFile, "read", hang)
+    monkeypatch.setattr(_read.SharedFile, "read", hang)
     await anext(items)
     pull = asyncio.ensure_future(anext(items))
     await asyncio.to_thread(entered.wait, 10)
@@ -281,14 +282,14 @@ async def test_failed_clean_up_is_logged(
     backend: AsyncLocalBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When even the clean-up fails, the first error comes out and the log names the litter."""
-    from remote_store_local._folder import Folder
+    from remote_store_local._fs.folder import OpenFolder
 
-    def fail(self: Folder, name: str) -> None:
+    def fail(self: OpenFolder, name: str) -> None:
         raise OSError(5, "disk")
 
     async def source() -> AsyncIterator[bytes]:
         yield b"x"
-        monkeypatch.setattr(Folder, "unlink", fail)
+        monkeypatch.setattr(OpenFolder, "unlink", fail)
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
@@ -308,14 +309,14 @@ async def test_a_block_in_flight_is_waited_for(
     events: list[str] = []
 
     def slow_write(self: Any, data: Any) -> int:
-        with self._draft.busy:
+        with self._temp_file.busy:
             entered.set()
             time.sleep(0.2)
             done = io.FileIO.write(self, data)
             events.append("written")
         return done
 
-    monkeypatch.setattr(_streams.DraftFile, "write", slow_write)
+    monkeypatch.setattr(_streams.RawTempFile, "write", slow_write)
     task = asyncio.ensure_future(backend.write("d/f", stream(3)))
     await asyncio.to_thread(entered.wait, 10)
     for _ in range(3):
@@ -335,7 +336,7 @@ async def test_cancelled_while_closing_a_reader(
     await backend.write("f", bytes(4 << 20))
     before, tasks = descriptors(), asyncio.all_tasks()
     go, entered = threading.Event(), threading.Event()
-    read = _lease.SourceFile.read
+    read = _read.SharedFile.read
 
     def hang(self: Any, size: int) -> bytes:
         if self.tell():
@@ -344,7 +345,7 @@ async def test_cancelled_while_closing_a_reader(
                 assert go.wait(50)
         return read(self, size)
 
-    monkeypatch.setattr(_lease.SourceFile, "read", hang)
+    monkeypatch.setattr(_read.SharedFile, "read", hang)
 
     async def first() -> str:
         items = backend.read("f")
@@ -378,9 +379,9 @@ async def test_cancelled_while_cleaning_up(
 ) -> None:
     """A cancellation during the clean-up of a failed write comes out, once that is done."""
     entered = threading.Event()
-    discard = _publish.Draft.discard
+    discard = temp_file.TempFile.discard
 
-    def slow_discard(draft: _publish.Draft) -> None:
+    def slow_discard(draft: temp_file.TempFile) -> None:
         entered.set()
         time.sleep(0.2)
         discard(draft)
@@ -389,7 +390,7 @@ async def test_cancelled_while_cleaning_up(
         yield b"x"
         raise KeyError("mine")
 
-    monkeypatch.setattr(_publish.Draft, "discard", slow_discard)
+    monkeypatch.setattr(temp_file.TempFile, "discard", slow_discard)
     task = asyncio.ensure_future(backend.write("d/f", source()))
     await asyncio.to_thread(entered.wait, 10)
     for _ in range(3):

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from remote_store import InvalidPath, NotFound, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _confine, _folder
-from remote_store_local._confine import Tree, best_method
-from remote_store_local._folder import Folder
+from remote_store_local import AsyncLocalBackend
+from remote_store_local._fs import folder, resolve
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Root, best_method
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
 
@@ -227,14 +228,14 @@ async def test_special_file_swapped_in(
 ) -> None:
     """A pipe that takes the file's place after the look at it is neither read nor waited for."""
     (root / "f").write_bytes(b"1")
-    original = Folder.open
+    original = OpenFolder.open
 
-    def swap(self: Folder, name: str, *args: Any, **kwargs: Any) -> int:
+    def swap(self: OpenFolder, name: str, *args: Any, **kwargs: Any) -> int:
         os.unlink(root / "f")
         os.mkfifo(root / "f")
         return original(self, name, *args, **kwargs)
 
-    monkeypatch.setattr(Folder, "open", swap)
+    monkeypatch.setattr(OpenFolder, "open", swap)
     async with asyncio.timeout(5):
         with pytest.raises(InvalidPath):
             await backend.read_bytes("f")
@@ -320,13 +321,13 @@ async def test_a_naive_backend_fails_the_race(
 ) -> None:
     """The same attack breaks out of a backend that checks first and opens afterwards."""
 
-    def naive(self: Tree, key: str, *, listing: bool = False) -> Folder:
+    def naive(self: Root, key: str, *, listing: bool = False) -> OpenFolder:
         self.canonical(key)  # the check ...
-        path = os.path.join(self.root, key)
-        return Folder(os.open(path, os.O_RDONLY | os.O_DIRECTORY))  # ... and the use
+        path = os.path.join(self.path, key)
+        return OpenFolder(os.open(path, os.O_RDONLY | os.O_DIRECTORY))  # ... and the use
 
     backend = AsyncLocalBackend(root)
-    monkeypatch.setattr(Tree, "open_folder", naive)
+    monkeypatch.setattr(Root, "open_folder", naive)
     (root / "d").mkdir()
     stop = threading.Event()
     thread = threading.Thread(target=race, args=(root, outside, stop))
@@ -371,7 +372,7 @@ async def test_fallback_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where calls take no ``dir_fd``, paths are checked instead."""
     assert best_method() == "walk"
     monkeypatch.setattr(os, "supports_dir_fd", set())
-    assert _confine.best_method() == "path"
+    assert resolve.best_method() == "path"
 
 
 async def test_very_long_keys(backend: AsyncLocalBackend, root: Path, method: str) -> None:
@@ -454,11 +455,11 @@ async def test_junctions(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         st_file_attributes = 0x400
 
     (root / "d").mkdir()
-    folder = Folder(None, f"{root}{os.sep}")
-    folder.enter("d").close()
-    monkeypatch.setattr(Folder, "stat", lambda self, name: Status())
+    opened = OpenFolder(None, f"{root}{os.sep}")
+    opened.enter("d").close()
+    monkeypatch.setattr(OpenFolder, "stat", lambda self, name: Status())
     with pytest.raises(OSError, match="link") as caught:
-        folder.enter("d")
+        opened.enter("d")
     assert caught.value.errno == 18
 
     class Entry:
@@ -469,6 +470,6 @@ async def test_junctions(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             return Status()
 
     entry: Any = Entry()
-    assert _folder.is_own_folder(entry)
-    monkeypatch.setattr(_folder, "os", type("Nt", (), {"name": "nt"}))
-    assert not _folder.is_own_folder(entry)
+    assert folder.is_own_folder(entry)
+    monkeypatch.setattr(folder, "os", type("Nt", (), {"name": "nt"}))
+    assert not folder.is_own_folder(entry)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from remote_store import Capability, NotFound, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _exclusive
-from remote_store_local._folder import Folder
+from remote_store_local import AsyncLocalBackend
+from remote_store_local._fs import renameat2
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,7 +30,7 @@ async def test_a_root_that_takes_no_file(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Folder, "open", fail)
+        patch.setattr(OpenFolder, "open", fail)
         backend = AsyncLocalBackend(root)
     assert Capability.ATOMIC_MOVE not in backend.capabilities
     assert await backend.read_bytes("f") == b"1"
@@ -47,9 +48,9 @@ async def test_capabilities_are_not_guessed(
 
     with monkeypatch.context() as patch:
         if step == "open":
-            patch.setattr(Folder, "open", fail)
+            patch.setattr(OpenFolder, "open", fail)
         else:
-            patch.setattr(_exclusive, "renameat2", fail)
+            patch.setattr(renameat2, "renameat2", fail)
         with pytest.raises(RemoteStoreError) as caught:
             AsyncLocalBackend(root)
     assert isinstance(caught.value.__cause__, OSError)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from remote_store_local import AsyncLocalBackend, _sweep
+from remote_store_local import AsyncLocalBackend
+from remote_store_local._fs import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.slow
 #: the phase that it is in as one letter in a file.
 NURSERY = """
     import asyncio, os, sys
-    from remote_store_local import AsyncLocalBackend, _publish
+    from remote_store_local import AsyncLocalBackend
+    from remote_store_local._fs import temp_file
 
     root = sys.argv[1]
     board = os.open(sys.argv[2], os.O_WRONLY)
@@ -38,8 +40,8 @@ NURSERY = """
             return result
         setattr(cls, name, call)
 
-    phased(_publish.Draft, "write", b"w", b"W")       # bytes go into the temporary file
-    phased(_publish.Draft, "_publish", b"p", b"P")    # it gets its name
+    phased(temp_file.TempFile, "write", b"w", b"W")       # bytes go into the temporary file
+    phased(temp_file.TempFile, "_publish", b"p", b"P")    # it gets its name
 
     async def stream(data):
         for start in range(0, len(data), 1 << 16):
@@ -156,8 +158,8 @@ def _sweep_all(root: Path, monkeypatch: pytest.MonkeyPatch, stale: set[str]) -> 
         fcntl.flock(file, fcntl.LOCK_EX)
         backend = AsyncLocalBackend(root)
         assert asyncio.run(backend.sweep()) == 0  # too young
-        real = _sweep.now
-        monkeypatch.setattr(_sweep, "now", lambda: real() + 25 * 3600)
+        real = sweep.now
+        monkeypatch.setattr(sweep, "now", lambda: real() + 25 * 3600)
         assert asyncio.run(backend.sweep()) == len(stale)
         asyncio.run(backend.aclose())
     assert {p.name for p in root.iterdir()} == kept | {".~tmp.live"}

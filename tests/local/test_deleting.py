@@ -17,8 +17,9 @@ from remote_store import (
     PermissionDenied,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, LocalBackend, _remove, _sweep
-from remote_store_local._folder import Folder
+from remote_store_local import AsyncLocalBackend, LocalBackend
+from remote_store_local._fs import rmtree, sweep
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("method")]
 
@@ -81,13 +82,13 @@ async def test_a_child_that_appears_is_never_removed(
 ) -> None:
     """The non-recursive form cannot remove a child, however late it comes."""
     (root / "d").mkdir()
-    rmdir = Folder.rmdir
+    rmdir = OpenFolder.rmdir
 
-    def late(self: Folder, name: str) -> None:
+    def late(self: OpenFolder, name: str) -> None:
         (root / "d/child").write_bytes(b"1")
         rmdir(self, name)
 
-    monkeypatch.setattr(Folder, "rmdir", late)
+    monkeypatch.setattr(OpenFolder, "rmdir", late)
     with pytest.raises(DirectoryNotEmpty):
         await backend.delete_folder("d")
     assert (root / "d/child").exists()
@@ -99,14 +100,14 @@ async def test_a_file_that_appears_during_a_recursive_delete(
     """What is written into a folder while it is being deleted stays, with its folders."""
     (root / "d/e").mkdir(parents=True)
     (root / "d/old").touch()
-    rmdir = Folder.rmdir
+    rmdir = OpenFolder.rmdir
 
-    def late(self: Folder, name: str) -> None:
+    def late(self: OpenFolder, name: str) -> None:
         if name == "e":
             (root / "d/e/new").write_bytes(b"1")
         rmdir(self, name)
 
-    monkeypatch.setattr(Folder, "rmdir", late)
+    monkeypatch.setattr(OpenFolder, "rmdir", late)
     await backend.delete_folder("d", recursive=True)
     assert [p.name for p in sorted(root.rglob("*"))] == ["d", "e", "new"]
 
@@ -119,10 +120,10 @@ async def test_entries_that_vanish_or_change(
     (tmp_path / "outside/keep").touch()
     for name in ("a", "b", "c"):
         (root / "d" / name).mkdir(parents=True)
-    enter = _remove._Removal._enter
+    enter = rmtree._Removal._enter
     calls: list[int] = []
 
-    def late(self: Any, name: str, folder: Folder) -> None:
+    def late(self: Any, name: str, folder: OpenFolder) -> None:
         enter(self, name, folder)
         if not calls:
             os.rmdir(root / "d/a")
@@ -130,7 +131,7 @@ async def test_entries_that_vanish_or_change(
             os.symlink(tmp_path / "outside", root / "d/b")
         calls.append(1)
 
-    monkeypatch.setattr(_remove._Removal, "_enter", late)
+    monkeypatch.setattr(rmtree._Removal, "_enter", late)
     await backend.delete_folder("d", recursive=True)
     assert os.listdir(root) == []
     assert (tmp_path / "outside/keep").exists()
@@ -146,14 +147,14 @@ async def test_a_folder_that_is_moved_away(
     """The way back up, where it goes through "..", never leads to another folder."""
     (tmp_path / "outside/sub").mkdir(parents=True)
     (root / "d/sub/deep").mkdir(parents=True)
-    enter = _remove._Removal._enter
+    enter = rmtree._Removal._enter
 
-    def late(self: Any, name: str, folder: Folder) -> None:
+    def late(self: Any, name: str, folder: OpenFolder) -> None:
         enter(self, name, folder)
         if name == "deep":
             os.rename(root / "d/sub/deep", tmp_path / "outside/deep")
 
-    monkeypatch.setattr(_remove._Removal, "_enter", late)
+    monkeypatch.setattr(rmtree._Removal, "_enter", late)
     with pytest.raises(RemoteStoreError, match="moved away") as caught:
         await backend.delete_folder("d", recursive=True)
     assert isinstance(caught.value.__cause__, OSError)
@@ -172,7 +173,7 @@ async def test_what_cannot_be_deleted_raises(
 
     for name in ("unlink", "rmdir"):
         with monkeypatch.context() as patch:
-            patch.setattr(Folder, name, fail)
+            patch.setattr(OpenFolder, name, fail)
             for recursive in (True, False):
                 if name == "rmdir" or recursive:
                     with pytest.raises(RemoteStoreError, match="disk"):
@@ -191,14 +192,14 @@ async def test_cancelled_recursive_delete(
         (root / f"d/{n}").mkdir(parents=True)
         (root / f"d/{n}/f").touch()
     started = threading.Event()
-    rmdir = Folder.rmdir
+    rmdir = OpenFolder.rmdir
 
-    def slow(self: Folder, name: str) -> None:
+    def slow(self: OpenFolder, name: str) -> None:
         started.set()
         time.sleep(0.003)
         rmdir(self, name)
 
-    monkeypatch.setattr(Folder, "rmdir", slow)
+    monkeypatch.setattr(OpenFolder, "rmdir", slow)
     task = asyncio.ensure_future(backend.delete_folder("d", recursive=True))
     await asyncio.to_thread(started.wait, 10)
     task.cancel()
@@ -218,33 +219,33 @@ def refusing(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a/1", "locked/1", "kept/1", "kept/2", "kept/below/1", "held/1", "z/1"):
         (root / "d" / name).parent.mkdir(parents=True, exist_ok=True)
         (root / "d" / name).write_bytes(b"1")
-    enter, unlink, rmdir = Folder.enter, Folder.unlink, Folder.rmdir
+    enter, unlink, rmdir = OpenFolder.enter, OpenFolder.unlink, OpenFolder.rmdir
 
-    def inside(folder: Folder, name: str) -> bool:
+    def inside(folder: OpenFolder, name: str) -> bool:
         path = folder.prefix or f"/proc/self/fd/{folder.fd}"
         return os.path.basename(os.path.realpath(path)) == name
 
     def refuse(name: str) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
-    def entered(self: Folder, name: str, *, listing: bool = False) -> Folder:
+    def entered(self: OpenFolder, name: str, *, listing: bool = False) -> OpenFolder:
         if name == "locked":
             refuse(name)
         return enter(self, name, listing=listing)
 
-    def unlinked(self: Folder, name: str) -> None:
+    def unlinked(self: OpenFolder, name: str) -> None:
         if inside(self, "kept"):
             refuse(name)
         unlink(self, name)
 
-    def removed(self: Folder, name: str) -> None:
+    def removed(self: OpenFolder, name: str) -> None:
         if name == "held":
             refuse(name)
         rmdir(self, name)
 
-    monkeypatch.setattr(Folder, "enter", entered)
-    monkeypatch.setattr(Folder, "unlink", unlinked)
-    monkeypatch.setattr(Folder, "rmdir", removed)
+    monkeypatch.setattr(OpenFolder, "enter", entered)
+    monkeypatch.setattr(OpenFolder, "unlink", unlinked)
+    monkeypatch.setattr(OpenFolder, "rmdir", removed)
     return root
 
 
@@ -265,10 +266,10 @@ async def test_an_empty_folder_that_cannot_be_removed(
 ) -> None:
     """Whether anything was deleted before the refusal is what ``outcome_unknown`` says."""
 
-    def refuse(self: Folder, name: str) -> None:
+    def refuse(self: OpenFolder, name: str) -> None:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(Folder, "rmdir", refuse)
+    monkeypatch.setattr(OpenFolder, "rmdir", refuse)
     (root / "d").mkdir()
     for content in (False, True):
         if content:
@@ -305,10 +306,10 @@ async def test_temporary_files_that_cannot_be_asked(
     def fail(self: Any, name: str, *_: Any) -> int:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(Folder, "open", fail)
+    monkeypatch.setattr(OpenFolder, "open", fail)
     if stale:
-        later = _sweep.now() + 25 * 3600
-        monkeypatch.setattr(_sweep, "now", lambda: later)
+        later = sweep.now() + 25 * 3600
+        monkeypatch.setattr(sweep, "now", lambda: later)
         await backend.delete_folder("d", recursive=True)
         assert os.listdir(root) == []
         return
@@ -331,8 +332,8 @@ async def test_a_removal_that_may_have_been_done(
     def fail(*_: object) -> None:
         raise OSError(number, "failed")
 
-    monkeypatch.setattr(Folder, "unlink", fail)
-    monkeypatch.setattr(Folder, "rmdir", fail)
+    monkeypatch.setattr(OpenFolder, "unlink", fail)
+    monkeypatch.setattr(OpenFolder, "rmdir", fail)
     for remove, key in (
         (backend.delete, "f"),
         (backend.delete, "link"),

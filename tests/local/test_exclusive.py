@@ -18,8 +18,9 @@ import pytest
 from tests.local.conftest import litter
 
 from remote_store import AlreadyExists, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, _publish, _transfer
-from remote_store_local._folder import Folder
+from remote_store_local import AsyncLocalBackend, _transfer
+from remote_store_local._fs import temp_file
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
@@ -136,13 +137,14 @@ async def test_threads(root: Path, way: str, kind: str, count: int) -> None:
 WORKER = """
     import asyncio, sys
     from remote_store import AlreadyExists
-    from remote_store_local import AsyncLocalBackend, _exclusive, _publish, _transfer
+    from remote_store_local import AsyncLocalBackend, _transfer
+    from remote_store_local._fs import renameat2, temp_file
 
     root, number, count, way = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     if way == "link":
         def refuse(*_):
             raise OSError(38, "")
-        _exclusive.renameat2 = refuse
+        renameat2.renameat2 = refuse
     backend = AsyncLocalBackend(root)
 
     async def stream(data):
@@ -234,7 +236,7 @@ def check_then_act(source: Any, src: str, target: Any, dst: str, *, atomic: bool
 @pytest.mark.parametrize("kind", KINDS)
 async def test_check_then_act_fails(root: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """The same test catches a backend that looks first and acts afterwards."""
-    monkeypatch.setattr(_publish, "rename_exclusive", check_then_act)
+    monkeypatch.setattr(temp_file, "rename_exclusive", check_then_act)
     monkeypatch.setattr(_transfer, "rename_exclusive", check_then_act)
     backend = AsyncLocalBackend(root)
     with pytest.raises(AssertionError, match=r"(?:[2-9]|1\d) of \d+ succeeded"):
@@ -244,12 +246,12 @@ async def test_check_then_act_fails(root: Path, monkeypatch: pytest.MonkeyPatch,
 async def test_failure_after_publishing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails once the file is there is told as it is, not as somebody else's file."""
 
-    def fail(_: Folder) -> None:
+    def fail(_: OpenFolder) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     backend = AsyncLocalBackend(root, fsync="always")
     (root / "source").write_bytes(b"2")
-    monkeypatch.setattr(Folder, "sync", fail)
+    monkeypatch.setattr(OpenFolder, "sync", fail)
     for key, content, call in (
         ("f", b"1", lambda: backend.write("f", b"1")),
         ("g", b"2", lambda: backend.copy("source", "g")),
@@ -270,13 +272,13 @@ async def test_nothing_large_is_written_in_vain(
     (root / "f").write_bytes(b"old")
     (root / "large").write_bytes(bytes(100_000))
     written: list[int] = []
-    original = _publish.Draft.write
+    original = temp_file.TempFile.write
 
-    def write(draft: _publish.Draft, data: bytes, *args: Any) -> None:
+    def write(draft: temp_file.TempFile, data: bytes, *args: Any) -> None:
         written.append(len(data))
         original(draft, data, *args)
 
-    monkeypatch.setattr(_publish.Draft, "write", write)
+    monkeypatch.setattr(temp_file.TempFile, "write", write)
     with pytest.raises(AlreadyExists):
         await backend.write("f", bytes(100_000))
     with pytest.raises(AlreadyExists):

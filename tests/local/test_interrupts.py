@@ -15,8 +15,9 @@ import pytest
 from tests.local.conftest import litter
 
 from remote_store import PermissionDenied
-from remote_store_local import LocalBackend, _sweep
-from remote_store_local._folder import Folder
+from remote_store_local import LocalBackend
+from remote_store_local._fs import sweep
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = pytest.mark.slow
 
@@ -209,8 +210,8 @@ def test_terminated(root: Path, monkeypatch: pytest.MonkeyPatch, way: str, handl
     assert len(litter(root)) == (0 if handled else 1)
     backend = LocalBackend(root)
     assert list(backend.iter_children("")) == []
-    later = _sweep.now() + 25 * 3600
-    monkeypatch.setattr(_sweep, "now", lambda: later)
+    later = sweep.now() + 25 * 3600
+    monkeypatch.setattr(sweep, "now", lambda: later)
     assert backend.sweep() == (0 if handled else 1)
     assert os.listdir(root) == []
 
@@ -221,14 +222,14 @@ def test_a_refused_creation(
     """What refuses the temporary file is told, not that there is none to remove."""
     native = PermissionError(errno.EACCES, "may not create")
 
-    def refuse(self: Folder, *_: object) -> None:
+    def refuse(self: OpenFolder, *_: object) -> None:
         raise native
 
-    def unlink(self: Folder, name: str) -> None:
+    def unlink(self: OpenFolder, name: str) -> None:
         raise OSError(errno.EIO, "may not remove")
 
-    monkeypatch.setattr(Folder, "open_into", refuse)
-    monkeypatch.setattr(Folder, "unlink", unlink)
+    monkeypatch.setattr(OpenFolder, "open_into", refuse)
+    monkeypatch.setattr(OpenFolder, "unlink", unlink)
     with pytest.raises(PermissionDenied) as caught:
         local.write("d/f", b"1", overwrite=True)
     assert caught.value.__cause__ is native

@@ -20,8 +20,8 @@ from remote_store import (
     PermissionDenied,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _walk
-from remote_store_local._confine import Tree
+from remote_store_local import AsyncLocalBackend, _list
+from remote_store_local._fs.resolve import Root
 
 pytestmark = pytest.mark.asyncio
 
@@ -94,13 +94,13 @@ async def test_pages_on_demand(
     for n in range(1500):
         (root / f"f{n}").touch()
     looked = itertools.count()
-    look = _walk.Walk._look
+    look = _list.FolderWalk._look
 
     def counting(self: Any, *args: Any) -> Any:
         next(looked)
         return look(self, *args)
 
-    monkeypatch.setattr(_walk.Walk, "_look", counting)
+    monkeypatch.setattr(_list.FolderWalk, "_look", counting)
     items = backend.list_files("")
     await anext(items)
     await items.aclose()
@@ -133,14 +133,14 @@ async def test_cancelled_listing(
     await backend.exists("")
     before = sorted(os.listdir("/proc/self/fd"))
     entered, go = threading.Event(), threading.Event()
-    look = _walk.Walk._look
+    look = _list.FolderWalk._look
 
     def slow(self: Any, *args: Any) -> Any:
         entered.set()
         assert go.wait(10)
         return look(self, *args)
 
-    monkeypatch.setattr(_walk.Walk, "_look", slow)
+    monkeypatch.setattr(_list.FolderWalk, "_look", slow)
     items = backend.list_files("")
     task = asyncio.ensure_future(anext(items))
     await asyncio.to_thread(entered.wait, 10)
@@ -236,7 +236,7 @@ async def test_cancelled_folder_info_stops(
         (root / f"f{n}").touch()
     entered, go = threading.Event(), threading.Event()
     looked: list[int] = []
-    look = _walk.Walk._look
+    look = _list.FolderWalk._look
 
     def slow(self: Any, *args: Any) -> Any:
         looked.append(1)
@@ -244,7 +244,7 @@ async def test_cancelled_folder_info_stops(
         assert go.wait(10)
         return look(self, *args)
 
-    monkeypatch.setattr(_walk.Walk, "_look", slow)
+    monkeypatch.setattr(_list.FolderWalk, "_look", slow)
     task = asyncio.ensure_future(backend.get_folder_info(""))
     await asyncio.to_thread(entered.wait, 10)
     task.cancel()
@@ -285,13 +285,13 @@ async def test_glob_prunes(
     """Folders that cannot hold a match are not even opened."""
     fill(root, "logs/2024/a.csv", "logs/2025/a.csv", "other/deep/x", "logs/x/deep/a.csv")
     opened: list[str] = []
-    open_folder = Tree.open_folder
+    open_folder = Root.open_folder
 
     def spy(self: Any, key: str, *, listing: bool = False) -> Any:
         opened.append(key)
         return open_folder(self, key, listing=listing)
 
-    monkeypatch.setattr(Tree, "open_folder", spy)
+    monkeypatch.setattr(Root, "open_folder", spy)
     found = await keys(backend.glob("logs/20*/*.csv"))
     assert found == ["logs/2024/a.csv", "logs/2025/a.csv"]
     assert sorted(opened) == ["logs", "logs/2024", "logs/2025"]
@@ -313,7 +313,7 @@ async def test_things_vanish_during_a_listing(
 ) -> None:
     """LIST-007: what is deleted between two steps of a listing is left out quietly."""
     fill(root, "a/1", "b/1", "c")
-    look = _walk.Walk._look
+    look = _list.FolderWalk._look
 
     def late(self: Any, folder: Any, key: str, *args: Any) -> Any:
         if key == "c":
@@ -323,7 +323,7 @@ async def test_things_vanish_during_a_listing(
                 os.rmdir(root / name)
         return look(self, folder, key, *args)
 
-    monkeypatch.setattr(_walk.Walk, "_look", late)
+    monkeypatch.setattr(_list.FolderWalk, "_look", late)
     assert await keys(backend.list_files("", recursive=True)) == []
 
 

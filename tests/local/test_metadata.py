@@ -21,8 +21,9 @@ from remote_store import (
     CapabilityNotSupported,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _attributes
-from remote_store_local._attributes import decode_metadata, encode_metadata, etag_of, modified_at
+from remote_store_local import AsyncLocalBackend
+from remote_store_local._fs import xattrs
+from remote_store_local._fs.xattrs import decode_metadata, encode_metadata, etag_of, modified_at
 
 pytestmark = pytest.mark.asyncio
 
@@ -211,7 +212,7 @@ async def test_without_attributes_below(root: Path, monkeypatch: pytest.MonkeyPa
 async def test_no_calls_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Systems without these calls (macOS, Windows) keep no attributes."""
     monkeypatch.delattr(os, "getxattr")
-    assert not _attributes.keeps_attributes("/")
+    assert not xattrs.keeps_attributes("/")
 
 
 async def test_damaged_metadata(backend: AsyncLocalBackend, root: Path) -> None:

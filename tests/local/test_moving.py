@@ -20,7 +20,8 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _exclusive, _publish, _syscalls, _transfer
+from remote_store_local import AsyncLocalBackend, _transfer
+from remote_store_local._fs import renameat2, temp_file
 
 pytestmark = pytest.mark.asyncio
 
@@ -107,7 +108,7 @@ async def test_failed_move_removes_its_folders(
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "replace", fail)
-    monkeypatch.setattr(_exclusive, "renameat2", fail)
+    monkeypatch.setattr(renameat2, "renameat2", fail)
     for overwrite in (False, True):
         with pytest.raises(RemoteStoreError, match="copy and delete") as caught:
             await backend.move("a", "x/y/z", overwrite=overwrite)
@@ -176,7 +177,7 @@ async def test_destination_folder_vanishes(
                 os.unlink(root / "d" / name)
             os.rmdir(root / "d")
 
-    rename, publish = _transfer._rename, _publish.Draft._publish
+    rename, publish = _transfer._rename, temp_file.TempFile._publish
 
     def late_rename(*args: Any) -> None:
         vanish()
@@ -188,7 +189,7 @@ async def test_destination_folder_vanishes(
         publish(self, place)
 
     monkeypatch.setattr(_transfer, "_rename", late_rename)
-    monkeypatch.setattr(_publish.Draft, "_publish", late_publish)
+    monkeypatch.setattr(temp_file.TempFile, "_publish", late_publish)
     await getattr(backend, kind)("a", "d/f", overwrite=overwrite)
     assert left == [0]
     assert await backend.read_bytes("d/f") == b"1"
@@ -224,7 +225,7 @@ async def test_a_folder_takes_the_name(
 ) -> None:
     """A folder that appears at the destination at the last moment is InvalidPath."""
     await backend.write("a", b"1")
-    replace, rename = os.replace, _syscalls.renameat2
+    replace, rename = os.replace, renameat2.renameat2
 
     def late(function: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -234,7 +235,7 @@ async def test_a_folder_takes_the_name(
         return call
 
     monkeypatch.setattr(os, "replace", late(replace))
-    monkeypatch.setattr(_exclusive, "renameat2", late(rename))
+    monkeypatch.setattr(renameat2, "renameat2", late(rename))
     target = ("b", b"x") if kind == "write" else ("a", "b")
     with pytest.raises(InvalidPath, match="exists as a directory"):
         await getattr(backend, kind)(*target, overwrite=overwrite)
@@ -250,7 +251,7 @@ async def test_lost_race_for_a_name_that_vanished_again(
     def lose(*_: Any) -> None:
         raise FileExistsError(errno.EEXIST, "exists")
 
-    monkeypatch.setattr(_exclusive, "renameat2", lose)
+    monkeypatch.setattr(renameat2, "renameat2", lose)
     with pytest.raises(AlreadyExists):
         await backend.write("f", b"1")
 
@@ -264,7 +265,7 @@ async def test_cancelled_copy(
 
     await backend.write("a", bytes(64 << 20))
     started = threading.Event()
-    write = _publish.Draft.write
+    write = temp_file.TempFile.write
     steps: list[int] = []
 
     def slow(self: Any, data: bytes, *args: Any) -> None:
@@ -273,7 +274,7 @@ async def test_cancelled_copy(
         started.set()
         time.sleep(0.02)
 
-    monkeypatch.setattr(_publish.Draft, "write", slow)
+    monkeypatch.setattr(temp_file.TempFile, "write", slow)
     task = asyncio.ensure_future(backend.copy("a", "new/b"))
     await asyncio.to_thread(started.wait, 10)
     task.cancel()

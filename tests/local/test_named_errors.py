@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from remote_store import PermissionDenied, RemoteStoreError
-from remote_store_local import LocalBackend, _remove, _sweep
-from remote_store_local._confine import Tree
-from remote_store_local._folder import Folder
+from remote_store_local import LocalBackend
+from remote_store_local._fs import rmtree, sweep
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Root
 
 DAY = 24 * 3600
 
@@ -31,14 +32,14 @@ def filled(root: Path, local: LocalBackend, method: str) -> LocalBackend:
 
 def close(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     """Let nobody list the folder *key*."""
-    real = Tree.open_folder
+    real = Root.open_folder
 
-    def opened(tree: Tree, folder: str, *, listing: bool = False) -> Folder:
+    def opened(tree: Root, folder: str, *, listing: bool = False) -> OpenFolder:
         if folder == key and listing:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
         return real(tree, folder, listing=listing)
 
-    monkeypatch.setattr(Tree, "open_folder", opened)
+    monkeypatch.setattr(Root, "open_folder", opened)
 
 
 @pytest.mark.parametrize("call", ["list", "children", "glob", "info"])
@@ -61,14 +62,14 @@ def test_an_entry_that_cannot_be_looked_at(
     filled: LocalBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So is a single file or link."""
-    real = Folder.stat
+    real = OpenFolder.stat
 
-    def status(folder: Folder, name: str) -> os.stat_result:
+    def status(folder: OpenFolder, name: str) -> os.stat_result:
         if name == "f":
             raise OSError(errno.EIO, "disk")
         return real(folder, name)
 
-    monkeypatch.setattr(Folder, "stat", status)
+    monkeypatch.setattr(OpenFolder, "stat", status)
     with pytest.raises(RemoteStoreError, match="disk") as caught:
         list(filled.list_files("a/z"))
     assert caught.value.path == "a/z/f"
@@ -76,7 +77,7 @@ def test_an_entry_that_cannot_be_looked_at(
 
 def test_sweep_goes_on(filled: LocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep does what it can, and names the first folder that refused at its end."""
-    monkeypatch.setattr(_sweep, "now", lambda: time.time() + 2 * DAY)
+    monkeypatch.setattr(sweep, "now", lambda: time.time() + 2 * DAY)
     with monkeypatch.context() as patch:
         close(patch, "a/b/locked")
         with pytest.raises(PermissionDenied) as caught:
@@ -107,15 +108,15 @@ def test_recursive_delete(
     """A recursive delete names the file or folder that cannot be removed."""
     (root / "a/b/open/f").unlink()
     (root / "a/z/f").unlink()
-    real = getattr(Folder, name)
+    real = getattr(OpenFolder, name)
 
-    def refuse(folder: Folder, entry: str, **options: Any) -> Any:
+    def refuse(folder: OpenFolder, entry: str, **options: Any) -> Any:
         if entry == failing:
             path = folder.at(entry)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return real(folder, entry, **options)
 
-    monkeypatch.setattr(Folder, name, refuse)
+    monkeypatch.setattr(OpenFolder, name, refuse)
     with pytest.raises(PermissionDenied) as caught:
         filled.delete_folder("a", recursive=True)
     assert caught.value.path == key
@@ -126,17 +127,17 @@ def test_recursive_delete(
 def test_no_descriptor_is_left(filled: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing look at the folder above closes it."""
     before = len(os.listdir("/proc/self/fd"))
-    real = _remove._identity
+    real = rmtree._identity
     seen: set[tuple[int, int]] = set()
 
-    def fail(folder: Folder) -> tuple[int, int]:
+    def fail(folder: OpenFolder) -> tuple[int, int]:
         identity = real(folder)
         if identity in seen:  # on the way back up
             raise OSError(errno.EIO, "disk")
         seen.add(identity)
         return identity
 
-    monkeypatch.setattr(_remove, "_identity", fail)
+    monkeypatch.setattr(rmtree, "_identity", fail)
     with pytest.raises(RemoteStoreError, match="disk"):
         filled.delete_folder("a", recursive=True)
     assert len(os.listdir("/proc/self/fd")) == before

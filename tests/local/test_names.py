@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remote_store import InvalidPath
-from remote_store_local._names import kept, windows_refuses
+from remote_store_local._keys import kept, windows_refuses
 
 
 @pytest.mark.parametrize(

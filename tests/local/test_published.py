@@ -14,7 +14,7 @@ from tests.local.conftest import litter
 
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store_local import AsyncLocalBackend, LocalBackend
-from remote_store_local._folder import Folder
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = pytest.mark.asyncio
 
@@ -148,10 +148,10 @@ async def test_own_link_is_a_success(
     """Once linked, a file is written: a temporary name that stays is logged, and no error."""
     backend = AsyncLocalBackend(root)
 
-    def fail(self: Folder, name: str) -> None:
+    def fail(self: OpenFolder, name: str) -> None:
         raise OSError(errno.EIO, "disk")
 
-    monkeypatch.setattr(Folder, "unlink", fail)
+    monkeypatch.setattr(OpenFolder, "unlink", fail)
     result = await backend.write("f", stream() if content is None else content)
     assert (root / "f").read_bytes() == (content or b"new")
     assert result.etag == (await backend.get_file_info("f")).etag
@@ -174,7 +174,7 @@ async def test_clean_up_does_not_hide_the_error(
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(os, "write", full)
-    monkeypatch.setattr(Folder, "unlink", fail)
+    monkeypatch.setattr(OpenFolder, "unlink", fail)
     with pytest.raises(RemoteStoreError, match="No space left"):
         local.write("f", b"x", overwrite=True)
     assert "temporary file" in caplog.text

@@ -18,8 +18,9 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, LocalBackend, _exclusive, _syscalls, _target
-from remote_store_local._folder import Folder
+from remote_store_local import AsyncLocalBackend, LocalBackend
+from remote_store_local._fs import destination, renameat2
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = pytest.mark.asyncio
 
@@ -103,14 +104,14 @@ async def test_a_move_by_links_never_removes_the_last(
     """Where nothing is left under the old name, and no rival has the file, it was moved."""
     backend = LocalBackend(root)
     backend.write("a", b"1")
-    unlink = Folder.unlink
+    unlink = OpenFolder.unlink
 
-    def twice(self: Folder, name: str) -> None:
+    def twice(self: OpenFolder, name: str) -> None:
         # As when the answer of a network file system is lost, and the call repeated.
         unlink(self, name)
         unlink(self, name)
 
-    monkeypatch.setattr(Folder, "unlink", twice)
+    monkeypatch.setattr(OpenFolder, "unlink", twice)
     backend.move("a", "b")
     assert os.listdir(root) == ["b"]
 
@@ -123,9 +124,9 @@ async def test_a_source_that_cannot_be_removed(
     """A refused removal of the old name undoes the new one, unless it is another's by then."""
     backend = LocalBackend(root)
     backend.write("a", b"1")
-    unlink = Folder.unlink
+    unlink = OpenFolder.unlink
 
-    def refuse(self: Folder, name: str) -> None:
+    def refuse(self: OpenFolder, name: str) -> None:
         if name == "a":
             if replaced:
                 (root / "new").write_bytes(b"2")
@@ -134,7 +135,7 @@ async def test_a_source_that_cannot_be_removed(
             raise PermissionError(errno.EACCES, "no")
         unlink(self, name)
 
-    monkeypatch.setattr(Folder, "unlink", refuse)
+    monkeypatch.setattr(OpenFolder, "unlink", refuse)
     with pytest.raises(PermissionDenied):
         backend.move("a", "b")
     assert (root / "a").read_bytes() == b"1"
@@ -148,13 +149,13 @@ async def test_a_file_takes_the_name_of_a_folder(
     """A file that appears where a folder is about to be made is InvalidPath, not missing."""
     backend = LocalBackend(root)
     backend.write("source", b"1")
-    make = _target._make_folders
+    make = destination._make_folders
 
     def late(*args: Any) -> None:
         (root / "d").touch()
         make(*args)
 
-    monkeypatch.setattr(_target, "_make_folders", late)
+    monkeypatch.setattr(destination, "_make_folders", late)
     calls: dict[str, Callable[[], object]] = {
         "write": lambda: backend.write("d/x/y", b"1", overwrite=True),
         "stream": lambda: backend.write("d/x/y", io.BytesIO(b"1")),
@@ -192,7 +193,7 @@ async def test_a_lost_answer_to_an_exclusive_move(
     """A move that was done and repeated says that it may have been done, and leaves one name."""
     backend = LocalBackend(root)
     backend.write("a", b"1")
-    rename, make_link = _syscalls.renameat2, os.link
+    rename, make_link = renameat2.renameat2, os.link
 
     def done(*args: Any, **kwargs: Any) -> None:
         if link and not kwargs:
@@ -200,7 +201,7 @@ async def test_a_lost_answer_to_an_exclusive_move(
         (make_link if link else rename)(*args, **kwargs)
         raise FileNotFoundError(errno.ENOENT, "repeated")
 
-    monkeypatch.setattr(_exclusive, "renameat2", done)
+    monkeypatch.setattr(renameat2, "renameat2", done)
     monkeypatch.setattr(os, "link", done)
     with pytest.raises(NotFound) as caught:
         backend.move("a", "b")
@@ -218,13 +219,13 @@ async def test_a_source_that_was_removed_all_the_same(
     backend.write("a", b"1")
     if names == 2:
         os.link(root / "a", root / "other")
-    unlink = Folder.unlink
+    unlink = OpenFolder.unlink
 
-    def late(self: Folder, name: str) -> None:
+    def late(self: OpenFolder, name: str) -> None:
         unlink(self, name)
         raise OSError(errno.EIO, "lost")
 
-    monkeypatch.setattr(Folder, "unlink", late)
+    monkeypatch.setattr(OpenFolder, "unlink", late)
     backend.move("a", "b")
     assert sorted(os.listdir(root)) == ["b", "other"][:names]
 
@@ -253,7 +254,7 @@ async def test_a_failing_disk_after_the_rename(
         return stat(fd)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_exclusive, "renameat2", failing(_syscalls.renameat2))
+        patch.setattr(renameat2, "renameat2", failing(renameat2.renameat2))
         patch.setattr(os, "replace", failing(os.replace))
         patch.setattr(os, "fstat", look)
         with pytest.raises(RemoteStoreError, match="cannot be told") as caught:

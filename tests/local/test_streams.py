@@ -17,7 +17,7 @@ from tests.local.conftest import count_hops
 
 from remote_store import InvalidPath, NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio import AsyncStore
-from remote_store_local import AsyncLocalBackend, _lease
+from remote_store_local import AsyncLocalBackend, _list, _read
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
@@ -119,7 +119,7 @@ async def test_failing_block(
     (root / "f").write_bytes(bytes(8 << 20))
     await backend.exists("f")
     before = descriptors()
-    read, calls = _lease.SourceFile.read, []
+    read, calls = _read.SharedFile.read, []
 
     def fail(self: Any, size: int) -> bytes:
         calls.append(size)
@@ -127,7 +127,7 @@ async def test_failing_block(
             raise OSError(5, "disk")
         return read(self, size)
 
-    monkeypatch.setattr(_lease.SourceFile, "read", fail)
+    monkeypatch.setattr(_read.SharedFile, "read", fail)
     with pytest.raises(RemoteStoreError, match="disk") as caught:
         _ = [part async for part in backend.read("f")]
     assert isinstance(caught.value.__cause__, OSError)
@@ -140,13 +140,13 @@ async def test_lazy(
     """LAZY-001: a reader that stops early has read one block ahead, no more."""
     (root / "f").write_bytes(bytes(64 << 20))
     asked: list[int] = []
-    read = _lease.SourceFile.read
+    read = _read.SharedFile.read
 
     def spy(self: Any, size: int) -> bytes:
         asked.append(size)
         return read(self, size)
 
-    monkeypatch.setattr(_lease.SourceFile, "read", spy)
+    monkeypatch.setattr(_read.SharedFile, "read", spy)
     items = backend.read("f")
     await anext(items)
     await asyncio.sleep(0.1)
@@ -166,7 +166,7 @@ async def test_small_files_take_one_hop(
 
 async def test_released_before_it_was_opened() -> None:
     """A read that is let go of before its thread comes to it opens nothing."""
-    source = _lease.Source()
+    source = _read.LazyFile()
     source.release()
     source.release()
 
@@ -174,7 +174,7 @@ async def test_released_before_it_was_opened() -> None:
         pytest.fail("opened")
 
     assert source.start(never, 10) == b""
-    pages = _lease.Pages(iter_of_one())
+    pages = _list.PageReader(iter_of_one())
     pages.release()
     assert pages.next(5) == []
 
@@ -186,7 +186,7 @@ def iter_of_one() -> Any:
 async def test_released_file_reads_nothing(root: Path) -> None:
     """After its release a file gives the end, not an error of a closed file."""
     (root / "f").write_bytes(b"x" * 100)
-    source = _lease.Source()
+    source = _read.LazyFile()
 
     def opened() -> tuple[int, os.stat_result]:
         fd = os.open(root / "f", os.O_RDONLY)

@@ -16,8 +16,9 @@ import pytest
 from tests.local.conftest import litter
 
 from remote_store import DirectoryNotEmpty, InvalidPath, RemoteStoreError
-from remote_store_local import AsyncLocalBackend, LocalBackend, _exclusive, _publish, _sweep
-from remote_store_local._folder import Folder
+from remote_store_local import AsyncLocalBackend, LocalBackend
+from remote_store_local._fs import renameat2, sweep, temp_file
+from remote_store_local._fs.folder import OpenFolder
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,7 +31,7 @@ LATER = 100 * DAY
 @pytest.fixture(autouse=True)
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shift the sweep's clock."""
-    monkeypatch.setattr(_sweep, "now", lambda: time.time() + LATER)
+    monkeypatch.setattr(sweep, "now", lambda: time.time() + LATER)
 
 
 def make(path: Path, age: float) -> Path:
@@ -75,22 +76,22 @@ async def test_old_times_of_a_copy_are_no_age(
     times: list[float] = []
     with monkeypatch.context() as patch:
 
-        def die(draft: _publish.Draft, place: object) -> None:
+        def die(draft: temp_file.TempFile, place: object) -> None:
             times.append(os.fstat(draft.fd).st_mtime)
             draft._litter = ""  # nobody cleans up
             raise KeyboardInterrupt
 
-        patch.setattr(_publish.Draft, "_publish", die)
+        patch.setattr(temp_file.TempFile, "_publish", die)
         make(root / "old", 0)
         os.utime(root / "old", (0, 0))
         with pytest.raises(KeyboardInterrupt):
             LocalBackend(root).copy("old", "new")
     assert times == [0]
     real = time.time()
-    monkeypatch.setattr(_sweep, "now", lambda: real + DAY - 60)
+    monkeypatch.setattr(sweep, "now", lambda: real + DAY - 60)
     assert await backend.sweep() == 0
     assert len(litter(root)) == 1
-    monkeypatch.setattr(_sweep, "now", lambda: real + DAY + 60)
+    monkeypatch.setattr(sweep, "now", lambda: real + DAY + 60)
     assert await backend.sweep() == 1
     assert litter(root) == []
 
@@ -99,8 +100,9 @@ async def test_living_stream_keeps_its_file(backend: AsyncLocalBackend, root: Pa
     """A stream that takes longer than a day is not swept, by no other process either."""
     other = AsyncLocalBackend(root)
     code = (
-        "import asyncio, sys, time; from remote_store_local import AsyncLocalBackend, _sweep; "
-        f"_sweep.now = lambda: time.time() + {3 * DAY}; "
+        "import asyncio, sys, time; from remote_store_local import AsyncLocalBackend; "
+        "from remote_store_local._fs import sweep; "
+        f"sweep.now = lambda: time.time() + {3 * DAY}; "
         "print(asyncio.run(AsyncLocalBackend(sys.argv[1]).sweep()))"
     )
 
@@ -136,14 +138,14 @@ async def test_folder_with_nothing_but_litter(
     def fail(*_: Any, **__: Any) -> Any:
         raise OSError(errno.EIO, "disk")
 
-    rmdir = Folder.rmdir
+    rmdir = OpenFolder.rmdir
     calls: list[int] = []
 
     def second(self: Any, name: str) -> None:
         calls.append(1)
         (fail if len(calls) > 1 else rmdir)(self, name)
 
-    monkeypatch.setattr(Folder, "rmdir", second)
+    monkeypatch.setattr(OpenFolder, "rmdir", second)
     with pytest.raises(RemoteStoreError, match="disk"):
         await backend.delete_folder("d")
 
@@ -175,7 +177,7 @@ async def test_what_cannot_be_opened_is_left(
     def fail(self: Any, name: str, *_: Any) -> int:
         raise OSError(errno.EACCES, "no")
 
-    monkeypatch.setattr(Folder, "open", fail)
+    monkeypatch.setattr(OpenFolder, "open", fail)
     assert await backend.sweep() == 0
     assert litter(root) == [".~tmp.1"]
 
@@ -186,7 +188,7 @@ async def test_swept_by_two(
     """Litter and folders that another sweep removed first are no error."""
     make(root / ".~tmp.1", 2 * DAY)
     make(root / "d/.~tmp.1", 2 * DAY)
-    live = _sweep.is_live
+    live = sweep.is_live
 
     def late(folder: Any, name: str) -> bool:
         (root / ".~tmp.1").unlink()
@@ -194,7 +196,7 @@ async def test_swept_by_two(
         (root / "d").rmdir()
         return live(folder, name)
 
-    monkeypatch.setattr(_sweep, "is_live", late)
+    monkeypatch.setattr(sweep, "is_live", late)
     assert await backend.sweep() == 0
 
 
@@ -202,8 +204,8 @@ async def test_without_locks(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where there is no flock, writes work, and age alone decides."""
-    monkeypatch.setattr(_publish, "fcntl", None)
-    monkeypatch.setattr(_sweep, "fcntl", None)
+    monkeypatch.setattr(temp_file, "fcntl", None)
+    monkeypatch.setattr(sweep, "fcntl", None)
     await backend.write("f", b"1")
     make(root / ".~tmp.1", 2 * DAY)
     make(root / ".~tmp.2", 60)
@@ -216,7 +218,7 @@ async def test_without_renaming_open_files(
     root: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """Where open files cannot be renamed, they are closed first; the rest is the same."""
-    for module in (_publish, _exclusive):
+    for module in (temp_file, renameat2):
         monkeypatch.setattr(module, "RENAMES_OPEN_FILES", False)
 
     def refuse(*_: Any) -> None:
@@ -228,7 +230,7 @@ async def test_without_renaming_open_files(
             raise FileExistsError(errno.EEXIST, "exists")
         os.replace(src, dst)
 
-    monkeypatch.setattr(_exclusive, "renameat2", refuse)
+    monkeypatch.setattr(renameat2, "renameat2", refuse)
     monkeypatch.setattr(os, "rename", rename)
     backend = AsyncLocalBackend(root)
     result = await backend.write("d/f", b"1", metadata={"a": "b"})

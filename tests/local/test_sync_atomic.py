@@ -18,7 +18,7 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import LocalBackend, _handles
+from remote_store_local import LocalBackend, _file_objects
 
 
 def test_open_atomic(local: LocalBackend, root: Path) -> None:
@@ -101,12 +101,12 @@ def test_open_atomic_on_a_full_disk(
     local: LocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ERR-001: what the system raises while the block writes is translated, and not forgotten."""
-    real = _handles._Raw._call
+    real = _file_objects._RawFile._call
 
     def full(self: Any, function: Any, *args: Any) -> Any:
         return real(self, broken if function.__name__ in ("write", "truncate") else function, *args)
 
-    monkeypatch.setattr(_handles._Raw, "_call", full)
+    monkeypatch.setattr(_file_objects._RawFile, "_call", full)
     block = local.open_atomic("f")
     file = block.__enter__()
     with pytest.raises(RemoteStoreError, match="No space") as caught:

@@ -9,7 +9,8 @@ from tests.local.conftest import litter
 from tests.local.test_exclusive import check_then_act
 from tests.sync.twins import KINDS, race
 
-from remote_store_local import LocalBackend, _publish, _transfer
+from remote_store_local import LocalBackend, _transfer
+from remote_store_local._fs import temp_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
@@ -27,7 +28,7 @@ def test_check_then_act_fails_the_race(
     root: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same race catches a backend that looks first and acts afterwards."""
-    monkeypatch.setattr(_publish, "rename_exclusive", check_then_act)
+    monkeypatch.setattr(temp_file, "rename_exclusive", check_then_act)
     monkeypatch.setattr(_transfer, "rename_exclusive", check_then_act)
     with pytest.raises(AssertionError, match=r"(?:[2-9]|1\d) succeeded"):
         race(LocalBackend(root, fsync="never"), kind, 200)

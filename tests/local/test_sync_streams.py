@@ -21,7 +21,7 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import LocalBackend, _handles
+from remote_store_local import LocalBackend, _file_objects
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def test_streams_leak_nothing(local: LocalBackend, monkeypatch: pytest.MonkeyPat
             file.write(b"1")
         with pytest.raises(InvalidPath):
             local.read("")
-    monkeypatch.setattr(_handles._ReadFile, "__init__", broken)
+    monkeypatch.setattr(_file_objects._ReadFile, "__init__", broken)
     with pytest.raises(RemoteStoreError, match="No space"):
         local.read("f")
     assert len(os.listdir("/proc/self/fd")) == before

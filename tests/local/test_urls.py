@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remote_store_local import AsyncLocalBackend, LocalBackend
-from remote_store_local._urls import folder_of_url
+from remote_store_local._url import folder_of_url
 
 
 @pytest.mark.parametrize(

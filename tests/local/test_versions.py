@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from remote_store import PreconditionFailed
-from remote_store_local import AsyncLocalBackend, LocalBackend, _lease, _transfer
+from remote_store_local import AsyncLocalBackend, LocalBackend, _read, _transfer
 
 pytestmark = pytest.mark.asyncio
 
@@ -59,7 +59,7 @@ async def test_a_file_that_grows(
     """What is appended while a file is read is read in blocks as well, and not byte by byte."""
     size, step, times = (1 << 20) + 10, 1 << 16, 4
     (root / "log").write_bytes(bytes(size))
-    read, asked = _lease.SourceFile.read, []
+    read, asked = _read.SharedFile.read, []
 
     def late(self: Any, count: int) -> bytes:
         asked.append(count)
@@ -70,7 +70,7 @@ async def test_a_file_that_grows(
                 file.write(bytes(step))
         return data
 
-    monkeypatch.setattr(_lease.SourceFile, "read", late)
+    monkeypatch.setattr(_read.SharedFile, "read", late)
     assert len(await joined(backend.read("log"))) == size + times * step
     assert len(asked) <= times + 3  # two for what was there, one for the end
 

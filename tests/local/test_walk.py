@@ -13,8 +13,8 @@ import pytest
 from remote_store import PermissionDenied, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend, LocalBackend
-from remote_store_local._confine import Tree
-from remote_store_local._folder import Folder
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Root
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,20 +29,20 @@ def locked(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for key in keys:
         (root / key).parent.mkdir(parents=True, exist_ok=True)
         (root / key).write_bytes(b"12")
-    open_folder, look = Tree.open_folder, Folder.stat
+    open_folder, look = Root.open_folder, OpenFolder.stat
 
-    def refuse(self: Tree, key: str, *, listing: bool = False) -> Folder:
+    def refuse(self: Root, key: str, *, listing: bool = False) -> OpenFolder:
         if listing and key.endswith("locked"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), key)
         return open_folder(self, key, listing=listing)
 
-    def blind(self: Folder, name: str) -> os.stat_result:
+    def blind(self: OpenFolder, name: str) -> os.stat_result:
         if "blind" in os.readlink(f"/proc/self/fd/{self.fd}"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
         return look(self, name)
 
-    monkeypatch.setattr(Tree, "open_folder", refuse)
-    monkeypatch.setattr(Folder, "stat", blind)
+    monkeypatch.setattr(Root, "open_folder", refuse)
+    monkeypatch.setattr(OpenFolder, "stat", blind)
     return keys
 
 
@@ -182,13 +182,13 @@ async def test_glob_asks_only_of_what_matches(
     (root / "to_file.csv").symlink_to("d/c.txt")
     (root / "to_file.txt").symlink_to("d/c.txt")
     (root / "to_folder").symlink_to("d")
-    look, asked = Folder.stat, []
+    look, asked = OpenFolder.stat, []
 
-    def stat(self: Folder, name: str) -> os.stat_result:
+    def stat(self: OpenFolder, name: str) -> os.stat_result:
         asked.append(name)
         return look(self, name)
 
-    monkeypatch.setattr(Folder, "stat", stat)
+    monkeypatch.setattr(OpenFolder, "stat", stat)
     with caplog.at_level(logging.WARNING):
         found = {str(info.path): info.size async for info in backend.glob("**/*.csv")}
 

@@ -20,7 +20,8 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_local import AsyncLocalBackend, _publish
+from remote_store_local import AsyncLocalBackend
+from remote_store_local._fs import temp_file
 
 pytestmark = pytest.mark.asyncio
 
@@ -218,17 +219,17 @@ async def test_bytes_survive_a_vanishing_folder(
 ) -> None:
     """When the folder is deleted under a write of bytes, the write comes afterwards."""
     backend = AsyncLocalBackend(root)
-    commit = _publish.Draft.commit
+    commit = temp_file.TempFile.commit
     left = [2]
 
     def late(self: Any, *args: Any, **kwargs: Any) -> Any:
         if left[0]:
             left[0] -= 1
-            self._place.folder.unlink(self._temporary)
+            self._target.folder.unlink(self._temporary)
             os.rmdir(root / "d")
         return commit(self, *args, **kwargs)
 
-    monkeypatch.setattr(_publish.Draft, "commit", late)
+    monkeypatch.setattr(temp_file.TempFile, "commit", late)
     await backend.write("d/f", b"x", overwrite=overwrite)
     assert left == [0]
     assert await backend.read_bytes("d/f") == b"x"

@@ -17,10 +17,11 @@ from remote_store import (
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.aio.workers import WorkerPool
-from remote_store_local._delete import delete, delete_folder
+from remote_store_local._common import Rooted
+from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._files import Fsync
-from remote_store_local._lease import Pages
-from remote_store_local._rooted import Rooted
+from remote_store_local._list import PageReader, folder_info, glob, list_entries
+from remote_store_local._read import read_bytes
 from remote_store_local._streams import read_blocks, write_blocks
 from remote_store_local._transfer import copy, move
 from remote_store_local._write import Write, write_bytes
@@ -155,7 +156,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         stop = _Stop()
         try:
-            return await self._pool.query(self._files.folder_info, path, stop.asked)
+            return await self._pool.query(folder_info, self._files, path, stop.asked)
         except asyncio.CancelledError:
             stop.ask()
             raise
@@ -188,7 +189,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
     async def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file, in one hop; raises as `read`."""
-        return await self._pool.query(self._files.read_bytes, path)
+        return await self._pool.query(read_bytes, self._files, path)
 
     # Writing ---------------------------------------------------------------
 
@@ -290,7 +291,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
                 which ``path`` names the first and ``others`` tell the rest;
                 all others were.
         """
-        return await self._stoppable(self._files.sweep, path)
+        return await self._stoppable(sweep, self._files, path)
 
     # Moving and copying ----------------------------------------------------
 
@@ -338,17 +339,17 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
                 ``others`` are the errors of further folders.
         """
         depth = max_depth if recursive else 0
-        items = self._files.walk(path, depth=depth, files=True, folders=False)
+        items = list_entries(self._files, path, depth=depth, with_files=True, with_folders=False)
         return self._paged(cast("Generator[FileInfo, None, None]", items))
 
     def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder; raises as `list_files`."""
-        items = self._files.walk(path, depth=0, files=False, folders=True)
+        items = list_entries(self._files, path, depth=0, with_files=False, with_folders=True)
         return self._paged(cast("Generator[FolderEntry, None, None]", items))
 
     def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder in one pass; raises as `list_files`."""
-        items = self._files.walk(path, depth=0, files=True, folders=True)
+        items = list_entries(self._files, path, depth=0, with_files=True, with_folders=True)
         return self._paged(items)
 
     def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
@@ -359,10 +360,10 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
             PermissionDenied: As `list_files`.
         """
-        return self._paged(self._files.glob(pattern))
+        return self._paged(glob(self._files, pattern))
 
     async def _paged(self, items: Generator[T, None, None]) -> AsyncGenerator[T, None]:
-        pages = Pages(items)
+        pages = PageReader(items)
         try:
             while page := await self._pool.query(pages.next, _PAGE):
                 for item in page:

@@ -14,25 +14,25 @@ from remote_store.authoring import (
     is_a_file,
     is_reserved,
 )
-from remote_store_local._confine import Place
 from remote_store_local._errors import is_refusal, mapped, translate
 from remote_store_local._files import LocalFiles
-from remote_store_local._remove import remove_tree
-from remote_store_local._sweep import sweep_folder
+from remote_store_local._fs.resolve import Resolved
+from remote_store_local._fs.rmtree import remove_tree
+from remote_store_local._fs.sweep import sweep_folder, sweep_tree
 
-__all__ = ["delete", "delete_folder"]
+__all__ = ["delete", "delete_folder", "sweep"]
 
 
 @mapped
 def delete(files: LocalFiles, key: str, missing_ok: bool) -> None:
     """Remove a file; of a link the link, never what it leads to."""
     try:
-        with files.locate_file(key) as place:
-            if not place.followed:
-                _remove(files, key, place.folder.unlink, place.name)
+        with files.resolve_file(key) as resolved:
+            if not resolved.followed:
+                _remove(files, key, resolved.folder.unlink, resolved.name)
                 return
-        with files.tree.locate(files.key(key), follow=False) as place:
-            _remove(files, key, place.folder.unlink, place.name)
+        with files.root.resolve(files.key(key), follow=False) as resolved:
+            _remove(files, key, resolved.folder.unlink, resolved.name)
     except (FileNotFoundError, NotADirectoryError) as error:
         if missing_ok:
             return
@@ -52,8 +52,8 @@ def delete_folder(
     try:
         if is_reserved(key):
             raise files.missing(key)
-        with files.tree.locate(key) as place:
-            _delete_folder(files, key, place, recursive, stopped)
+        with files.root.resolve(key) as resolved:
+            _delete_folder(files, key, resolved, recursive, stopped)
     except (FileNotFoundError, NotADirectoryError) as error:
         if missing_ok:
             return
@@ -63,27 +63,27 @@ def delete_folder(
 
 
 def _delete_folder(
-    files: LocalFiles, key: str, place: Place, recursive: bool, stopped: Callable[[], bool]
+    files: LocalFiles, key: str, resolved: Resolved, recursive: bool, stopped: Callable[[], bool]
 ) -> None:
-    kind = files.kind_of(key, place)
+    kind = files.kind_of(key, resolved)
     if kind is None:
-        raise files.missing(key) from place.absence
+        raise files.missing(key) from resolved.absence
     if kind == "file":
         raise is_a_file(key, files.name)
-    if place.followed:
+    if resolved.followed:
         if not recursive:
             _refuse_children(files, key)
-        with files.tree.locate(key, follow=False) as link:
+        with files.root.resolve(key, follow=False) as link:
             _remove(files, key, link.folder.unlink, link.name)
     elif recursive:
-        remove_tree(files.tree, key, place.folder, place.name, stopped)
+        remove_tree(files.root, key, resolved.folder, resolved.name, stopped)
     else:
         try:
-            _remove(files, key, place.folder.rmdir, place.name)
+            _remove(files, key, resolved.folder.rmdir, resolved.name)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            _retry_rmdir(files, key, place, error)
+            _retry_rmdir(files, key, resolved, error)
 
 
 def _remove(files: LocalFiles, key: str, function: Callable[[str], None], name: str) -> None:
@@ -105,7 +105,7 @@ def _remove(files: LocalFiles, key: str, function: Callable[[str], None], name: 
 
 
 def _refuse_children(files: LocalFiles, key: str) -> None:
-    with files.tree.open_folder(key, listing=True) as folder:
+    with files.root.open_folder(key, listing=True) as folder:
         if os.listdir(folder.handle):
             raise folder_not_empty(key, files.name)
 
@@ -114,16 +114,16 @@ def _is_temporary(entry: os.DirEntry[str]) -> bool:
     return entry.name.startswith(RESERVED_PREFIX) and entry.is_file(follow_symlinks=False)
 
 
-def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> None:
+def _retry_rmdir(files: LocalFiles, key: str, resolved: Resolved, error: OSError) -> None:
     """Remove litter of dead writers, and say so if it is a living one's file that is left."""
-    with place.folder.enter(place.name, listing=True) as folder:
+    with resolved.folder.enter(resolved.name, listing=True) as folder:
         with os.scandir(folder.handle) as entries:
             others = [entry for entry in entries if not _is_temporary(entry)]
         if others:
             raise folder_not_empty(key, files.name) from error
         sweep_folder(folder)
     try:
-        _remove(files, key, place.folder.rmdir, place.name)
+        _remove(files, key, resolved.folder.rmdir, resolved.name)
     except OSError as again:
         if again.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
@@ -132,3 +132,9 @@ def _retry_rmdir(files: LocalFiles, key: str, place: Place, error: OSError) -> N
             "were killed in the last 24 hours; wait, or delete recursively"
         )
         raise DirectoryNotEmpty(msg, path=key, backend=files.name) from again
+
+
+@mapped
+def sweep(files: LocalFiles, key: str, stopped: Callable[[], bool]) -> int:
+    """Remove stale temporary files below *key*."""
+    return sweep_tree(files.root, files.key(key), stopped)

@@ -13,8 +13,8 @@ from remote_store.aio.workers import WorkerPool, settle
 from remote_store.authoring import as_bytes
 from remote_store_local._errors import translate
 from remote_store_local._files import LocalFiles
-from remote_store_local._lease import Source
-from remote_store_local._publish import Draft, abandon
+from remote_store_local._fs.temp_file import TempFile, abandon
+from remote_store_local._read import LazyFile, shrunk, start_reading
 from remote_store_local._write import Write, begin, finish
 
 __all__ = ["BLOCK", "read_blocks", "write_blocks"]
@@ -38,10 +38,10 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
         NotFound, InvalidPath, PermissionDenied, RemoteStoreError: See `LocalFiles`.
         PreconditionFailed: Another program cut the file short meanwhile.
     """
-    source = Source()
+    source = LazyFile()
     ahead: asyncio.Task[bytes] | None = None
     try:
-        data = await pool.query(files.open_source, key, source, BLOCK)
+        data = await pool.query(start_reading, files, key, source, BLOCK)
         while data:
             ahead = None if source.ended else asyncio.create_task(_pull(pool, source))
             yield data
@@ -52,7 +52,7 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
             except OSError as error:
                 raise translate(error, key, files.name) from error
         if not source.whole:
-            raise files.shrunk(key, source.got, source.size)
+            raise shrunk(files, key, source.got, source.size)
     except BaseException:
         with contextlib.suppress(OSError):  # of what nobody wants any more
             source.release()
@@ -88,7 +88,7 @@ def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
     return wrap(file, executor=pool.executor)
 
 
-async def _pull(pool: WorkerPool, source: Source) -> bytes:
+async def _pull(pool: WorkerPool, source: LazyFile) -> bytes:
     assert source.file is not None
     file = _wrapped(source.file, pool)
     wanted = source.wanted(NEXT_BLOCK)
@@ -114,11 +114,11 @@ async def write_blocks(
             `begin` and `finish`; an existing key and a bad path before *content* is
             asked for anything.
     """
-    drafts: list[Draft] = []
+    temp_files: list[TempFile] = []
     try:
-        await pool.mutate(_begin, files, key, write, drafts)
-        draft = drafts[0]
-        raw = DraftFile(draft)
+        await pool.mutate(_begin, files, key, write, temp_files)
+        temp_file = temp_files[0]
+        raw = RawTempFile(temp_file)
         waiting: list[bytes] = []
         size = 0
         async for chunk in content:
@@ -128,44 +128,46 @@ async def write_blocks(
                 block = waiting[0] if len(waiting) == 1 else b"".join(waiting)
                 waiting.clear()
                 size = 0
-                draft.written += await _put(pool, files, key, raw, block)
+                temp_file.written += await _put(pool, files, key, raw, block)
         rest = b"".join(waiting)
-        return await pool.mutate(finish, files, key, draft, rest, write)
+        return await pool.mutate(finish, files, key, temp_file, rest, write)
     except GeneratorExit:  # the coroutine is thrown away: there is no loop to wait on
-        for draft in drafts:
-            abandon(draft)
+        for temp_file in temp_files:
+            abandon(temp_file)
         raise
     except BaseException:
-        for draft in drafts:
-            await _discard(pool, draft)
+        for temp_file in temp_files:
+            await _discard(pool, temp_file)
         raise
 
 
-def _begin(files: LocalFiles, key: str, write: Write, drafts: list[Draft]) -> None:
+def _begin(files: LocalFiles, key: str, write: Write, temp_files: list[TempFile]) -> None:
     # Not returned: the caller may be cancelled and must still find it.
-    drafts.append(begin(files, key, write))
+    temp_files.append(begin(files, key, write))
 
 
-class DraftFile(io.FileIO):
+class RawTempFile(io.FileIO):
     """
-    A draft as the raw file that aiofiles writes to.
+    A temporary file as the raw file that aiofiles writes to.
 
-    A block whose caller was cancelled keeps the draft busy until it is
-    written, and discarding the draft waits for that; a block that comes later
-    finds the draft gone and writes nothing.
+    A block whose caller was cancelled keeps the temporary file busy until it is
+    written, and discarding the temporary file waits for that; a block that comes later
+    finds the temporary file gone and writes nothing.
     """
 
-    def __init__(self, draft: Draft) -> None:
-        super().__init__(draft.fd, "wb", closefd=False)
-        self._draft = draft
+    def __init__(self, temp_file: TempFile) -> None:
+        super().__init__(temp_file.fd, "wb", closefd=False)
+        self._temp_file = temp_file
 
     def write(self, data: Any, /) -> int:
         """Write at most all of *data*; return how many bytes."""
-        with self._draft.busy:
-            return super().write(data) if self._draft.fd >= 0 else 0
+        with self._temp_file.busy:
+            return super().write(data) if self._temp_file.fd >= 0 else 0
 
 
-async def _put(pool: WorkerPool, files: LocalFiles, key: str, raw: DraftFile, block: bytes) -> int:
+async def _put(
+    pool: WorkerPool, files: LocalFiles, key: str, raw: RawTempFile, block: bytes
+) -> int:
     view = memoryview(block)
     while view:
         file = _wrapped(raw, pool)
@@ -177,8 +179,8 @@ async def _put(pool: WorkerPool, files: LocalFiles, key: str, raw: DraftFile, bl
     return len(block)
 
 
-async def _discard(pool: WorkerPool, draft: Draft) -> None:
-    task = asyncio.create_task(pool.mutate(abandon, draft))
+async def _discard(pool: WorkerPool, temp_file: TempFile) -> None:
+    task = asyncio.create_task(pool.mutate(abandon, temp_file))
     try:
         # A cancellation meanwhile comes out, as from any clean-up that awaits;
         # swallowed, the timeout that it belongs to would be lost.

@@ -17,11 +17,13 @@ from remote_store import (
     WritableContent,
     WriteResult,
 )
-from remote_store_local._delete import delete, delete_folder
+from remote_store_local._common import Rooted
+from remote_store_local._delete import delete, delete_folder, sweep
+from remote_store_local._file_objects import open_reader, open_temp_file, write_from
 from remote_store_local._files import Fsync
-from remote_store_local._handles import open_draft, open_reader, write_from
-from remote_store_local._publish import never_stop
-from remote_store_local._rooted import Rooted
+from remote_store_local._fs.temp_file import never_stop
+from remote_store_local._list import folder_info, glob, list_entries
+from remote_store_local._read import read_bytes
 from remote_store_local._transfer import copy, move
 from remote_store_local._write import Write, write_bytes
 
@@ -85,7 +87,7 @@ class LocalBackend(Rooted, Backend):
 
     def get_folder_info(self, path: str) -> FolderInfo:
         """Add up the files below a folder; linked folders are not entered."""
-        return self._files.folder_info(path, never_stop)
+        return folder_info(self._files, path, never_stop)
 
     def check_health(self) -> None:
         """
@@ -115,7 +117,7 @@ class LocalBackend(Rooted, Backend):
 
     def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file; raises as `read` and its stream."""
-        return self._files.read_bytes(path)
+        return read_bytes(self._files, path)
 
     # Writing ---------------------------------------------------------------
 
@@ -170,7 +172,7 @@ class LocalBackend(Rooted, Backend):
                 end, if somebody else took the name meanwhile.
             PreconditionFailed: At the end: the folder was deleted meanwhile.
         """
-        return open_draft(self._files, path, overwrite=overwrite)
+        return open_temp_file(self._files, path, overwrite=overwrite)
 
     # Deleting --------------------------------------------------------------
 
@@ -186,7 +188,7 @@ class LocalBackend(Rooted, Backend):
 
     def sweep(self, path: str = "") -> int:
         """Remove temporary files of killed writers, as `AsyncLocalBackend.sweep`."""
-        return self._files.sweep(path, never_stop)
+        return sweep(self._files, path, never_stop)
 
     # Moving and copying ----------------------------------------------------
 
@@ -210,17 +212,17 @@ class LocalBackend(Rooted, Backend):
             PermissionDenied: As `AsyncLocalBackend.list_files`.
         """
         depth = max_depth if recursive else 0
-        items = self._files.walk(path, depth=depth, files=True, folders=False)
+        items = list_entries(self._files, path, depth=depth, with_files=True, with_folders=False)
         return cast("Generator[FileInfo, None, None]", items)
 
     def list_folders(self, path: str) -> Generator[FolderEntry, None, None]:
         """Yield the subfolders of a folder; raises as `list_files`."""
-        items = self._files.walk(path, depth=0, files=False, folders=True)
+        items = list_entries(self._files, path, depth=0, with_files=False, with_folders=True)
         return cast("Generator[FolderEntry, None, None]", items)
 
     def iter_children(self, path: str) -> Generator[FileInfo | FolderEntry, None, None]:
         """Yield the files and subfolders of a folder in one pass; raises as `list_files`."""
-        return self._files.walk(path, depth=0, files=True, folders=True)
+        return list_entries(self._files, path, depth=0, with_files=True, with_folders=True)
 
     def glob(self, pattern: str) -> Generator[FileInfo, None, None]:
         """
@@ -230,4 +232,4 @@ class LocalBackend(Rooted, Backend):
             InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
             PermissionDenied: As `list_files`.
         """
-        return self._files.glob(pattern)
+        return glob(self._files, pattern)

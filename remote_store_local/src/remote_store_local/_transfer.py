@@ -8,17 +8,24 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from remote_store import AlreadyExists, NotFound, RemoteStoreError
-from remote_store_local._attributes import read_attributes
-from remote_store_local._confine import Place
-from remote_store_local._durable import names_synced
+from remote_store import AlreadyExists, NotFound, PreconditionFailed, RemoteStoreError
 from remote_store_local._errors import is_refusal, mapped
-from remote_store_local._exclusive import rename_exclusive
 from remote_store_local._files import RETRIES, LocalFiles
-from remote_store_local._folder import let_go
-from remote_store_local._publish import Draft
-from remote_store_local._target import is_at, open_target, refuse_kind, remove_made, taken_by
-from remote_store_local._versions import ended_early, first_read, is_same_version
+from remote_store_local._fs.destination import (
+    is_at,
+    open_target,
+    refuse_kind,
+    remove_made,
+    taken_by,
+)
+from remote_store_local._fs.folder import let_go
+from remote_store_local._fs.fsync import names_synced
+from remote_store_local._fs.renameat2 import rename_exclusive
+from remote_store_local._fs.resolve import Resolved
+from remote_store_local._fs.temp_file import TempFile
+from remote_store_local._fs.version import ended_early, first_read, is_same_version
+from remote_store_local._fs.xattrs import read_attributes
+from remote_store_local._read import shrunk
 from remote_store_local._write import Write, create
 
 __all__ = ["copy", "move"]
@@ -31,38 +38,40 @@ _STEP: Final = 1 << 20
 def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
     """Rename a file; a link is followed, and left behind dangling."""
     files.file_key(key)  # refused in this order, before anything is looked at
-    target = files.target_key(dst)
+    dst_key = files.target_key(dst)
     for left in range(RETRIES - 1, -1, -1):
-        with files.locate_file(key) as source:
+        with files.resolve_file(key) as source:
             made: list[str] = []
             try:
-                with _target(files, target, made) as place:
-                    if _same_place(source, place):
+                with _target(files, dst_key, made) as target:
+                    if _same_place(source, target):
                         return
-                    refuse_kind(files.tree, dst, place, overwrite=overwrite)
+                    refuse_kind(files.root, dst, target, overwrite=overwrite)
                     if files.fsync == "always":
-                        folders = (place.folder, source.folder)
-                        with names_synced(files.tree, dst, folders, made):
-                            _rename(files, dst, source, place, overwrite)
+                        folders = (target.folder, source.folder)
+                        with names_synced(files.root, dst, folders, made):
+                            _rename(files, dst, source, target, overwrite)
                     else:
-                        _rename(files, dst, source, place, overwrite)
+                        _rename(files, dst, source, target, overwrite)
                 return
             except FileNotFoundError as error:
-                remove_made(files.tree, made)
+                remove_made(files.root, made)
                 if isinstance(error, NotFound) or not left:
                     raise
             except BaseException:
-                remove_made(files.tree, made)
+                remove_made(files.root, made)
                 raise
 
 
 @mapped
-def _target(files: LocalFiles, dst: str, made: list[str]) -> Place:
-    return open_target(files.tree, dst, made)
+def _target(files: LocalFiles, dst: str, made: list[str]) -> Resolved:
+    return open_target(files.root, dst, made)
 
 
-def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite: bool) -> None:
-    if overwrite and _is_second_link(source, place):
+def _rename(
+    files: LocalFiles, dst: str, source: Resolved, target: Resolved, overwrite: bool
+) -> None:
+    if overwrite and _is_second_link(source, target):
         # The system takes two links to one file for one name, and would keep both.
         source.folder.unlink(source.name)
         return
@@ -71,28 +80,30 @@ def _rename(files: LocalFiles, dst: str, source: Place, place: Place, overwrite:
         if overwrite:
             os.replace(
                 source.folder.at(source.name),
-                place.folder.at(place.name),
+                target.folder.at(target.name),
                 src_dir_fd=source.folder.fd,
-                dst_dir_fd=place.folder.fd,
+                dst_dir_fd=target.folder.fd,
             )
         else:
             linked = rename_exclusive(
                 source.folder,
                 source.name,
-                place.folder,
-                place.name,
+                target.folder,
+                target.name,
                 atomic=files.moves_atomically,
             )
     except OSError as error:
-        _refuse_moved(files, dst, source, place, error)
+        _refuse_moved(files, dst, source, target, error)
         if isinstance(error, (FileExistsError, IsADirectoryError)):
-            taken_by(files.tree, dst, place.folder, place.name, error)
+            taken_by(files.root, dst, target.folder, target.name, error)
         raise
     if linked:
-        _unlink_source(files, dst, source, place)
+        _unlink_source(files, dst, source, target)
 
 
-def _refuse_moved(files: LocalFiles, dst: str, source: Place, place: Place, error: OSError) -> None:
+def _refuse_moved(
+    files: LocalFiles, dst: str, source: Resolved, target: Resolved, error: OSError
+) -> None:
     """
     Say that the file has its new name although the system refused it, if that is so.
 
@@ -104,19 +115,19 @@ def _refuse_moved(files: LocalFiles, dst: str, source: Place, place: Place, erro
         AlreadyExists, NotFound, RemoteStoreError: With ``outcome_unknown``.
     """
     if source.found is None or not is_at(
-        files.tree, dst, place.folder, place.name, source.found, error
+        files.root, dst, target.folder, target.name, source.found, error
     ):
         return
     with contextlib.suppress(OSError):
         if os.path.samestat(source.folder.stat(source.name), source.found):
             source.folder.unlink(source.name)
-    msg = f"The file is at the target, moved by this call or by another one: {dst!r}"
+    msg = f"The file is at the dst_key, moved by this call or by another one: {dst!r}"
     kinds = {errno.EEXIST: AlreadyExists, errno.ENOENT: NotFound}
     kind = kinds.get(error.errno or 0, RemoteStoreError)
     raise kind(msg, path=dst, backend=files.name, outcome_unknown=True) from error
 
 
-def _unlink_source(files: LocalFiles, key: str, source: Place, place: Place) -> None:
+def _unlink_source(files: LocalFiles, key: str, source: Resolved, target: Resolved) -> None:
     """
     Remove the old name of a file that was given its new one by a link.
 
@@ -134,16 +145,16 @@ def _unlink_source(files: LocalFiles, key: str, source: Place, place: Place) -> 
             return
         source.folder.unlink(source.name)
     except OSError as error:
-        found = place.folder.stat(place.name)
+        found = target.folder.stat(target.name)
         if isinstance(error, FileNotFoundError):
             if found.st_nlink == 1:
                 return
         elif not is_refusal(error) and not is_at(
-            files.tree, key, source.folder, source.name, source.found, error
+            files.root, key, source.folder, source.name, source.found, error
         ):
             return
         if os.path.samestat(found, source.found):
-            place.folder.unlink(place.name)
+            target.folder.unlink(target.name)
         raise
 
 
@@ -153,28 +164,28 @@ def copy(
 ) -> None:
     """Copy a file with its metadata, modification time and permissions."""
     files.file_key(key)
-    target = files.target_key(dst)
+    dst_key = files.target_key(dst)
     write = Write(overwrite=overwrite, atomic=False, metadata=None)
     fd, found = files.open_file(key)
     try:
-        if overwrite and _is_same_file(files, files.key(key), target):
+        if overwrite and _is_same_file(files, files.key(key), dst_key):
             return
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
         times = (found.st_atime_ns, found.st_mtime_ns)
 
-        def fill(draft: Draft) -> None:
+        def fill(temp_file: TempFile) -> None:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
-            _pump(files, key, fd, found, draft, stopped)
-            if ended_early(fd, found, draft.written):
-                raise files.shrunk(key, draft.written, found.st_size)
+            _pump(files, key, fd, found, temp_file, stopped)
+            if ended_early(fd, found, temp_file.written):
+                raise shrunk(files, key, temp_file.written, found.st_size)
             if not is_same_version(found, os.fstat(fd)):
-                raise files.changed(key)
-            draft.commit(metadata, mark=files.keeps_metadata, times=times)
+                raise _changed(files, key)
+            temp_file.commit(metadata, mark=files.keeps_metadata, times=times)
 
         try:
-            create(files, target, write, fill, size=found.st_size, like=found)
+            create(files, dst_key, write, fill, size=found.st_size, like=found)
         except AlreadyExists:
-            if not _is_same_file(files, files.key(key), target):
+            if not _is_same_file(files, files.key(key), dst_key):
                 raise
     finally:
         let_go(fd)
@@ -182,15 +193,15 @@ def copy(
 
 def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
     try:
-        with files.tree.locate(key) as source, files.tree.locate(dst) as place:
-            return _same_place(source, place)
+        with files.root.resolve(key) as source, files.root.resolve(dst) as target:
+            return _same_place(source, target)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
 
 @mapped
 def _read(files: LocalFiles, key: str, fd: int, size: int) -> bytes:
-    # On its own, so that its errors name the source and not the target.
+    # On its own, so that its errors name the source and not the dst_key.
     return os.read(fd, size)
 
 
@@ -199,34 +210,39 @@ def _pump(
     key: str,
     fd: int,
     found: os.stat_result,
-    draft: Draft,
+    temp_file: TempFile,
     stopped: Callable[[], bool],
 ) -> None:
     size = found.st_size
     # One byte more than expected tells the end of a small file without another call.
     data = _read(files, key, fd, first_read(size, _STEP))
-    draft.write(data, stopped)
+    temp_file.write(data, stopped)
     if len(data) != size or size >= _STEP:
         while data := _read(files, key, fd, _STEP):
-            draft.write(data, stopped)
+            temp_file.write(data, stopped)
             # A file may grow for ever, and what is copied of one that does is in vain.
-            if draft.written > size and not is_same_version(found, os.fstat(fd)):
-                raise files.changed(key)
+            if temp_file.written > size and not is_same_version(found, os.fstat(fd)):
+                raise _changed(files, key)
 
 
-def _same_place(source: Place, place: Place) -> bool:
-    return source.name == place.name and _same_folder(source, place)
+def _same_place(source: Resolved, target: Resolved) -> bool:
+    return source.name == target.name and _same_folder(source, target)
 
 
-def _same_folder(source: Place, place: Place) -> bool:
-    if source.folder.fd is None or place.folder.fd is None:
-        return source.folder.prefix == place.folder.prefix
-    return os.path.sameopenfile(source.folder.fd, place.folder.fd)
+def _same_folder(source: Resolved, target: Resolved) -> bool:
+    if source.folder.fd is None or target.folder.fd is None:
+        return source.folder.prefix == target.folder.prefix
+    return os.path.sameopenfile(source.folder.fd, target.folder.fd)
 
 
-def _is_second_link(source: Place, place: Place) -> bool:
-    one, other = source.found, place.found
+def _is_second_link(source: Resolved, target: Resolved) -> bool:
+    one, other = source.found, target.found
     if one is None or other is None or one.st_nlink < 2 or not os.path.samestat(one, other):
         return False
     # Where case is ignored, the same name in other letters is no second link.
-    return source.name.casefold() != place.name.casefold() or not _same_folder(source, place)
+    return source.name.casefold() != target.name.casefold() or not _same_folder(source, target)
+
+
+def _changed(files: LocalFiles, key: str) -> PreconditionFailed:
+    msg = "File changed while it was being copied, nothing was"
+    return PreconditionFailed(msg, path=key, backend=files.name)

@@ -1,8 +1,8 @@
 """
 Writing local files: blocking and free of asyncio.
 
-What is written goes to a `Draft` first. A file whose content is at hand is
-written in one call; a stream begins and finishes a draft and fills it itself.
+What is written goes to a `TempFile` first. A file whose content is at hand is
+written in one call; a stream begins and finishes a temporary file and fills it itself.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store_local._attributes import encode_metadata, etag_of, modified_at, no_metadata
 from remote_store_local._errors import mapped
 from remote_store_local._files import RETRIES, LocalFiles
-from remote_store_local._publish import Draft, abandon, never_stop
+from remote_store_local._fs.temp_file import TempFile, abandon, never_stop
+from remote_store_local._fs.xattrs import encode_metadata, etag_of, modified_at, no_metadata
 
 __all__ = ["Write", "begin", "create", "finish", "write_bytes"]
 
@@ -54,7 +54,7 @@ class Write:
 
 
 @mapped
-def begin(files: LocalFiles, key: str, write: Write) -> Draft:
+def begin(files: LocalFiles, key: str, write: Write) -> TempFile:
     """
     Begin to write a file: everything is checked, nothing is visible yet.
 
@@ -68,13 +68,15 @@ def begin(files: LocalFiles, key: str, write: Write) -> Draft:
     """
     target = files.target_key(key)
     _encoded(files, key, write)
-    return _draft(files, target, write, None, look=True)
+    return _temp_file(files, target, write, None, look=True)
 
 
 @mapped
-def finish(files: LocalFiles, key: str, draft: Draft, rest: bytes, write: Write) -> WriteResult:
+def finish(
+    files: LocalFiles, key: str, temp_file: TempFile, rest: bytes, write: Write
+) -> WriteResult:
     """
-    Write the last bytes of a draft and publish it.
+    Write the last bytes of a temporary file and publish it.
 
     Raises:
         AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
@@ -83,7 +85,7 @@ def finish(files: LocalFiles, key: str, draft: Draft, rest: bytes, write: Write)
             the file is in place, and may yet be lost to a power loss.
     """
     metadata = _encoded(files, key, write)
-    return _finish(files, key, draft, rest, write, metadata, never_stop)
+    return _finish(files, key, temp_file, rest, write, metadata, never_stop)
 
 
 @mapped
@@ -97,7 +99,7 @@ def write_bytes(
         files,
         target,
         write,
-        lambda draft: _finish(files, key, draft, data, write, metadata, stopped),
+        lambda temp_file: _finish(files, key, temp_file, data, write, metadata, stopped),
         size=len(data),
     )
 
@@ -107,7 +109,7 @@ def create(
     files: LocalFiles,
     key: str,
     write: Write,
-    fill: Callable[[Draft], T],
+    fill: Callable[[TempFile], T],
     *,
     size: int,
     like: os.stat_result,
@@ -119,7 +121,7 @@ def create(
         files: Where.
         key: Its key, as `LocalFiles.target_key` returns it.
         write: What is to be done.
-        fill: Writes and commits a draft; called again with a new one where
+        fill: Writes and commits a temporary file; called again with a new one where
             that can help.
         size: Bytes that *fill* will write.
         like: A file whose owner, group and permissions it gets if it replaces none.
@@ -131,7 +133,7 @@ def _attempts(
     files: LocalFiles,
     key: str,
     write: Write,
-    fill: Callable[[Draft], T],
+    fill: Callable[[TempFile], T],
     *,
     size: int,
     like: os.stat_result | None = None,
@@ -141,16 +143,16 @@ def _attempts(
     look = write.overwrite or size > _SMALL
     left = RETRIES
     while True:
-        draft = None
+        temp_file = None
         try:
-            draft = _draft(files, key, write, like, look=look)
-            return fill(draft)
+            temp_file = _temp_file(files, key, write, like, look=look)
+            return fill(temp_file)
         except BaseException as error:
-            if draft is not None:
-                abandon(draft)
+            if temp_file is not None:
+                abandon(temp_file)
             if not isinstance(error, (OSError, RemoteStoreError)) or _is_final(error, key):
                 raise
-            if not look and not (draft is not None and draft.published):
+            if not look and not (temp_file is not None and temp_file.published):
                 look = True
             elif isinstance(error, PreconditionFailed) and left:
                 left -= 1  # its folder was deleted: the write comes afterwards
@@ -163,12 +165,12 @@ def _is_final(error: OSError | RemoteStoreError, key: str) -> bool:
     return isinstance(error, RemoteStoreError) and (error.outcome_unknown or error.path != key)
 
 
-def _draft(
+def _temp_file(
     files: LocalFiles, key: str, write: Write, like: os.stat_result | None, *, look: bool
-) -> Draft:
+) -> TempFile:
     sync = files.fsync == "always" or (files.fsync == "atomic" and write.atomic)
-    return Draft(
-        files.tree,
+    return TempFile(
+        files.root,
         key,
         overwrite=write.overwrite,
         sync=sync,
@@ -181,18 +183,18 @@ def _draft(
 def _finish(
     files: LocalFiles,
     key: str,
-    draft: Draft,
+    temp_file: TempFile,
     rest: bytes,
     write: Write,
     metadata: bytes,
     stopped: Callable[[], bool],
 ) -> WriteResult:
     if rest:
-        draft.write(rest, stopped)
-    found, generation = draft.commit(metadata, mark=files.keeps_metadata)
+        temp_file.write(rest, stopped)
+    found, generation = temp_file.commit(metadata, mark=files.keeps_metadata)
     return WriteResult(
         RemotePath(key),
-        draft.written,
+        temp_file.written,
         "native",
         None,
         etag_of(generation, found),

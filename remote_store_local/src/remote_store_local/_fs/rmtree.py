@@ -14,35 +14,35 @@ import os
 from collections.abc import Callable
 
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
-from remote_store_local._folder import Folder
-from remote_store_local._publish import Stopped
-from remote_store_local._sweep import may_go
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Root
+from remote_store_local._fs.sweep import may_go
+from remote_store_local._fs.temp_file import Stopped
 
 __all__ = ["remove_tree"]
 
 
-class _Level:
+class _OpenedFolder:
     """A folder on the way down: its name, who it is, and the subfolders still to do."""
 
     __slots__ = ("identity", "name", "waiting")
 
-    def __init__(self, name: str, folder: Folder) -> None:
+    def __init__(self, name: str, folder: OpenFolder) -> None:
         self.name = name
         self.identity = _identity(folder)
         self.waiting: list[str] = []
 
 
-def _identity(folder: Folder) -> tuple[int, int]:
+def _identity(folder: OpenFolder) -> tuple[int, int]:
     found = os.stat(folder.handle)
     return found.st_dev, found.st_ino
 
 
-def _up(folder: Folder, above: tuple[int, int]) -> Folder:
+def _up(folder: OpenFolder, above: tuple[int, int]) -> OpenFolder:
     if folder.fd is None:
-        return Folder(None, os.path.join(os.path.dirname(folder.prefix.rstrip(os.sep)), ""))
-    parent = Folder(os.open("..", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder.fd))
+        return OpenFolder(None, os.path.join(os.path.dirname(folder.prefix.rstrip(os.sep)), ""))
+    parent = OpenFolder(os.open("..", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder.fd))
     try:
         if _identity(parent) != above:
             msg = "a folder was moved away while it was being deleted"
@@ -54,7 +54,7 @@ def _up(folder: Folder, above: tuple[int, int]) -> Folder:
 
 
 def remove_tree(
-    tree: Tree, key: str, parent: Folder, name: str, stopped: Callable[[], bool]
+    root: Root, key: str, parent: OpenFolder, name: str, stopped: Callable[[], bool]
 ) -> None:
     """
     Remove the folder *name* and all that is below it.
@@ -63,7 +63,7 @@ def remove_tree(
     and the folders above them. What cannot be removed does not stop it.
 
     Args:
-        tree: Where.
+        root: Where.
         key: Its key, for errors.
         parent: Its folder.
         name: Its name; not a link.
@@ -76,19 +76,19 @@ def remove_tree(
             folders. If anything was removed, ``outcome_unknown`` is True.
         OSError: The folder is missing (ENOENT), or none (ENOTDIR).
     """
-    removal = _Removal(tree, key)
+    removal = _Removal(root, key)
     removal.run(parent, name, stopped)
     removal.refusals.settle(changed=removal.changed)
 
 
 class _Removal:
-    def __init__(self, tree: Tree, key: str) -> None:
-        self.refusals = Refusals(tree.backend)
+    def __init__(self, root: Root, key: str) -> None:
+        self.refusals = Refusals(root.backend)
         self.changed = False
         self._key = key
-        self._levels: list[_Level] = []
+        self._levels: list[_OpenedFolder] = []
 
-    def run(self, parent: Folder, name: str, stopped: Callable[[], bool]) -> None:
+    def run(self, parent: OpenFolder, name: str, stopped: Callable[[], bool]) -> None:
         try:
             folder = parent.enter(name, listing=True)
         except (FileNotFoundError, NotADirectoryError):
@@ -128,9 +128,9 @@ class _Removal:
     def _path(self, *names: str) -> str:
         return "/".join([self._key, *(level.name for level in self._levels[1:]), *names])
 
-    def _enter(self, name: str, folder: Folder) -> None:
+    def _enter(self, name: str, folder: OpenFolder) -> None:
         """Go on in an open folder: remove what is no folder, and note what is."""
-        level = _Level(name, folder)
+        level = _OpenedFolder(name, folder)
         self._levels.append(level)
         try:
             with os.scandir(folder.handle) as entries:
@@ -150,7 +150,7 @@ class _Removal:
                     self.refusals.note(error, self._path(name))
                 refused = True
 
-    def _unlink(self, folder: Folder, name: str) -> None:
+    def _unlink(self, folder: OpenFolder, name: str) -> None:
         # A file that is being written is its writer's: it will be there
         # afterwards, as if it had been written a moment later.
         if name.startswith(RESERVED_PREFIX) and not may_go(folder, name):
@@ -159,7 +159,7 @@ class _Removal:
             folder.unlink(name)
             self.changed = True
 
-    def _open(self, folder: Folder, name: str) -> Folder | None:
+    def _open(self, folder: OpenFolder, name: str) -> OpenFolder | None:
         try:
             return folder.enter(name, listing=True)
         except FileNotFoundError:
@@ -174,7 +174,7 @@ class _Removal:
             self.refusals.note(error, self._path(name))
         return None
 
-    def _rmdir(self, folder: Folder, name: str, path: str) -> None:
+    def _rmdir(self, folder: OpenFolder, name: str, path: str) -> None:
         try:
             folder.rmdir(name)
             self.changed = True

@@ -12,26 +12,26 @@ import os
 from collections.abc import Generator, Sequence
 
 from remote_store import RemoteStoreError
-from remote_store_local._confine import Tree
-from remote_store_local._folder import Folder
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Root
 
 __all__ = ["in_place_but", "names_synced"]
 
 
-def in_place_but(tree: Tree, key: str, error: OSError) -> RemoteStoreError:
+def in_place_but(root: Root, key: str, error: OSError) -> RemoteStoreError:
     """Return the error for what the system failed at when a file had its name already."""
     msg = (
         f"The file is in place, but whether it survives a power loss is not certain: "
         f"{error.strerror or type(error).__name__}: {key!r}"
     )
-    return RemoteStoreError(msg, path=key, backend=tree.backend, outcome_unknown=True)
+    return RemoteStoreError(msg, path=key, backend=root.backend, outcome_unknown=True)
 
 
-class _Names:
+class _SyncedNames:
     """The names in a folder, ready to be synced."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder: Folder | None = None
+    def __init__(self, folder: OpenFolder) -> None:
+        self._folder: OpenFolder | None = None
         with contextlib.suppress(PermissionError):
             self._folder = folder.reopened()
 
@@ -50,13 +50,13 @@ class _Names:
 
 @contextlib.contextmanager
 def names_synced(
-    tree: Tree, key: str, folders: Sequence[Folder], made: Sequence[str]
+    root: Root, key: str, folders: Sequence[OpenFolder], made: Sequence[str]
 ) -> Generator[None, None, None]:
     """
     Bring to the disk what the block changes in some folders.
 
     Args:
-        tree: Where.
+        root: Where.
         key: Key of the file that the block gives a name, for the error.
         folders: The folders in which names change.
         made: Keys of folders that were just created, which are to survive as well.
@@ -69,14 +69,16 @@ def names_synced(
     with contextlib.ExitStack() as stack:
         for below in made:
             with (
-                tree.open_folder(below.rpartition("/")[0]) as above,
-                contextlib.closing(_Names(above)) as names,
+                root.open_folder(below.rpartition("/")[0]) as above,
+                contextlib.closing(_SyncedNames(above)) as names,
             ):
                 names.sync()
-        opened = [stack.enter_context(contextlib.closing(_Names(folder))) for folder in folders]
+        opened = [
+            stack.enter_context(contextlib.closing(_SyncedNames(folder))) for folder in folders
+        ]
         yield
         try:
             for names in opened:
                 names.sync()
         except OSError as error:
-            raise in_place_but(tree, key, error) from error
+            raise in_place_but(root, key, error) from error

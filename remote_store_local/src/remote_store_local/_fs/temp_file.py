@@ -1,7 +1,7 @@
 """
 How a file comes into being: whole, or not at all.
 
-A `Draft` is a temporary file in the target's own folder. It is created
+A `TempFile` is a temporary file in the target's own folder. It is created
 exclusively, locked while its writer lives (so that a sweep can tell it from
 litter), and given the target's name in one step when it is complete. Whatever
 happens before that step leaves the target untouched; so what a file system
@@ -20,12 +20,19 @@ from typing import Final
 
 from remote_store import PreconditionFailed
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_local._attributes import write_attributes
-from remote_store_local._confine import Place, Tree
-from remote_store_local._durable import in_place_but, names_synced
-from remote_store_local._exclusive import RENAMES_OPEN_FILES, rename_exclusive
-from remote_store_local._folder import Folder
-from remote_store_local._target import TRIES, is_at, open_target, refuse_kind, remove_made, taken_by
+from remote_store_local._fs.destination import (
+    TRIES,
+    is_at,
+    open_target,
+    refuse_kind,
+    remove_made,
+    taken_by,
+)
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.fsync import in_place_but, names_synced
+from remote_store_local._fs.renameat2 import RENAMES_OPEN_FILES, rename_exclusive
+from remote_store_local._fs.resolve import Resolved, Root
+from remote_store_local._fs.xattrs import write_attributes
 
 try:
     import fcntl
@@ -33,8 +40,8 @@ except ImportError:  # Windows keeps an open file from being removed by itself
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
-    "Draft",
     "Stopped",
+    "TempFile",
     "abandon",
     "fcntl",
     "never_stop",
@@ -101,12 +108,12 @@ def _take_rights(fd: int, like: os.stat_result) -> None:
             os.fchown(fd, like.st_uid, -1)
 
 
-class Draft:
+class TempFile:
     """
     A file that is being written.
 
     Args:
-        tree: Where.
+        root: Where.
         key: The key that it will have.
         overwrite: Whether it may replace a file.
         sync: Whether it must survive a power loss once it is published.
@@ -126,11 +133,11 @@ class Draft:
     published = False
     #: Name of the temporary file as long as there may be one.
     _litter = ""
-    _place: Place | None = None
+    _target: Resolved | None = None
 
     def __init__(
         self,
-        tree: Tree,
+        root: Root,
         key: str,
         *,
         overwrite: bool,
@@ -143,7 +150,7 @@ class Draft:
         self.written = 0
         #: Held by a block of a stream that is being written in some thread.
         self.busy = threading.Lock()
-        self._tree = tree
+        self._root = root
         self._overwrite = overwrite
         self._sync = sync
         self._atomic = atomic
@@ -161,21 +168,21 @@ class Draft:
 
     def __del__(self) -> None:
         # An interrupt (Ctrl-C) may come between any two steps, also before the
-        # writer could take the draft or while it discards it.
-        if self._place is not None:
+        # writer could take the temporary file or while it discards it.
+        if self._target is not None:
             abandon(self)
 
     def _create(self, look: bool) -> None:
         for _ in range(TRIES):
-            self._place = place = open_target(self._tree, self.key, self._made, look=look)
-            if place.found is not None:
-                refuse_kind(self._tree, self.key, place, overwrite=self._overwrite)
+            self._target = target = open_target(self._root, self.key, self._made, look=look)
+            if target.found is not None:
+                refuse_kind(self._root, self.key, target, overwrite=self._overwrite)
                 # A private file stays private, whatever the umask.
-                self._like = place.found
+                self._like = target.found
             self._litter = self._temporary
             fds: list[int] = []
             try:
-                place.folder.open_into(
+                target.folder.open_into(
                     fds,
                     self._temporary,
                     os.O_RDWR | os.O_CREAT | os.O_EXCL,
@@ -187,15 +194,15 @@ class Draft:
                 self._discard()
                 continue
             except FileNotFoundError:
-                self._place, self._litter = None, ""
-                place.folder.close()  # deleted since it was opened
+                self._target, self._litter = None, ""
+                target.folder.close()  # deleted since it was opened
                 continue
             finally:
                 self.fd = fds[0] if fds else -1
             lock(self.fd)
             return
         msg = "Its folder is deleted again and again"
-        raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend)
+        raise PreconditionFailed(msg, path=self.key, backend=self._root.backend)
 
     def write(self, data: bytes | memoryview, stopped: Callable[[], bool] = never_stop) -> None:
         """
@@ -238,7 +245,7 @@ class Draft:
         """
         generation = None
         if mark:
-            backend = self._tree.backend
+            backend = self._root.backend
             generation = write_attributes(self.fd, self._generation, metadata, self.key, backend)
         if self._like is not None and hasattr(os, "fchmod"):
             _take_rights(self.fd, self._like)
@@ -246,40 +253,40 @@ class Draft:
             os.utime(self.fd, ns=times)
         if self._sync:
             os.fsync(self.fd)
-        place = self._place
-        assert place is not None
+        target = self._target
+        assert target is not None
         if RENAMES_OPEN_FILES:
             # A close asks for what was not written yet, and this one keeps the lock.
             # In one step of C, between whose calls no signal handler can raise.
             next(map(os.close, map(os.dup, (self.fd,))))
         else:
             self._close_file()
-        self._publish(place)
+        self._publish(target)
         try:
             # Only now: each of the steps above changes the times.
-            found = os.fstat(self.fd) if self.fd >= 0 else place.folder.stat(place.name)
+            found = os.fstat(self.fd) if self.fd >= 0 else target.folder.stat(target.name)
             self._close_file()
         except OSError as error:
-            raise in_place_but(self._tree, self.key, error) from error
-        place.folder.close()
-        self._place = None
+            raise in_place_but(self._root, self.key, error) from error
+        target.folder.close()
+        self._target = None
         return found, generation
 
-    def _publish(self, place: Place) -> None:
-        folder, name = place.folder, place.name
+    def _publish(self, target: Resolved) -> None:
+        folder, name = target.folder, target.name
         try:
             if self._sync:
-                with names_synced(self._tree, self.key, (folder,), self._made):
+                with names_synced(self._root, self.key, (folder,), self._made):
                     self._rename(folder, name)
             else:
                 self._rename(folder, name)
         except FileNotFoundError as error:
             msg = "Its folder was deleted while it was being written"
-            raise PreconditionFailed(msg, path=self.key, backend=self._tree.backend) from error
+            raise PreconditionFailed(msg, path=self.key, backend=self._root.backend) from error
         except (FileExistsError, IsADirectoryError) as error:
-            taken_by(self._tree, self.key, folder, name, error)
+            taken_by(self._root, self.key, folder, name, error)
 
-    def _rename(self, folder: Folder, name: str) -> None:
+    def _rename(self, folder: OpenFolder, name: str) -> None:
         linked = False
         try:
             if self._overwrite:
@@ -295,7 +302,7 @@ class Draft:
                 )
         except OSError as error:
             # Nobody else has this file: if it is there, the answer was wrong.
-            if self.fd < 0 or not is_at(self._tree, self.key, folder, name, self.fd, error):
+            if self.fd < 0 or not is_at(self._root, self.key, folder, name, self.fd, error):
                 raise
             linked = True  # or renamed; at any rate the old name must go
         self.published = True
@@ -321,23 +328,23 @@ class Draft:
     def _discard(self) -> None:
         """Each step may be interrupted, or find itself done: then the next call goes on."""
         if self._forks != _forks:
-            return  # a fork has a copy of the draft, but the files are its parent's
-        place, refusal = self._place, None
+            return  # a fork has a copy of the temporary file, but the files are its parent's
+        target, refusal = self._target, None
         with contextlib.suppress(OSError):  # of what is thrown away
             self._close_file()  # first: Windows removes no file that is open
-        if place is not None:
+        if target is not None:
             try:
                 if self._litter:
-                    place.folder.unlink(self._litter)
+                    target.folder.unlink(self._litter)
             except FileNotFoundError:
                 pass  # deleted together with its folder, or not yet made
             except OSError as error:
                 refusal = error
             self._litter = ""
-            place.folder.close()
+            target.folder.close()
         if not self.published:
-            remove_made(self._tree, self._made)
-        self._place = None
+            remove_made(self._root, self._made)
+        self._target = None
         if refusal is not None:
             raise refusal
 
@@ -347,12 +354,12 @@ class Draft:
             os.close(fd)
 
 
-def abandon(draft: Draft) -> None:
-    """Discard a draft whose writer has an error of its own to raise: one more is only logged."""
+def abandon(temp_file: TempFile) -> None:
+    """Discard a file whose writer has an error of its own to raise: one more is only logged."""
     try:
-        draft.discard()
+        temp_file.discard()
     except OSError as error:
-        _warn_of_litter(draft.key, error)
+        _warn_of_litter(temp_file.key, error)
 
 
 def _warn_of_litter(key: str, error: OSError) -> None:

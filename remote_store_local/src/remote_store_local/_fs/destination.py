@@ -9,9 +9,9 @@ from typing import Final
 
 from remote_store import InvalidPath, PreconditionFailed, RemoteStoreError
 from remote_store.authoring import already_exists, ancestor_is_file, is_a_folder
-from remote_store_local._confine import Place, Tree
 from remote_store_local._errors import is_refusal
-from remote_store_local._folder import Folder
+from remote_store_local._fs.folder import OpenFolder
+from remote_store_local._fs.resolve import Resolved, Root
 
 __all__ = ["TRIES", "is_at", "open_target", "refuse_kind", "remove_made", "taken_by"]
 
@@ -19,7 +19,7 @@ __all__ = ["TRIES", "is_at", "open_target", "refuse_kind", "remove_made", "taken
 TRIES: Final = 100
 
 
-def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
+def refuse_kind(root: Root, key: str, target: Resolved, *, overwrite: bool) -> None:
     """
     Refuse a target that cannot be written.
 
@@ -27,24 +27,24 @@ def refuse_kind(tree: Tree, key: str, place: Place, *, overwrite: bool) -> None:
         InvalidPath: A folder or special file is there.
         AlreadyExists: A file is there and *overwrite* is False.
     """
-    if place.found is None:
+    if target.found is None:
         return
-    mode = place.found.st_mode
+    mode = target.found.st_mode
     if stat.S_ISDIR(mode):
-        raise is_a_folder(key, tree.backend)
+        raise is_a_folder(key, root.backend)
     if not stat.S_ISREG(mode):
         msg = "Path is a special file, neither file nor folder"
-        raise InvalidPath(msg, path=key, backend=tree.backend)
+        raise InvalidPath(msg, path=key, backend=root.backend)
     if not overwrite:
-        raise already_exists(key, tree.backend)
+        raise already_exists(key, root.backend)
 
 
-def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> Place:
+def open_target(root: Root, key: str, made: list[str], *, look: bool = True) -> Resolved:
     """
     Find the place to write a key to, creating the folders above it.
 
     Args:
-        tree: Where.
+        root: Where.
         key: Key of a file.
         made: Gets the keys of the folders that were created.
         look: Look what is there; the place of a key that was not looked at
@@ -58,36 +58,36 @@ def open_target(tree: Tree, key: str, made: list[str], *, look: bool = True) -> 
     for _ in range(TRIES):
         try:
             try:
-                return _possible(tree.locate(key)) if look else tree.place(key)
+                return _possible(root.resolve(key)) if look else root.resolve_folder(key)
             except FileNotFoundError:
-                _make_folders(tree, key, made)
+                _make_folders(root, key, made)
         except NotADirectoryError as error:
-            if lost := tree.lost_root(key):
+            if lost := root.lost_root(key):
                 raise lost from error
-            raise ancestor_is_file(key, tree.backend) from error
+            raise ancestor_is_file(key, root.backend) from error
     msg = "Its folder is deleted again and again"
-    raise PreconditionFailed(msg, path=key, backend=tree.backend)
+    raise PreconditionFailed(msg, path=key, backend=root.backend)
 
 
-def _possible(place: Place) -> Place:
+def _possible(target: Resolved) -> Resolved:
     """Refuse, before anything is written, a name that no file can have."""
-    if place.absence is not None and place.absence.errno != errno.ENOENT:
-        place.folder.close()
-        raise place.absence
-    return place
+    if target.absence is not None and target.absence.errno != errno.ENOENT:
+        target.folder.close()
+        raise target.absence
+    return target
 
 
-def _make_folders(tree: Tree, key: str, made: list[str]) -> None:
+def _make_folders(root: Root, key: str, made: list[str]) -> None:
     """Create what is missing above *key*, starting at the nearest folder that exists."""
     missing: list[str] = []
-    above = tree.canonical(key).rpartition("/")[0]
+    above = root.canonical(key).rpartition("/")[0]
     while True:
         try:
-            folder = tree.open_folder(above)
+            folder = root.open_folder(above)
             break
         except FileNotFoundError as error:
             if not above:
-                raise (tree.lost_root(key) or error) from error
+                raise (root.lost_root(key) or error) from error
             above, _, name = above.rpartition("/")
             missing.append(name)
     while missing:
@@ -102,18 +102,18 @@ def _make_folders(tree: Tree, key: str, made: list[str]) -> None:
             except FileNotFoundError:
                 return  # deleted meanwhile: start again
         try:
-            folder = tree.open_folder(above)
+            folder = root.open_folder(above)
         except FileNotFoundError:
             return
     folder.close()
 
 
-def remove_made(tree: Tree, made: list[str]) -> None:
+def remove_made(root: Root, made: list[str]) -> None:
     """Remove folders that a failed write created, as far as nobody uses them."""
     for key in reversed(made):
         above, _, name = key.rpartition("/")
         try:
-            with tree.open_folder(above) as folder:
+            with root.open_folder(above) as folder:
                 folder.rmdir(name)
         except OSError:
             return
@@ -121,7 +121,7 @@ def remove_made(tree: Tree, made: list[str]) -> None:
 
 
 def is_at(
-    tree: Tree, key: str, folder: Folder, name: str, own: os.stat_result | int, error: OSError
+    root: Root, key: str, folder: OpenFolder, name: str, own: os.stat_result | int, error: OSError
 ) -> bool:
     """
     Tell whether a file has its new name although the system refused it.
@@ -130,7 +130,7 @@ def is_at(
     meets what the first one did.
 
     Args:
-        tree: Where.
+        root: Where.
         key: The key of the new name, for the error.
         folder: Its folder.
         name: The new name.
@@ -149,10 +149,10 @@ def is_at(
         msg = (
             f"Whether the file is in place cannot be told: {error.strerror or type(error).__name__}"
         )
-        raise RemoteStoreError(msg, path=key, backend=tree.backend, outcome_unknown=True) from error
+        raise RemoteStoreError(msg, path=key, backend=root.backend, outcome_unknown=True) from error
 
 
-def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) -> None:
+def taken_by(root: Root, key: str, folder: OpenFolder, name: str, error: OSError) -> None:
     """
     Say what took the name of a file that was about to get it.
 
@@ -165,5 +165,5 @@ def taken_by(tree: Tree, key: str, folder: Folder, name: str, error: OSError) ->
     except FileNotFoundError:
         mode = stat.S_IFREG  # it came and went: the writer lost all the same
     if stat.S_ISDIR(mode) or isinstance(error, IsADirectoryError):
-        raise is_a_folder(key, tree.backend) from error
-    raise already_exists(key, tree.backend) from error
+        raise is_a_folder(key, root.backend) from error
+    raise already_exists(key, root.backend) from error

@@ -1,24 +1,66 @@
-"""Giving a file a name that nobody has: of several callers one succeeds."""
+"""
+Giving a file a name that nobody has: of several callers one succeeds.
+
+Linux has a system call for it that Python does not offer, ``renameat2``;
+elsewhere a second link is made, which is refused in the same way.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
-from typing import Final
+import sys
+from typing import Any, Final
 
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_local._folder import Folder
-from remote_store_local._syscalls import renameat2
+from remote_store_local._fs.folder import OpenFolder
 
-__all__ = ["RENAMES_OPEN_FILES", "rename_exclusive", "renames_exclusively"]
+__all__ = ["RENAMES_OPEN_FILES", "rename_exclusive", "renameat2", "renames_exclusively"]
 
 #: False where the system does not rename files that are open.
 RENAMES_OPEN_FILES: Final = os.name != "nt"
 _CANNOT: Final = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+_RENAME_NOREPLACE: Final = 1
 
 
-def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atomic: bool) -> bool:
+def _load() -> Any:
+    if sys.platform != "linux":
+        return None
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is not None:
+        function.argtypes = (
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.c_uint,
+        )
+    return function
+
+
+_rename = _load()
+
+
+def renameat2(src_fd: int, src: str, dst_fd: int, dst: str) -> None:
+    """
+    Rename without replacing: of any number of callers for one name one succeeds.
+
+    Raises:
+        OSError: EEXIST: something is at *dst*; ENOSYS, EINVAL or ENOTSUP: the
+            system or the file system cannot do this; otherwise as `os.rename`.
+    """
+    if _rename is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), src)
+    if _rename(src_fd, os.fsencode(src), dst_fd, os.fsencode(dst), _RENAME_NOREPLACE):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), src, None, dst)
+
+
+def rename_exclusive(
+    source: OpenFolder, src: str, target: OpenFolder, dst: str, *, atomic: bool
+) -> bool:
     """
     Give a file another name that nobody has: one of several callers succeeds.
 
@@ -58,7 +100,7 @@ def rename_exclusive(source: Folder, src: str, target: Folder, dst: str, *, atom
     return True
 
 
-def renames_exclusively(folder: Folder) -> bool:
+def renames_exclusively(folder: OpenFolder) -> bool:
     """
     Try on a temporary file whether the file system renames without replacing.
 

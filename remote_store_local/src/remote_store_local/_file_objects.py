@@ -17,16 +17,17 @@ from remote_store import RemoteStoreError, WritableContent, WriteResult
 from remote_store.authoring import as_bytes
 from remote_store_local._errors import mapped, translate
 from remote_store_local._files import LocalFiles
-from remote_store_local._folder import let_go
-from remote_store_local._publish import Draft, abandon
+from remote_store_local._fs.folder import let_go
+from remote_store_local._fs.temp_file import TempFile, abandon
+from remote_store_local._fs.version import ended_early
+from remote_store_local._read import shrunk
 from remote_store_local._streams import BLOCK
-from remote_store_local._versions import ended_early
 from remote_store_local._write import Write, begin, finish
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["open_draft", "open_reader", "write_from"]
+__all__ = ["open_reader", "open_temp_file", "write_from"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -35,7 +36,7 @@ Ts = TypeVarTuple("Ts")
 _BUFFER: Final = 64 << 10
 
 
-class _Raw(io.FileIO):
+class _RawFile(io.FileIO):
     """A raw file whose errors are ours."""
 
     def __init__(self, files: LocalFiles, key: str, fd: int, mode: str, *, closefd: bool) -> None:
@@ -61,7 +62,7 @@ class _Raw(io.FileIO):
         self._call(super().close)
 
 
-class _ReadFile(_Raw):
+class _ReadFile(_RawFile):
     """One version of a file; an end before its size is an error, not the end."""
 
     def __init__(self, files: LocalFiles, key: str, fd: int, found: os.stat_result) -> None:
@@ -88,14 +89,14 @@ class _ReadFile(_Raw):
     def _check_end(self) -> None:
         at = self.tell()
         if self._call(ended_early, self.fileno(), self._found, at):
-            raise self._files.shrunk(self._key, at, self._found.st_size)
+            raise shrunk(self._files, self._key, at, self._found.st_size)
 
 
-class _DraftFile(_Raw):
-    """A draft, which closes its descriptor itself."""
+class _WritableTempFile(_RawFile):
+    """A temporary file, which closes its descriptor itself."""
 
-    def __init__(self, files: LocalFiles, key: str, draft: Draft) -> None:
-        super().__init__(files, key, draft.fd, "r+b", closefd=False)
+    def __init__(self, files: LocalFiles, key: str, temp_file: TempFile) -> None:
+        super().__init__(files, key, temp_file.fd, "r+b", closefd=False)
         self.failure: RemoteStoreError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
@@ -148,14 +149,14 @@ def write_from(files: LocalFiles, key: str, content: WritableContent, write: Wri
     if not callable(read):
         msg = f"content must be bytes or a binary file, got {type(content).__name__}"
         raise TypeError(msg)
-    with _draft(files, key, write) as draft:
+    with _temp_file(files, key, write) as temp_file:
         while chunk := as_bytes(read(BLOCK)):
-            _append(files, key, draft, chunk)
-        return finish(files, key, draft, b"", write)
+            _append(files, key, temp_file, chunk)
+        return finish(files, key, temp_file, b"", write)
 
 
 @contextlib.contextmanager
-def open_draft(files: LocalFiles, key: str, *, overwrite: bool) -> Iterator[BinaryIO]:
+def open_temp_file(files: LocalFiles, key: str, *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     Open a new version of a file, which is published at the end of the block.
 
@@ -168,8 +169,8 @@ def open_draft(files: LocalFiles, key: str, *, overwrite: bool) -> Iterator[Bina
             `begin` and `finish`; an existing key and a bad path at the start.
     """
     write = Write(overwrite=overwrite, atomic=True, metadata=None)
-    with _draft(files, key, write) as draft:
-        raw = _DraftFile(files, key, draft)
+    with _temp_file(files, key, write) as temp_file:
+        raw = _WritableTempFile(files, key, temp_file)
         file = io.BufferedRandom(raw, _BUFFER)
         try:
             yield cast("BinaryIO", file)
@@ -181,19 +182,19 @@ def open_draft(files: LocalFiles, key: str, *, overwrite: bool) -> Iterator[Bina
             # What is left in the buffer must not be written later on, when the
             # descriptor may be another file's.
             raw.close()
-        finish(files, key, draft, b"", write)
+        finish(files, key, temp_file, b"", write)
 
 
 @contextlib.contextmanager
-def _draft(files: LocalFiles, key: str, write: Write) -> Iterator[Draft]:
-    draft = begin(files, key, write)
+def _temp_file(files: LocalFiles, key: str, write: Write) -> Iterator[TempFile]:
+    temp_file = begin(files, key, write)
     try:
-        yield draft
+        yield temp_file
     except BaseException:
-        abandon(draft)
+        abandon(temp_file)
         raise
 
 
 @mapped
-def _append(files: LocalFiles, key: str, draft: Draft, chunk: bytes) -> None:
-    draft.write(chunk)
+def _append(files: LocalFiles, key: str, temp_file: TempFile, chunk: bytes) -> None:
+    temp_file.write(chunk)

@@ -24,9 +24,9 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from remote_store import InvalidPath, NotFound
-from remote_store_local._folder import ENTER, LIST, NOFOLLOW, Folder, enter, let_go
+from remote_store_local._fs.folder import ENTER, LIST, NOFOLLOW, OpenFolder, enter, let_go
 
-__all__ = ["Method", "Place", "Tree", "best_method"]
+__all__ = ["Method", "Resolved", "Root", "best_method"]
 
 Method = Literal["walk", "path"]
 
@@ -55,7 +55,7 @@ def _real_path(path: str) -> str:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
-class Place:
+class Resolved:
     """
     A name in an open folder: what a key leads to, links followed.
 
@@ -71,7 +71,7 @@ class Place:
 
     def __init__(
         self,
-        folder: Folder,
+        folder: OpenFolder,
         name: str,
         found: os.stat_result | None,
         followed: bool,
@@ -95,26 +95,26 @@ class Place:
         self.folder.close()
 
 
-class Tree:
+class Root:
     """
-    Everything below one root.
+    The folder that no key leads out of.
 
     No descriptor is held between calls, so that forks, pickles and a root
     that is replaced need no care.
 
     Args:
-        root: Absolute path of the root.
+        path: Its absolute path.
         backend: Name for errors.
         method: How folders are opened.
     """
 
-    __slots__ = ("_below_root", "backend", "method", "root")
+    __slots__ = ("_below_root", "backend", "method", "path")
 
-    def __init__(self, root: str, backend: str, method: Method) -> None:
-        self.root = root
+    def __init__(self, path: str, backend: str, method: Method) -> None:
+        self.path = path
         self.backend = backend
         self.method: Method = method
-        self._below_root = os.path.join(root, "")
+        self._below_root = os.path.join(path, "")
 
     def lost_root(self, key: str) -> NotFound | None:
         """
@@ -123,7 +123,7 @@ class Tree:
         Only asked where something is missing anyway.
         """
         try:
-            if stat.S_ISDIR(os.stat(self.root).st_mode):
+            if stat.S_ISDIR(os.stat(self.path).st_mode):
                 return None
             what = "is not a folder"
         except (FileNotFoundError, NotADirectoryError):
@@ -131,12 +131,12 @@ class Tree:
         except OSError:
             return None
         msg = (
-            f"The root {self.root!r} {what}; make that folder, or build the backend anew "
+            f"The root {self.path!r} {what}; make that folder, or build the backend anew "
             f"with create_root=True: {key!r}"
         )
         return NotFound(msg, path=key, backend=self.backend)
 
-    def open_folder(self, key: str, *, listing: bool = False) -> Folder:
+    def open_folder(self, key: str, *, listing: bool = False) -> OpenFolder:
         """
         Open the folder of a key, ``""`` for the root; links inside the root are followed.
 
@@ -165,21 +165,21 @@ class Tree:
     def _unresolved(self, key: str) -> OSError:
         """Return the reason why the links in a key lead nowhere: its length, or else a circle."""
         try:
-            os.lstat(os.path.join(self.root, *key.split("/")))
+            os.lstat(os.path.join(self.path, *key.split("/")))
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 return error
         return OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
 
-    def _walk(self, key: str, listing: bool) -> Folder:
+    def _walk(self, key: str, listing: bool) -> OpenFolder:
         # On the path of every operation: bare descriptors, no object for each step.
         flags = (LIST if listing else ENTER) | NOFOLLOW
         if not key:
-            return Folder(os.open(self.root, flags & ~NOFOLLOW))
+            return OpenFolder(os.open(self.path, flags & ~NOFOLLOW))
         # The first step needs no open root: links above it and at it are followed anyway.
         first, *between = key.split("/")
         if not between:
-            return Folder(enter(None, self._below_root + first, flags))
+            return OpenFolder(enter(None, self._below_root + first, flags))
         last = between.pop()
         fd = enter(None, self._below_root + first, ENTER | NOFOLLOW)
         try:
@@ -187,17 +187,17 @@ class Tree:
                 below = enter(fd, name, ENTER | NOFOLLOW)
                 let_go(fd)
                 fd = below
-            return Folder(enter(fd, last, flags))
+            return OpenFolder(enter(fd, last, flags))
         finally:
             let_go(fd)
 
-    def _checked_path(self, key: str) -> Folder:
-        path = self.root
+    def _checked_path(self, key: str) -> OpenFolder:
+        path = self.path
         if target := self.canonical(key):
             path = os.path.join(path, *target.split("/"))
         if not stat.S_ISDIR(os.stat(path).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return Folder(None, os.path.join(path, ""))
+        return OpenFolder(None, os.path.join(path, ""))
 
     def canonical(self, key: str) -> str:
         """
@@ -206,7 +206,7 @@ class Tree:
         Raises:
             InvalidPath: That place is outside the root.
         """
-        base = _real_path(self.root)
+        base = _real_path(self.path)
         path = _real_path(os.path.join(base, *key.split("/")))
         if path == base:
             return ""
@@ -216,7 +216,7 @@ class Tree:
             raise InvalidPath(msg, path=key, backend=self.backend)
         return path[len(base) :].replace(os.sep, "/")
 
-    def place(self, key: str) -> Place:
+    def resolve_folder(self, key: str) -> Resolved:
         """
         Open the folder of a key without looking what the key itself leads to.
 
@@ -224,9 +224,9 @@ class Tree:
             OSError, InvalidPath: As `open_folder`.
         """
         above, _, name = key.rpartition("/")
-        return Place(self.open_folder(above), name, None, False)
+        return Resolved(self.open_folder(above), name, None, False)
 
-    def locate(self, key: str, *, follow: bool = True) -> Place:
+    def resolve(self, key: str, *, follow: bool = True) -> Resolved:
         """
         Find what a key leads to.
 
@@ -247,14 +247,14 @@ class Tree:
                 found = folder.stat(name or ".")
             except OSError as error:
                 if error.errno == errno.ENOENT or error.errno in _IMPOSSIBLE:
-                    return Place(folder, name, None, hops > 0, error)
+                    return Resolved(folder, name, None, hops > 0, error)
                 folder.close()
                 raise
             except BaseException:
                 folder.close()
                 raise
             if not (follow and stat.S_ISLNK(found.st_mode)):
-                return Place(folder, name or ".", found, hops > 0)
+                return Resolved(folder, name or ".", found, hops > 0)
             folder.close()
             target = self.canonical(target)
         raise self._unresolved(key)

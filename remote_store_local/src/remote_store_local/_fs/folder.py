@@ -9,7 +9,7 @@ import stat
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["ENTER", "LIST", "NOFOLLOW", "Folder", "enter", "is_own_folder", "let_go"]
+__all__ = ["ENTER", "LIST", "NOFOLLOW", "OpenFolder", "enter", "is_own_folder", "let_go"]
 
 _DIRECTORY: Final = getattr(os, "O_DIRECTORY", 0)
 NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -37,7 +37,7 @@ def let_go(fd: int) -> None:
         pass
 
 
-class Folder:
+class OpenFolder:
     """
     An open folder, and what is done to the names in it; no method follows a link.
 
@@ -108,7 +108,7 @@ class Folder:
         """Create the folder *name*."""
         os.mkdir(self.prefix + name, dir_fd=self.fd)
 
-    def enter(self, name: str, *, listing: bool = False) -> Folder:
+    def enter(self, name: str, *, listing: bool = False) -> OpenFolder:
         """
         Open the subfolder *name*.
 
@@ -116,19 +116,19 @@ class Folder:
             OSError: EXDEV: it is a link; ENOTDIR: it is something else.
         """
         if self.fd is not None:
-            return Folder(enter(self.fd, name, (LIST if listing else ENTER) | NOFOLLOW))
+            return OpenFolder(enter(self.fd, name, (LIST if listing else ENTER) | NOFOLLOW))
         found = self.stat(name)
         if stat.S_ISLNK(found.st_mode) or _is_junction(found):
             raise OSError(errno.EXDEV, "is a link", name)
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
-        return Folder(None, self.prefix + name + os.sep)
+        return OpenFolder(None, self.prefix + name + os.sep)
 
-    def reopened(self) -> Folder:
+    def reopened(self) -> OpenFolder:
         """Return the same folder, opened for listing and syncing."""
         if self.fd is None:
-            return Folder(None, self.prefix)
-        return Folder(os.open(".", LIST, dir_fd=self.fd))
+            return OpenFolder(None, self.prefix)
+        return OpenFolder(os.open(".", LIST, dir_fd=self.fd))
 
     def sync(self) -> None:
         """
@@ -155,7 +155,7 @@ def is_own_folder(entry: os.DirEntry[str]) -> bool:
 
 def enter(fd: int | None, name: str, flags: int) -> int:
     """
-    Open the subfolder *name* of an open folder; see `Folder.enter`.
+    Open the subfolder *name* of an open folder; see `OpenFolder.enter`.
 
     Without a folder *name* is a path, of which only the last segment is held to be no link.
     """

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_local._confine import Tree
 from remote_store_local._errors import Refusals
-from remote_store_local._folder import Folder, is_own_folder, let_go
-from remote_store_local._publish import fcntl
+from remote_store_local._fs.folder import OpenFolder, is_own_folder, let_go
+from remote_store_local._fs.resolve import Root
+from remote_store_local._fs.temp_file import fcntl
 
 __all__ = ["is_live", "is_stale", "may_go", "now", "sweep_folder", "sweep_tree"]
 
@@ -30,7 +30,7 @@ def now() -> float:
     return time.time()
 
 
-def is_live(folder: Folder, name: str) -> bool:
+def is_live(folder: OpenFolder, name: str) -> bool:
     """
     Return True if a living process is writing a temporary file.
 
@@ -64,7 +64,7 @@ def is_live(folder: Folder, name: str) -> bool:
     return False
 
 
-def may_go(folder: Folder, name: str) -> bool:
+def may_go(folder: OpenFolder, name: str) -> bool:
     """
     Return True if a temporary file may be removed together with its folder.
 
@@ -86,7 +86,7 @@ def is_stale(found: os.stat_result) -> bool:
     return now() - max(found.st_mtime, found.st_ctime) >= STALE
 
 
-def sweep_folder(folder: Folder) -> int:
+def sweep_folder(folder: OpenFolder) -> int:
     """Remove the stale temporary files directly in *folder*; return how many."""
     removed = 0
     with os.scandir(folder.handle) as entries:
@@ -106,12 +106,12 @@ def sweep_folder(folder: Folder) -> int:
     return removed
 
 
-def sweep_tree(tree: Tree, key: str, stopped: Callable[[], bool]) -> int:
+def sweep_tree(root: Root, key: str, stopped: Callable[[], bool]) -> int:
     """
     Remove stale temporary files in a folder and all folders below it.
 
     Args:
-        tree: Where.
+        root: Where.
         key: Key of the folder.
         stopped: Asked now and then whether to give up.
 
@@ -124,12 +124,12 @@ def sweep_tree(tree: Tree, key: str, stopped: Callable[[], bool]) -> int:
             further folders, and all the rest was swept.
     """
     removed = 0
-    refusals = Refusals(tree.backend)
+    refusals = Refusals(root.backend)
     waiting = [key]
     while waiting and not stopped():
         above = waiting.pop()
         try:
-            with tree.open_folder(above, listing=True) as folder:
+            with root.open_folder(above, listing=True) as folder:
                 with os.scandir(folder.handle) as entries:
                     waiting += [
                         f"{above}/{entry.name}" if above else entry.name

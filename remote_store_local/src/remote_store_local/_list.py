@@ -11,37 +11,44 @@ folder that refuses, and says so at its end.
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import os
 import stat
 from collections.abc import Callable, Generator
+from typing import Generic, TypeVar
 
 from remote_store import (
     UNKNOWN_TIME,
     FileInfo,
     FolderEntry,
     FolderInfo,
+    GlobPattern,
     InvalidPath,
     RemotePath,
     RemoteStoreError,
 )
-from remote_store.authoring import RESERVED_PREFIX, LeftOut, is_key
-from remote_store_local._attributes import modified_at
-from remote_store_local._confine import Tree
-from remote_store_local._errors import Refusals
-from remote_store_local._folder import Folder, is_own_folder
+from remote_store.authoring import RESERVED_PREFIX, LeftOut, is_a_file, is_key, is_reserved
+from remote_store_local._errors import Refusals, mapped
+from remote_store_local._files import LocalFiles
+from remote_store_local._fs.folder import OpenFolder, is_own_folder
+from remote_store_local._fs.resolve import Root
+from remote_store_local._fs.shared_close import SharedClose
+from remote_store_local._fs.xattrs import modified_at
 
-__all__ = ["Walk", "tally"]
+__all__ = ["FolderWalk", "PageReader", "folder_info", "glob", "list_entries"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger("remote_store_local")
 
 
-class Walk:
+class FolderWalk:
     """
     One listing.
 
     Args:
-        tree: Where.
+        root: Where.
         key: Key of the folder to list.
         depth: How many folders to go down; None for all.
         enters: Asked with a subfolder's key whether to go into it.
@@ -51,7 +58,7 @@ class Walk:
 
     def __init__(
         self,
-        tree: Tree,
+        root: Root,
         key: str,
         *,
         depth: int | None = 0,
@@ -59,14 +66,14 @@ class Walk:
         wants: Callable[[str], bool] | None = None,
         folders: bool = False,
     ) -> None:
-        self._tree = tree
+        self._root = root
         self._key = key
         self._depth = depth
         self._enters = enters or (lambda key: True)
         self._wants = wants or (lambda key: True)
         self._folders = folders
         self._left_out = LeftOut(_log, key)
-        self._refusals = Refusals(tree.backend)
+        self._refusals = Refusals(root.backend)
 
     def entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
         """
@@ -84,7 +91,7 @@ class Walk:
             goes_down = self._depth is None or depth < self._depth
             refused = False  # one error for each folder: all entries may have the same
             try:
-                folder = self._tree.open_folder(key, listing=True)
+                folder = self._root.open_folder(key, listing=True)
                 with folder, os.scandir(folder.handle) as found:
                     for entry in found:
                         if not self._is_visible(key, entry.name):
@@ -130,7 +137,7 @@ class Walk:
         return False
 
     def _look(
-        self, folder: Folder, key: str, entry: os.DirEntry[str], goes_down: bool
+        self, folder: OpenFolder, key: str, entry: os.DirEntry[str], goes_down: bool
     ) -> FileInfo | FolderEntry | None:
         """Return what an entry that is no folder is, None for what is not listed."""
         is_file = entry.is_file(follow_symlinks=False)  # which the listing tells
@@ -140,10 +147,10 @@ class Walk:
             found = folder.stat(entry.name)
             is_link = stat.S_ISLNK(found.st_mode)
             if is_link:
-                with self._tree.locate(key) as place:
-                    if place.found is None:
+                with self._root.resolve(key) as resolved:
+                    if resolved.found is None:
                         return None
-                    found = place.found
+                    found = resolved.found
         except (FileNotFoundError, NotADirectoryError):
             return None
         except InvalidPath:  # leaves the root
@@ -161,21 +168,33 @@ class Walk:
         return None
 
 
-def tally(tree: Tree, key: str, stopped: Callable[[], bool]) -> FolderInfo:
+@mapped
+def folder_info(files: LocalFiles, key: str, stopped: Callable[[], bool]) -> FolderInfo:
     """
     Add up the files below a folder.
 
     Args:
-        tree: Where.
+        files: Where.
         key: Key of a folder.
         stopped: Asked now and then whether to give up.
 
     Returns:
-        Count, bytes and latest known time; of nothing where there is none.
+        Count, bytes and latest known time.
+
+    Raises:
+        NotFound: Nothing is there.
+        InvalidPath: A file is there, or *key* is malformed.
+        RemoteStoreError: As `FolderWalk.entries`.
     """
+    kind = files.kind(key)
+    if kind is None:
+        raise files.missing(key)
+    if kind == "file":
+        raise is_a_file(key, files.name)
+    key = files.key(key)
     count = size = 0
     latest = UNKNOWN_TIME
-    for info in Walk(tree, key, depth=None).entries():
+    for info in FolderWalk(files.root, key, depth=None).entries():
         if stopped():
             break
         if isinstance(info, FileInfo):
@@ -188,3 +207,76 @@ def tally(tree: Tree, key: str, stopped: Callable[[], bool]) -> FolderInfo:
         size,
         None if latest == UNKNOWN_TIME else latest,
     )
+
+
+def list_entries(
+    files: LocalFiles, key: str, *, depth: int | None, with_files: bool, with_folders: bool
+) -> Generator[FileInfo | FolderEntry, None, None]:
+    """Yield what is in a folder, and down to *depth* folders below it."""
+    key = files.key(key)
+    if is_reserved(key):
+        return
+    wants = None if with_files else lambda _: False
+    yield from FolderWalk(files.root, key, depth=depth, wants=wants, folders=with_folders).entries()
+
+
+def glob(files: LocalFiles, pattern: str) -> Generator[FileInfo, None, None]:
+    """
+    Yield the files whose key matches.
+
+    Folders that cannot hold one are not opened, and of other files nothing is asked.
+    """
+    glob = GlobPattern.parse(pattern)
+    key = files.key(glob.prefix)
+    if is_reserved(key):
+        return
+    walk = FolderWalk(
+        files.root, key, depth=glob.depth, enters=glob.may_contain, wants=glob.matches
+    )
+    for item in walk.entries():
+        if isinstance(item, FileInfo):
+            yield item
+
+
+class PageReader(Generic[T]):
+    """
+    A generator that is advanced in worker threads, some items at a time.
+
+    Args:
+        items: The generator; closed on release.
+    """
+
+    __slots__ = ("_error", "_items", "_lease", "ended")
+
+    def __init__(self, items: Generator[T, None, None]) -> None:
+        self._items = items
+        self._lease = SharedClose(items.close)
+        self._error: Exception | None = None
+        #: Whether nothing comes after the last page.
+        self.ended = False
+
+    def next(self, count: int) -> list[T]:
+        """
+        Return the next *count* items, fewer at the end, none once released.
+
+        What came before an error is a page, and the error comes instead of
+        the next one.
+        """
+        page: list[T] = []
+        with self._lease.use() as usable:
+            if self._error is not None:
+                raise self._error
+            if usable:
+                try:
+                    page.extend(itertools.islice(self._items, count))
+                except Exception as error:
+                    if not page:
+                        raise
+                    self._error = error
+                    return page
+            self.ended = len(page) < count
+            return page
+
+    def release(self) -> None:
+        """Close the generator, at the latest when the page that is running ends."""
+        self._lease.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from remote_store_local._names import WINDOWS
+from remote_store_local._keys import WINDOWS
 
 __all__ = ["folder_of_url"]
 

@@ -18,8 +18,8 @@ from remote_store import (
 from remote_store.authoring import folder_key
 from remote_store_local._errors import translate
 from remote_store_local._files import Fsync, LocalFiles
-from remote_store_local._names import kept
-from remote_store_local._urls import folder_of_url
+from remote_store_local._keys import kept
+from remote_store_local._url import folder_of_url
 
 __all__ = ["Rooted"]
 

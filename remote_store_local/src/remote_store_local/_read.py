@@ -1,0 +1,159 @@
+"""
+Reading local files: blocking and free of asyncio.
+
+A file is read in one call, or opened by its first read and then read in
+steps, in whichever threads these happen.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+
+from remote_store import PreconditionFailed
+from remote_store_local._errors import mapped
+from remote_store_local._files import LocalFiles
+from remote_store_local._fs.folder import let_go
+from remote_store_local._fs.shared_close import SharedClose
+from remote_store_local._fs.version import ended_early, first_read
+
+__all__ = ["LazyFile", "SharedFile", "read_bytes", "shrunk", "start_reading"]
+
+
+@mapped
+def read_bytes(files: LocalFiles, key: str) -> bytes:
+    """Return the content of a file."""
+    fd, found = files.open_file(key)
+    try:
+        size = found.st_size
+        # One byte more than expected tells the end without another call.
+        data = os.read(fd, first_read(size, sys.maxsize))
+        if len(data) != size:
+            data = _drain(fd, data, size)
+            if ended_early(fd, found, len(data)):
+                raise shrunk(files, key, len(data), size)
+    except BaseException:
+        let_go(fd)
+        raise
+    os.close(fd)
+    return data
+
+
+def shrunk(files: LocalFiles, key: str, got: int, size: int) -> PreconditionFailed:
+    """Return the error for a file that another program cut short meanwhile."""
+    msg = f"File shrank from {size} to {got} bytes while it was being read"
+    return PreconditionFailed(msg, path=key, backend=files.name)
+
+
+@mapped
+def start_reading(files: LocalFiles, key: str, file: LazyFile, chunk: int) -> bytes:
+    """Open a file for reading in steps; return the first chunk."""
+    return file.start(lambda: files.open_file(key), chunk)
+
+
+def _drain(fd: int, data: bytes, size: int) -> bytes:
+    parts = [data]
+    got = len(data)
+    while part := os.read(fd, min(max(size - got, 0) + (1 << 20), 1 << 26)):
+        parts.append(part)
+        got += len(part)
+    return b"".join(parts)
+
+
+class SharedFile(io.FileIO):
+    """
+    A raw file that may be let go of while a thread reads from it.
+
+    Args:
+        fd: Its descriptor.
+        lease: Keeps it open.
+        found: What it was when it was opened.
+    """
+
+    def __init__(self, fd: int, lease: SharedClose, found: os.stat_result) -> None:
+        super().__init__(fd, "rb")
+        self._lease = lease
+        self._found = found
+        #: False if it ended before its size, because another program cut it short.
+        self.whole = True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return at most *size* bytes, none at the end or once released."""
+        if not self._lease.enter():  # in the inner loop of streams: no generator
+            return b""
+        try:
+            data = super().read(size) or b""
+            if not data:
+                self.whole = not ended_early(self.fileno(), self._found, self.tell())
+            return data
+        finally:
+            self._lease.leave()
+
+
+class LazyFile:
+    """A file that is opened by its first read, in whichever thread that happens."""
+
+    __slots__ = ("_lease", "ended", "file", "got", "size")
+
+    def __init__(self) -> None:
+        self.file: SharedFile | None = None
+        self.size = self.got = 0
+        self.ended = False
+        self._lease = SharedClose(self._close)
+
+    def start(self, open_file: Callable[[], tuple[int, os.stat_result]], chunk: int) -> bytes:
+        """
+        Open the file and return its first bytes.
+
+        Args:
+            open_file: Gives descriptor and status of a regular file.
+            chunk: Bytes to read, one more if that shows the end.
+        """
+        with self._lease.use() as usable:
+            if not usable:
+                return b""
+            fd, found = open_file()
+            self.file = SharedFile(fd, self._lease, found)
+            self.size = found.st_size
+            wanted = first_read(self.size, chunk)
+            return self.took(self.file.read(wanted), wanted)
+
+    @property
+    def whole(self) -> bool:
+        """False if another program cut the file short meanwhile."""
+        return self.file is None or self.file.whole
+
+    def wanted(self, chunk: int) -> int:
+        """
+        Return how many bytes to ask for: at the known end one more, which shows that it is one.
+
+        A file that goes on after that is read in chunks as well.
+        """
+        left = self.size - self.got
+        return left + 1 if 0 < left < chunk else chunk
+
+    def took(self, data: bytes, wanted: int) -> bytes:
+        """
+        Count what a read gave.
+
+        Nothing is the end, and so is a little less where the known size is
+        reached: whatever else gives less may have more.
+        """
+        self.got += len(data)
+        self.ended = not data or (len(data) < wanted and self.got == self.size)
+        return data
+
+    def release(self) -> None:
+        """
+        Close the file, at the latest when the read that is running ends; idempotent.
+
+        Raises:
+            OSError: The system said so while closing it.
+        """
+        self._lease.release()
+
+    def _close(self) -> None:
+        if self.file is not None:
+            self.file.close()
