@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from attrs import define, field
 
 from remote_store import Capability, CapabilitySet
-from remote_store._hooks import OperationEvent, hookimpl
+from remote_store._plugins.hooks import OperationEvent, hookimpl
 from remote_store.aio import AsyncBackend, AsyncStore
 
 __all__ = [

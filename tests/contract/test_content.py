@@ -15,7 +15,7 @@ import pytest
 from tests.contract.gates import Gate, wait_until
 from tests.contract.probes import CallerError, Source, collect
 
-from remote_store.aio._content import ContentStream, as_content
+from remote_store._contract.async_content import ContentStream, as_content
 
 pytestmark = pytest.mark.asyncio
 

@@ -15,7 +15,7 @@ from tests.contract.probes import Recorder, as_backend, collect, in_new_loop
 from tests.contract.reference import DictBackend
 
 from remote_store import Capability, CapabilitySet, FileInfo, GlobPattern, InvalidPath
-from remote_store._glob import escape_glob
+from remote_store._types.glob import escape_glob
 from remote_store.aio import AsyncBackend, AsyncStore
 from remote_store.aio.ext.glob import glob_files
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from remote_store.aio._closing import Closing
+from remote_store._contract.async_closing import Closing
 
 pytestmark = pytest.mark.asyncio
 

@@ -31,8 +31,8 @@ from remote_store import (
     register_plugin,
     unregister_plugin,
 )
-from remote_store import _watch as shared_watch
-from remote_store.aio import AsyncStore, _store, _watch
+from remote_store._store import async_observe, async_store, observe
+from remote_store.aio import AsyncStore
 
 pytestmark = pytest.mark.asyncio
 
@@ -242,7 +242,7 @@ async def test_a_listener_may_take_no_argument(filled: AsyncStore) -> None:
 async def test_without_listeners_nothing_is_built(
     filled: AsyncStore, monkeypatch: pytest.MonkeyPatch, watching: bool
 ) -> None:
-    """With nobody listening neither a watch nor an event object is made by any operation."""
+    """With nobody listening neither an observation nor an event object is made by any operation."""
     made: list[str] = []
 
     def noting(kind: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -252,8 +252,9 @@ async def test_without_listeners_nothing_is_built(
 
         return make
 
-    monkeypatch.setattr(_store, "Watch", noting("watch", _watch.Watch))
-    monkeypatch.setattr(shared_watch, "OperationEvent", noting("event", OperationEvent))
+    observation = noting("observation", async_observe.AsyncObservation)
+    monkeypatch.setattr(async_store, "AsyncObservation", observation)
+    monkeypatch.setattr(observe, "OperationEvent", noting("event", OperationEvent))
     listener = Listener()
     if watching:
         register_plugin(listener)
@@ -265,7 +266,7 @@ async def test_without_listeners_nothing_is_built(
         if watching:
             unregister_plugin(listener)
     # The watched run shows that this test can see them being built.
-    assert made == (["watch", "event"] * len(EVENTS) if watching else [])
+    assert made == (["observation", "event"] * len(EVENTS) if watching else [])
 
 
 async def test_no_event_object_while_only_logging(
@@ -273,7 +274,7 @@ async def test_no_event_object_while_only_logging(
 ) -> None:
     """Logging alone takes the watched way, but builds no event."""
     built: list[Any] = []
-    monkeypatch.setattr(shared_watch, "OperationEvent", lambda *fields: built.append(fields))
+    monkeypatch.setattr(observe, "OperationEvent", lambda *fields: built.append(fields))
     caplog.set_level(logging.DEBUG, "remote_store")
     await filled.read_bytes("d/f")
     assert caplog.records

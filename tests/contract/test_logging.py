@@ -15,7 +15,7 @@ from tests.contract.test_hooks import EVENTS
 from remote_store import NotFound
 from remote_store.aio import AsyncStore
 
-LOGGER = "remote_store.aio._store"
+LOGGER = "remote_store._store.async_store"
 CHANGES = {"write", "write_text", "write_atomic", "delete", "delete_folder", "move", "copy", "ping"}
 
 

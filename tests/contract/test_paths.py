@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remote_store import InvalidPath, RemotePath
-from remote_store._path import join_root, normalise, seen, strip_root
-from remote_store._rules import file_key
+from remote_store._store.rules import file_key
+from remote_store._types.path import join_root, normal_paths, normalise, strip_root
 
 #: Every character that has a meaning, and some that must not have one.
 ALPHABET = "a./\\~ \0*é"
@@ -129,7 +129,7 @@ class Sly(str):
 @pytest.mark.parametrize("path", [Place.REPORT, Sly("reports/x.csv")])
 def test_subclass_of_str_is_its_text(path: str) -> None:
     """What was checked is what is used, whatever a subclass makes of itself."""
-    seen.clear()
+    normal_paths.clear()
     for _ in range(2):  # the second time it is known
         assert file_key("root", path) == "root/reports/x.csv"
         assert type(normalise(path)) is str
@@ -138,10 +138,10 @@ def test_subclass_of_str_is_its_text(path: str) -> None:
 
 def test_long_paths_are_not_remembered() -> None:
     """What is remembered stays small, whoever sends paths."""
-    seen.clear()
+    normal_paths.clear()
     normalise("a" * 100_000)
     normalise("short")
-    assert seen == {"short"}
+    assert normal_paths == {"short"}
 
 
 @pytest.mark.parametrize(

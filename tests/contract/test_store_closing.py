@@ -14,7 +14,7 @@ from tests.contract.probes import CallerError, Listener, Watched, WatchedReads, 
 from tests.contract.reference import DictBackend
 
 from remote_store import FileInfo, FolderEntry, RemotePath
-from remote_store._hooks import register_plugin, unregister_plugin
+from remote_store._plugins.hooks import register_plugin, unregister_plugin
 from remote_store.aio import AsyncStore
 from remote_store.aio.ext.glob import glob_files
 

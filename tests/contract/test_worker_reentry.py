@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.contract.gates import wait_until
 
-from remote_store.aio import _crew
-from remote_store.aio._crew import Crew
+from remote_store._threads import thread_pool
+from remote_store._threads.thread_pool import ThreadPool
 
 STEPS = range(60)
 
@@ -26,7 +26,7 @@ class Done:
     def work(self) -> None:
         self.event.set()
 
-    def tell(self) -> None:
+    def deliver(self) -> None:
         pass
 
 
@@ -40,7 +40,7 @@ class Between:
         self.fired = False
 
     def __call__(self, frame: FrameType, event: str, _: object) -> Any:
-        return self.line if frame.f_code.co_filename == _crew.__file__ else None
+        return self.line if frame.f_code.co_filename == thread_pool.__file__ else None
 
     def line(self, frame: FrameType, event: str, _: object) -> Any:
         here = threading.get_ident()
@@ -67,7 +67,7 @@ def traced() -> Iterator[None]:
 @pytest.mark.parametrize("what", ["put", "end"])
 def test_reentry(step: int, where: str, what: str, traced: None) -> None:
     """Between any two steps a job may be put or the crew ended, and no job is lost."""
-    crew = Crew("remote-store-test", 2 if where == "caller" else 1)
+    crew = ThreadPool("remote-store-test", 2 if where == "caller" else 1)
     jobs = [Done() for _ in range(4)]
     extra = Done()
     accepted: list[Done] = []

@@ -18,8 +18,8 @@ import pytest
 from tests.contract.gates import PREFIX, Gate, is_gone, threads, wait_until
 from tests.contract.probes import CallerError, in_new_loop
 
-from remote_store.aio import _crew, workers
-from remote_store.aio._crew import Crew, Job
+from remote_store._threads import thread_pool, worker_pool
+from remote_store._threads.thread_pool import Job, ThreadPool
 from remote_store.aio.workers import WorkerPool
 
 
@@ -29,10 +29,10 @@ async def test_close_cannot_come_between(
     pool: WorkerPool, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     """A call is answered although the pool is closed while it is being submitted."""
-    put = Crew.put
+    put = ThreadPool.put
     answers: list[bool] = []
 
-    def closing(crew: Crew, job: Job) -> bool:
+    def closing(crew: ThreadPool, job: Job) -> bool:
         if late:
             answers.append(put(crew, job))
             pool.close()
@@ -42,24 +42,24 @@ async def test_close_cannot_come_between(
             answers.append(put(crew, job))
         return answers[-1]
 
-    monkeypatch.setattr(Crew, "put", closing)
+    monkeypatch.setattr(ThreadPool, "put", closing)
     assert await asyncio.wait_for(pool.query(lambda: 7), 10) == 7
     assert answers == ([True] if late else [False, True])
 
 
 def test_close_forgets_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was put is done, although the pool is closed before its idle thread wakes."""
-    find = Crew._next
+    find = ThreadPool._next
     idle, go_on = threading.Event(), threading.Event()
 
-    def slow(crew: Crew, called: Any) -> Job | None:
+    def slow(crew: ThreadPool, called: Any) -> Job | None:
         job = find(crew, called)
         if job is None:
             idle.set()
             go_on.wait(10)
         return job
 
-    monkeypatch.setattr(Crew, "_next", slow)
+    monkeypatch.setattr(ThreadPool, "_next", slow)
     pool = WorkerPool(PREFIX, 1)
     pool.executor.submit(int)
     assert idle.wait(10)
@@ -188,8 +188,8 @@ async def test_executor(pool: WorkerPool) -> None:
 EXIT = """
 import sys, time
 from pathlib import Path
-from remote_store.aio import _crew
-from remote_store.aio._crew import Crew, Job
+from remote_store._threads import thread_pool, worker_pool
+from remote_store._threads.thread_pool import ThreadPool, Job
 from remote_store.aio.workers import WorkerPool
 
 def work():
@@ -230,7 +230,7 @@ def _fork_and_use(pool: WorkerPool, statuses: list[int]) -> None:
         try:
             answer = in_new_loop(pool.query(os.getpid))
             pool.close()
-            _crew._end_all()
+            thread_pool._end_all()
             right = answer == os.getpid()
         finally:
             os._exit(0 if right else 1)
@@ -307,7 +307,7 @@ def test_fork_while_threads_are_replaced(pool: WorkerPool, threads: str) -> None
     if threads == "some":
         in_new_loop(pool.query(int))
     statuses: list[int] = []
-    with workers._lock:
+    with worker_pool._lock:
         forker = threading.Thread(target=_fork_and_use, args=(pool, statuses))
         forker.start()
         forker.join(20)

@@ -21,7 +21,7 @@ from remote_store import (
     StoreProfile,
     resolve_env,
 )
-from remote_store._references import resolve_secrets
+from remote_store._plugins.references import resolve_secrets
 
 TOML = """
 [tool.stores.backends.main]

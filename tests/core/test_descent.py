@@ -22,7 +22,7 @@ from remote_store import (
     register_plugin,
     unregister_plugin,
 )
-from remote_store._descent import Descent
+from remote_store._store.descent import Descent
 from remote_store.aio import AsyncStore, SyncBackendAdapter
 from remote_store.aio.ext.glob import glob_files as async_glob_files
 from remote_store.ext.glob import glob_files

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tests.core.plugins import BROKEN, GOOD, GROUP
 
-from remote_store import BackendPlugin, PluginError, _plugins
+from remote_store import BackendPlugin, PluginError
+from remote_store._plugins import loading
 
 pytestmark = pytest.mark.slow
 
@@ -222,11 +223,11 @@ def test_an_import_of_listeners_that_does_not_end_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two imports that wait for each other must not hang the program."""
-    monkeypatch.setattr(_plugins, "_PATIENCE", 0.05)
+    monkeypatch.setattr(loading, "_PATIENCE", 0.05)
     held, done = threading.Event(), threading.Event()
 
     def load() -> None:
-        with _plugins._loading:
+        with loading._loading:
             held.set()
             done.wait(30)
 
@@ -235,11 +236,11 @@ def test_an_import_of_listeners_that_does_not_end_is_an_error(
     try:
         assert held.wait(30)
         with pytest.raises(PluginError, match="still being imported"):
-            _plugins.load_listeners()
+            loading.load_listeners()
     finally:
         done.set()
         thread.join()
-    _plugins.load_listeners()
+    loading.load_listeners()
 
 
 def test_fork_while_listeners_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,8 +255,8 @@ def test_fork_while_listeners_are_imported(monkeypatch: pytest.MonkeyPatch) -> N
             done.wait(30)
 
     parent = os.getpid()
-    monkeypatch.setattr(_plugins, "_listen", slowly)
-    thread = threading.Thread(target=_plugins.load_listeners)
+    monkeypatch.setattr(loading, "_listen", slowly)
+    thread = threading.Thread(target=loading.load_listeners)
     thread.start()
     try:
         assert held.wait(30)
@@ -265,7 +266,7 @@ def test_fork_while_listeners_are_imported(monkeypatch: pytest.MonkeyPatch) -> N
             signal.alarm(10)
             right = False
             try:
-                _plugins.load_listeners()
+                loading.load_listeners()
                 right = imported == [parent, os.getpid()]
             finally:
                 os._exit(0 if right else 1)
@@ -273,7 +274,7 @@ def test_fork_while_listeners_are_imported(monkeypatch: pytest.MonkeyPatch) -> N
     finally:
         done.set()
         thread.join()
-        _plugins._listening.discard(plugin)
+        loading._listening.discard(plugin)
     assert status == 0
 
 
@@ -286,20 +287,20 @@ def test_fork_by_a_listener(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal child
         child = os.fork()
 
-    monkeypatch.setattr(_plugins, "_listen", forks)
+    monkeypatch.setattr(loading, "_listen", forks)
     right = False
     try:
-        _plugins.load_listeners()
-        right = plugin in _plugins._listening
+        loading.load_listeners()
+        right = plugin in loading._listening
     finally:
         if child == 0:  # pragma: no cover - measured in the parent
             os._exit(0 if right else 1)
-        _plugins._listening.discard(plugin)
+        loading._listening.discard(plugin)
     assert right
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def _fake_listener(monkeypatch: pytest.MonkeyPatch) -> tuple[BackendPlugin, list[int]]:
     plugin = BackendPlugin("slow", "slow", "slow", "1", blocked=False)
-    monkeypatch.setattr(_plugins, "_entries", lambda group: [(plugin, None)])
+    monkeypatch.setattr(loading, "_entries", lambda group: [(plugin, None)])
     return plugin, []

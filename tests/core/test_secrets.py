@@ -28,7 +28,7 @@ from remote_store import (
     unregister_backend,
     unregister_plugin,
 )
-from remote_store._secrets import is_secret_name
+from remote_store._types.secrets import is_secret_name
 from remote_store.aio import AsyncRegistry
 from remote_store.aio import open_store as open_async
 from remote_store_memory import MemoryBackend

@@ -20,7 +20,7 @@ from remote_store import (
     register_backend,
     unregister_backend,
 )
-from remote_store._secrets import without_secrets
+from remote_store._types.secrets import without_secrets
 from remote_store.aio import open_store as open_async
 from remote_store_memory import MemoryBackend
 

@@ -181,7 +181,7 @@ def session(tmp_path: Path, acme: Path, account: str, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(acme)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("remote_store._plugins._registered", {})
+    monkeypatch.setattr("remote_store._plugins.loading._registered", {})
     session = Session()
     # Classes that a page defines look their module up, attrs' for instance.
     monkeypatch.setitem(sys.modules, "page", session._module)

@@ -14,7 +14,7 @@ from attrs import NOTHING
 
 import remote_store
 from remote_store import Capability, RemoteStoreError
-from remote_store._hooks import _Hooks
+from remote_store._plugins.hooks import _Hooks
 from remote_store_conformance import Target
 
 HOOKS = {

@@ -103,7 +103,7 @@ def _is_module_level(path: str) -> bool:
 def test_methods_of_stores_are_there(sections: dict[str, str]) -> None:
     """A class is shown with all that it can do."""
     for cls in (remote_store.Store, remote_store.aio.AsyncStore, remote_store.Backend):
-        home = "remote_store.aio" if ".aio" in cls.__module__ else "remote_store"
+        home = "remote_store.aio" if cls.__name__.startswith("Async") else "remote_store"
         for name, member in vars(cls).items():
             if name[0] != "_" and callable(member):
                 assert f"{home}.{cls.__name__}.{name}" in sections

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from remote_store.aio._crew import Crew, Job
+from remote_store._threads.thread_pool import Job, ThreadPool
 from remote_store_local import AsyncLocalBackend, LocalBackend, _files
 from remote_store_local._fs import renameat2
 
@@ -61,11 +61,11 @@ def litter(root: Path) -> list[str]:
 def count_hops(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """Return a list that grows with every job that goes to a thread."""
     jobs: list[Job] = []
-    put = Crew.put
+    put = ThreadPool.put
 
-    def counting(crew: Crew, job: Job) -> bool:
+    def counting(crew: ThreadPool, job: Job) -> bool:
         jobs.append(job)
         return put(crew, job)
 
-    monkeypatch.setattr(Crew, "put", counting)
+    monkeypatch.setattr(ThreadPool, "put", counting)
     return jobs

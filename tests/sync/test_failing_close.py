@@ -13,7 +13,7 @@ from tests.contract.reference import DictBackend as AsyncDictBackend
 from tests.sync.reference import DictBackend, as_backend
 
 from remote_store import Capability, CapabilitySet, FileInfo, FolderEntry, RemotePath, Store
-from remote_store._models import UNKNOWN_TIME
+from remote_store._types.models import UNKNOWN_TIME
 from remote_store.aio import AsyncStore
 
 FILE = FileInfo(RemotePath("f"), "f", 1, UNKNOWN_TIME)

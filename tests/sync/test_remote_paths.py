@@ -11,7 +11,7 @@ import pytest
 from tests.contract.probes import Listener
 
 from remote_store import InvalidPath, NotFound, RemotePath, RemoteStoreError, Store
-from remote_store._hooks import register_plugin, unregister_plugin
+from remote_store._plugins.hooks import register_plugin, unregister_plugin
 from remote_store.aio import AsyncStore
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 

@@ -14,7 +14,7 @@ import pytest
 from tests.sync.reference import DictBackend, as_backend
 
 from remote_store import AsyncBackendSyncAdapter, RemoteStoreError, Store
-from remote_store._spool import spooled_read
+from remote_store._threads.spool import spooled_read
 from remote_store_memory import AsyncMemoryBackend
 
 BIG = b"x" * (9 << 20)

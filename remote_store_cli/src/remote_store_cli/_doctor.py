@@ -19,10 +19,10 @@ from remote_store import (
     load_backend,
     register_plugin,
 )
+from remote_store._contract.members import MANDATORY
 
 # What is examined here is the core's own discovery, of all its groups.
-from remote_store._plugins import LISTENERS, import_plugin, list_plugins, unreadable
-from remote_store._rules import MANDATORY
+from remote_store._plugins.loading import LISTENERS, import_plugin, list_plugins, unreadable
 from remote_store_cli._integrity import CORE, installed, other_owners
 from remote_store_cli._outcome import describe
 

@@ -8,24 +8,52 @@ from plugins: see `list_backends`, `load_backend` and `register_backend`.
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from remote_store._backend import (
+from remote_store._contract.backend import (
     Backend,
 )
-from remote_store._capabilities import (
-    Capability,
-    CapabilitySet,
+from remote_store._contract.content import (
+    SyncContentSource,
+    WritableContent,
 )
-from remote_store._config import (
+from remote_store._plugins.config import (
     BackendConfig,
     RegistryConfig,
     RetryPolicy,
     StoreProfile,
 )
-from remote_store._content import (
-    SyncContentSource,
-    WritableContent,
+from remote_store._plugins.hooks import (
+    OperationEvent,
+    hookimpl,
+    register_plugin,
+    unregister_plugin,
 )
-from remote_store._errors import (
+from remote_store._plugins.loading import LISTENERS as _LISTENERS
+from remote_store._plugins.loading import (
+    BackendPlugin,
+    list_backends,
+    load_backend,
+    register_backend,
+    unregister_backend,
+)
+from remote_store._plugins.loading import list_plugins as _list_plugins
+from remote_store._plugins.references import (
+    resolve_env,
+)
+from remote_store._store.glob_files import (
+    glob_files,
+)
+from remote_store._store.open import (
+    Registry,
+    open_store,
+)
+from remote_store._store.store import (
+    Store,
+)
+from remote_store._types.capabilities import (
+    Capability,
+    CapabilitySet,
+)
+from remote_store._types.errors import (
     AlreadyExists,
     BackendUnavailable,
     CapabilityNotSupported,
@@ -39,16 +67,10 @@ from remote_store._errors import (
     ResourceLocked,
     StoreClosed,
 )
-from remote_store._glob import (
+from remote_store._types.glob import (
     GlobPattern,
 )
-from remote_store._hooks import (
-    OperationEvent,
-    hookimpl,
-    register_plugin,
-    unregister_plugin,
-)
-from remote_store._models import (
+from remote_store._types.models import (
     UNKNOWN_TIME,
     ContentDigest,
     FileInfo,
@@ -58,35 +80,13 @@ from remote_store._models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._open import (
-    Registry,
-    open_store,
-)
-from remote_store._path import (
+from remote_store._types.path import (
     RemotePath,
 )
-from remote_store._plugins import LISTENERS as _LISTENERS
-from remote_store._plugins import (
-    BackendPlugin,
-    list_backends,
-    load_backend,
-    register_backend,
-    unregister_backend,
-)
-from remote_store._plugins import list_plugins as _list_plugins
-from remote_store._references import (
-    resolve_env,
-)
-from remote_store._secrets import (
+from remote_store._types.secrets import (
     Secret,
     SecretRedactionFilter,
     redact_url,
-)
-from remote_store._store import (
-    Store,
-)
-from remote_store.ext.glob import (
-    glob_files,
 )
 
 __all__ = [
@@ -172,7 +172,7 @@ def _version() -> str:
 
 
 if TYPE_CHECKING:
-    from remote_store._to_sync import AsyncBackendSyncAdapter
+    from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
 
     __version__: str
 else:
@@ -182,7 +182,7 @@ else:
             return _version()
         if name == "AsyncBackendSyncAdapter":
             # Not before it is asked for: a sync program has no use for asyncio.
-            from remote_store._to_sync import AsyncBackendSyncAdapter
+            from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
 
             return AsyncBackendSyncAdapter
         msg = f"module {__name__!r} has no attribute {name!r}"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from remote_store._plugins import lazy_classes
+from remote_store._plugins.loading import lazy_classes
 
 __all__: list[str] = []
 

@@ -96,10 +96,10 @@ def test_log_records(store: Store, caplog: pytest.LogCaptureFixture) -> None:
         store.exists("n")
         store.copy("n", "n")
     assert [(r.levelname, r.op, r.path, r.backend, r.name) for r in caplog.records] == [  # type: ignore[attr-defined]
-        ("DEBUG", "write", "n", "dict", "remote_store._store"),
-        ("INFO", "write", "n", "dict", "remote_store._store"),
-        ("DEBUG", "exists", "n", "dict", "remote_store._store"),
-        ("DEBUG", "copy", "n", "dict", "remote_store._store"),
+        ("DEBUG", "write", "n", "dict", "remote_store._store.store"),
+        ("INFO", "write", "n", "dict", "remote_store._store.store"),
+        ("DEBUG", "exists", "n", "dict", "remote_store._store.store"),
+        ("DEBUG", "copy", "n", "dict", "remote_store._store.store"),
     ]
 
 

@@ -13,7 +13,8 @@ import pytest
 from tests.sync.reference import DictBackend, Flow
 from tests.sync.to_async.probes import gone, worker_threads
 
-from remote_store.aio import AsyncStore, SyncBackendAdapter, _pump
+from remote_store._bridge.push_content import ContentAbandoned
+from remote_store.aio import AsyncStore, SyncBackendAdapter
 
 pytestmark = pytest.mark.asyncio
 
@@ -92,7 +93,7 @@ async def test_cancelled_stream_fails_in_the_backend(
             return real(path, content, **options)
         except BaseException as error:
             ended.append(error)
-            with pytest.raises(_pump.ContentAbandoned):
+            with pytest.raises(ContentAbandoned):
                 content.read(1)  # who reads on hears it again
             raise
 
@@ -106,7 +107,7 @@ async def test_cancelled_stream_fails_in_the_backend(
         release.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert isinstance(ended[0], _pump.ContentAbandoned)
+    assert isinstance(ended[0], ContentAbandoned)
     assert closed == [True]
     assert backend.files["n"] == b"old"
     await gone(lambda: [t for t in worker_threads() if t.name == "remote-store-write"])
@@ -169,7 +170,7 @@ async def test_stream_that_is_thrown_away(
     assert closed == [True]
     release.set()
     await gone(lambda: [t for t in worker_threads() if t.name == "remote-store-write"])
-    assert [type(error) for error in ended] == [_pump.ContentAbandoned]
+    assert [type(error) for error in ended] == [ContentAbandoned]
     assert "n" not in backend.files
     await asyncio.sleep(0)
     ended.clear()  # its traceback holds the future that must not complain

@@ -14,7 +14,8 @@ from tests.sync.reference import DictBackend, as_backend
 from tests.sync.to_async.probes import chunks, gone, worker_threads
 
 from remote_store import AlreadyExists, NotFound, StoreClosed
-from remote_store.aio import SyncBackendAdapter, _calls
+from remote_store._bridge import calls
+from remote_store.aio import SyncBackendAdapter
 
 pytestmark = pytest.mark.asyncio
 
@@ -55,7 +56,7 @@ def terminal(connected: Connected) -> SyncBackendAdapter:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A close that waits for a moment only."""
-    monkeypatch.setattr(_calls, "_PATIENCE", 0.1)
+    monkeypatch.setattr(calls, "_PATIENCE", 0.1)
 
 
 async def test_running_calls_are_waited_for(
@@ -280,8 +281,8 @@ async def test_forked_child_waits_for_none_of_its_parents_calls(
     adapter: SyncBackendAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What ran in the parent at the fork does not run in the child."""
-    monkeypatch.setattr(_calls, "_PATIENCE", 1000.0)
-    inherited = _calls.Running(adapter._calls)
+    monkeypatch.setattr(calls, "_PATIENCE", 1000.0)
+    inherited = calls.Running(adapter._calls)
     inherited.pid = -1
     with inherited:
         async with asyncio.timeout(20):

@@ -26,7 +26,7 @@ from remote_store import (
     NotFound,
     Store,
 )
-from remote_store._to_sync import _SyncSafeHandleProvider
+from remote_store._bridge.to_sync import _SyncSafeHandleProvider
 from remote_store.aio import SyncBackendAdapter
 from remote_store_memory import AsyncMemoryBackend
 

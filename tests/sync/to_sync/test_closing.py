@@ -17,9 +17,11 @@ from tests.sync.reference import DictBackend, as_backend
 from tests.sync.to_sync.scripted import opened, scripted
 
 from remote_store import AsyncBackendSyncAdapter
-from remote_store._loop_thread import LoopThread
+from remote_store._threads.loop_thread import LoopThread
 from remote_store.aio import SyncBackendAdapter
 from remote_store_memory import AsyncMemoryBackend
+
+LOGGER = "remote_store._bridge.to_sync"
 
 
 def test_thread_and_loop() -> None:
@@ -94,7 +96,7 @@ def test_failing_aclose_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
 
     adapter = opened(aclose=aclose)
     adapter.close()
-    assert [(r.levelname, r.name) for r in caplog.records] == [("WARNING", "remote_store._to_sync")]
+    assert [(r.levelname, r.name) for r in caplog.records] == [("WARNING", LOGGER)]
     assert adapter._loop.is_closed()
 
 
@@ -129,7 +131,7 @@ def test_close_that_times_out(caplog: pytest.LogCaptureFixture, what: str) -> No
     adapter.close(timeout=0.05)
     assert 0.04 < time.perf_counter() - start < 15
     (record,) = caplog.records
-    assert (record.levelname, record.name) == ("WARNING", "remote_store._to_sync")
+    assert (record.levelname, record.name) == ("WARNING", LOGGER)
     assert "AsyncBackendSyncAdapter close timed out" in record.getMessage()
     assert "endless" in record.getMessage() or "_drain" in record.getMessage()
     adapter._thread.join(10)

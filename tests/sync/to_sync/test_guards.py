@@ -13,7 +13,7 @@ import pytest
 from tests.sync.to_sync.scripted import opened
 
 from remote_store import AsyncBackendSyncAdapter, StoreClosed
-from remote_store._loop_thread import LoopClosed
+from remote_store._threads.loop_thread import LoopClosed
 from remote_store_memory import AsyncMemoryBackend
 
 BLOCKING: dict[str, Callable[[AsyncBackendSyncAdapter], Any]] = {

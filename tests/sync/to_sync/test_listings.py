@@ -18,7 +18,7 @@ from remote_store import (
     Store,
     StoreClosed,
 )
-from remote_store._pulls import AsyncIteratorBridge
+from remote_store._bridge.pull_iterator import AsyncIteratorBridge
 
 
 def test_listing_is_lazy() -> None:

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from remote_store import AlreadyExists, AsyncBackendSyncAdapter, NotFound, Store, StoreClosed
-from remote_store._loop_thread import LoopThread
+from remote_store._threads.loop_thread import LoopThread
 from remote_store_memory import AsyncMemoryBackend
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]

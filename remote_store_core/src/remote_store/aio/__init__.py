@@ -9,13 +9,13 @@ is asked for.
 
 from typing import TYPE_CHECKING
 
-from remote_store._plugins import lazy_classes as _lazy_classes
-from remote_store.aio._backend import AsyncBackend
-from remote_store.aio._content import AsyncWritableContent, ContentSource
-from remote_store.aio._open import AsyncRegistry, StoreOpening, open_store
-from remote_store.aio._store import AsyncStore
-from remote_store.aio._to_async import SyncBackendAdapter
-from remote_store.aio.ext.glob import glob_files
+from remote_store._bridge.to_async import SyncBackendAdapter
+from remote_store._contract.async_backend import AsyncBackend
+from remote_store._contract.async_content import AsyncWritableContent, ContentSource
+from remote_store._plugins.loading import lazy_classes as _lazy_classes
+from remote_store._store.async_glob_files import glob_files
+from remote_store._store.async_open import AsyncRegistry, StoreOpening, open_store
+from remote_store._store.async_store import AsyncStore
 
 __all__ = [
     "AsyncBackend",

@@ -1,0 +1,1 @@
+"""A sync backend behind the async protocol, and the reverse."""

@@ -1,0 +1,1 @@
+"""What a backend is: its protocols, the content and the keys it gets, the errors it raises."""

@@ -1,0 +1,449 @@
+"""The protocol that an async backend implements: the contract, method by method."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
+
+from remote_store._contract.async_closing import Closing
+from remote_store._contract.async_content import AsyncWritableContent
+from remote_store._types.capabilities import Capability, CapabilitySet
+from remote_store._types.errors import unsupported
+from remote_store._types.models import (
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    ResolutionPlan,
+    WriteResult,
+)
+
+__all__ = ["AsyncBackend"]
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class AsyncBackend(Protocol):
+    """
+    What a store needs from a backend.
+
+    Subclass it (an incomplete class then cannot be instantiated) or just
+    provide the same members: `AsyncStore` looks them up by name. The members
+    from `iter_children` on have defaults, which serve a class that lacks them
+    as well.
+
+    Keys are ``/``-separated and relative to the backend; ``""`` and ``"."``
+    are its root. A store hands over keys in normal form. A backend called
+    directly refuses a leading ``/``, a ``..`` segment, a backslash and NUL with
+    `InvalidPath` before any I/O (PATH-002); `remote_store.authoring` does it.
+
+    Capabilities are gated by the store, not here. Native exceptions never
+    leak (ERR-001): each is raised as a `RemoteStoreError` whose
+    ``__cause__`` is the native one, with the key and the backend's name.
+    Exceptions of the caller's content pass unchanged (WRITE-007). What cannot
+    be told (no permission, network down) raises; it never turns into False,
+    empty or missing.
+
+    The storage itself may be absent: a container, a bucket, a root folder.
+    Then `exists`, `is_file` and `is_folder` answer False, of the root as well,
+    and listings are empty; everything else raises `NotFound`, whose message
+    names the storage and how to make it. That takes no request more than the
+    operation makes anyhow, and one where only the root is asked for. A
+    terminally closed backend raises `StoreClosed` before it looks at a path;
+    a call that its close overtakes ends with its result or with that error
+    (LIFE-011).
+
+    A change whose answer was lost may have been made: its error has
+    ``outcome_unknown`` True, and a repeated exclusive write must not take its
+    own file for somebody else's (FAULT-006).
+
+    One object may be used from several event loops, one after another or in
+    threads of their own. A backend whose client is bound to a loop keeps one
+    for each, or refuses a second loop with RuntimeError before any I/O
+    (CONC-004).
+
+    After a cancellation the old object or the new one is there, and no
+    temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
+    backend waits for a mutating call that runs in a thread before it lets
+    CancelledError through, so that nothing changes afterwards (CANCEL-003).
+
+    A class may have a classmethod ``from_url(url, **options) ->
+    (backend, root_path)``. An object may have a coroutine method
+    ``connected() -> backend``: the async openers await it, and use what it
+    returns instead. It is the place to ask the service what the capabilities
+    depend on, which must not change during the life of an object.
+    """
+
+    # Type checkers would demand these of a class that has only the members below.
+    if not TYPE_CHECKING:
+        #: What an instance of the class may declare at most; each declares a subset (CAP-001).
+        CAPABILITIES = CapabilitySet(Capability)
+        #: Version of the contract that the class was written for, `remote_store.CONTRACT`.
+        CONTRACT = "1.0"
+        #: Constructor arguments that are secret, a frozenset of their names. A
+        #: configuration shows none of them, and refuses empty ones. What is
+        #: named like a secret is one anyway: ``key``, ``secret``, ``token``,
+        #: ``password`` and the like, alone or as the last part of the name.
+        SECRET_OPTIONS = frozenset()
+        #: Constructor arguments that are named like a secret and are none,
+        #: ``partition_key`` for example.
+        public_options = frozenset()
+        #: Whether a closed object refuses further calls with `StoreClosed`
+        #: (LIFE-003); else it can be used again. Of the class or of an instance.
+        close_is_terminal = False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Identifier of this backend type, for example ``"async-local"`` (CAP-011)."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> CapabilitySet:
+        """What this instance can do: constant for its life, read without I/O (CAP-001)."""
+
+    @abstractmethod
+    async def exists(self, path: str) -> bool:
+        """
+        Return True if a file or folder is at *path*.
+
+        A backend must answer False for a missing path and for one that runs
+        through a file (INFO-008), True for its root even when empty
+        (INFO-007), but False when the storage itself is absent, and must raise
+        when it cannot tell. Never raises NotFound.
+
+        Args:
+            path: Key, or ``""`` for the root.
+        """
+
+    @abstractmethod
+    async def is_file(self, path: str) -> bool:
+        """Return True if a file is at *path*; otherwise as `exists` (the root is no file)."""
+
+    @abstractmethod
+    async def is_folder(self, path: str) -> bool:
+        """Return True if a folder is at *path*; otherwise as `exists` (the root is one)."""
+
+    @abstractmethod
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """
+        Yield the content of a file in chunks; write it as an async generator.
+
+        The store guarantees to close the iterator on exhaustion, error, early
+        exit and cancellation. A backend must release everything when that
+        happens (READ-007) and must never hand out short data as if it were
+        the whole file (FAULT-001).
+
+        Args:
+            path: Key of a file.
+
+        Raises:
+            NotFound: On the first pull: nothing is there, or the path runs
+                through a file (READ-003, READ-005).
+            InvalidPath: On the first pull: *path* is a folder (READ-004).
+        """
+
+    @abstractmethod
+    async def read_bytes(self, path: str) -> bytes:
+        """
+        Return the whole content of a file, equal to the joined chunks of `read` (READ-010).
+
+        Args:
+            path: Key of a file.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file.
+            InvalidPath: *path* is a folder.
+        """
+
+    @abstractmethod
+    async def write(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file, creating its parent folders.
+
+        The store guarantees *content* to be bytes or an async iterator of
+        bytes, and closes the iterator afterwards. A backend must look at the
+        path, the types on it and an existing key before it pulls from the
+        iterator, and must decide exclusively at the commit: of any number of
+        concurrent writers with ``overwrite=False`` one succeeds (WRITE-004).
+
+        Args:
+            path: Key of a file.
+            content: The bytes.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, stored as a copy and replacing any
+                earlier. A backend without USER_METADATA refuses a non-empty
+                mapping itself.
+
+        Returns:
+            Path and size, and with WRITE_RESULT_NATIVE what the backend's own
+            answer told about the new version.
+
+        Raises:
+            InvalidPath: *path* is the root in any spelling or a folder
+                (whatever *overwrite* says, WRITE-005), lies under a regular
+                file (WRITE-006; flat stores only on request), or its name is
+                reserved for temporary files (``.~tmp.*``).
+            AlreadyExists: A file is there and *overwrite* is False (WRITE-003).
+            CapabilityNotSupported: Metadata without USER_METADATA.
+            ValueError: Metadata that could not be returned unchanged.
+        """
+
+    @abstractmethod
+    async def write_atomic(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        As `write`; readers see the old content or the new, never a part (ATOM-001).
+
+        A backend must leave neither a changed target nor a temporary file
+        when the source fails (ATOM-002) or the call is cancelled (ATOM-003),
+        and must hide its temporary files from listings (ATOM-004).
+        """
+
+    @abstractmethod
+    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """
+        Delete a file (DEL-001). Its folder stays, even when it is now empty.
+
+        Args:
+            path: Key of a file.
+            missing_ok: Do nothing when the file is missing.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file, and
+                *missing_ok* is False (DEL-002).
+            InvalidPath: *path* is the root or a folder, whatever
+                *missing_ok* says (DEL-003).
+        """
+
+    @abstractmethod
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """
+        Delete a folder, and with *recursive* exactly what is below it (DEL-005).
+
+        Args:
+            path: Key of a folder.
+            recursive: Delete its content too.
+            missing_ok: Do nothing when the folder is missing.
+
+        Raises:
+            InvalidPath: *path* is the root (DEL-006) or a file, whatever
+                *missing_ok* says.
+            NotFound: Nothing is there and *missing_ok* is False.
+            DirectoryNotEmpty: It has children and *recursive* is False
+                (DEL-004). A child that appears meanwhile is never removed.
+        """
+
+    @abstractmethod
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncIterator[FileInfo]:
+        """
+        Yield the files of a folder, in any order; write it as an async generator.
+
+        A missing path, a file and a path through a file yield nothing
+        (LIST-004). Keys that are no valid path are skipped with one logged
+        warning, whose record has ``names_left_out=True`` (`logging`'s *extra*).
+        With *recursive*, a folder that refuses to be listed does not hide the
+        others: its error comes at the end, and those of further folders are
+        its ``others``. Links to folders are not entered; one warning has their
+        number as ``links_left_out``. A backend must keep memory bounded
+        (LAZY-003) and hold no lock while the consumer works (LIST-010).
+
+        Args:
+            path: Key of a folder, ``""`` for the root.
+            recursive: Also the files of all folders below.
+            max_depth: With *recursive*: how many folders deep, 0 for the
+                files of *path* itself. A backend may ignore it; the store
+                filters what it yields.
+        """
+
+    @abstractmethod
+    def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
+        """
+        Yield the immediate subfolders; write it as an async generator.
+
+        A link to a folder is one of them, with ``is_link`` set: the store goes
+        down into the others only.
+
+        Args:
+            path: Key of a folder, ``""`` for the root; what is no folder
+                yields nothing.
+        """
+
+    @abstractmethod
+    async def get_file_info(self, path: str) -> FileInfo:
+        """
+        Return what is known about a file, user metadata included (INFO-001).
+
+        Args:
+            path: Key of a file.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file (INFO-003).
+            InvalidPath: *path* is a folder or the root (INFO-004).
+        """
+
+    @abstractmethod
+    async def get_folder_info(self, path: str) -> FolderInfo:
+        """
+        Return count, bytes and latest time of all files below a folder (INFO-006).
+
+        Args:
+            path: Key of a folder, ``""`` for the root. An empty folder gives
+                0, 0 and None.
+
+        Raises:
+            NotFound: Nothing is there; of the root: the storage is absent.
+            InvalidPath: *path* is a file.
+        """
+
+    @abstractmethod
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Rename a file; content and user metadata go with it (MOVE-001).
+
+        A backend must check the source before the destination, must not
+        remove the source before the destination is complete (MOVE-007), and
+        must decide ``overwrite=False`` exclusively, as `write` does.
+
+        Args:
+            src: Key of a file.
+            dst: Key of the new file; equal to *src* is a no-op on a file.
+            overwrite: Replace a file at *dst*; False refuses it.
+
+        Raises:
+            NotFound: *src* is missing (MOVE-002).
+            InvalidPath: *src* is a folder, *dst* is the root, a folder or
+                reserved, or lies under a regular file (MOVE-006).
+            AlreadyExists: A file is at *dst* and *overwrite* is False (MOVE-003).
+        """
+
+    @abstractmethod
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Copy a file with its user metadata; otherwise as `move` (COPY-001 to COPY-007).
+
+        A backend must return only when the copy is complete, and nothing that
+        is done to one of the two files afterwards may change the other.
+        """
+
+    async def iter_children(self, path: str) -> AsyncIterator[FileInfo | FolderEntry]:
+        """
+        Yield the files and the subfolders of a folder (LIST-009).
+
+        The default chains `list_files` and `list_folders`; a backend that
+        gets both in one request overrides it, and so does one whose
+        `list_folders` warns of names that are no paths, too: one call gives
+        one warning (LIST-012).
+
+        Args:
+            path: Key of a folder, ``""`` for the root.
+        """
+        files = self.list_files(path)
+        async with Closing(files):
+            async for file in files:
+                yield file
+        folders = self.list_folders(path)
+        async with Closing(folders):
+            async for folder in folders:
+                yield folder
+
+    async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
+        """
+        Yield the files whose key matches; declared by GLOB (GLOB-001).
+
+        A backend that overrides this uses `remote_store.GlobPattern`, so that
+        the language is the same everywhere.
+
+        Args:
+            pattern: See `GlobPattern`.
+
+        Raises:
+            CapabilityNotSupported: Always, from this default.
+        """
+        msg = f"backend {self.name!r} does not support glob"
+        raise unsupported(msg, path=pattern, backend=self.name, capability=Capability.GLOB.value)
+        yield  # makes this an async generator, as every override is
+
+    async def aclose(self) -> None:
+        """Release what the backend holds; idempotent (LIFE-002). The default does nothing."""
+        return  # a body, without which type checkers take the method for abstract
+
+    async def check_health(self) -> None:
+        """
+        Make the cheapest read-only call that proves the storage reachable.
+
+        The default does nothing.
+
+        Raises:
+            PermissionDenied: Credentials are refused.
+            NotFound: The container or root is missing.
+            BackendUnavailable: The service does not answer.
+        """
+        return
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        """
+        Return how a key maps to storage, without I/O and without secrets.
+
+        The ``details`` of the plan are for a person who looks for the object
+        by other means: what native path and backend do not say already, such
+        as the account or the root folder, in values that JSON knows. Their
+        names are the backend's own; the default has none.
+        """
+        # A class that matches by its members alone may lack native_path too.
+        native_path = getattr(self, "native_path", AsyncBackend.native_path.__get__(self))
+        return ResolutionPlan(
+            kind=self.name,
+            backend=self.name,
+            key=path,
+            native_path=native_path(path),
+            details={},
+        )
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the native handle of the given type.
+
+        Raises:
+            CapabilityNotSupported: There is none; always, from this default.
+        """
+        msg = f"backend {self.name!r} does not expose native handle {type_hint!r}"
+        raise unsupported(msg, backend=self.name, capability="unwrap")
+
+    def native_path(self, path: str) -> str:
+        """Return a key in the backend's own notation; the default changes nothing (PATH-009)."""
+        return "" if path == "." else path
+
+    def to_key(self, native_path: str) -> str:
+        """Return the key of a native path; the inverse of `native_path`."""
+        return native_path
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,71 @@
+"""What a backend has to have, looked up by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, Final
+
+__all__ = ["MANDATORY", "is_async_backend", "member", "missing_members", "refuse_incomplete"]
+
+#: The members without which an object is no backend.
+MANDATORY: Final = (
+    "name",
+    "capabilities",
+    "exists",
+    "is_file",
+    "is_folder",
+    "read",
+    "read_bytes",
+    "write",
+    "write_atomic",
+    "delete",
+    "delete_folder",
+    "list_files",
+    "list_folders",
+    "get_file_info",
+    "get_folder_info",
+    "move",
+    "copy",
+)
+
+
+def missing_members(backend: object) -> list[str]:
+    """Return the mandatory members that *backend* lacks."""
+    # Not isinstance: for wrappers that delegate attributes, the answer of a
+    # runtime-checkable protocol differs between Python versions.
+    missing = object()
+    if isinstance(backend, type):  # it has the members, but for its instances
+        return list(MANDATORY)
+    return [name for name in MANDATORY if getattr(backend, name, missing) is missing]
+
+
+def refuse_incomplete(backend: object) -> None:
+    """
+    Refuse an object that is no backend, whether sync or async.
+
+    Raises:
+        TypeError: It lacks members of the protocols; the message names them.
+    """
+    if isinstance(backend, type):
+        msg = f"{backend.__name__} is a class: a store needs an instance of it"
+        raise TypeError(msg)
+    if missing := missing_members(backend):
+        msg = f"{type(backend).__name__} is no backend: it lacks {', '.join(missing)}"
+        raise TypeError(msg)
+
+
+def member(backend: object, name: str, protocol: type) -> Callable[..., Any]:
+    """Return a member with a default; *protocol* itself serves a backend that lacks it."""
+    found: Callable[..., Any] | None = getattr(backend, name, None)
+    return MethodType(getattr(protocol, name), backend) if found is None else found
+
+
+def is_async_backend(backend: object) -> bool:
+    """Tell an async backend from a sync one by its closing method, else by ``exists``."""
+    if getattr(backend, "aclose", None) is not None:
+        return True
+    if getattr(backend, "close", None) is not None:
+        return False
+    return inspect.iscoroutinefunction(getattr(backend, "exists", None))

@@ -1,0 +1,121 @@
+"""
+The errors that every backend raises, in one wording.
+
+Each function takes the key that the error is about, the name of the backend,
+and the other fields of `RemoteStoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from remote_store._types.errors import (
+    AlreadyExists,
+    DirectoryNotEmpty,
+    InvalidPath,
+    NotFound,
+    RemoteStoreError,
+    StoreClosed,
+)
+
+__all__ = [
+    "already_exists",
+    "ancestor_is_file",
+    "cannot_delete_root",
+    "closed",
+    "first_with_others",
+    "folder_not_empty",
+    "is_a_file",
+    "is_a_folder",
+    "not_found",
+    "source_is_folder",
+]
+
+
+def not_found(key: str, backend: str, **fields: Any) -> NotFound:
+    """Return the error for a key where nothing is."""
+    return NotFound("File or folder not found", path=key, backend=backend, **fields)
+
+
+def already_exists(key: str, backend: str, **fields: Any) -> AlreadyExists:
+    """Return the error for a file at a target that must not be replaced."""
+    return AlreadyExists("File already exists", path=key, backend=backend, **fields)
+
+
+def is_a_folder(key: str, backend: str, **fields: Any) -> InvalidPath:
+    """Return the error for a folder where a file is needed."""
+    msg = "Path exists as a directory, not as a file"
+    return InvalidPath(msg, path=key, backend=backend, **fields)
+
+
+def source_is_folder(key: str, backend: str, **fields: Any) -> InvalidPath:
+    """Return the error for a folder that is to be moved or copied."""
+    # With the key, since programs look for it there.
+    msg = f"Cannot move or copy a directory: {key}"
+    return InvalidPath(msg, path=key, backend=backend, **fields)
+
+
+def is_a_file(key: str, backend: str, **fields: Any) -> InvalidPath:
+    """Return the error for a file where a folder is needed."""
+    msg = "Path exists as a file, not as a directory"
+    return InvalidPath(msg, path=key, backend=backend, **fields)
+
+
+def ancestor_is_file(
+    key: str, backend: str, ancestor: str | None = None, **fields: Any
+) -> InvalidPath:
+    """
+    Return the error for a target below a file.
+
+    Args:
+        key: The target.
+        backend: Name of the backend.
+        ancestor: Key of the file, None if it is not known.
+        fields: See `RemoteStoreError`.
+    """
+    what = "a folder above the path" if ancestor is None else ancestor
+    msg = f"Cannot create the file: {what} exists as a file"
+    return InvalidPath(msg, path=key, backend=backend, **fields)
+
+
+def folder_not_empty(key: str, backend: str, **fields: Any) -> DirectoryNotEmpty:
+    """Return the error for a folder with children that is deleted without ``recursive``."""
+    return DirectoryNotEmpty("Folder is not empty", path=key, backend=backend, **fields)
+
+
+def cannot_delete_root(key: str, backend: str) -> InvalidPath:
+    """Return the error for the root as the folder to delete."""
+    msg = "Cannot delete the root, path must not be empty"
+    return InvalidPath(msg, path=key, backend=backend)
+
+
+def closed(backend: str, key: str | None = None, **fields: Any) -> StoreClosed:
+    """
+    Return the error for everything that is tried after a terminal close.
+
+    Args:
+        backend: Name of the backend.
+        key: What the operation was about, None for the storage as a whole.
+        fields: See `RemoteStoreError`; ``outcome_unknown=True`` where the close
+            overtook a change.
+    """
+    return StoreClosed(f"backend {backend!r} is closed", path=key, backend=backend, **fields)
+
+
+def first_with_others(errors: Iterable[RemoteStoreError]) -> RemoteStoreError:
+    """
+    Return the first error, all further ones in its ``others``, each once.
+
+    For an operation that goes on after a failure and raises at its end.
+
+    Args:
+        errors: At least one, in the order in which they came.
+    """
+    first, *rest = errors
+    told: dict[int, Exception] = {id(first): first} | {id(other): other for other in first.others}
+    for error in rest:
+        told |= {id(other): other for other in (error, *error.others)}
+    del told[id(first)]
+    first.others = tuple(told.values())
+    return first

@@ -1,0 +1,1 @@
+"""The stores that programs use, and how they are opened."""

@@ -1,0 +1,789 @@
+"""The async store: the façade that programs use."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from remote_store._bridge.to_async import as_async
+from remote_store._contract import members
+from remote_store._contract.async_backend import AsyncBackend
+from remote_store._contract.async_closing import Closing
+from remote_store._contract.async_content import (
+    AsyncWritableContent,
+    ContentSource,
+    as_content,
+)
+from remote_store._contract.backend import Backend
+from remote_store._plugins.hooks import hub
+from remote_store._store import rules
+from remote_store._store.async_iterate import files_below, folders_below, relay
+from remote_store._store.async_observe import AsyncObservation
+from remote_store._types.capabilities import Capability, CapabilitySet
+from remote_store._types.models import (
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    ResolutionPlan,
+    WriteResult,
+)
+from remote_store._types.path import RemotePath, join_root, normalise, strip_root
+
+__all__ = ["AsyncStore"]
+
+_log = logging.getLogger(__name__)
+_reports = _log.isEnabledFor
+_INFO = logging.INFO
+
+# Looking a member up on its class takes longer than the rest of a gate.
+_COPY = Capability.COPY
+_DELETE = Capability.DELETE
+_GLOB = Capability.GLOB
+_LIST = Capability.LIST
+_METADATA = Capability.METADATA
+_MOVE = Capability.MOVE
+_READ = Capability.READ
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class AsyncStore:
+    r"""
+    A folder of a backend, with every operation that a program needs on files.
+
+    Paths are relative to the store: ``/`` between segments, ``""`` for the
+    store's root where a folder is meant. They are normalised (``\`` becomes
+    ``/``, empty and ``.`` segments and a leading ``/`` are dropped) and
+    refused with `InvalidPath` when they hold a ``..`` segment or a NUL.
+
+    Each method refuses what the backend does not declare with
+    `CapabilityNotSupported` before anything else happens. Methods that return
+    iterators check their arguments at the call, and raise the backend's
+    errors at the first pull; close them with `contextlib.aclosing` when you
+    may leave early.
+
+    Errors of the store carry the caller's path, errors of the backend its
+    key. Besides the errors that a method names, any of them may raise
+    `PermissionDenied` and `BackendUnavailable`. Where the storage itself is
+    absent (a container, a root folder that nobody made), questions and
+    listings answer as for any missing path; everything else raises `NotFound`,
+    whose message names the storage and says how to make it.
+
+    A store does not change after its construction; tasks, and for our own
+    backends threads and loops, may share one. ``async with`` closes it.
+
+    Args:
+        backend: An `AsyncBackend`, by inheritance or by its members. A sync
+            `remote_store.Backend` is put behind a `SyncBackendAdapter`.
+        root_path: Folder of the backend that is the root of this store;
+            ``""`` for the backend's own root. It need not exist.
+        owns_backend: Close the backend when this store is closed.
+
+    Raises:
+        TypeError: *backend* lacks members of the protocols (the message names
+            them).
+        InvalidPath: *root_path* is malformed.
+    """
+
+    __slots__ = ("_backend", "_capabilities", "_lacks", "_name", "_owns", "_root", "_writes")
+
+    _backend: AsyncBackend
+    _capabilities: CapabilitySet
+    _lacks: frozenset[Capability]
+    _name: str
+    _owns: bool
+    _root: str
+    #: Nothing can be refused in a write without metadata.
+    _writes: bool
+
+    def __init__(
+        self,
+        backend: AsyncBackend | Backend,
+        root_path: str | RemotePath = "",
+        *,
+        owns_backend: bool = True,
+    ) -> None:
+        self._backend = as_async(backend)
+        self._root = rules.root_key(root_path)
+        self._owns = owns_backend
+        # Constant for an instance's life by contract, and read in every call.
+        self._capabilities = CapabilitySet(backend.capabilities)
+        self._lacks = frozenset(Capability).difference(self._capabilities)
+        self._writes = self._lacks.isdisjoint((Capability.WRITE, Capability.ATOMIC_WRITE))
+        self._name = backend.name
+
+    # Reading ---------------------------------------------------------------
+
+    def read(self, path: str | RemotePath) -> AsyncGenerator[bytes, None]:
+        """
+        Return an async iterator over the content of a file.
+
+        Args:
+            path: Path of a file.
+
+        Returns:
+            Chunks of bytes; their size is the backend's choice. With
+            LAZY_READ a partly consumed iterator does not load the whole file.
+
+        Raises:
+            CapabilityNotSupported: No READ; at the call.
+            InvalidPath: *path* is empty or malformed (at the call), or names
+                a folder (at the first pull).
+            NotFound: The file does not exist; at the first pull.
+        """
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        key = rules.file_key(self._root, path)
+        return self._iterate("read", path, relay(functools.partial(self._backend.read, key)))
+
+    async def read_bytes(self, path: str | RemotePath) -> bytes:
+        """
+        Return the whole content of a file.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        key = rules.file_key(self._root, path)
+        return await self._call("read_bytes", path, self._backend.read_bytes(key))
+
+    async def read_text(
+        self, path: str | RemotePath, *, encoding: str = "utf-8", errors: str = "strict"
+    ) -> str:
+        """
+        Return the whole content of a file as text.
+
+        Args:
+            path: Path of a file.
+            encoding: Any name that `codecs` knows.
+            errors: Error handler: ``"strict"``, ``"ignore"``, ``"replace"``,
+                ``"backslashreplace"`` or a registered one.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+            UnicodeDecodeError: Decoding fails with ``errors="strict"``.
+            LookupError: *encoding* or *errors* is unknown.
+        """
+        return (await self.read_bytes(path)).decode(encoding, errors)
+
+    # Writing ---------------------------------------------------------------
+
+    async def write(
+        self,
+        path: str | RemotePath,
+        content: ContentSource,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file, creating its parent folders.
+
+        With ``overwrite=False`` the write is exclusive: of any number of
+        concurrent writers one succeeds and the others get `AlreadyExists`.
+
+        Args:
+            path: Path of a file.
+            content: Bytes, a bytes-like object, an async iterator or iterable
+                of bytes, an iterable of bytes, or a binary file, async or not
+                (read in steps of 1 MiB; one that blocks in a thread). A
+                generator is closed in every case, a file never.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata: str keys (ASCII, not empty, no leading
+                underscore) and str values, at most 2048 bytes in all.
+
+        Returns:
+            Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
+            backend told about the new version.
+
+        Raises:
+            TypeError: *content* is none of these, or yields something else.
+            ValueError: *metadata* breaks a rule.
+            CapabilityNotSupported: No WRITE, or non-empty *metadata* without
+                USER_METADATA.
+            InvalidPath: *path* is empty, malformed, a folder, or below a file.
+            AlreadyExists: The file exists and *overwrite* is False.
+        """
+        if isinstance(content, bytes):
+            call = self._put("write", path, content, overwrite, metadata)
+        else:
+            call = self._stream("write", path, content, overwrite, metadata)
+        result = await call
+        return rules.rebased_result(self._root, result) if self._root else result
+
+    async def write_text(
+        self,
+        path: str | RemotePath,
+        text: str,
+        *,
+        encoding: str = "utf-8",
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write text to a file; otherwise as `write`.
+
+        Args:
+            path: Path of a file.
+            text: The text.
+            encoding: Any name that `codecs` knows.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, as in `write`.
+
+        Raises:
+            UnicodeEncodeError: *encoding* cannot express *text*.
+            LookupError: *encoding* is unknown.
+            TypeError: *text* is not a str.
+            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As `write`.
+        """
+        content = rules.encoded(text, encoding)
+        result = await self._put("write_text", path, content, overwrite, metadata)
+        return rules.rebased_result(self._root, result) if self._root else result
+
+    async def write_atomic(
+        self,
+        path: str | RemotePath,
+        content: ContentSource,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file so that readers see the old content or the new, never a part.
+
+        If the write fails or is interrupted, *path* is as it was before.
+
+        Args:
+            path: Path of a file.
+            content: As in `write`.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, as in `write`.
+
+        Returns:
+            As `write`.
+
+        Raises:
+            CapabilityNotSupported: No ATOMIC_WRITE, no WRITE, or non-empty
+                *metadata* without USER_METADATA.
+            TypeError, ValueError, InvalidPath, AlreadyExists: As `write`.
+        """
+        if isinstance(content, bytes):
+            call = self._put("write_atomic", path, content, overwrite, metadata)
+        else:
+            call = self._stream("write_atomic", path, content, overwrite, metadata)
+        result = await call
+        return rules.rebased_result(self._root, result) if self._root else result
+
+    async def _stream(
+        self,
+        name: str,
+        path: str | RemotePath,
+        content: ContentSource,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        body = as_content(content)
+        if isinstance(body, bytes):
+            return await self._put(name, path, body, overwrite, metadata)
+        async with contextlib.aclosing(body):
+            return await self._put(name, path, body, overwrite, metadata)
+
+    def _put(
+        self,
+        name: str,
+        path: str | RemotePath,
+        content: AsyncWritableContent,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> Awaitable[WriteResult]:
+        atomic = name == "write_atomic"
+        if metadata or not self._writes:
+            metadata = rules.gate_write(
+                self._capabilities, metadata, atomic=atomic, backend=self._name
+            )
+        key = rules.file_key(self._root, path)
+        write = self._backend.write_atomic if atomic else self._backend.write
+        call = write(key, content, overwrite=overwrite, metadata=metadata)
+        return self._call(name, path, call)
+
+    # Deleting --------------------------------------------------------------
+
+    async def delete(self, path: str | RemotePath, *, missing_ok: bool = False) -> None:
+        """
+        Delete a file.
+
+        Args:
+            path: Path of a file.
+            missing_ok: Do nothing when the file is missing.
+
+        Raises:
+            CapabilityNotSupported: No DELETE.
+            InvalidPath: *path* is empty or malformed, or names a folder,
+                whatever *missing_ok* says.
+            NotFound: The file is missing and *missing_ok* is False.
+        """
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
+        key = rules.file_key(self._root, path)
+        await self._call("delete", path, self._backend.delete(key, missing_ok=missing_ok))
+
+    async def delete_folder(
+        self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """
+        Delete a folder.
+
+        Args:
+            path: Path of a folder; not the root.
+            recursive: Delete everything in it as well.
+            missing_ok: Do nothing when the folder is missing.
+
+        Raises:
+            InvalidPath: *path* is the root or malformed, or names a file.
+            CapabilityNotSupported: No DELETE.
+            NotFound: The folder is missing and *missing_ok* is False.
+            DirectoryNotEmpty: It has content and *recursive* is False.
+        """
+        rules.refuse_root_delete(path)
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
+        key = rules.file_key(self._root, path)
+        call = self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
+        await self._call("delete_folder", path, call)
+
+    # Listing ---------------------------------------------------------------
+
+    def list_files(
+        self,
+        path: str | RemotePath,
+        *,
+        recursive: bool = False,
+        pattern: str | None = None,
+        max_depth: int | None = None,
+    ) -> AsyncGenerator[FileInfo, None]:
+        """
+        Return an async iterator over the files of a folder, in no particular order.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            recursive: Also the files of all folders below; ignored when
+                *max_depth* is set.
+            pattern: `fnmatch` pattern for the file's name (not its path); see
+                `remote_store._store.async_glob_files.glob_files` for whole paths.
+            max_depth: How many folders deep: 0 for the files of *path*, 1
+                also for those of its subfolders, and so on.
+
+        Raises:
+            ValueError: *max_depth* is negative; at the call.
+            CapabilityNotSupported: No LIST; at the call.
+            InvalidPath: *path* is malformed; at the call.
+        """
+        rules.check_max_depth(max_depth)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
+        key = rules.folder_key(self._root, path)
+        files = files_below(
+            self._backend,
+            self._root,
+            key,
+            recursive=recursive,
+            pattern=pattern,
+            max_depth=max_depth,
+        )
+        return self._iterate("list_files", path, files)
+
+    def list_folders(
+        self, path: str | RemotePath, *, pattern: str | None = None, max_depth: int | None = None
+    ) -> AsyncGenerator[FolderEntry, None]:
+        """
+        Return an async iterator over the subfolders of a folder, level by level.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            pattern: `fnmatch` pattern for the folder's name; it filters what
+                is yielded, not what is descended into.
+            max_depth: None or 0 for the immediate subfolders, 1 also for
+                theirs, and so on.
+
+        Raises:
+            ValueError: *max_depth* is negative; at the call.
+            CapabilityNotSupported: No LIST; at the call.
+            InvalidPath: *path* is malformed; at the call.
+        """
+        rules.check_max_depth(max_depth)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
+        key = rules.folder_key(self._root, path)
+        folders = folders_below(self._backend, self._root, key, pattern, max_depth or 0)
+        return self._iterate("list_folders", path, folders)
+
+    def iter_children(self, path: str | RemotePath) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """
+        Return an async iterator over the files and subfolders of a folder.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+
+        Raises:
+            CapabilityNotSupported: No LIST; at the call.
+            InvalidPath: *path* is malformed; at the call.
+        """
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
+        key = rules.folder_key(self._root, path)
+        children = functools.partial(self._member("iter_children"), key)
+        entries = relay(children, functools.partial(rules.rebased_entry, self._root))
+        return self._iterate("iter_children", path, entries)
+
+    def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
+        """
+        Return an async iterator over the files that match, found by the backend itself.
+
+        `remote_store._store.async_glob_files.glob_files` works on every store that lists.
+
+        Args:
+            pattern: See `GlobPattern`; relative to the store.
+
+        Raises:
+            CapabilityNotSupported: No GLOB; at the call.
+            InvalidPath: *pattern* is empty or has a ``..`` segment or a NUL;
+                at the call.
+            ValueError: ``**`` stands before something other than ``/``; at the call.
+        """
+        if _GLOB in self._lacks:
+            self._refuse(_GLOB)
+        full = rules.backend_glob(self._root, pattern)
+        matches = functools.partial(self._member("glob"), full)
+        files = relay(matches, functools.partial(rules.rebased_file, self._root))
+        return self._iterate("glob", pattern, files)
+
+    # File operations -------------------------------------------------------
+
+    async def move(
+        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+    ) -> None:
+        """
+        Rename a file. With ATOMIC_MOVE it is under exactly one name at every moment.
+
+        A file moved onto itself stays as it is, whatever *overwrite* says.
+
+        Args:
+            src: Path of a file.
+            dst: Path of the new file; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Raises:
+            CapabilityNotSupported: No MOVE.
+            InvalidPath: A path is empty or malformed, *src* or *dst* is a
+                folder, or *dst* is below a file.
+            NotFound: *src* does not exist.
+            AlreadyExists: *dst* exists and *overwrite* is False.
+        """
+        if _MOVE in self._lacks:
+            self._refuse(_MOVE)
+        await self._transfer("move", src, dst, overwrite)
+
+    async def copy(
+        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+    ) -> None:
+        """
+        Copy a file, its user metadata included; otherwise as `move`.
+
+        Args:
+            src: Path of a file.
+            dst: Path of the new file; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Raises:
+            CapabilityNotSupported: No COPY.
+            InvalidPath, NotFound, AlreadyExists: As `move`.
+        """
+        if _COPY in self._lacks:
+            self._refuse(_COPY)
+        await self._transfer("copy", src, dst, overwrite)
+
+    async def _transfer(
+        self, name: str, src: str | RemotePath, dst: str | RemotePath, overwrite: bool
+    ) -> None:
+        source = rules.file_key(self._root, src)
+        target = rules.file_key(self._root, dst)
+        if source == target:
+            await self._call(name, src, self._stay(src, source), changes=False)
+            return
+        transfer = self._backend.move if name == "move" else self._backend.copy
+        await self._call(name, src, transfer(source, target, overwrite=overwrite))
+
+    async def _stay(self, path: str | RemotePath, key: str) -> None:
+        is_file = await self._backend.is_file(key)
+        is_folder = not is_file and await self._backend.is_folder(key)
+        rules.refuse_same_path(path, is_file=is_file, is_folder=is_folder, backend=self._name)
+
+    # Metadata --------------------------------------------------------------
+
+    async def exists(self, path: str | RemotePath) -> bool:
+        """
+        Return True if a file or folder is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root, which is
+                absent where nobody has made the storage or, in a store with a
+                *root_path*, its folder.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
+        key = rules.folder_key(self._root, path)
+        return await self._call("exists", path, self._backend.exists(key))
+
+    async def is_file(self, path: str | RemotePath) -> bool:
+        """
+        Return True if a file is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
+        key = rules.folder_key(self._root, path)
+        return await self._call("is_file", path, self._backend.is_file(key))
+
+    async def is_folder(self, path: str | RemotePath) -> bool:
+        """
+        Return True if a folder is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root, as in `exists`.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
+        key = rules.folder_key(self._root, path)
+        return await self._call("is_folder", path, self._backend.is_folder(key))
+
+    async def get_file_info(self, path: str | RemotePath) -> FileInfo:
+        """
+        Return size, modification time, ETag, metadata and whatever else is known of a file.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        info = await self._file_info("get_file_info", path)
+        return rules.rebased_file(self._root, info)
+
+    async def head(self, path: str | RemotePath) -> WriteResult:
+        """
+        Return what is known of a file in the form of a write result, ``source="sidecar"``.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        info = await self._file_info("head", path)
+        return rules.rebased_result(self._root, rules.head_of(info))
+
+    def _file_info(self, name: str, path: str | RemotePath) -> Awaitable[FileInfo]:
+        if _METADATA in self._lacks:
+            self._refuse(_METADATA)
+        key = rules.file_key(self._root, path)
+        return self._call(name, path, self._backend.get_file_info(key))
+
+    async def get_folder_info(
+        self, path: str | RemotePath, *, max_depth: int | None = None
+    ) -> FolderInfo:
+        """
+        Return count, bytes and latest modification time of the files below a folder.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            max_depth: How many folders deep to count; None for all.
+
+        Raises:
+            ValueError: *max_depth* is negative.
+            CapabilityNotSupported: No METADATA, or with *max_depth* no LIST.
+            InvalidPath: *path* is malformed or names a file.
+            NotFound: The folder does not exist; of the root: the storage, which
+                the message names.
+        """
+        key = rules.folder_info_key(self._capabilities, self._root, path, max_depth, self._name)
+        if max_depth is not None:
+            return await self._call("get_folder_info", path, self._tally(path, key, max_depth))
+        info = await self._call("get_folder_info", path, self._backend.get_folder_info(key))
+        return rules.rebased_folder_info(self._root, info)
+
+    async def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
+        if not await self._backend.is_folder(key):
+            if not key:
+                await self._member("check_health")()  # which names the storage that is absent
+            is_file = await self._backend.is_file(key)
+            rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
+        tally = rules.FolderTally()
+        files = files_below(self._backend, self._root, key, max_depth=max_depth)
+        async with Closing(files):
+            async for info in files:
+                tally.add(info)
+        return tally.info(RemotePath.from_backend_path(strip_root(self._root, key)))
+
+    # Introspection ---------------------------------------------------------
+
+    def supports(self, capability: Capability) -> bool:
+        """Return True if the backend declares *capability*."""
+        return self._capabilities.supports(capability)
+
+    def resolve(self, key: str | RemotePath) -> ResolutionPlan:
+        """
+        Return how *key* maps to storage, without I/O.
+
+        Args:
+            key: Path in the store, ``""`` for its root. The plan repeats it
+                as it was given.
+
+        Raises:
+            InvalidPath: *key* is malformed.
+        """
+        plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
+        return rules.rebased_plan(key, plan)
+
+    def native_path(self, key: str | RemotePath) -> str:
+        """
+        Return *key* in the backend's own notation.
+
+        Args:
+            key: Path in the store, ``""`` for its root.
+
+        Raises:
+            InvalidPath: *key* is malformed.
+        """
+        native: str = self._member("native_path")(rules.folder_key(self._root, key))
+        return native
+
+    def to_key(self, path: str) -> str:
+        """
+        Return the store path of a native path; the inverse of `native_path`.
+
+        Args:
+            path: Path in the backend's own notation.
+
+        Raises:
+            InvalidPath: *path* does not belong to this store.
+        """
+        return strip_root(self._root, self._member("to_key")(path), path)
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the backend's native handle; code that uses it is bound to that backend.
+
+        Args:
+            type_hint: Type of the handle.
+
+        Raises:
+            CapabilityNotSupported: The backend has none of that type.
+        """
+        handle: T = self._member("unwrap")(type_hint)
+        return handle
+
+    # Lifecycle -------------------------------------------------------------
+
+    def child(self, subpath: str | RemotePath) -> AsyncStore:
+        """
+        Return a store for a folder of this one, over the same backend.
+
+        Closing a child does nothing; the backend belongs to the store that
+        was constructed with it.
+
+        Args:
+            subpath: Path of the folder, which need not exist.
+
+        Raises:
+            InvalidPath: *subpath* is empty or malformed.
+        """
+        root = join_root(self._root, normalise(subpath))
+        return AsyncStore(self._backend, root, owns_backend=False)
+
+    async def ping(self) -> None:
+        """
+        Verify that the storage can be reached.
+
+        Raises:
+            PermissionDenied: Credentials are refused.
+            NotFound: The container or root is missing.
+            BackendUnavailable: The service does not answer.
+        """
+        await self._call("ping", "", self._member("check_health")())
+
+    async def aclose(self) -> None:
+        """Release the backend, unless this is a child store. Idempotent."""
+        if self._owns:
+            await self._member("aclose")()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AsyncStore):
+            return NotImplemented
+        return self._backend is other._backend and self._root == other._root
+
+    def __hash__(self) -> int:
+        return hash((id(self._backend), self._root))
+
+    def __repr__(self) -> str:
+        return f"AsyncStore(backend={self._name!r}, root_path={self._root!r})"
+
+    # Shared by the methods above -------------------------------------------
+
+    def _refuse(self, capability: Capability) -> None:
+        self._capabilities.require(capability, backend=self._name)
+
+    def _member(self, name: str) -> Callable[..., Any]:
+        return members.member(self._backend, name, AsyncBackend)
+
+    def _call(
+        self, name: str, path: str | RemotePath, call: Awaitable[T], *, changes: bool = True
+    ) -> Awaitable[T]:
+        if hub.listening or _reports(_INFO):
+            return AsyncObservation(_log, name, path, self._name, changes).call(call)
+        return call
+
+    def _iterate(
+        self, name: str, path: str | RemotePath, items: AsyncGenerator[T, None]
+    ) -> AsyncGenerator[T, None]:
+        if hub.listening or _reports(_INFO):
+            return AsyncObservation(_log, name, path, self._name).iterate(items)
+        return items

@@ -1,0 +1,95 @@
+"""
+Iterators over what a backend's iterators yield, sync.
+
+Each closes the backend's iterator before it is closed itself: on exhaustion,
+error and early exit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar
+
+from remote_store._contract.backend import Backend
+from remote_store._store import rules
+from remote_store._store.descent import Descent
+from remote_store._threads.chunk_reader import close_quietly
+from remote_store._types.models import FileInfo, FolderEntry
+from remote_store._types.path import strip_root
+
+__all__ = ["closing", "files_below", "folders_below", "relay"]
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def closing(iterator: Any) -> Iterator[None]:
+    """
+    Close a backend's *iterator* at the end, if it is one that can be closed.
+
+    What goes wrong in that is logged, not raised: what was handed out is
+    complete, or an error on its way says that it is not.
+    """
+    try:
+        yield
+    finally:
+        if hasattr(iterator, "close"):
+            close_quietly(iterator)
+
+
+def relay(
+    open_iterator: Callable[[], Iterator[T]], convert: Callable[[T], T] | None = None
+) -> Generator[T, None, None]:
+    """Yield each item of the iterator that *open_iterator* returns, converted."""
+    items = open_iterator()
+    with closing(items):
+        for item in items:
+            yield item if convert is None else convert(item)
+
+
+def files_below(
+    backend: Backend,
+    root: str,
+    key: str,
+    *,
+    recursive: bool = False,
+    pattern: str | None = None,
+    max_depth: int | None = None,
+) -> Generator[FileInfo, None, None]:
+    """Yield the files of the folder *key*, relative to *root*."""
+    recursive = rules.listed_recursively(recursive, max_depth)
+    folder = strip_root(root, key)
+    found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
+    with closing(found):
+        if not root and pattern is None and max_depth is None:
+            for info in found:  # not delegated to: its close may fail
+                yield info
+            return
+        for info in found:
+            file = rules.rebased_file(root, info)
+            if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
+                continue
+            if rules.name_matches(file.name, pattern):
+                yield file
+
+
+def folders_below(
+    backend: Backend, root: str, key: str, pattern: str | None, max_depth: int
+) -> Generator[FolderEntry, None, None]:
+    """
+    Yield the folders below *key* level by level; *pattern* does not stop the descent.
+
+    Raises:
+        RemoteStoreError: A folder cannot be listed; below *key* once all others are.
+    """
+    descent = Descent(key, max_depth)
+    for level in descent.levels():
+        for folder in level:
+            with descent.listing(folder):
+                found = backend.list_folders(folder)
+                with closing(found):
+                    for entry in found:
+                        descent.meet(entry)
+                        if rules.name_matches(entry.name, pattern):
+                            yield rules.rebased_folder(root, entry)

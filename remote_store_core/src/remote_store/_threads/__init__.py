@@ -1,0 +1,1 @@
+"""Threads, loops on threads, and files that are read or written across them."""
