@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from hns_emulator import HnsEmulator
-from hns_emulator._replay_send import RawAnswer, RawClient
+from hns_emulator.replay._send import RawAnswer, RawClient
 
 __all__ = ["ANY", "COMMON", "Filesystem", "Probe", "probes_of", "ticks", "was"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.emulator.account import ANY, Filesystem, was
 
-from hns_emulator._replay_send import RawAnswer, RawClient
+from hns_emulator.replay._send import RawAnswer, RawClient
 
 __all__ = ["RACE_PROBES", "poll_during_overwrites", "race"]
 

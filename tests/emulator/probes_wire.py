@@ -13,7 +13,7 @@ from urllib.parse import quote
 from tests.emulator.account import COMMON, Filesystem, Probe, probes_of, was
 
 from hns_emulator import HnsEmulator
-from hns_emulator._replay_send import authorization
+from hns_emulator.replay._send import authorization
 
 __all__ = ["WIRE_PROBES"]
 

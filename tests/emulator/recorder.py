@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.emulator.account import Filesystem
 
-from hns_emulator._replay_send import RawAnswer
+from hns_emulator.replay._send import RawAnswer
 
 __all__ = ["Cassette", "Change", "Interaction", "Recorder"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from hns_emulator import HnsEmulator
 from hns_emulator.__main__ import main
-from hns_emulator._replay_send import RawClient
+from hns_emulator.replay._send import RawClient
 
 
 def test_the_command_line_says_what_is_wrong(

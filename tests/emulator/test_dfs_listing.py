@@ -11,7 +11,7 @@ import pytest
 from tests.emulator.conftest import Raw
 
 from hns_emulator import HnsEmulator
-from hns_emulator._clock import Clock, etag, filetime, precise
+from hns_emulator._state.clock import Clock, etag, filetime, precise
 
 pytestmark = pytest.mark.asyncio
 

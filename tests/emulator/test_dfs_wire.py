@@ -14,7 +14,7 @@ import yarl
 from tests.emulator.conftest import VERSION, Raw, Reply
 
 from hns_emulator import HnsEmulator
-from hns_emulator._tables import OPERATIONS
+from hns_emulator._endpoints.tables import OPERATIONS
 
 pytestmark = pytest.mark.asyncio
 

@@ -19,7 +19,7 @@ import pytest
 from tests.azure import azurite as server
 
 from hns_emulator import HnsEmulator
-from hns_emulator._replay_send import RawAnswer, RawClient, authorization
+from hns_emulator.replay._send import RawAnswer, RawClient, authorization
 
 #: The newest version that Azurite knows.
 VERSION = server.API_VERSION

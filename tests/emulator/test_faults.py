@@ -21,7 +21,7 @@ from tests.emulator.conftest import Raw
 
 import hns_emulator
 from hns_emulator import DEFECTS, HnsEmulator, Seen
-from hns_emulator._nodes import Filesystem, Node, check
+from hns_emulator._state.tree import Filesystem, Node, check
 
 CREATE = "/f?resource=file"
 
@@ -219,7 +219,7 @@ def test_keys_are_random() -> None:
 def test_defects_are_named_where_they_are() -> None:
     """Each name of the table stands in a rule, and each in a rule is in the table."""
     folder = Path(hns_emulator.__file__).parent
-    code = "".join(file.read_text() for file in folder.glob("*.py") if file.name != "_defects.py")
+    code = "".join(file.read_text() for file in folder.rglob("*.py") if file.name != "_defects.py")
     assert [name for name in DEFECTS if f'"{name}"' not in code] == []
     used = set(re.findall(r'"([a-z0-9-]+)" (?:not )?in \S*defects', code))
     assert used <= set(DEFECTS)

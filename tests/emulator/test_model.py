@@ -11,7 +11,7 @@ import pytest
 from tests.emulator.account import ANY, Filesystem
 
 from hns_emulator import HnsEmulator
-from hns_emulator._replay_send import RawAnswer
+from hns_emulator.replay._send import RawAnswer
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from tests.emulator.account import Filesystem, was
 from tests.emulator.recorder import Cassette, Change, Interaction, Recorder
 
 from hns_emulator import HnsEmulator
-from hns_emulator.replay import Report, describe, main, replay
+from hns_emulator.replay import Report, main, replay
+from hns_emulator.replay._command_line import describe
 
 
 def test_recordings() -> None:

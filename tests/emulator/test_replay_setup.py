@@ -10,10 +10,10 @@ import pytest
 from tests.emulator.account import Filesystem
 
 from hns_emulator import HnsEmulator
-from hns_emulator._replay_read import Recording, read_folder
-from hns_emulator._replay_send import RawClient
-from hns_emulator._replay_setup import SetupFailed, Thing, make, starting_state
 from hns_emulator.replay import replay_recording
+from hns_emulator.replay._read import Recording, read_folder
+from hns_emulator.replay._send import RawClient
+from hns_emulator.replay._setup import SetupFailed, Thing, make, starting_state
 
 FS = ("container", "filesystem")
 _RENAME = {"x-ms-rename-source": "/{fs}/{src}"}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from hns_emulator._endpoints.messages import Kind
 from hns_emulator._errors import Refused
-from hns_emulator._wire import Kind
 
 __all__ = ["Address", "locate", "queries"]
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-from hns_emulator._clock import unix_seconds
 from hns_emulator._errors import ServiceError, Unverified
+from hns_emulator._state.clock import unix_seconds
 
 __all__ = ["service_order", "sign", "strings_to_sign", "verify"]
 

@@ -17,11 +17,11 @@ from typing import NamedTuple, Self
 import aiohttp
 from aiohttp import web
 
-from hns_emulator._account import Account
 from hns_emulator._defects import DEFECTS
 from hns_emulator._faults import Fault, FaultKind, Faults
 from hns_emulator._loopback import loopback_session
 from hns_emulator._service import Service
+from hns_emulator._state.account import Account
 
 __all__ = ["HnsEmulator", "Seen"]
 

@@ -12,21 +12,21 @@ from datetime import date
 
 from aiohttp import web
 
-from hns_emulator import _blob, _containers, _dfs
-from hns_emulator._account import Account
 from hns_emulator._address import Address, locate, queries
 from hns_emulator._auth import verify
-from hns_emulator._batch import Part, answered, parts
+from hns_emulator._endpoints import blob, containers, dfs
+from hns_emulator._endpoints.batch import Part, answered, parts
+from hns_emulator._endpoints.messages import Answer, Call, Kind, error_answer, finish
+from hns_emulator._endpoints.tables import hold_to_tables, select
 from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._faults import Faults
-from hns_emulator._nodes import check, parse_name
-from hns_emulator._tables import hold_to_tables, select
-from hns_emulator._wire import Answer, Call, Kind, error_answer, finish
+from hns_emulator._state.account import Account
+from hns_emulator._state.tree import check, parse_name
 
 __all__ = ["Service"]
 
 _log = logging.getLogger("hns_emulator")
-_HANDLERS = {**_dfs.HANDLERS, **_containers.HANDLERS, **_blob.HANDLERS}
+_HANDLERS = {**dfs.HANDLERS, **containers.HANDLERS, **blob.HANDLERS}
 _BROKEN_RENAMES = frozenset({"rename-in-two-steps", "rename-check-then-act"})
 _META = "x-ms-meta-"
 _SLICE = 1 << 20
@@ -253,7 +253,7 @@ class Service:
         if operation.name == "batch":
             return await self._batch(exchange)
         if operation.name == "rename" and account.defects & _BROKEN_RENAMES:
-            return await _dfs.broken_rename(account, call)
+            return await dfs.broken_rename(account, call)
         with self.lock:
             answer = _HANDLERS[operation.name](account, call)
             if self._debug:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.azure.hns.lake import FS, MIB, Lake, collected, keys, pieces
 
-from hns_emulator._clock import etag
-from hns_emulator._nodes import find
+from hns_emulator._state.clock import etag
+from hns_emulator._state.tree import find
 from remote_store import InvalidPath, PreconditionFailed, StoreClosed
 from remote_store_azure import AsyncAzureBackend, _clients, _drafts
 

@@ -10,7 +10,7 @@ import pytest
 from tests.azure.hns.lake import FS, Lake, collected, keys, pieces
 
 from hns_emulator import HnsEmulator
-from hns_emulator._nodes import Node
+from hns_emulator._state.tree import Node
 from remote_store import (
     FileInfo,
     FolderEntry,

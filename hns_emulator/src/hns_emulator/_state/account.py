@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hns_emulator._clock import Clock
 from hns_emulator._errors import ServiceError
-from hns_emulator._nodes import Filesystem, Node, Path, find
+from hns_emulator._state.clock import Clock
+from hns_emulator._state.tree import Filesystem, Node, Path, find
 
 __all__ = ["Account"]
 

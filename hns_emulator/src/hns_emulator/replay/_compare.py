@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from hns_emulator._replay_bind import Bindings, encodes, second_of
-from hns_emulator._replay_operation import Operation, operation
-from hns_emulator._replay_read import Exchange, Request
-from hns_emulator._replay_send import RawAnswer
+from hns_emulator.replay._bind import Bindings, encodes, second_of
+from hns_emulator.replay._operation import Operation, operation
+from hns_emulator.replay._read import Exchange, Request
+from hns_emulator.replay._send import RawAnswer
 
 __all__ = ["compare"]
 

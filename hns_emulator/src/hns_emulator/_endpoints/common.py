@@ -6,13 +6,13 @@ import base64
 import binascii
 import re
 
-from hns_emulator._account import Account
-from hns_emulator._blobs import md5_of
-from hns_emulator._clock import etag, http_date
-from hns_emulator._conditions import Conditions, parse_conditions
+from hns_emulator._endpoints.messages import Call
 from hns_emulator._errors import Refused, ServiceError
-from hns_emulator._nodes import HTTP_HEADERS, Node, find
-from hns_emulator._wire import Call
+from hns_emulator._state.account import Account
+from hns_emulator._state.blobs import md5_of
+from hns_emulator._state.clock import etag, http_date
+from hns_emulator._state.conditions import Conditions, parse_conditions
+from hns_emulator._state.tree import HTTP_HEADERS, Node, find
 
 __all__ = [
     "boolean",

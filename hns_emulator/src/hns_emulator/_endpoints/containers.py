@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hns_emulator._account import Account
-from hns_emulator._listing import page_size
-from hns_emulator._nodes import Filesystem
-from hns_emulator._shared import stamps
-from hns_emulator._wire import Answer, Call
-from hns_emulator._xml import container_list
+from hns_emulator._endpoints.common import stamps
+from hns_emulator._endpoints.messages import Answer, Call
+from hns_emulator._endpoints.xml import container_list
+from hns_emulator._state.account import Account
+from hns_emulator._state.listing import page_size
+from hns_emulator._state.tree import Filesystem
 
 __all__ = ["HANDLERS", "container"]
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from hns_emulator._replay_run import Outcome, Report, replay, replay_recording
+from hns_emulator.replay._run import Outcome, Report, replay
 
-__all__ = ["Outcome", "Report", "main", "replay", "replay_recording"]
+__all__ = ["describe", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +58,3 @@ def _counts(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(
         f"{verdicts.count(verdict)} {verdict}" for verdict in ("equal", "differs", "not verified")
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

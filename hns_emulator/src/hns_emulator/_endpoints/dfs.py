@@ -10,14 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import unquote
 
-from hns_emulator import _operations
-from hns_emulator._account import Account
-from hns_emulator._clock import etag, filetime, http_date
-from hns_emulator._conditions import Conditions
-from hns_emulator._errors import Refused, ServiceError, Unverified
-from hns_emulator._listing import list_paths, page_size
-from hns_emulator._nodes import Node, Path, parse_name
-from hns_emulator._shared import (
+from hns_emulator._endpoints.common import (
     boolean,
     conditions,
     http_headers,
@@ -29,7 +22,14 @@ from hns_emulator._shared import (
     visible_content,
     visible_metadata,
 )
-from hns_emulator._wire import JSON, Answer, Call
+from hns_emulator._endpoints.messages import JSON, Answer, Call
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._state import paths
+from hns_emulator._state.account import Account
+from hns_emulator._state.clock import etag, filetime, http_date
+from hns_emulator._state.conditions import Conditions
+from hns_emulator._state.listing import list_paths, page_size
+from hns_emulator._state.tree import Node, Path, parse_name
 
 __all__ = ["ACL", "HANDLERS", "PERMISSIONS", "broken_rename"]
 
@@ -52,7 +52,7 @@ def create_file(account: Account, call: Call) -> Answer:
 
 
 def _create(account: Account, call: Call, *, is_directory: bool) -> Answer:
-    node = _operations.create(
+    node = paths.create(
         account,
         account.filesystem(call.filesystem),
         call.path,
@@ -94,9 +94,9 @@ def append(account: Account, call: Call) -> Answer:
     position = _position(call)
     fs = account.filesystem(call.filesystem)
     if not boolean(call, "flush"):
-        _operations.append(account, fs, call.path, position, call.body)
+        paths.append(account, fs, call.path, position, call.body)
         return Answer(202, {ENCRYPTED: "true"})
-    node = _operations.append_and_flush(account, fs, call.path, position, call.body)
+    node = paths.append_and_flush(account, fs, call.path, position, call.body)
     return Answer(202, {**stamps(node), ENCRYPTED: "true"})
 
 
@@ -105,7 +105,7 @@ def flush(account: Account, call: Call) -> Answer:
     if boolean(call, "retainuncommitteddata"):
         raise Unverified(operation="retainUncommittedData=true")
     fs = account.filesystem(call.filesystem)
-    node = _operations.flush(account, fs, call.path, _position(call), conditions(account, call))
+    node = paths.flush(account, fs, call.path, _position(call), conditions(account, call))
     node.content_type = call.headers.get("x-ms-content-type", node.content_type)
     node.http |= http_headers(call, "x-ms-")
     encrypted = "true" if "flush-encrypted-true" in account.defects else "false"
@@ -121,18 +121,18 @@ def _position(call: Call) -> int:
 
 def rename(account: Account, call: Call) -> Answer:
     """Answer `PUT` with x-ms-rename-source."""
-    node = _operations.rename(account, _renaming(account, call))
+    node = paths.rename(account, _renaming(account, call))
     return Answer(201, stamps(node))
 
 
-def _renaming(account: Account, call: Call) -> _operations.Renaming:
+def _renaming(account: Account, call: Call) -> paths.Renaming:
     if call.headers.get("x-ms-properties"):
         raise Unverified(operation="rename with new properties")
     fs = account.filesystem(call.filesystem)
     source_fs, source = _rename_source(account, call.headers["x-ms-rename-source"])
     if source_fs not in account.filesystems:
         raise Unverified(operation="rename from a missing filesystem")
-    return _operations.Renaming(
+    return paths.Renaming(
         account.filesystems[source_fs],
         source,
         fs,
@@ -158,7 +158,7 @@ def _rename_source(account: Account, header: str) -> tuple[str, Path]:
 async def broken_rename(account: Account, call: Call) -> Answer:
     """Rename as the two defects do that need time in between."""
     asked = _renaming(account, call)
-    node = _operations.check_rename(account, asked)
+    node = paths.check_rename(account, asked)
     if "rename-in-two-steps" in account.defects:
         account.unlink(asked.source_fs, asked.source)
         account.unlink(asked.fs, asked.path)
@@ -167,14 +167,14 @@ async def broken_rename(account: Account, call: Call) -> Answer:
         return Answer(201, stamps(node))
     await asyncio.sleep(_BROKEN_PAUSE)
     unchecked = replace(asked, conditions=Conditions("", "", account.defects))
-    return Answer(201, stamps(_operations.rename(account, unchecked)))
+    return Answer(201, stamps(paths.rename(account, unchecked)))
 
 
 def delete(account: Account, call: Call) -> Answer:
     """Answer `DELETE`."""
     fs = account.filesystem(call.filesystem)
     recursive = call.query.get("recursive")
-    _operations.delete(account, fs, call.path, recursive, conditions(account, call))
+    paths.delete(account, fs, call.path, recursive, conditions(account, call))
     return Answer(200, {"x-ms-delete-type-permanent": "true"})
 
 

@@ -8,9 +8,9 @@ import itertools
 import json
 from dataclasses import dataclass
 
-from hns_emulator._account import Account
 from hns_emulator._errors import Refused, ServiceError, Unverified
-from hns_emulator._nodes import Filesystem, Node, Path, find, parse_name, under_file, walk
+from hns_emulator._state.account import Account
+from hns_emulator._state.tree import Filesystem, Node, Path, find, parse_name, under_file, walk
 
 __all__ = ["Page", "list_blobs", "list_paths", "page_size"]
 

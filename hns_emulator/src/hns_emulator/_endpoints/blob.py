@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from hns_emulator import _blobs
-from hns_emulator._account import Account
-from hns_emulator._clock import http_date
-from hns_emulator._containers import container
-from hns_emulator._crc64 import crc64
-from hns_emulator._dfs import ACL, ENCRYPTED, PERMISSIONS
-from hns_emulator._errors import Refused, ServiceError, Unverified
-from hns_emulator._listing import list_blobs, page_size
-from hns_emulator._nodes import Node, Path, find, parse_name
-from hns_emulator._shared import (
+from hns_emulator._endpoints.common import (
     conditions,
     http_headers,
     ranged,
@@ -25,8 +16,17 @@ from hns_emulator._shared import (
     visible_content,
     visible_metadata,
 )
-from hns_emulator._wire import Answer, Call
-from hns_emulator._xml import blob_list, block_list, parse_block_list
+from hns_emulator._endpoints.containers import container
+from hns_emulator._endpoints.crc64 import crc64
+from hns_emulator._endpoints.dfs import ACL, ENCRYPTED, PERMISSIONS
+from hns_emulator._endpoints.messages import Answer, Call
+from hns_emulator._endpoints.xml import blob_list, block_list, parse_block_list
+from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._state import blobs
+from hns_emulator._state.account import Account
+from hns_emulator._state.clock import http_date
+from hns_emulator._state.listing import list_blobs, page_size
+from hns_emulator._state.tree import Node, Path, find, parse_name
 
 __all__ = ["HANDLERS"]
 
@@ -54,8 +54,8 @@ def put_blob(account: Account, call: Call) -> Answer:
         raise ServiceError(code="Md5Mismatch")
     stored = None if "put-blob-without-md5" in account.defects else md5
     http = http_headers(call, _BLOB)
-    content = _blobs.Content(call.body, _content_type(call), call.metadata, stored, http=http)
-    node = _blobs.put_blob(
+    content = blobs.Content(call.body, _content_type(call), call.metadata, stored, http=http)
+    node = blobs.put_blob(
         account, container(account, call), call.path, content, conditions(account, call)
     )
     sums = {"Content-MD5": md5, _CRC: crc64(call.body)}
@@ -66,7 +66,7 @@ def put_block(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=block`."""
     require_md5(call)
     fs = container(account, call)
-    _blobs.stage(account, fs, call.path, call.query["blockid"], call.body)
+    blobs.stage(account, fs, call.path, call.query["blockid"], call.body)
     headers = {_CRC: crc64(call.body), ENCRYPTED: "true"}
     if "content-md5" in call.headers:
         headers["Content-MD5"] = call.headers["content-md5"]
@@ -76,14 +76,14 @@ def put_block(account: Account, call: Call) -> Answer:
 def put_block_list(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=blocklist`."""
     require_md5(call)
-    content = _blobs.Content(
+    content = blobs.Content(
         b"",
         call.headers.get("x-ms-blob-content-type", "application/octet-stream"),
         call.metadata,
         call.headers.get("x-ms-blob-content-md5"),
         http=http_headers(call, _BLOB),
     )
-    node = _blobs.commit_blocks(
+    node = blobs.commit_blocks(
         account,
         container(account, call),
         call.path,
@@ -115,14 +115,14 @@ def get_block_list(account: Account, call: Call) -> Answer:
 def set_metadata(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=metadata`."""
     fs = container(account, call)
-    node = _blobs.set_metadata(account, fs, call.path, call.metadata, conditions(account, call))
+    node = blobs.set_metadata(account, fs, call.path, call.metadata, conditions(account, call))
     return Answer(200, {**stamps(node), ENCRYPTED: "true"})
 
 
 def set_properties(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=properties`: what is not sent is cleared."""
     fs = container(account, call)
-    node = _blobs.changeable(fs, call.path, "Set Blob Properties", conditions(account, call))
+    node = blobs.changeable(fs, call.path, "Set Blob Properties", conditions(account, call))
     node.content_type = call.headers.get(f"{_BLOB}content-type")
     node.md5 = call.headers.get(f"{_BLOB}content-md5")
     node.http = http_headers(call, _BLOB)
@@ -136,7 +136,7 @@ def copy_blob(account: Account, call: Call) -> Answer:
     source_fs, source = _copy_source(account, url)
     if source_fs not in account.filesystems:
         raise Unverified(operation="copy from a missing container")
-    asked = _blobs.Copying(
+    asked = blobs.Copying(
         account.filesystems[source_fs],
         source,
         url,
@@ -146,7 +146,7 @@ def copy_blob(account: Account, call: Call) -> Answer:
         source_conditions(account, call),
         conditions(account, call),
     )
-    node = _blobs.copy_blob(account, asked)
+    node = blobs.copy_blob(account, asked)
     told = {name: node.copied[name] for name in ("x-ms-copy-id", "x-ms-copy-status")}
     return Answer(202, {**stamps(node), **told})
 
@@ -231,7 +231,7 @@ def delete_blob(account: Account, call: Call) -> Answer:
         raise Refused(
             code="UnsupportedHeader", detail=f"delete_blob x-ms-delete-snapshots: {snapshots}"
         )
-    _blobs.delete_blob(
+    blobs.delete_blob(
         account,
         container(account, call),
         call.path,

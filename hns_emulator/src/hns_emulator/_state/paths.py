@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hns_emulator._account import Account
-from hns_emulator._conditions import Conditions
 from hns_emulator._errors import ServiceError, Unverified
-from hns_emulator._nodes import Filesystem, Node, Path, find, under_file
+from hns_emulator._state.account import Account
+from hns_emulator._state.conditions import Conditions
+from hns_emulator._state.tree import Filesystem, Node, Path, find, under_file
 
 __all__ = [
     "Renaming",

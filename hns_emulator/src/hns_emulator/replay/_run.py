@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hns_emulator import HnsEmulator
-from hns_emulator._replay_bind import Bindings, Unresolvable, second_of
-from hns_emulator._replay_compare import compare
-from hns_emulator._replay_operation import CHANGES, Operation, operation
-from hns_emulator._replay_read import Exchange, Recording, read_folder
-from hns_emulator._replay_send import RawAnswer, RawClient
-from hns_emulator._replay_setup import SetupFailed, make, starting_state, unmade
+from hns_emulator.replay._bind import Bindings, Unresolvable, second_of
+from hns_emulator.replay._compare import compare
+from hns_emulator.replay._operation import CHANGES, Operation, operation
+from hns_emulator.replay._read import Exchange, Recording, read_folder
+from hns_emulator.replay._send import RawAnswer, RawClient
+from hns_emulator.replay._setup import SetupFailed, make, starting_state, unmade
 
 __all__ = ["Outcome", "Report", "replay", "replay_recording"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hns_emulator._clock import etag, seconds, unix_seconds
 from hns_emulator._errors import Refused, ServiceError, Unverified
-from hns_emulator._nodes import Node
+from hns_emulator._state.clock import etag, seconds, unix_seconds
+from hns_emulator._state.tree import Node
 
 __all__ = ["Conditions", "parse_conditions"]
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from hns_emulator._clock import etag, http_date
+from hns_emulator._endpoints.messages import BOM
 from hns_emulator._errors import ServiceError
-from hns_emulator._nodes import Filesystem, Node
-from hns_emulator._wire import BOM
+from hns_emulator._state.clock import etag, http_date
+from hns_emulator._state.tree import Filesystem, Node
 
 __all__ = ["blob_list", "block_list", "container_list", "parse_block_list"]
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
-from hns_emulator._replay_operation import Operation, clean, operation, parent
-from hns_emulator._replay_read import Exchange, Recording
-from hns_emulator._replay_send import RawClient
+from hns_emulator.replay._operation import Operation, clean, operation, parent
+from hns_emulator.replay._read import Exchange, Recording
+from hns_emulator.replay._send import RawClient
 
 __all__ = ["SetupFailed", "Thing", "make", "starting_state", "unmade"]
 

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from hns_emulator._clock import http_date, precise
 from hns_emulator._errors import ServiceError
-from hns_emulator._nodes import Path
+from hns_emulator._state.clock import http_date, precise
+from hns_emulator._state.tree import Path
 
 __all__ = ["Answer", "Call", "Kind", "error_answer", "finish"]
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hns_emulator._endpoints.messages import Call, Kind
 from hns_emulator._errors import Refused, Unverified
-from hns_emulator._nodes import HTTP_HEADERS
-from hns_emulator._wire import Call, Kind
+from hns_emulator._state.tree import HTTP_HEADERS
 
 __all__ = ["OPERATIONS", "Operation", "hold_to_tables", "select"]
 

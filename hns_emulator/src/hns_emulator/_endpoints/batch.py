@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hns_emulator._endpoints.messages import Answer
 from hns_emulator._errors import Refused, ServiceError
-from hns_emulator._wire import Answer
 
 __all__ = ["Part", "answered", "parts"]
 

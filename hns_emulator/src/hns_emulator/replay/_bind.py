@@ -15,9 +15,9 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, unquote
 
-from hns_emulator._replay_operation import Operation, operation
-from hns_emulator._replay_read import Exchange, Request
-from hns_emulator._replay_send import RawClient
+from hns_emulator.replay._operation import Operation, operation
+from hns_emulator.replay._read import Exchange, Request
+from hns_emulator.replay._send import RawClient
 
 __all__ = ["Bindings", "Unresolvable", "encodes", "second_of"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from hns_emulator._replay_read import Request
+from hns_emulator.replay._read import Request
 
 __all__ = ["Name", "Operation", "clean", "operation", "parent"]
 
