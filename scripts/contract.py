@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from remote_store_conformance.contract import FAMILIES, VERSION, Clause, Level, all_clauses
+from remote_store_conformance.clauses import all_clauses
+from remote_store_conformance.contract.clause import Clause
+from remote_store_conformance.contract.kinds import FAMILIES, VERSION, Level
 
 PAGE = Path(__file__).parent.parent / "docs" / "contract.md"
 

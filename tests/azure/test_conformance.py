@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.azure.azurite import Azurite
 
-from remote_store_conformance.cli import choose
-from remote_store_conformance.engine import Session
-from remote_store_conformance.manager import Kit
-from remote_store_conformance.results import Verdict
-from remote_store_conformance.targets import find_targets
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.front.choosing import choose
+from remote_store_conformance.plugins.lookup import find_targets
+from remote_store_conformance.plugins.manager import Kit
+from remote_store_conformance.results.run import Verdict
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from remote_store import Capability
-from remote_store_conformance.contract import Clause, Level, Need, Trait
-from remote_store_conformance.engine import Session
-from remote_store_conformance.results import Result
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import Clause
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.results.result import Result
+from remote_store_conformance_selftest.stand_in import StandIn
 
 
 def clause_of(

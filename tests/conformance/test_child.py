@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import path_with
 
-from remote_store_conformance.child import Child
-from remote_store_conformance.contract import find
-from remote_store_conformance.engine import NotOpen, Session
-from remote_store_conformance.results import Result, Run, Status
-from remote_store_conformance.stand_in import StandIn
+from remote_store_conformance.clauses import find
+from remote_store_conformance.engine.child import Child
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.results.result import Result, Status
+from remote_store_conformance.results.run import Run
+from remote_store_conformance.targets.target import NotOpen
+from remote_store_conformance_selftest.stand_in import StandIn
 
 #: Each does its harm in another call, so that clauses before it have results.
 BACKENDS = """

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from remote_store_conformance.contract import FAMILIES, Clause, Level, all_clauses, clause, find
-from remote_store_conformance.expect import Hang, Violation, expect, raises
+from remote_store_conformance.clauses import all_clauses, find
+from remote_store_conformance.contract.clause import Clause, clause
+from remote_store_conformance.contract.expect import Hang, Violation, expect, raises
+from remote_store_conformance.contract.kinds import FAMILIES, Level
 
 
 def test_ids_are_unique_and_ordered_by_family() -> None:

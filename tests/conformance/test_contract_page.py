@@ -11,9 +11,9 @@ import pytest
 from attrs import fields
 
 from remote_store import Capability
+from remote_store_conformance.clauses import all_clauses
 from remote_store_conformance.cli import main
-from remote_store_conformance.contract import all_clauses
-from remote_store_conformance.hookspecs import Target
+from remote_store_conformance.targets.target import Target
 
 ROOT = Path(__file__).parents[2]
 

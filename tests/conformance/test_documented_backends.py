@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import path_with
 
-from remote_store_conformance.contract import FAMILIES
+from remote_store_conformance.contract.kinds import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 

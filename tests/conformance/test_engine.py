@@ -16,15 +16,16 @@ from tests.conformance.conftest import clause_of, run_one
 
 from remote_store import Capability, CapabilitySet, NotFound, WriteResult
 from remote_store.aio import AsyncBackend
-from remote_store_conformance.contract import Level, Need, Trait
-from remote_store_conformance.engine import NotOpen, Session
-from remote_store_conformance.expect import Inapplicable, Unverified, expect
-from remote_store_conformance.hookspecs import Scratch
-from remote_store_conformance.reference import ALL, Content, ReferenceBackend
-from remote_store_conformance.results import Run, Status, Verdict
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.trial import Trial
-from remote_store_conformance.watch import Watch
+from remote_store_conformance.contract.expect import Inapplicable, Unverified, expect
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.engine.leaks import Watch
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.results.result import Status
+from remote_store_conformance.results.run import Run, Verdict
+from remote_store_conformance.targets.target import NotOpen, Scratch
+from remote_store_conformance_selftest.reference import ALL, Content, ReferenceBackend
+from remote_store_conformance_selftest.stand_in import StandIn
 
 C = Capability
 
@@ -97,7 +98,7 @@ def test_a_check_that_never_ends_hangs() -> None:
 
 def test_a_loop_that_is_blocked_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Code that blocks the loop is left behind in its thread."""
-    monkeypatch.setattr("remote_store_conformance._attempt._MARGIN", 0.2)
+    monkeypatch.setattr("remote_store_conformance.engine.attempt._MARGIN", 0.2)
     released = threading.Event()
 
     async def blocking(t: Trial) -> None:
@@ -153,7 +154,7 @@ def test_what_a_backend_leaves_behind_fails_any_clause(
     backend: type[ReferenceBackend], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tasks, threads, descriptors and forgotten coroutines are found."""
-    monkeypatch.setattr("remote_store_conformance._attempt.Watch", lambda: Watch(0.1))
+    monkeypatch.setattr("remote_store_conformance.engine.attempt.Watch", lambda: Watch(0.1))
 
     async def ask(t: Trial) -> None:
         await t.store.exists("a")

@@ -35,7 +35,7 @@ acme = "acme_store.targets:Targets"
 
 BACKEND = '''
 from remote_store import Capability, CapabilitySet
-from remote_store_conformance.reference import ALL, ReferenceBackend
+from remote_store_conformance_selftest.reference import ALL, ReferenceBackend
 
 
 class Backend(ReferenceBackend):
@@ -55,7 +55,7 @@ LYING = CapabilitySet(ALL - {Capability.COPY})
 
 TARGETS = """
 from remote_store_conformance import hookimpl
-from remote_store_conformance.stand_in import StandIn
+from remote_store_conformance_selftest.stand_in import StandIn
 
 from acme_store import HONEST, LYING, Backend
 
@@ -171,7 +171,7 @@ def test_a_conftest_may_offer_targets(
     """A hook in a conftest is enough, and sets no test mode of pytest-asyncio."""
     (tmp_path / "conftest.py").write_text(
         "from remote_store_conformance import hookimpl\n"
-        "from remote_store_conformance.stand_in import StandIn\n"
+        "from remote_store_conformance_selftest.stand_in import StandIn\n"
         "@hookimpl\n"
         "def conformance_targets(config):\n"
         '    return [StandIn(name="mine").make()]\n'

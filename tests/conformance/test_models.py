@@ -11,12 +11,19 @@ import pytest
 from tests.conformance.conftest import run_one
 
 from remote_store import AlreadyExists, NotFound, PreconditionFailed, WriteResult
-from remote_store_conformance._model import Model
-from remote_store_conformance._moments import Call, copying, deleting, ends, moving, writing
-from remote_store_conformance.contract import find
-from remote_store_conformance.reference import Content, ReferenceBackend
-from remote_store_conformance.results import Status
-from remote_store_conformance.stand_in import StandIn
+from remote_store_conformance.clauses import find
+from remote_store_conformance.programs.interleavings import (
+    Call,
+    copying,
+    deleting,
+    ends,
+    moving,
+    writing,
+)
+from remote_store_conformance.programs.model import Model
+from remote_store_conformance.results.result import Status
+from remote_store_conformance_selftest.reference import Content, ReferenceBackend
+from remote_store_conformance_selftest.stand_in import StandIn
 
 
 class LandsNowAndThen(ReferenceBackend):

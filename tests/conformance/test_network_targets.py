@@ -14,16 +14,18 @@ import pytest
 
 from remote_store import RetryPolicy, register_backend, unregister_backend
 from remote_store.aio import AsyncBackend
-from remote_store_conformance.cli import choose, main
-from remote_store_conformance.contract import find
-from remote_store_conformance.engine import Session
-from remote_store_conformance.hookspecs import Scratch, Target
-from remote_store_conformance.manager import Kit
-from remote_store_conformance.recording import as_backend
-from remote_store_conformance.reference_wire import WireBackend
-from remote_store_conformance.results import Run, Status, Verdict
-from remote_store_conformance.served import ServedStandIn
-from remote_store_conformance.targets import target_of_url
+from remote_store_conformance.clauses import find
+from remote_store_conformance.cli import main
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.front.choosing import choose
+from remote_store_conformance.plugins.lookup import target_of_url
+from remote_store_conformance.plugins.manager import Kit
+from remote_store_conformance.results.result import Status
+from remote_store_conformance.results.run import Run, Verdict
+from remote_store_conformance.targets.recording import as_backend
+from remote_store_conformance.targets.target import Scratch, Target
+from remote_store_conformance_selftest.reference_client import WireBackend
+from remote_store_conformance_selftest.served import ServedStandIn
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,9 @@ from tests.conformance.conftest import clause_of, run_one
 import remote_store_conformance
 from remote_store import Capability, CapabilitySet
 from remote_store.aio import AsyncBackend
-from remote_store_conformance.operations import (
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.results.result import Status
+from remote_store_conformance.tools.operations import (
     CHANGING,
     OPERATIONS,
     Form,
@@ -20,10 +22,8 @@ from remote_store_conformance.operations import (
     look,
     set_scene,
 )
-from remote_store_conformance.results import Status
-from remote_store_conformance.sources import Source
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.tools.sources import Source
+from remote_store_conformance_selftest.stand_in import StandIn
 
 #: Members of the protocol that are no operation on the storage.
 ABOUT_THE_OBJECT = {"name", "capabilities", "aclose", "unwrap"}

@@ -12,15 +12,16 @@ from attrs import evolve
 from tests.conformance.conftest import clause_of
 
 from remote_store import Capability, CapabilitySet
+from remote_store_conformance.clauses import all_clauses
 from remote_store_conformance.cli import main
-from remote_store_conformance.contract import all_clauses
-from remote_store_conformance.engine import Session
-from remote_store_conformance.expect import expect
-from remote_store_conformance.reference import ALL
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.engine.session import Session
 from remote_store_conformance.report import badge, data, html, markdown, terminal
-from remote_store_conformance.results import Result, Run, Status
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.results.result import Result, Status
+from remote_store_conformance.results.run import Run
+from remote_store_conformance_selftest.reference import ALL
+from remote_store_conformance_selftest.stand_in import StandIn
 
 PASS, UNTESTED = Status.PASS, Status.UNTESTED
 

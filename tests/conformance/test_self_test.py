@@ -8,21 +8,22 @@ import pytest
 from attrs import evolve
 from tests.conformance.conftest import clause_of, run_one
 
-from remote_store_conformance import selftest
+from remote_store_conformance.clauses import all_clauses
 from remote_store_conformance.cli import main
-from remote_store_conformance.contract import Level, all_clauses
-from remote_store_conformance.expect import expect
-from remote_store_conformance.mutants import Mutant, all_mutants, mutant
-from remote_store_conformance.reference import ReferenceBackend
-from remote_store_conformance.selftest import (
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Level
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance_selftest import run as selftest
+from remote_store_conformance_selftest.mutants import Mutant, all_mutants, mutant
+from remote_store_conformance_selftest.reference import ReferenceBackend
+from remote_store_conformance_selftest.run import (
     check_mutant,
     clauses_for,
     references,
     self_test,
     wrong,
 )
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.trial import Trial
+from remote_store_conformance_selftest.stand_in import StandIn
 
 
 @pytest.mark.long

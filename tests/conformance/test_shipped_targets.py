@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from remote_store_conformance.cli import choose, main
-from remote_store_conformance.engine import Session
-from remote_store_conformance.hookspecs import Target, hookimpl
-from remote_store_conformance.manager import Kit
-from remote_store_conformance.packaged import PackagedStandIn
-from remote_store_conformance.results import Verdict
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.targets import find_targets
+from remote_store_conformance.cli import main
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.front.choosing import choose
+from remote_store_conformance.plugins.hookspecs import hookimpl
+from remote_store_conformance.plugins.lookup import find_targets
+from remote_store_conformance.plugins.manager import Kit
+from remote_store_conformance.results.run import Verdict
+from remote_store_conformance.targets.target import Target
+from remote_store_conformance_selftest.installed import PackagedStandIn
+from remote_store_conformance_selftest.stand_in import StandIn
 
 OURS = ["local", "local:bridges", "local:sync", "memory", "memory:bridges", "memory:sync"]
 

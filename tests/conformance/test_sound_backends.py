@@ -14,17 +14,18 @@ from attrs import evolve
 from tests.conformance.conftest import clause_of, run_one
 
 from remote_store import PreconditionFailed, WriteResult
-from remote_store_conformance.cli import main, options_of
-from remote_store_conformance.contract import find
-from remote_store_conformance.engine import Session
-from remote_store_conformance.operations import OPERATIONS, Form
-from remote_store_conformance.reference import Content, ReferenceBackend
-from remote_store_conformance.results import Result, Status
-from remote_store_conformance.slowed import SlowedStandIn
-from remote_store_conformance.stand_in import StandIn, TreeProbe
-from remote_store_conformance.targets import target_of_url
-from remote_store_conformance.trial import Trial
-from remote_store_conformance.waivers import UsageError
+from remote_store_conformance.clauses import find
+from remote_store_conformance.cli import main
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.front.arguments import options_of
+from remote_store_conformance.plugins.lookup import target_of_url
+from remote_store_conformance.results.result import Result, Status
+from remote_store_conformance.results.waivers import UsageError
+from remote_store_conformance.tools.operations import OPERATIONS, Form
+from remote_store_conformance_selftest.reference import Content, ReferenceBackend
+from remote_store_conformance_selftest.slowed import SlowedStandIn
+from remote_store_conformance_selftest.stand_in import StandIn, TreeProbe
 
 
 def results_of(stand_in: StandIn, *ids: str, **fields: Any) -> list[Result]:

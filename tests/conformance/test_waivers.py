@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import clause_of
 
-from remote_store_conformance.contract import Level, all_clauses
-from remote_store_conformance.engine import Session
-from remote_store_conformance.expect import expect
-from remote_store_conformance.hookspecs import Waiver
-from remote_store_conformance.results import Result, Run, Status, Verdict
-from remote_store_conformance.stand_in import StandIn
-from remote_store_conformance.trial import Trial
-from remote_store_conformance.waivers import UsageError, Waivers, load_waivers
+from remote_store_conformance.clauses import all_clauses
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Level
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.results.result import Result, Status
+from remote_store_conformance.results.run import Run, Verdict
+from remote_store_conformance.results.waivers import UsageError, Waivers, load_waivers
+from remote_store_conformance.targets.target import Waiver
+from remote_store_conformance_selftest.stand_in import StandIn
 
 REASON = "the service cannot do it"
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
-from remote_store_conformance._service import Service
-from remote_store_conformance._tree import Tree
-from remote_store_conformance.reference_wire import WireBackend
-from remote_store_conformance.sources import pattern
-from remote_store_conformance.wire import Fault, Wire, http_answer
+from remote_store_conformance.targets.proxy import Fault, Wire, http_answer
+from remote_store_conformance.tools.sources import pattern
+from remote_store_conformance_selftest.reference_client import WireBackend
+from remote_store_conformance_selftest.service import Service
+from remote_store_conformance_selftest.tree import Tree
 
 pytestmark = pytest.mark.asyncio
 

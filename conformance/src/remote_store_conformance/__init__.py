@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from remote_store_conformance._plugin import contract_tests
-    from remote_store_conformance.engine import Session
-    from remote_store_conformance.hookspecs import (
+    from remote_store_conformance.engine.session import Session
+    from remote_store_conformance.plugins.hookspecs import hookimpl
+    from remote_store_conformance.targets.target import (
         Meter,
         Probe,
         Scratch,
         Target,
         Traffic,
         Waiver,
-        hookimpl,
     )
 
 __all__ = [
@@ -40,11 +40,17 @@ __all__ = [
     "hookimpl",
 ]
 
-_HOMES = {"Session": "engine", "contract_tests": "_plugin"}
+_HOMES = {
+    "Session": "engine.session",
+    "contract_tests": "_plugin",
+    "hookimpl": "plugins.hookspecs",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg, name=name)
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'hookspecs')}"), name)
+    return getattr(
+        importlib.import_module(f"{__name__}.{_HOMES.get(name, 'targets.target')}"), name
+    )

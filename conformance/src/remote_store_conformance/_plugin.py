@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from remote_store_conformance._sessions import Sessions
-    from remote_store_conformance.results import Result
+    from remote_store_conformance.front.sessions import Sessions
+    from remote_store_conformance.results.result import Result
 
 __all__ = ["contract_tests"]
 
@@ -70,7 +70,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _sessions(config: pytest.Config) -> Sessions:
     if _SESSIONS not in config.stash:
-        from remote_store_conformance._sessions import Sessions
+        from remote_store_conformance.front.sessions import Sessions
 
         # Conftests and vendors' pytest plugins may implement our hooks, too.
         plugins = [
@@ -87,7 +87,7 @@ class ClauseFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield the items."""
-        from remote_store_conformance.waivers import UsageError
+        from remote_store_conformance.results.waivers import UsageError
 
         names = self.config.getoption("conform")
         try:

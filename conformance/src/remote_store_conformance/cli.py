@@ -11,7 +11,7 @@ something could not be verified.
 from __future__ import annotations
 
 import argparse
-import fnmatch
+import importlib
 import json
 import logging
 import sys
@@ -21,34 +21,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from remote_store_conformance.child import Child, serve
-from remote_store_conformance.contract import FAMILIES, Clause, all_clauses, find
-from remote_store_conformance.engine import NotOpen, Session
-from remote_store_conformance.hookspecs import Target
-from remote_store_conformance.manager import Kit
+from remote_store_conformance.clauses import find
+from remote_store_conformance.contract.clause import Clause
+from remote_store_conformance.contract.kinds import FAMILIES
+from remote_store_conformance.engine.child import Child, serve
+from remote_store_conformance.engine.session import Session
+from remote_store_conformance.front.arguments import REPORTS, parser
+from remote_store_conformance.front.choosing import choose, session_for, targets_of
+from remote_store_conformance.plugins.manager import Kit
 from remote_store_conformance.report import badge, data, html, markdown, terminal
-from remote_store_conformance.results import Run, Status, Verdict, part_of
-from remote_store_conformance.targets import find_targets, target_of_url
-from remote_store_conformance.waivers import UsageError, Waivers, load_waivers
+from remote_store_conformance.results.result import Status
+from remote_store_conformance.results.run import Run, Verdict, part_of
+from remote_store_conformance.results.waivers import UsageError
+from remote_store_conformance.targets.target import NotOpen
 
-__all__ = ["choose", "main", "options_of", "session_for"]
-
-#: What a run can write, by option.
-_REPORTS: Final = {
-    "json": "the report",
-    "markdown": "the report as Markdown",
-    "html": "the matrix",
-    "badge": "a badge for shields.io",
-}
-
-#: Fields of a target that are numbers: how they are read, in what unit, and what they are.
-_SIZES: Final[dict[str, tuple[type, str, str]]] = {
-    "consistency": (float, "SECONDS", "until a write must be visible"),
-    "max_object": (int, "BYTES", "of the largest file that a check may write"),
-    "part_size": (int, "BYTES", "of the largest file that is written in one piece"),
-    "max_list": (int, "NUMBER", "of files that a check may put in one folder"),
-    "read_ahead": (int, "BYTES", "that a lazy read may take beyond what was asked for"),
-}
+__all__ = ["main"]
 
 _OK: Final = 0
 _VIOLATED: Final = 1
@@ -60,17 +47,16 @@ _INCONCLUSIVE: Final = 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     raw = list(sys.argv[1:] if arguments is None else arguments)
-    given = _parser().parse_args(raw)
+    given = parser(__doc__).parse_args(raw)
     given.raw = raw
     try:
-        code: int = given.command(given)
+        return _COMMANDS[given.command](given)
     except UsageError as error:
         _say(f"remote-store-conform: {error}", error=True)
         return _USAGE
     except NotOpen as error:
         _say(f"remote-store-conform: {error}", error=True)
         return _NOT_OPEN
-    return code
 
 
 def _say(text: str, *, error: bool = False) -> None:
@@ -80,196 +66,6 @@ def _say(text: str, *, error: bool = False) -> None:
             c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
         )
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("remote-store-conform", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="check a backend")
-    run.set_defaults(command=_run)
-    run.add_argument(
-        "names", nargs="+", metavar="NAME", help="a target, or a plugin for all of its targets"
-    )
-    run.add_argument("--url", help="check the storage at this URL instead of shipped targets")
-    run.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="option of the backend; NAME:=VALUE for a number, a list or anything else in JSON",
-    )
-    run.add_argument("--flat", action="store_true", help="with --url: folders are only prefixes")
-    run.add_argument(
-        "--exclusive-names",
-        action="store_true",
-        help="with --flat: a write is refused where a file and a folder would share a name",
-    )
-    run.add_argument(
-        "--volatile", action="store_true", help="with --url: files die with the backend object"
-    )
-    run.add_argument(
-        "--one-loop",
-        action="store_true",
-        help="with --url: one backend object serves one event loop only",
-    )
-    run.add_argument(
-        "--environment",
-        choices=["in-process", "local", "emulator", "live"],
-        default="live",
-        help="with --url: what kind of storage it is (default: live)",
-    )
-    run.add_argument(
-        "--endpoint",
-        metavar="HOST:PORT",
-        help="with --url: where the service is, as in the URL or an option; the kit stands a proxy "
-        "in front of it (plain HTTP)",
-    )
-    run.add_argument("--root", metavar="FOLDER", help="with --url: where the kit works")
-    run.add_argument(
-        "--secret",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="with --url: an option whose value no report may show",
-    )
-    for name, (of, metavar, what) in _SIZES.items():
-        run.add_argument(
-            f"--{name.replace('_', '-')}", type=of, metavar=metavar, help=f"with --url: {what}"
-        )
-    _shared_options(run)
-    run.add_argument("--strict", action="store_true", help="what is unverified gives exit code 4")
-    for name, what in _REPORTS.items():
-        run.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}")
-    run.add_argument("-v", "--verbose", action="store_true", help="show every clause")
-
-    # For `run`: see the module `child`. It reads what to do from standard input.
-    commands.add_parser("child").set_defaults(command=_child)
-
-    listing = commands.add_parser("list", help="list clauses, targets, or capabilities")
-    listing.set_defaults(command=_list)
-    listing.add_argument("--targets", action="store_true", help="list targets")
-    listing.add_argument(
-        "--capabilities", action="store_true", help="list what is checked of each capability"
-    )
-    listing.add_argument("-k", "--clause", default="*", metavar="PATTERN")
-
-    explain = commands.add_parser("explain", help="explain a clause")
-    explain.set_defaults(command=_explain)
-    explain.add_argument("clause", metavar="ID")
-
-    matrix = commands.add_parser("matrix", help="draw reports side by side")
-    matrix.set_defaults(command=_matrix)
-    matrix.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
-    matrix.add_argument("--html", type=Path, metavar="FILE")
-    matrix.add_argument("--markdown", type=Path, metavar="FILE")
-    matrix.add_argument("--title", default="Storage conformance")
-
-    diff = commands.add_parser("diff", help="show what became worse between two reports")
-    diff.set_defaults(command=_diff)
-    diff.add_argument("old", type=Path)
-    diff.add_argument("new", type=Path)
-
-    shield = commands.add_parser("badge", help="print the badge of a report")
-    shield.set_defaults(command=_badge)
-    shield.add_argument("report", type=Path)
-
-    own = commands.add_parser("self-test", help="prove that the kit's checks can fail")
-    own.set_defaults(command=_self_test)
-    own.add_argument("-k", "--clause", default="*", metavar="PATTERN")
-    own.add_argument(
-        "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: 2)"
-    )
-    return parser
-
-
-def _shared_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-k", "--clause", action="append", default=[], metavar="PATTERN", help="id, or WRITE-*"
-    )
-    parser.add_argument("--waivers", type=Path, metavar="FILE", help="TOML file with waivers")
-    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice")
-    parser.add_argument("--budget", type=float, metavar="SECONDS", help="start no clause after it")
-    parser.add_argument(
-        "--patience",
-        type=float,
-        default=2.0,
-        metavar="SECONDS",
-        help="wait at least so long for what should happen (default: 2)",
-    )
-
-
-def choose(patterns: Sequence[str]) -> list[Clause]:
-    """
-    Return the clauses that match one of the patterns, all without any.
-
-    Raises:
-        UsageError: A pattern matches none.
-    """
-    clauses = all_clauses()
-    for pattern in patterns:
-        if not any(fnmatch.fnmatch(c.id, pattern) for c in clauses):
-            msg = f"no clause matches {pattern!r}"
-            raise UsageError(msg)
-    if not patterns:
-        return clauses
-    return [c for c in clauses if any(fnmatch.fnmatch(c.id, p) for p in patterns)]
-
-
-def session_for(kit: Kit, target: Target, given: argparse.Namespace) -> Session:
-    """
-    Return a session with the options that both front-ends share.
-
-    Raises:
-        UsageError: A waiver may not be used.
-    """
-    extra = load_waivers(given.waivers) if given.waivers else []
-    return Session(
-        target,
-        kit=kit,
-        waivers=Waivers.of(
-            [*extra, *kit.waivers(target)],
-            plugin=data.plugin_of(target.plugin).get("version", ""),
-            kit=data.version_of("remote-store-conformance"),
-        ),
-        seed=given.seed,
-        budget=given.budget,
-        patience=given.patience,
-    )
-
-
-def options_of(pairs: Sequence[str]) -> dict[str, Any]:
-    """
-    Return what was given as NAME=VALUE, or as NAME:=VALUE in JSON.
-
-    Raises:
-        UsageError: Something else was given.
-    """
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name.removesuffix(":") or not equals:
-            # The value may be a secret.
-            msg = f"--option takes NAME=VALUE, or NAME:=VALUE in JSON; got one for {name!r}"
-            raise UsageError(msg)
-        if not name.endswith(":"):
-            options[name] = value
-            continue
-        try:
-            options[name.removesuffix(":")] = json.loads(value)
-        except ValueError as error:
-            msg = f"--option {name}= takes JSON: {error}"
-            raise UsageError(msg) from None
-    return options
-
-
-def _endpoint(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not host or not colon or not port.isdigit():
-        msg = f"--endpoint takes HOST:PORT, got {text!r}"
-        raise UsageError(msg)
-    return host, int(port)
 
 
 def _kit() -> Kit:
@@ -286,7 +82,7 @@ def _run(given: argparse.Namespace) -> int:
         msg = f"--badge is about the whole contract, and -k chooses a part of it: {part}"
         raise UsageError(msg)
     kit = _kit()
-    targets = _targets(kit, given)
+    targets = targets_of(kit, given)
     runs = []
     for target in targets:
         live = terminal.Live(_say, verbose=given.verbose)
@@ -308,7 +104,7 @@ def _run(given: argparse.Namespace) -> int:
 
 def _check_places(given: argparse.Namespace) -> None:
     """Refuse a report that could not be written, before the run that would make it."""
-    for name in _REPORTS:
+    for name in REPORTS:
         path: Path | None = getattr(given, name)
         if path is not None and not path.absolute().parent.is_dir():
             msg = f"--{name}: there is no folder {str(path.parent)!r}; make it first"
@@ -322,46 +118,11 @@ def _child(given: argparse.Namespace) -> int:
     kit.load_shipped()
 
     def open_session(order: Mapping[str, Any]) -> Session:
-        asked = _parser().parse_args(order["arguments"])
-        (target,) = [t for t in _targets(kit, asked) if t.name == order["target"]]
+        asked = parser(None).parse_args(order["arguments"])
+        (target,) = [t for t in targets_of(kit, asked) if t.name == order["target"]]
         return session_for(kit, target, asked)
 
     return serve(open_session)
-
-
-def _targets(kit: Kit, given: argparse.Namespace) -> list[Target]:
-    options = options_of(given.option)
-    if given.url:
-        if len(given.names) > 1:
-            msg = "--url describes the storage of one backend; give one name"
-            raise UsageError(msg)
-        target = target_of_url(
-            given.names[0],
-            given.url,
-            options,
-            flat=given.flat,
-            shared_names=given.flat and not given.exclusive_names,
-            volatile=given.volatile,
-            loops=not given.one_loop,
-            environment=given.environment,
-            endpoint=_endpoint(given.endpoint) if given.endpoint else None,
-            secrets=given.secret,
-            **_given(given, "root", *_SIZES),
-        )
-        return [target]
-    about = _given(given, "endpoint", "one_loop", "root", "secret", "flat", "volatile", *_SIZES)
-    for name in about:
-        msg = f"--{name.replace('_', '-')} belongs to --url; targets that plugins ship state it"
-        raise UsageError(msg)
-    found = [t for name in given.names for t in find_targets(kit, name, options)]
-    return list({t.name: t for t in found}.values())
-
-
-def _given(given: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """Return the options of those names that were given."""
-    return {
-        name: value for name in names if (value := getattr(given, name)) not in (None, [], False)
-    }
 
 
 def _write(given: argparse.Namespace, reports: Sequence[data.Report]) -> None:
@@ -418,12 +179,20 @@ def _explain(given: argparse.Namespace) -> int:
         "about": ", ".join(sorted(needs)) or "no capability",
         "needs": ", ".join(sorted(n.value for n in clause.needs)) or "nothing else",
         "only if": ", ".join(sorted(t.value for t in clause.only)) or "always",
-        "catches": ", ".join(clause.mutants) or "no mutant",
+        "catches": _caught_by(clause),
     }
     _say(clause.id)
     for name, text in lines.items():
         _say(textwrap.fill(f"{name:<8} {text}", 100, subsequent_indent=" " * 9))
     return _OK
+
+
+def _caught_by(clause: Clause) -> str:
+    try:
+        mutants = _selftest("mutants")
+    except UsageError:
+        return "mutants that the self-test knows, which is not installed"
+    return ", ".join(m.name for m in mutants.mutants_of(clause.id)) or "no mutant"
 
 
 def _matrix(given: argparse.Namespace) -> int:
@@ -454,9 +223,7 @@ def _badge(given: argparse.Namespace) -> int:
 
 
 def _self_test(given: argparse.Namespace) -> int:
-    from remote_store_conformance.selftest import self_test
-
-    report = self_test(given.clause, _say, given.jobs)
+    report = _selftest("run").self_test(given.clause, _say, given.jobs)
     for problem in report.problems:
         _say(f"PROBLEM {problem}")
     if report.late:
@@ -466,3 +233,33 @@ def _self_test(given: argparse.Namespace) -> int:
         f"{len(report.problems)} problems"
     )
     return _VIOLATED if report.problems else _OK
+
+
+def _selftest(module: str) -> Any:
+    """
+    Return a module of the self-test, which is a distribution of its own.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    package = "remote_store_conformance_selftest"
+    try:
+        return importlib.import_module(f"{package}.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        msg = f"the self-test is not installed: pip install {package.replace('_', '-')}"
+        raise UsageError(msg) from None
+
+
+#: What each command does; it returns the exit code.
+_COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "run": _run,
+    "child": _child,
+    "list": _list,
+    "explain": _explain,
+    "matrix": _matrix,
+    "diff": _diff,
+    "badge": _badge,
+    "self-test": _self_test,
+}

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from remote_store_conformance.cancelling import (
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.cancelling import (
     Cancelled,
     cancel_after_seconds,
     cancel_after_steps,
 )
-from remote_store_conformance.operations import (
+from remote_store_conformance.tools.operations import (
     CHANGING,
     Operation,
     Scene,
@@ -21,8 +22,7 @@ from remote_store_conformance.operations import (
     declared,
     set_scene,
 )
-from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.tools.sources import Source, pattern
 
 __all__ = ["Run", "sweep"]
 

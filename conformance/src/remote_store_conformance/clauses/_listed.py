@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from remote_store_conformance.expect import expect
-from remote_store_conformance.trial import collect
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.trial import collect
 
 __all__ = ["lists", "names_of", "paths_of"]
 

@@ -11,12 +11,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 from remote_store import AlreadyExists, Capability, InvalidPath, NotFound
 from remote_store.aio import AsyncStore
-from remote_store_conformance.contents import in_parts
-from remote_store_conformance.contract import Trait
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.races import crew
-from remote_store_conformance.sources import pattern
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.contents import in_parts
+from remote_store_conformance.tools.races import crew
+from remote_store_conformance.tools.sources import pattern
 
 __all__ = [
     "Kind",

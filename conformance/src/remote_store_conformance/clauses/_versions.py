@@ -8,11 +8,11 @@ from typing import Any, Final, TypeAlias
 from remote_store import NotFound, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
-from remote_store_conformance.contents import in_parts
-from remote_store_conformance.expect import expect, shown
-from remote_store_conformance.races import crew
-from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.expect import expect, shown
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.contents import in_parts
+from remote_store_conformance.tools.races import crew
+from remote_store_conformance.tools.sources import Source, pattern
 
 __all__ = ["readers_see_whole_versions"]
 

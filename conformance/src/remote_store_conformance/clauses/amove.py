@@ -10,11 +10,12 @@ from typing import Final
 from remote_store import Capability, NotFound
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
-from remote_store_conformance.contract import Level, Need, clause
-from remote_store_conformance.expect import expect
-from remote_store_conformance.races import crew
-from remote_store_conformance.sources import pattern
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Level, Need
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.races import crew
+from remote_store_conformance.tools.sources import pattern
 
 C = Capability
 

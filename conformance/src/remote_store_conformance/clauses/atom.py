@@ -9,14 +9,19 @@ from typing import Any
 
 from remote_store import AlreadyExists, Capability, InvalidPath
 from remote_store.aio import AsyncStore
-from remote_store_conformance.cancelling import Cancelled, cancel_after_seconds, cancel_after_steps
 from remote_store_conformance.clauses._versions import readers_see_whole_versions
-from remote_store_conformance.contents import Content, contents, in_parts
-from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import Violation, expect, raises
-from remote_store_conformance.processes import Victim, kill_writers
-from remote_store_conformance.sources import CallerError, Source, pattern
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Violation, expect, raises
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.cancelling import (
+    Cancelled,
+    cancel_after_seconds,
+    cancel_after_steps,
+)
+from remote_store_conformance.tools.contents import Content, contents, in_parts
+from remote_store_conformance.tools.processes import Victim, kill_writers
+from remote_store_conformance.tools.sources import CallerError, Source, pattern
 
 C = Capability
 

@@ -7,19 +7,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from remote_store import Capability, RemoteStoreError
-from remote_store_conformance.cancelling import cancel_after_steps, cancel_when
 from remote_store_conformance.clauses._cancelled import sweep
-from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import Violation, expect
-from remote_store_conformance.operations import (
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Violation, expect
+from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.cancelling import cancel_after_steps, cancel_when
+from remote_store_conformance.tools.operations import (
     LOOKING,
     declared,
     look,
     set_scene,
     shown_state,
 )
-from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability
 

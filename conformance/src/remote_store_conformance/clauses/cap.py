@@ -7,17 +7,18 @@ from typing import Any
 
 from remote_store import Capability, CapabilityNotSupported, CapabilitySet, RemoteStoreError
 from remote_store.aio import AsyncBackend
-from remote_store_conformance.contract import Level, Trait, clause
-from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
-from remote_store_conformance.operations import OPERATIONS, Form, declared, set_scene
-from remote_store_conformance.refusal import (
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Inapplicable, Unverified, Violation, expect
+from remote_store_conformance.contract.kinds import Level, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.operations import OPERATIONS, Form, declared, set_scene
+from remote_store_conformance.tools.sources import Source
+from remote_store_conformance.tools.undeclared import (
     ask_raw,
     refuse_in_store,
     refuse_raw,
     undeclared,
 )
-from remote_store_conformance.sources import Source
-from remote_store_conformance.trial import Trial
 
 C = Capability
 

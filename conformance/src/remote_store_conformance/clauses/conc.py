@@ -14,13 +14,14 @@ from typing import Any, Final
 from remote_store import Capability, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
-from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import expect
-from remote_store_conformance.operations import declared, set_scene
-from remote_store_conformance.processes import race_processes
-from remote_store_conformance.races import Outcome, crew, tasks
-from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.operations import declared, set_scene
+from remote_store_conformance.tools.processes import race_processes
+from remote_store_conformance.tools.races import Outcome, crew, tasks
+from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability
 

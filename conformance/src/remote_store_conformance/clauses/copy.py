@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from remote_store import Capability
 from remote_store_conformance.clauses import _transfers as transfers
-from remote_store_conformance.contract import Level, Need, clause
-from remote_store_conformance.expect import expect
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Level, Need
+from remote_store_conformance.contract.trial import Trial
 
 C = Capability
 

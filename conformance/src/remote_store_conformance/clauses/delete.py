@@ -7,10 +7,11 @@ from typing import Any
 from remote_store import Capability, DirectoryNotEmpty, InvalidPath, NotFound, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
-from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.races import crew
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.races import crew
 
 C = Capability
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from remote_store import RemoteStoreError
-from remote_store_conformance.contract import clause
-from remote_store_conformance.expect import Inapplicable, Violation, expect
-from remote_store_conformance.operations import (
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Inapplicable, Violation, expect
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.operations import (
     Operation,
     Scene,
     Wrong,
@@ -21,8 +22,7 @@ from remote_store_conformance.operations import (
     set_scene,
     wrong_scenes,
 )
-from remote_store_conformance.sources import Source
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.tools.sources import Source
 
 #: An operation that failed, as the paths its error may be about, and what it raised.
 Failure = tuple[Wrong, Exception]

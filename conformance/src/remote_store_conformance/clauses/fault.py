@@ -19,17 +19,14 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store_conformance.cancelling import cancel_when
-from remote_store_conformance.clauses._faults import (
-    Outcome,
-    broken,
-    make,
-    needs_wire,
-    tell_the_truth,
-)
-from remote_store_conformance.contract import Need, clause
-from remote_store_conformance.expect import expect
-from remote_store_conformance.operations import (
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Need
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.targets.proxy import Fault, Wire, http_answer
+from remote_store_conformance.tools.cancelling import cancel_when
+from remote_store_conformance.tools.faults import Outcome, broken, make, needs_wire, tell_the_truth
+from remote_store_conformance.tools.operations import (
     CHANGING,
     Operation,
     declared,
@@ -38,9 +35,7 @@ from remote_store_conformance.operations import (
     settle_call,
     shown_state,
 )
-from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial, collect
-from remote_store_conformance.wire import Fault, Wire, http_answer
+from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability
 

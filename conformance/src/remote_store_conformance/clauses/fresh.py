@@ -6,9 +6,10 @@ from typing import Any
 
 from remote_store import Capability, NotFound
 from remote_store.aio import AsyncStore
-from remote_store_conformance.contract import Trait, clause
-from remote_store_conformance.expect import expect
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Trait
+from remote_store_conformance.contract.trial import Trial, collect
 
 C = Capability
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from remote_store import Capability, GlobPattern, InvalidPath
-from remote_store_conformance.contract import Need, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.operations import settle_call
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Need
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.operations import settle_call
 
 C = Capability
 

@@ -19,10 +19,11 @@ from remote_store import (
     NotFound,
     RemotePath,
 )
-from remote_store_conformance.contents import check_digest, contents, twin
-from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.contents import check_digest, contents, twin
 
 C = Capability
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from remote_store import Capability, FileInfo
-from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
-from remote_store_conformance.hookspecs import Meter
-from remote_store_conformance.sources import Source, pattern
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Inapplicable, Unverified, Violation, expect
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.targets.target import Meter
+from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability
 

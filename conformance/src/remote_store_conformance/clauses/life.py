@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from remote_store import BackendUnavailable, Capability, RemoteStoreError, StoreClosed
 from remote_store.aio import AsyncBackend, AsyncStore
-from remote_store_conformance.clauses._faults import cut, needs_wire
-from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import Inapplicable, Unverified, Violation, expect
-from remote_store_conformance.operations import (
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Inapplicable, Unverified, Violation, expect
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.targets.proxy import Fault
+from remote_store_conformance.tools.faults import cut, needs_wire
+from remote_store_conformance.tools.operations import (
     Form,
     Operation,
     Scene,
@@ -21,9 +24,7 @@ from remote_store_conformance.operations import (
     set_scene,
     wrong_scenes,
 )
-from remote_store_conformance.sources import CallerError, Source
-from remote_store_conformance.trial import Trial, collect
-from remote_store_conformance.wire import Fault
+from remote_store_conformance.tools.sources import CallerError, Source
 
 C = Capability
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 from remote_store import UNKNOWN_TIME, Capability, FileInfo, FolderEntry
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._listed import lists, names_of, paths_of
-from remote_store_conformance.contract import Level, Need, Trait, clause
-from remote_store_conformance.expect import Inapplicable, Unverified, expect
-from remote_store_conformance.races import crew
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Inapplicable, Unverified, expect
+from remote_store_conformance.contract.kinds import Level, Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.races import crew
 
 C = Capability
 

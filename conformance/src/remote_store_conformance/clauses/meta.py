@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from remote_store import Capability
-from remote_store_conformance.contents import contents
-from remote_store_conformance.contract import clause
-from remote_store_conformance.expect import expect
-from remote_store_conformance.sources import Source
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.contents import contents
+from remote_store_conformance.tools.sources import Source
 
 C = Capability
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from remote_store_conformance.contract import Level, clause
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.kinds import Level
+from remote_store_conformance.contract.trial import Trial
 
 
 @clause(
@@ -15,7 +16,7 @@ from remote_store_conformance.trial import Trial
 )
 def sequential(t: Trial) -> None:
     # Imported here: Hypothesis takes longer to import than the rest of the kit.
-    from remote_store_conformance.machine import run_programs
+    from remote_store_conformance.programs.machine import run_programs
 
     run_programs(t)
 
@@ -28,7 +29,7 @@ def sequential(t: Trial) -> None:
     seconds=60,
 )
 def disturbed(t: Trial) -> None:
-    from remote_store_conformance.machine import run_programs
+    from remote_store_conformance.programs.machine import run_programs
 
     run_programs(t, disturbed=True)
 
@@ -42,6 +43,6 @@ def disturbed(t: Trial) -> None:
     seconds=60,
 )
 async def concurrent_pairs(t: Trial) -> None:
-    from remote_store_conformance.pairs import run_pairs
+    from remote_store_conformance.programs.pairs import run_pairs
 
     await run_pairs(t)

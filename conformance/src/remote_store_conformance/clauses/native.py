@@ -9,12 +9,13 @@ from typing import Final
 from remote_store import Capability, FileInfo, WriteResult
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
-from remote_store_conformance.contents import check_digest, in_parts
-from remote_store_conformance.contract import Level, clause
-from remote_store_conformance.expect import Inapplicable, expect
-from remote_store_conformance.races import crew
-from remote_store_conformance.sources import Source
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Inapplicable, expect
+from remote_store_conformance.contract.kinds import Level
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.contents import check_digest, in_parts
+from remote_store_conformance.tools.races import crew
+from remote_store_conformance.tools.sources import Source
 
 C = Capability
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 from attrs import frozen
 
 from remote_store import Capability, RemoteStoreError
-from remote_store_conformance.clauses._faults import broken, needs_wire
 from remote_store_conformance.clauses._listed import lists, names_of, paths_of
-from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import Unverified, expect
-from remote_store_conformance.trial import Trial
-from remote_store_conformance.wire import Fault, http_answer
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Unverified, expect
+from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.targets.proxy import Fault, http_answer
+from remote_store_conformance.tools.faults import broken, needs_wire
 
 C = Capability
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from remote_store import Capability, InvalidPath
-from remote_store_conformance.contract import Need, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.operations import (
-    Form,
-    Operation,
-    declared,
-    set_scene,
-)
-from remote_store_conformance.sources import Source
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Need
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.operations import Form, Operation, declared, set_scene
+from remote_store_conformance.tools.sources import Source
 
 C = Capability
 

@@ -6,7 +6,11 @@ import string
 from importlib.metadata import Distribution
 from typing import Final
 
-from remote_store_conformance._packages import (
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import Violation, expect
+from remote_store_conformance.contract.kinds import VERSION, Level, Trait, version_key
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.packages import (
     CORE,
     canonical,
     claims,
@@ -16,9 +20,6 @@ from remote_store_conformance._packages import (
     owners,
     requirements,
 )
-from remote_store_conformance.contract import VERSION, Level, Trait, clause, version_key
-from remote_store_conformance.expect import Violation, expect
-from remote_store_conformance.trial import Trial
 
 _SCHEME: Final = string.ascii_lowercase + string.digits + "+-."
 

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from remote_store import Capability, InvalidPath, NotFound, RemoteStoreError
 from remote_store.aio import AsyncBackend
-from remote_store_conformance.contents import contents
-from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.sources import pattern
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.contents import contents
+from remote_store_conformance.tools.sources import pattern
 
 C = Capability
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remote_store_conformance.contract import untested
+from remote_store_conformance.contract.clause import untested
 
 untested(
     "ATOM-090",

@@ -10,12 +10,13 @@ from remote_store import AlreadyExists, Capability, RemotePath, WriteResult
 from remote_store.aio import AsyncStore
 from remote_store_conformance.clauses._transfers import rounds
 from remote_store_conformance.clauses._versions import readers_see_whole_versions
-from remote_store_conformance.contents import contents, in_parts, twin
-from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.races import crew
-from remote_store_conformance.sources import CallerError, CallerStop, Source, pattern
-from remote_store_conformance.trial import Trial, collect
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.trial import Trial, collect
+from remote_store_conformance.tools.contents import contents, in_parts, twin
+from remote_store_conformance.tools.races import crew
+from remote_store_conformance.tools.sources import CallerError, CallerStop, Source, pattern
 
 C = Capability
 

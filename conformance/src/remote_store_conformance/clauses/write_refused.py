@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from remote_store import AlreadyExists, Capability, InvalidPath, RemoteStoreError
-from remote_store_conformance.contract import Need, Trait, clause
-from remote_store_conformance.expect import expect, raises
-from remote_store_conformance.sources import Source
-from remote_store_conformance.trial import Trial
+from remote_store_conformance.contract.clause import clause
+from remote_store_conformance.contract.expect import expect, raises
+from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.sources import Source
 
 C = Capability
 

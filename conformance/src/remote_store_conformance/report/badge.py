@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from remote_store_conformance.report.data import Report, counts
-from remote_store_conformance.results import Verdict
-from remote_store_conformance.waivers import UsageError
+from remote_store_conformance.results.run import Verdict
+from remote_store_conformance.results.waivers import UsageError
 
 __all__ = ["render"]
 

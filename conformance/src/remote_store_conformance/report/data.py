@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from remote_store import Capability
-from remote_store_conformance.contract import FAMILIES, GATES, VERSION, all_clauses
-from remote_store_conformance.results import Result, Run, Status
-from remote_store_conformance.waivers import UsageError
+from remote_store_conformance.clauses import all_clauses
+from remote_store_conformance.contract.kinds import FAMILIES, GATES, VERSION
+from remote_store_conformance.results.result import Result, Status
+from remote_store_conformance.results.run import Run
+from remote_store_conformance.results.waivers import UsageError
 
 __all__ = [
     "SCHEMA",

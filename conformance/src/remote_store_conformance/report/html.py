@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from remote_store_conformance.contract import FAMILIES
+from remote_store_conformance.contract.kinds import FAMILIES
 from remote_store_conformance.report.data import Report, counts
 
 __all__ = ["render"]

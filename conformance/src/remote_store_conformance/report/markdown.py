@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from remote_store import Capability
-from remote_store_conformance.contract import FAMILIES, GATES, all_clauses
+from remote_store_conformance.clauses import all_clauses
+from remote_store_conformance.contract.kinds import FAMILIES, GATES
 from remote_store_conformance.report.data import Report, counts
 from remote_store_conformance.report.terminal import ATTENTION
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from remote_store_conformance.contract import FAMILIES
+from remote_store_conformance.contract.kinds import FAMILIES
 from remote_store_conformance.report.data import Report, as_report, counts, entry_of
-from remote_store_conformance.results import Result, Run
+from remote_store_conformance.results.result import Result
+from remote_store_conformance.results.run import Run
 
 __all__ = ["ATTENTION", "Live", "outcome_text"]
 

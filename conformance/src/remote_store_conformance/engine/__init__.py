@@ -1,0 +1,1 @@
+"""Runs clauses against a target, and judges what came of it."""

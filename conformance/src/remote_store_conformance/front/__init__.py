@@ -1,0 +1,1 @@
+"""What the command line and pytest share: options, and the choice of clauses and targets."""

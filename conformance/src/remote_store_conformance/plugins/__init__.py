@@ -1,0 +1,1 @@
+"""What vendors plug in: the hooks, who implements them, and the targets that they offer."""

@@ -1,0 +1,1 @@
+"""What came out: of a clause and of a run, and which deviations are known."""
