@@ -1,13 +1,19 @@
-"""The order of the tests, what coverage looks at, and which of them need a server."""
+"""The order of the tests, what coverage looks at, and the servers that tests share."""
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.azure.azurite import Azurite
+
 HERE = Path(__file__).parent
-AZURITE = HERE.parent / ".azurite"
 #: Tests of what coverage does not measure; tracing would only make them slow.
 ELSEWHERE = {"cli", "docs", "emulator", "packaging", "typing"}
 #: The fixtures that start one.
@@ -26,12 +32,47 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """
-    Skip, with one line for all, what needs Azurite where nobody installed it.
+class Servers:
+    """Azurite for this test process, replaced between modules when it is old."""
 
-    `make test` and `make test-all` install it first; a broken installation is an error.
+    #: Seconds after which it is: ten minutes after its start Azurite collects
+    #: garbage, and was seen to stop answering then.
+    OLD: Final = 300
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._started = 0.0
+        self._current: Azurite | None = None
+
+    def current(self) -> Azurite:
+        from tests.azure import azurite
+
+        if self._current is None or time.monotonic() - self._started > self.OLD:
+            self._stack.close()
+            self._current = self._stack.enter_context(azurite.running())
+            self._started = time.monotonic()
+        return self._current
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Where `azurite` comes from."""
+    servers = Servers()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(scope="module")
+def azurite(servers: Servers) -> Azurite:
     """
-    if "azurite" in getattr(item, "fixturenames", ()) and not AZURITE.exists():
+    Azurite, one for all tests of this process.
+
+    Where nobody installed it, what needs it is skipped, with one line for all.
+    `make test` installs it first; a broken installation is an error.
+    """
+    if not (HERE.parent / ".azurite").exists():
         pytest.skip("these need Azurite: run `scripts/azurite` once, or `make test`")
+    return servers.current()

@@ -86,26 +86,6 @@ async def test_bytearray_chunks_are_copied(backend: AsyncLocalBackend) -> None:
     assert await backend.read_bytes("f") == b"a" * 10 + b"b" * 10
 
 
-@pytest.mark.parametrize("content", ["text", bytearray(b"x"), memoryview(b"x"), [b"x"], None, 3])
-async def test_wrong_content(backend: AsyncLocalBackend, root: Path, content: Any) -> None:
-    """WRITE-010: what is neither bytes nor an async iterator is a TypeError."""
-    with pytest.raises(TypeError, match="content must be"):
-        await backend.write("d/f", content)
-    assert os.listdir(root) == []
-
-
-async def test_wrong_chunks(backend: AsyncLocalBackend, root: Path) -> None:
-    """A chunk that is not bytes is a TypeError and nothing is written."""
-
-    async def bad() -> AsyncIterator[Any]:
-        yield b"fine"
-        yield "text"
-
-    with pytest.raises(TypeError, match="str"):
-        await backend.write("d/f", bad())
-    assert os.listdir(root) == []
-
-
 async def test_failing_source(backend: AsyncLocalBackend, root: Path) -> None:
     """ATOM-002, WRITE-007: the source's own error comes out, the old file stays."""
     await backend.write("f", b"old")

@@ -179,41 +179,6 @@ async def test_blocked_target(
     assert repr(backend) == "AsyncMemoryBackend(files=1, folders=1)"
 
 
-@pytest.mark.parametrize("operation", ["read_bytes", "get_file_info", "delete"])
-@pytest.mark.parametrize("key", ["gone", "d/gone", "gone/f", "d/f/below", "./gone"])
-async def test_missing_file(
-    backend: AsyncMemoryBackend, operation: str, key: str, refusal: Refusal
-) -> None:
-    """What is not there, and what would be below a file, is not found."""
-    await backend.write("d/f", b"1")
-
-    error = await refusal(getattr(backend, operation)(key))
-
-    assert isinstance(error, NotFound)
-    assert "not found" in str(error)
-    assert key == error.path
-    assert not await backend.exists(key)
-    assert not await backend.is_file(key)
-    assert not await backend.is_folder(key)
-
-
-@pytest.mark.parametrize("operation", ["read_bytes", "get_file_info", "delete"])
-@pytest.mark.parametrize("key", ["d", "d/", "d/e"])
-async def test_folder_is_no_file(
-    backend: AsyncMemoryBackend, operation: str, key: str, refusal: Refusal
-) -> None:
-    """A file operation on a folder is an InvalidPath."""
-    await backend.write("d/e/f", b"1")
-
-    error = await refusal(getattr(backend, operation)(key))
-
-    assert isinstance(error, InvalidPath)
-    assert "exists as a directory" in str(error)
-    assert await backend.is_folder(key)
-    assert await backend.exists(key)
-    assert not await backend.is_file(key)
-
-
 async def test_lazy_errors(backend: AsyncMemoryBackend) -> None:
     """A read reports a missing file at the first pull, not at the call (READ-003)."""
     reader = backend.read("gone")

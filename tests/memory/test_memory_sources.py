@@ -127,28 +127,6 @@ async def test_cancelled(backend: AsyncMemoryBackend, method: str) -> None:
     await backend.write("old", b"next", overwrite=True)
 
 
-@METHODS
-@pytest.mark.parametrize("content", ["text", 3, None, [b"a"], {"a": b"b"}, bytearray(b"a")])
-async def test_wrong_content(backend: AsyncMemoryBackend, method: str, content: Any) -> None:
-    """What is neither bytes nor an async iterator is a TypeError, and nothing is written."""
-    with pytest.raises(TypeError, match="bytes"):
-        await getattr(backend, method)("f", content)
-
-    assert repr(backend) == "AsyncMemoryBackend(files=0, folders=0)"
-
-
-@METHODS
-@pytest.mark.parametrize("chunk", ["text", 3, None, [b"a"]])
-async def test_wrong_chunk(
-    backend: AsyncMemoryBackend, method: str, chunk: Any, stream: Stream
-) -> None:
-    """A chunk that is no bytes is a TypeError, and nothing is written (WRITE-010)."""
-    with pytest.raises(TypeError, match="bytes"):
-        await getattr(backend, method)("d/f", stream(b"half", chunk))
-
-    assert repr(backend) == "AsyncMemoryBackend(files=0, folders=0)"
-
-
 async def test_reused_buffer(backend: AsyncMemoryBackend) -> None:
     """A source may use one buffer for all its chunks, directly and through a store."""
 
