@@ -39,12 +39,10 @@ class Filesystem:
 
     Args:
         emulator: Where to make it.
-        defects: Those that the emulator was started with.
     """
 
-    def __init__(self, emulator: HnsEmulator, defects: frozenset[str] = frozenset()) -> None:
+    def __init__(self, emulator: HnsEmulator) -> None:
         self.emulator = emulator
-        self.defects = defects
         self.name = f"fs{next(_NUMBERS)}"
         self.client = self.connect()
         was(self.client.send("PUT", "blob", f"/{self.name}?restype=container"), 201)

@@ -164,8 +164,8 @@ def a_continuation_belongs_to_its_query(fs: Filesystem) -> None:
 
 def a_page_cap_cuts_pages(fs: Filesystem) -> None:
     with (
-        HnsEmulator(page_cap=2, defects=fs.defects) as emulator,
-        Filesystem(emulator, fs.defects) as capped,
+        HnsEmulator(page_cap=2) as emulator,
+        Filesystem(emulator) as capped,
     ):
         for name in ("a", "b", "c"):
             capped.put(name)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.emulator.account import Filesystem, Probe
+from tests.emulator.defects import DEFECTS, Defect, in_force
 from tests.emulator.probes import PROBES
 
-from hns_emulator import DEFECTS, HnsEmulator
+from hns_emulator import HnsEmulator
 from hns_emulator.replay import replay
 
 pytestmark = pytest.mark.slow
@@ -27,11 +28,11 @@ def emulator() -> Iterator[HnsEmulator]:
         yield running
 
 
-def first_failure(defects: frozenset[str]) -> str | None:
-    """Name the first probe that fails on an emulator with defects."""
-    with HnsEmulator(defects=defects) as emulator:
+def first_failure() -> str | None:
+    """Name the first probe that fails."""
+    with HnsEmulator() as emulator:
         for probe in PROBES:
-            with Filesystem(emulator, defects) as fs:
+            with Filesystem(emulator) as fs:
                 try:
                     probe(fs)
                 except Exception:  # an answer that a probe cannot even read fails it as well
@@ -58,9 +59,26 @@ SOME = [
 @pytest.mark.parametrize("defect", SOME)
 def test_defect_is_noticed(defect: str) -> None:
     """With a defect at least one probe fails, or one recorded exchange differs."""
-    found = first_failure(frozenset({defect}))
     folder = os.environ.get("REMOTE_STORE_HNS_RECORDINGS")
-    if found is None and folder is not None:
-        differing = replay(Path(folder), defects=frozenset({defect})).of("differs")
-        found = differing[0].title if differing else None
-    assert found is not None, f"nobody noticed that {defect}"
+    with in_force(defect):
+        found = first_failure()
+        if found is None and folder is not None:
+            differing = replay(Path(folder)).of("differs")
+            found = differing[0].title if differing else None
+    assert found is not None, f"nobody noticed that {DEFECTS[defect].meaning}"
+
+
+def test_every_defect_has_its_rule() -> None:
+    """Each finds what it replaces, and leaves the emulator as it was."""
+    for defect in DEFECTS.values():
+        before = defect.function.__code__
+        with in_force(defect.name):
+            assert defect.function.__code__ is not before
+        assert defect.function.__code__ is before
+
+
+def test_a_rule_that_is_gone_is_an_error() -> None:
+    """A defect that has lost its rule is an error, not a defect that nobody notices."""
+    lost = Defect("lost", "Nothing.", first_failure, "no such rule", "")
+    with pytest.raises(ValueError, match="lost: 'no such rule' is not once in first_failure"):
+        lost.code()

@@ -19,8 +19,7 @@ import aiohttp
 import pytest
 from tests.emulator.conftest import Raw
 
-import hns_emulator
-from hns_emulator import DEFECTS, HnsEmulator, Seen
+from hns_emulator import HnsEmulator, Seen
 from hns_emulator._state.tree import Filesystem, Node, check
 
 CREATE = "/f?resource=file"
@@ -197,7 +196,6 @@ def test_a_taken_port() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"defects": frozenset({"no-such"})},
         {"account": "Not Valid"},
         {"page_cap": 0},
         {"host": "0.0.0.0"},
@@ -205,7 +203,7 @@ def test_a_taken_port() -> None:
 )
 def test_arguments_that_no_account_can_have(wrong: dict[str, Any]) -> None:
     """They are refused at once."""
-    with pytest.raises(ValueError, match=r"defects|account|127"):
+    with pytest.raises(ValueError, match=r"account|127"):
         HnsEmulator(**wrong)
 
 
@@ -214,16 +212,6 @@ def test_keys_are_random() -> None:
     keys = {HnsEmulator().key for _ in range(5)}
     assert len(keys) == 5
     assert {len(base64.b64decode(key)) for key in keys} == {64}
-
-
-def test_defects_are_named_where_they_are() -> None:
-    """Each name of the table stands in a rule, and each in a rule is in the table."""
-    folder = Path(hns_emulator.__file__).parent
-    code = "".join(file.read_text() for file in folder.rglob("*.py") if file.name != "_defects.py")
-    assert [name for name in DEFECTS if f'"{name}"' not in code] == []
-    used = set(re.findall(r'"([a-z0-9-]+)" (?:not )?in \S*defects', code))
-    assert used <= set(DEFECTS)
-    assert len(used) > 20
 
 
 def test_the_command_line() -> None:

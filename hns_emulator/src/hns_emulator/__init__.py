@@ -63,13 +63,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hns_emulator._defects import DEFECTS
-
 if TYPE_CHECKING:
     from hns_emulator._loopback import loopback_connector, loopback_session
     from hns_emulator._server import HnsEmulator, Seen
 
-__all__ = ["DEFECTS", "HnsEmulator", "Seen", "loopback_connector", "loopback_session"]
+__all__ = ["HnsEmulator", "Seen", "loopback_connector", "loopback_session"]
 
 
 def __getattr__(name: str) -> Any:

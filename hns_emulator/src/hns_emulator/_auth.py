@@ -77,7 +77,6 @@ def verify(
     key: str,
     target: str,
     headers: Mapping[str, str],
-    defects: frozenset[str],
 ) -> None:
     """
     Hold a request to its signature.
@@ -95,18 +94,16 @@ def verify(
     if any(pair.startswith("sig=") for pair in query.split("&")):
         raise Unverified(operation="SAS")
     if not given:
-        if "unsigned-accepted" in defects:
-            return
         raise ServiceError(code="NoAuthenticationInformation")
     scheme, _, rest = given.partition(" ")
     if scheme != "SharedKey":
         raise Unverified(operation=f"authorization by {scheme}")
     date = unix_seconds(headers.get("x-ms-date") or headers.get("date", ""))
-    if "date-ignored" not in defects and (date is None or abs(time.time() - date) > _SKEW):
+    if date is None or abs(time.time() - date) > _SKEW:
         raise ServiceError(code="AuthenticationFailed")
     name, _, signature = rest.partition(":")
     texts = strings_to_sign(method, account, target, headers)
     sent = signature.encode(errors="replace")
     valid = any(hmac.compare_digest(sent, sign(key, text).encode()) for text in texts)
-    if "signature-ignored" not in defects and not (valid and name == account):
+    if not (valid and name == account):
         raise ServiceError(code="AuthenticationFailed")

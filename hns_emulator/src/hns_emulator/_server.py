@@ -17,7 +17,6 @@ from typing import NamedTuple, Self
 import aiohttp
 from aiohttp import web
 
-from hns_emulator._defects import DEFECTS
 from hns_emulator._faults import Fault, FaultKind, Faults
 from hns_emulator._loopback import loopback_session
 from hns_emulator._service import Service
@@ -60,11 +59,10 @@ class HnsEmulator:
         key: Base64 of the account's key, None for a random one.
         page_cap: Entries of a listing's page at most, None for the service's 5000.
         old_versions: Accept requests with an x-ms-version before 2021; for replays.
-        defects: Rules to break, names of `DEFECTS`.
         debug: Hold the tree to its invariant after each request, in time linear in its size.
 
     Raises:
-        ValueError: For an unknown defect, or arguments that no account can have.
+        ValueError: For arguments that no account can have.
     """
 
     def __init__(
@@ -76,13 +74,8 @@ class HnsEmulator:
         key: str | None = None,
         page_cap: int | None = None,
         old_versions: bool = False,
-        defects: frozenset[str] = frozenset(),
         debug: bool = False,
     ) -> None:
-        unknown = sorted(defects.difference(DEFECTS))
-        if unknown:
-            msg = f"no such defects: {', '.join(unknown)}"
-            raise ValueError(msg)
         if not re.fullmatch(r"[a-z0-9]{3,24}", account) or (page_cap is not None and page_cap < 1):
             msg = "account: 3 to 24 lower-case letters and digits; page_cap: 1 or more"
             raise ValueError(msg)
@@ -102,7 +95,7 @@ class HnsEmulator:
         self.refused: Counter[str] = Counter()
         self.requests: deque[Seen] = deque(maxlen=_REMEMBERED)
         self._faults = Faults()
-        self._state = Account(account, page_cap=page_cap, defects=defects)
+        self._state = Account(account, page_cap=page_cap)
         self._service = Service(
             self._state,
             self.key,

@@ -27,7 +27,6 @@ __all__ = ["Service"]
 
 _log = logging.getLogger("hns_emulator")
 _HANDLERS = {**dfs.HANDLERS, **containers.HANDLERS, **blob.HANDLERS}
-_BROKEN_RENAMES = frozenset({"rename-in-two-steps", "rename-check-then-act"})
 _META = "x-ms-meta-"
 _SLICE = 1 << 20
 _OLDEST = date(2021, 1, 1)
@@ -207,7 +206,7 @@ class Service:
             if isinstance(error, Unverified):
                 self._unverified[error.operation] += 1
             ticks = account.clock.tick()
-            answer = error_answer(error, kind, exchange.method, ticks, account.defects)
+            answer = error_answer(error, kind, exchange.method, ticks)
         finish(answer, kind, exchange.headers, account.clock.tick())
         return answer
 
@@ -221,7 +220,6 @@ class Service:
             self._key,
             exchange.target,
             exchange.headers,
-            account.defects,
         )
 
     def _require_protocol(self, exchange: _Exchange) -> None:
@@ -245,15 +243,10 @@ class Service:
         account = self._account
         assert isinstance(exchange.address, Address)
         call = exchange.call(exchange.address)
-        kinds: tuple[Kind, ...] = (call.kind,)
-        if "hosts-confused" in account.defects:
-            kinds = ("dfs", "blob") if call.kind == "dfs" else ("blob", "dfs")
-        operation = select(call, kinds)
-        hold_to_tables(operation, call, account.defects)
+        operation = select(call)
+        hold_to_tables(operation, call)
         if operation.name == "batch":
             return await self._batch(exchange)
-        if operation.name == "rename" and account.defects & _BROKEN_RENAMES:
-            return await dfs.broken_rename(account, call)
         with self.lock:
             answer = _HANDLERS[operation.name](account, call)
             if self._debug:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.azure.hns.lake import FS, Lake, collected
+from tests.emulator.defects import in_force
 
-from hns_emulator import HnsEmulator
 from remote_store import BackendUnavailable, Capability, PermissionDenied, StoreClosed
 from remote_store.aio import open_store
 
@@ -16,12 +17,13 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest.fixture
-def emulator(request: pytest.FixtureRequest) -> HnsEmulator:
-    """An account that may leave out what tells its kind."""
-    return HnsEmulator(debug=True, defects=frozenset(getattr(request, "param", ())))
+def silent() -> Iterator[None]:
+    """The account leaves out what tells its kind."""
+    with in_force("hns-flag-missing"):
+        yield
 
 
-SILENT = pytest.mark.parametrize("emulator", [{"hns-flag-missing"}], indirect=True)
+SILENT = pytest.mark.usefixtures("silent")
 
 
 async def test_the_account_is_asked_once(lake: Lake) -> None:

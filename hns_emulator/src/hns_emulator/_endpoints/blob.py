@@ -13,7 +13,6 @@ from hns_emulator._endpoints.common import (
     require_md5,
     source_conditions,
     stamps,
-    visible_content,
     visible_metadata,
 )
 from hns_emulator._endpoints.containers import container
@@ -52,12 +51,9 @@ def put_blob(account: Account, call: Call) -> Answer:
     md5 = require_md5(call)
     if call.headers.get("x-ms-blob-content-md5", md5) != md5:
         raise ServiceError(code="Md5Mismatch")
-    stored = None if "put-blob-without-md5" in account.defects else md5
     http = http_headers(call, _BLOB)
-    content = blobs.Content(call.body, _content_type(call), call.metadata, stored, http=http)
-    node = blobs.put_blob(
-        account, container(account, call), call.path, content, conditions(account, call)
-    )
+    content = blobs.Content(call.body, _content_type(call), call.metadata, md5, http=http)
+    node = blobs.put_blob(account, container(account, call), call.path, content, conditions(call))
     sums = {"Content-MD5": md5, _CRC: crc64(call.body)}
     return Answer(201, {**stamps(node), **sums, ENCRYPTED: "true"})
 
@@ -66,7 +62,7 @@ def put_block(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=block`."""
     require_md5(call)
     fs = container(account, call)
-    blobs.stage(account, fs, call.path, call.query["blockid"], call.body)
+    blobs.stage(fs, call.path, call.query["blockid"], call.body)
     headers = {_CRC: crc64(call.body), ENCRYPTED: "true"}
     if "content-md5" in call.headers:
         headers["Content-MD5"] = call.headers["content-md5"]
@@ -89,7 +85,7 @@ def put_block_list(account: Account, call: Call) -> Answer:
         call.path,
         parse_block_list(call.body),
         content,
-        conditions(account, call),
+        conditions(call),
     )
     return Answer(201, {**stamps(node), _CRC: crc64(call.body), ENCRYPTED: "true"})
 
@@ -115,14 +111,14 @@ def get_block_list(account: Account, call: Call) -> Answer:
 def set_metadata(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=metadata`."""
     fs = container(account, call)
-    node = blobs.set_metadata(account, fs, call.path, call.metadata, conditions(account, call))
+    node = blobs.set_metadata(account, fs, call.path, call.metadata, conditions(call))
     return Answer(200, {**stamps(node), ENCRYPTED: "true"})
 
 
 def set_properties(account: Account, call: Call) -> Answer:
     """Answer `PUT ?comp=properties`: what is not sent is cleared."""
     fs = container(account, call)
-    node = blobs.changeable(fs, call.path, "Set Blob Properties", conditions(account, call))
+    node = blobs.changeable(fs, call.path, "Set Blob Properties", conditions(call))
     node.content_type = call.headers.get(f"{_BLOB}content-type")
     node.md5 = call.headers.get(f"{_BLOB}content-md5")
     node.http = http_headers(call, _BLOB)
@@ -143,8 +139,8 @@ def copy_blob(account: Account, call: Call) -> Answer:
         container(account, call),
         call.path,
         call.metadata or None,
-        source_conditions(account, call),
-        conditions(account, call),
+        source_conditions(call),
+        conditions(call),
     )
     node = blobs.copy_blob(account, asked)
     told = {name: node.copied[name] for name in ("x-ms-copy-id", "x-ms-copy-status")}
@@ -195,7 +191,7 @@ def _properties(account: Account, node: Node) -> dict[str, str]:
     headers |= node.http
     if node.content_type is not None:
         headers["Content-Type"] = node.content_type
-    for name, value in visible_metadata(account, node).items():
+    for name, value in visible_metadata(node).items():
         headers[f"{_META}{name}"] = value
     return headers
 
@@ -204,7 +200,7 @@ def blob_properties(account: Account, call: Call) -> Answer:
     """Answer `HEAD`."""
     node = readable(account, call, *_MISSING)
     headers = _properties(account, node)
-    headers["Content-Length"] = str(len(visible_content(account, node)))
+    headers["Content-Length"] = str(len(node.content))
     if node.md5:
         headers["Content-MD5"] = node.md5
     return Answer(200, headers, None)
@@ -213,9 +209,9 @@ def blob_properties(account: Account, call: Call) -> Answer:
 def get_blob(account: Account, call: Call) -> Answer:
     """Answer `GET`, of the whole or of one range."""
     node = readable(account, call, *_MISSING)
-    content = visible_content(account, node)
+    content = node.content
     headers = _properties(account, node)
-    part = ranged(call, content, account.defects)
+    part = ranged(call, content)
     if node.md5:
         headers["Content-MD5" if part is None else "x-ms-blob-content-md5"] = node.md5
     if part is None:
@@ -235,7 +231,7 @@ def delete_blob(account: Account, call: Call) -> Answer:
         account,
         container(account, call),
         call.path,
-        conditions(account, call),
+        conditions(call),
         with_snapshots=snapshots is not None,
     )
     return Answer(202, {"x-ms-delete-type-permanent": "true"})
@@ -246,7 +242,6 @@ def list_(account: Account, call: Call) -> Answer:
     query = call.query
     delimited = "delimiter" in query
     page = list_blobs(
-        account,
         container(account, call),
         query.get("prefix", ""),
         delimited=delimited,
@@ -259,7 +254,7 @@ def list_(account: Account, call: Call) -> Answer:
         call.filesystem,
         [(name, query[name.lower()]) for name in _REPEATED if name.lower() in query],
         [
-            ("/".join(path), node, visible_metadata(account, node) if with_metadata else None)
+            ("/".join(path), node, visible_metadata(node) if with_metadata else None)
             for path, node in page.entries
         ],
         page.continuation,

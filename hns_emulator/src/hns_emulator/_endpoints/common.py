@@ -23,7 +23,6 @@ __all__ = [
     "require_md5",
     "source_conditions",
     "stamps",
-    "visible_content",
     "visible_metadata",
 ]
 
@@ -44,7 +43,7 @@ def http_headers(call: Call, prefix: str) -> dict[str, str]:
     }
 
 
-def ranged(call: Call, content: bytes, defects: frozenset[str]) -> tuple[bytes, str] | None:
+def ranged(call: Call, content: bytes) -> tuple[bytes, str] | None:
     """
     Return the part of *content* that is asked for and its Content-Range, None for the whole.
 
@@ -59,7 +58,7 @@ def ranged(call: Call, content: bytes, defects: frozenset[str]) -> tuple[bytes, 
     if match is None or (match[2] and int(match[2]) < int(match[1])):
         raise Refused(code="InvalidHeaderValue", detail=f"range: {asked}")
     start, total = int(match[1]), len(content)
-    if start >= total and not (total == 0 and "range-of-nothing-206" in defects):
+    if start >= total:
         raise ServiceError(code="InvalidRange", headers=(("Content-Range", f"bytes */{total}"),))
     end = min(int(match[2] or total - 1), total - 1)
     return content[start : end + 1], f"bytes {start}-{end}/{total}"
@@ -79,35 +78,28 @@ def readable(account: Account, call: Call, missing_container: str, missing: str)
     node = find(account.filesystem(call.filesystem, missing_container), call.path)
     if node is None:
         raise ServiceError(code=missing)
-    given = conditions(account, call)
+    given = conditions(call)
     if given.name in {"if-none-match", "if-modified-since"} and not given.holds(node):
         raise ServiceError(code="ConditionNotMet", status=304)
     given.require(node, "ConditionNotMet")
     return node
 
 
-def visible_metadata(account: Account, node: Node) -> dict[str, str]:
+def visible_metadata(node: Node) -> dict[str, str]:
     """Return a node's metadata as it is shown."""
-    if node.is_directory and "directory-unmarked" not in account.defects:
+    if node.is_directory:
         return {"hdi_isfolder": "true", **node.metadata}
     return node.metadata
 
 
-def visible_content(account: Account, node: Node) -> bytes:
-    """Return a node's content as it is read."""
-    if "append-visible" in account.defects:
-        return b"".join([node.content, *(node.pieces[start] for start in sorted(node.pieces))])
-    return node.content
-
-
-def conditions(account: Account, call: Call) -> Conditions:
+def conditions(call: Call) -> Conditions:
     """Return the condition on what the request addresses."""
-    return parse_conditions(call.headers, account.defects)
+    return parse_conditions(call.headers)
 
 
-def source_conditions(account: Account, call: Call) -> Conditions:
+def source_conditions(call: Call) -> Conditions:
     """Return the condition on the source of a rename or copy."""
-    return parse_conditions(call.headers, account.defects, source=True)
+    return parse_conditions(call.headers, source=True)
 
 
 def boolean(call: Call, name: str) -> bool:

@@ -31,9 +31,11 @@ def container(account: Account, call: Call) -> Filesystem:
 
 def account_information(account: Account, call: Call) -> Answer:
     """Answer `GET ?restype=account&comp=properties`."""
-    headers = {"x-ms-account-kind": "StorageV2", "x-ms-sku-name": "Standard_LRS"}
-    if "hns-flag-missing" not in account.defects:
-        headers["x-ms-is-hns-enabled"] = "true"
+    headers = {
+        "x-ms-account-kind": "StorageV2",
+        "x-ms-sku-name": "Standard_LRS",
+        "x-ms-is-hns-enabled": "true",
+    }
     return Answer(200, headers)
 
 

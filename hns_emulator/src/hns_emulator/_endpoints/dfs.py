@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import unquote
 
 from hns_emulator._endpoints.common import (
@@ -19,7 +17,6 @@ from hns_emulator._endpoints.common import (
     require_md5,
     source_conditions,
     stamps,
-    visible_content,
     visible_metadata,
 )
 from hns_emulator._endpoints.messages import JSON, Answer, Call
@@ -27,18 +24,16 @@ from hns_emulator._errors import Refused, ServiceError, Unverified
 from hns_emulator._state import paths
 from hns_emulator._state.account import Account
 from hns_emulator._state.clock import etag, filetime, http_date
-from hns_emulator._state.conditions import Conditions
 from hns_emulator._state.listing import list_paths, page_size
 from hns_emulator._state.tree import Node, Path, parse_name
 
-__all__ = ["ACL", "HANDLERS", "PERMISSIONS", "broken_rename"]
+__all__ = ["ACL", "HANDLERS", "PERMISSIONS"]
 
 PERMISSIONS = {True: "rwxr-x---", False: "rw-r-----"}
 ACL = {True: "user::rwx,group::r-x,other::---", False: "user::rw-,group::r--,other::---"}
 ENCRYPTED = "x-ms-request-server-encrypted"
 #: The codes for reading what is not there.
 _MISSING = ("FilesystemNotFound", "PathNotFound")
-_BROKEN_PAUSE = 0.2  # seconds; long enough for rivals to arrive on a busy machine
 
 
 def create_directory(account: Account, call: Call) -> Answer:
@@ -59,7 +54,7 @@ def _create(account: Account, call: Call, *, is_directory: bool) -> Answer:
         is_directory=is_directory,
         metadata=parse_properties(call.headers.get("x-ms-properties", "")),
         content_type=call.headers.get("x-ms-content-type", "application/octet-stream"),
-        conditions=conditions(account, call),
+        conditions=conditions(call),
     )
     node.http = http_headers(call, "x-ms-")
     return Answer(201, {**stamps(node), ENCRYPTED: "true"})
@@ -94,7 +89,7 @@ def append(account: Account, call: Call) -> Answer:
     position = _position(call)
     fs = account.filesystem(call.filesystem)
     if not boolean(call, "flush"):
-        paths.append(account, fs, call.path, position, call.body)
+        paths.append(fs, call.path, position, call.body)
         return Answer(202, {ENCRYPTED: "true"})
     node = paths.append_and_flush(account, fs, call.path, position, call.body)
     return Answer(202, {**stamps(node), ENCRYPTED: "true"})
@@ -105,11 +100,10 @@ def flush(account: Account, call: Call) -> Answer:
     if boolean(call, "retainuncommitteddata"):
         raise Unverified(operation="retainUncommittedData=true")
     fs = account.filesystem(call.filesystem)
-    node = paths.flush(account, fs, call.path, _position(call), conditions(account, call))
+    node = paths.flush(account, fs, call.path, _position(call), conditions(call))
     node.content_type = call.headers.get("x-ms-content-type", node.content_type)
     node.http |= http_headers(call, "x-ms-")
-    encrypted = "true" if "flush-encrypted-true" in account.defects else "false"
-    return Answer(200, {**stamps(node), ENCRYPTED: encrypted})
+    return Answer(200, {**stamps(node), ENCRYPTED: "false"})
 
 
 def _position(call: Call) -> int:
@@ -138,8 +132,8 @@ def _renaming(account: Account, call: Call) -> paths.Renaming:
         fs,
         call.path,
         call.query.get("mode", "posix") == "posix",
-        source_conditions(account, call),
-        conditions(account, call),
+        source_conditions(call),
+        conditions(call),
     )
 
 
@@ -155,55 +149,36 @@ def _rename_source(account: Account, header: str) -> tuple[str, Path]:
     return filesystem, source
 
 
-async def broken_rename(account: Account, call: Call) -> Answer:
-    """Rename as the two defects do that need time in between."""
-    asked = _renaming(account, call)
-    node = paths.check_rename(account, asked)
-    if "rename-in-two-steps" in account.defects:
-        account.unlink(asked.source_fs, asked.source)
-        account.unlink(asked.fs, asked.path)
-        await asyncio.sleep(_BROKEN_PAUSE)
-        account.link(account.make_parents(asked.fs, asked.path), asked.path[-1], node)
-        return Answer(201, stamps(node))
-    await asyncio.sleep(_BROKEN_PAUSE)
-    unchecked = replace(asked, conditions=Conditions("", "", account.defects))
-    return Answer(201, stamps(paths.rename(account, unchecked)))
-
-
 def delete(account: Account, call: Call) -> Answer:
     """Answer `DELETE`."""
     fs = account.filesystem(call.filesystem)
     recursive = call.query.get("recursive")
-    paths.delete(account, fs, call.path, recursive, conditions(account, call))
+    paths.delete(account, fs, call.path, recursive, conditions(call))
     return Answer(200, {"x-ms-delete-type-permanent": "true"})
 
 
 def list_(account: Account, call: Call) -> Answer:
     """Answer `GET ?resource=filesystem`."""
     page = list_paths(
-        account,
         account.filesystem(call.filesystem),
         call.query.get("directory", ""),
         recursive=boolean(call, "recursive"),
         size=page_size(account, call.query.get("maxresults")),
         continuation=call.query.get("continuation"),
     )
-    entries = [_entry(path, node, account.defects) for path, node in page.entries]
-    body = json.dumps({"paths": entries}, separators=(",", ":"), ensure_ascii=False)
-    if "list-no-newline" not in account.defects:
-        body += "\n"
+    entries = [_entry(path, node) for path, node in page.entries]
+    body = json.dumps({"paths": entries}, separators=(",", ":"), ensure_ascii=False) + "\n"
     headers = {"Content-Type": JSON}
     if page.continuation is not None:
         headers["x-ms-continuation"] = page.continuation
     return Answer(200, headers, body.encode(), chunked=True)
 
 
-def _entry(path: Path, node: Node, defects: frozenset[str]) -> dict[str, str]:
-    tag = etag(node.changed)
+def _entry(path: Path, node: Node) -> dict[str, str]:
     entry = {
         "contentLength": str(len(node.content)),
         "creationTime": filetime(node.created),
-        "etag": f'"{tag}"' if "list-quotes-etags" in defects else tag,
+        "etag": etag(node.changed),
         "expiryTime": "0",
         "group": "$superuser",
         "isDirectory": "true",
@@ -238,8 +213,8 @@ def root_access(account: Account, call: Call) -> Answer:
 def path_properties(account: Account, call: Call) -> Answer:
     """Answer `HEAD`, with `?action=getStatus` or not; documented only."""
     node = readable(account, call, *_MISSING)
-    headers = _told(account, node)
-    headers["Content-Length"] = str(len(visible_content(account, node)))
+    headers = _told(node)
+    headers["Content-Length"] = str(len(node.content))
     return Answer(200, headers, None)
 
 
@@ -248,18 +223,18 @@ def read_path(account: Account, call: Call) -> Answer:
     node = readable(account, call, *_MISSING)
     if node.is_directory:
         raise Unverified(operation="DFS read of a directory")
-    content = visible_content(account, node)
-    headers = _told(account, node)
-    part = ranged(call, content, account.defects)
+    content = node.content
+    headers = _told(node)
+    part = ranged(call, content)
     if part is None:
         return Answer(200, headers, content)
     headers["Content-Range"] = part[1]
     return Answer(206, headers, part[0])
 
 
-def _told(account: Account, node: Node) -> dict[str, str]:
+def _told(node: Node) -> dict[str, str]:
     """Return what the endpoint tells of a path."""
-    pairs = visible_metadata(account, node).items()
+    pairs = visible_metadata(node).items()
     properties = [f"{name}={base64.b64encode(value.encode()).decode()}" for name, value in pairs]
     headers = {
         "Accept-Ranges": "bytes",

@@ -69,32 +69,29 @@ class Answer:
     chunked: bool = False
 
 
-def error_answer(
-    error: ServiceError, call_kind: Kind, method: str, ticks: int, defects: frozenset[str]
-) -> Answer:
+def error_answer(error: ServiceError, call_kind: Kind, method: str, ticks: int) -> Answer:
     """Return *error* in the shape that this endpoint has."""
     request_id = new_request_id()
-    headers = {"x-ms-request-id": request_id, **dict(error.headers)}
-    if "error-without-code" not in defects:
-        headers["x-ms-error-code"] = error.code
-    reason = None if "reason-generic" in defects else error.text
+    headers = {
+        "x-ms-request-id": request_id,
+        **dict(error.headers),
+        "x-ms-error-code": error.code,
+    }
     if method == "HEAD" or error.status == HTTPStatus.NOT_MODIFIED:
-        chunked = method == "HEAD" and "head-404-without-chunked" not in defects
-        return Answer(error.status, headers, None, reason, chunked)
+        return Answer(error.status, headers, None, error.text, method == "HEAD")
     message = f"{error.text}\nRequestId:{request_id}\nTime:{precise(ticks)}"
     if call_kind == "dfs":
-        separators = (", ", ": ") if "error-json-spaced" in defects else (",", ":")
         document = {"error": {"code": error.code, "message": message}}
-        body = json.dumps(document, separators=separators).encode()
+        body = json.dumps(document, separators=(",", ":")).encode()
         headers["Content-Type"] = JSON
     else:
         text = (
             '<?xml version="1.0" encoding="utf-8"?>'
             f"<Error><Code>{escape(error.code)}</Code><Message>{escape(message)}</Message></Error>"
         )
-        body = text.encode() if "error-xml-without-bom" in defects else BOM + text.encode()
+        body = BOM + text.encode()
         headers["Content-Type"] = "application/xml"
-    return Answer(error.status, headers, body, reason)
+    return Answer(error.status, headers, body, error.text)
 
 
 def finish(answer: Answer, kind: Kind, requested: Mapping[str, str], ticks: int) -> None:

@@ -249,11 +249,9 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 
 
-def select(call: Call, kinds: tuple[Kind, ...]) -> Operation:
+def select(call: Call) -> Operation:
     """
     Find the operation that a request asks for.
-
-    *kinds* are the endpoints whose operations are looked at, in this order.
 
     Raises:
         Refused: If there is none.
@@ -261,9 +259,8 @@ def select(call: Call, kinds: tuple[Kind, ...]) -> Operation:
     level: Level = "path" if call.path else "filesystem" if call.filesystem else "account"
     candidates = [
         operation
-        for kind in kinds
         for operation in OPERATIONS
-        if (operation.kind, operation.method, operation.level) == (kind, call.method, level)
+        if (operation.kind, operation.method, operation.level) == (call.kind, call.method, level)
     ]
     for operation in candidates:
         if operation.header and operation.header not in call.headers:
@@ -278,7 +275,7 @@ def select(call: Call, kinds: tuple[Kind, ...]) -> Operation:
     raise Refused(code="UnsupportedOperation", detail=detail)
 
 
-def hold_to_tables(operation: Operation, call: Call, defects: frozenset[str]) -> None:
+def hold_to_tables(operation: Operation, call: Call) -> None:
     """
     Refuse what the operation's table entry does not name.
 
@@ -291,8 +288,7 @@ def hold_to_tables(operation: Operation, call: Call, defects: frozenset[str]) ->
     for name, value in call.headers.items():
         if name in _UNVERIFIED_HEADERS and value:
             raise Unverified(operation=_UNVERIFIED_HEADERS[name])
-    if "unknown-accepted" not in defects:
-        _refuse_unknown(operation, call)
+    _refuse_unknown(operation, call)
     for name in operation.required:
         if name not in call.query:
             raise Refused(code="MissingRequiredQueryParameter", detail=f"{operation.name} {name}")

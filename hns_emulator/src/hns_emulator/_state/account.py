@@ -16,7 +16,6 @@ class Account:
     Args:
         name: The account's name.
         page_cap: Entries of a listing's page at most, None for the service's 5000.
-        defects: Rules to break.
     """
 
     def __init__(
@@ -24,12 +23,10 @@ class Account:
         name: str,
         *,
         page_cap: int | None,
-        defects: frozenset[str],
     ) -> None:
         self.name = name
         self.page_cap = page_cap
-        self.defects = defects
-        self.clock = Clock(frozen="etag-not-unique" in defects)
+        self.clock = Clock()
         self.filesystems: dict[str, Filesystem] = {}
 
     def create_filesystem(self, name: str, exists: str = "ContainerAlreadyExists") -> Filesystem:
@@ -76,8 +73,6 @@ class Account:
     def link(self, parent: Node, name: str, node: Node) -> None:
         """Put a node under its name, over what is there; the parent's times stay."""
         parent.children[name] = node
-        if "parents-restamped" in self.defects:
-            parent.changed = self.clock.tick()
 
     def unlink(self, fs: Filesystem, path: Path) -> None:
         """Remove a name with all that is below it, and the blocks staged for it."""

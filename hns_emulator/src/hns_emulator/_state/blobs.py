@@ -57,27 +57,24 @@ def put_blob(
     """
     if path in fs.staged and conditions.exclusive and find(fs, path) is None:
         raise Unverified(operation="exclusive Put Blob over uncommitted blocks")
-    _require_writable(account, fs, path, conditions, "ConditionNotMet")
+    _require_writable(fs, path, conditions, "ConditionNotMet")
     return _write(account, fs, path, content)
 
 
-def _require_writable(
-    account: Account, fs: Filesystem, path: Path, conditions: Conditions, failed: str
-) -> None:
+def _require_writable(fs: Filesystem, path: Path, conditions: Conditions, failed: str) -> None:
     old = find(fs, path)
-    _require_file_place(account, fs, path, old, "BlobNotFound")
+    _require_file_place(fs, path, old, "BlobNotFound")
     if old is None:
         conditions.require_absent(failed)
-    elif not (conditions.exclusive and "put-blob-ignores-if-none-match" in account.defects):
-        late = "blob-exists-412" in account.defects
-        conditions.require(old, failed, "ConditionNotMet" if late else "BlobAlreadyExists")
+    else:
+        conditions.require(old, failed, "BlobAlreadyExists")
 
 
 def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> Node:
     parent = account.make_parents(fs, path)
     ticks = account.clock.tick()
     old = parent.children.get(path[-1])
-    created = ticks if old is None or "blob-new-creation-time" in account.defects else old.created
+    created = ticks if old is None else old.created
     node = Node(False, created, ticks, content.metadata, content.content_type, content.data)
     node.by_blob = True
     node.md5 = content.md5
@@ -88,19 +85,15 @@ def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> No
     return node
 
 
-def _require_file_place(
-    account: Account, fs: Filesystem, path: Path, old: Node | None, below: str
-) -> None:
+def _require_file_place(fs: Filesystem, path: Path, old: Node | None, below: str) -> None:
     """Refuse a path where no file can be; *below* is the code for one below a file."""
     if under_file(fs, path):
-        code = "ResourceTypeMismatch" if "below-file-told" in account.defects else below
-        raise ServiceError(code=code)
-    over = old is not None and old.is_directory
-    if over and "put-blob-replaces-directory" not in account.defects:
+        raise ServiceError(code=below)
+    if old is not None and old.is_directory:
         raise ServiceError(code="ResourceTypeMismatch")
 
 
-def stage(account: Account, fs: Filesystem, path: Path, block: str, data: bytes) -> None:
+def stage(fs: Filesystem, path: Path, block: str, data: bytes) -> None:
     """
     Keep a block for a later commit.
 
@@ -110,7 +103,7 @@ def stage(account: Account, fs: Filesystem, path: Path, block: str, data: bytes)
             over a directory.
     """
     code = "OperationNotAllowedInCurrentState"
-    _require_file_place(account, fs, path, find(fs, path), code)
+    _require_file_place(fs, path, find(fs, path), code)
     staged = fs.staged.get(path, {})
     if any(len(other) != len(block) for other in staged):
         raise ServiceError(code="InvalidBlobOrBlock")
@@ -137,7 +130,7 @@ def commit_blocks(
     """
     if under_file(fs, path):
         raise Unverified(operation="Put Block List below a file")
-    _require_writable(account, fs, path, conditions, "ConditionNotMet")
+    _require_writable(fs, path, conditions, "ConditionNotMet")
     old = find(fs, path)
     committed = old.blocks if old is not None else {}
     staged = fs.staged.get(path, {})
@@ -221,10 +214,8 @@ def copy_blob(account: Account, asked: Copying) -> Node:
     if (asked.source_fs, asked.source) == (asked.fs, asked.path):
         raise Unverified(operation="copy of a file onto itself")
     metadata = dict(node.metadata) if asked.metadata is None else asked.metadata
-    if "copy-drops-metadata" in account.defects:
-        metadata = {}
     content = Content(node.content, node.content_type, metadata, node.md5, http=dict(node.http))
-    _require_writable(account, asked.fs, asked.path, asked.conditions, "TargetConditionNotMet")
+    _require_writable(asked.fs, asked.path, asked.conditions, "TargetConditionNotMet")
     made = _write(account, asked.fs, asked.path, content)
     length = len(made.content)
     made.copied = {
@@ -261,6 +252,6 @@ def delete_blob(
     conditions.require(node, "ConditionNotMet")
     if node.is_directory and with_snapshots:
         raise ServiceError(code="OperationNotSupportedOnDirectory")
-    if node.children and "blob-delete-ignores-children" not in account.defects:
+    if node.children:
         raise ServiceError(code="DirectoryIsNotEmpty")
     account.unlink(fs, path)

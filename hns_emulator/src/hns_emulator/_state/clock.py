@@ -14,22 +14,14 @@ _PER_SECOND = 10_000_000
 
 
 class Clock:
-    """
-    Hands out strictly increasing ticks.
+    """Hands out strictly increasing ticks."""
 
-    Args:
-        frozen: Repeat a tick within a second (a deliberate defect).
-    """
-
-    def __init__(self, *, frozen: bool = False) -> None:
+    def __init__(self) -> None:
         self._last = 0
-        self._frozen = frozen
 
     def tick(self) -> int:
         """Return the next tick: now, or one more than the last."""
         now = _UNIX_EPOCH + time.time_ns() // 100
-        if self._frozen:
-            return now - now % _PER_SECOND
         self._last = max(self._last + 1, now)
         return self._last
 

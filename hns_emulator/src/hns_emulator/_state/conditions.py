@@ -17,7 +17,7 @@ _NAMES = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """
-    At most one condition on a path, and the defects that spoil its decision.
+    At most one condition on a path.
 
     Attributes:
         name: The header without its `x-ms-source-` prefix, empty for no condition.
@@ -26,7 +26,6 @@ class Conditions:
 
     name: str
     value: str
-    defects: frozenset[str]
 
     @property
     def exclusive(self) -> bool:
@@ -36,11 +35,9 @@ class Conditions:
     def holds(self, node: Node) -> bool:
         """Tell whether it holds for what is there; `exclusive` never does."""
         if self.name in {"if-match", "if-none-match"}:
-            if "etag-conditions-ignored" in self.defects and not self.exclusive:
-                return True
             same = self.value in ("*", f'"{etag(node.changed)}"')
             return same == (self.name == "if-match")
-        if not self.name or "time-conditions-ignored" in self.defects:
+        if not self.name:
             return True
         since = unix_seconds(self.value)
         if since is None:
@@ -86,15 +83,12 @@ class Conditions:
         raise ServiceError(code=failed)
 
 
-def parse_conditions(
-    headers: Mapping[str, str], defects: frozenset[str], *, source: bool = False
-) -> Conditions:
+def parse_conditions(headers: Mapping[str, str], *, source: bool = False) -> Conditions:
     """
     Return the condition that a request carries.
 
     Args:
         headers: Names in lower case.
-        defects: Rules to break.
         source: Look at `x-ms-source-if-*`.
 
     Raises:
@@ -103,11 +97,11 @@ def parse_conditions(
     """
     prefix = "x-ms-source-" if source else ""
     given = [name for name in _NAMES if f"{prefix}{name}" in headers]
-    if not given or (source and "source-conditions-ignored" in defects):
-        return Conditions("", "", defects)
+    if not given:
+        return Conditions("", "")
     if len(given) > 1:
         kinds = {name.endswith("since") for name in given}
         if len(given) > len(kinds):
             raise Refused(code="MultipleConditionHeadersNotSupported", detail=" and ".join(given))
         raise Unverified(operation=f"{' with '.join(given)}")
-    return Conditions(given[0], headers[f"{prefix}{given[0]}"].strip(), defects)
+    return Conditions(given[0], headers[f"{prefix}{given[0]}"].strip())

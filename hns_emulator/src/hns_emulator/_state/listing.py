@@ -42,13 +42,12 @@ def page_size(account: Account, asked: str | None) -> int:
     if asked is not None and not (asked.isascii() and asked.isdigit() and 0 < int(asked) <= LIMIT):
         raise Refused(code="InvalidQueryParameterValue", detail=f"maxResults={asked}")
     size = LIMIT if asked is None else int(asked)
-    if account.page_cap is not None and "page-cap-ignored" not in account.defects:
+    if account.page_cap is not None:
         size = min(size, account.page_cap)
     return size
 
 
 def list_paths(
-    account: Account,
     fs: Filesystem,
     directory: str,
     *,
@@ -75,18 +74,13 @@ def list_paths(
     if not node.is_directory:
         raise Unverified(operation="list of a file")
     scope = ["paths", fs.name, *base, str(recursive)]
-    deep = recursive or "list-ignores-recursive" in account.defects
-    after = _resume(account, scope, continuation)
-    ordered = "list-unsorted" not in account.defects
-    found = walk(node, recursive=deep, after=after, base=base, ordered=ordered)
-    if "list-hides-directories" in account.defects:
-        found = ((path, child) for path, child in found if not child.is_directory)
+    after = _resume(scope, continuation)
+    found = walk(node, recursive=recursive, after=after, base=base)
     entries = list(itertools.islice(found, size + 1))
-    return _cut(account, scope, entries, size, len(base))
+    return _cut(scope, entries, size, len(base))
 
 
 def list_blobs(
-    account: Account,
     fs: Filesystem,
     prefix: str,
     *,
@@ -106,32 +100,28 @@ def list_blobs(
     base: Path = tuple(prefix.split("/")[:-1])
     start = prefix.rpartition("/")[2]
     scope = ["blobs", fs.name, prefix, str(delimited)]
-    after = _resume(account, scope, marker)
+    after = _resume(scope, marker)
     node = find(fs, base)
     found = walk(node, recursive=not delimited, after=after, base=base) if node else iter(())
     named = ((path, child) for path, child in found if path[len(base)].startswith(start))
-    return _cut(account, scope, list(itertools.islice(named, size + 1)), size, len(base))
+    return _cut(scope, list(itertools.islice(named, size + 1)), size, len(base))
 
 
-def _cut(account: Account, scope: list[str], entries: Entries, size: int, skip: int) -> Page:
+def _cut(scope: list[str], entries: Entries, size: int, skip: int) -> Page:
     if len(entries) <= size:
         return Page(entries, None)
     kept = entries[:size]
     last = kept[-1][0]
-    if "page-repeats" in account.defects and size > 1:  # pages of one would never end
-        last = kept[-2][0]
-    if "page-loses" in account.defects:
-        last = entries[size][0]
     token = json.dumps([scope, last[skip:]]).encode()
     return Page(kept, base64.b64encode(token).decode())
 
 
-def _resume(account: Account, scope: list[str], continuation: str | None) -> Path:
+def _resume(scope: list[str], continuation: str | None) -> Path:
     if not continuation:
         return ()
     try:
         bound, last = json.loads(base64.b64decode(continuation, validate=True))
-        if bound != scope and "continuation-unbound" not in account.defects:
+        if bound != scope:
             raise ValueError
         if not all(isinstance(name, str) for name in last):
             raise TypeError

@@ -43,35 +43,21 @@ def create(
     old = find(fs, path)
     if old is None:
         conditions.require_absent(None)
-        if "create-requires-parents" in account.defects and find(fs, path[:-1]) is None:
-            raise ServiceError(code="PathNotFound")
     else:
-        _require_overwritable(account, old, conditions)
+        conditions.require(old, "ConditionNotMet", "PathAlreadyExists")
         if old.is_directory != is_directory:
             raise ServiceError(code="PathConflict")
     parent = account.make_parents(fs, path)
     ticks = account.clock.tick()
-    if "parents-share-etag" in account.defects:
-        parent.changed = ticks
     node = Node(is_directory, ticks, ticks, metadata, content_type)
     if old is not None and is_directory:
         node.created = old.created
-    if old is not None and is_directory and "create-drops-children" not in account.defects:
         node.children = old.children
-    if old is not None and "create-keeps-content" in account.defects:
-        node.content = old.content
     account.link(parent, path[-1], node)
     return node
 
 
-def _require_overwritable(account: Account, old: Node, conditions: Conditions) -> None:
-    if conditions.exclusive and "create-ignores-if-none-match" in account.defects:
-        return
-    late = "create-exists-412" in account.defects
-    conditions.require(old, "ConditionNotMet", "ConditionNotMet" if late else "PathAlreadyExists")
-
-
-def append(account: Account, fs: Filesystem, path: Path, position: int, data: bytes) -> Node:
+def append(fs: Filesystem, path: Path, position: int, data: bytes) -> Node:
     """
     Keep *data* for a later flush; the same position (bytes) replaces, any order goes.
 
@@ -84,13 +70,7 @@ def append(account: Account, fs: Filesystem, path: Path, position: int, data: by
         raise Unverified(operation="append below the committed length")
     if not data:
         raise Unverified(operation="append of nothing")
-    if "append-in-order-only" in account.defects and position != len(node.content) + sum(
-        map(len, node.pieces.values())
-    ):
-        raise ServiceError(code="InvalidFlushPosition")
     node.pieces[position] = data
-    if "append-changes-etag" in account.defects:
-        node.changed = account.clock.tick()
     return node
 
 
@@ -110,19 +90,18 @@ def flush(
     conditions.require(node, "ConditionNotMet", "PathAlreadyExists")
     end = len(node.content)
     for start in sorted(node.pieces):
-        if start != end and "flush-ignores-position" not in account.defects:
+        if start != end:
             raise ServiceError(code="InvalidFlushPosition")
         end += len(node.pieces[start])
-    if end != position and "flush-ignores-position" not in account.defects:
+    if end != position:
         raise ServiceError(code="InvalidFlushPosition")
-    if not node.pieces and "flush-of-nothing-new-etag" not in account.defects:
+    if not node.pieces:
         return node
     node.content = b"".join([node.content, *(node.pieces[start] for start in sorted(node.pieces))])
     node.pieces = {}
     node.md5 = None
     node.copied = {}
-    if "flush-keeps-etag" not in account.defects:
-        node.changed = account.clock.tick()
+    node.changed = account.clock.tick()
     return node
 
 
@@ -137,10 +116,9 @@ def append_and_flush(
         Unverified: As `append`.
     """
     before = dict(_writable(fs, path, "append").pieces)
-    node = append(account, fs, path, position, data)
+    node = append(fs, path, position, data)
     try:
-        unconditional = Conditions("", "", account.defects)
-        return flush(account, fs, path, position + len(data), unconditional)
+        return flush(account, fs, path, position + len(data), Conditions("", ""))
     except ServiceError:
         node.pieces = before
         raise
@@ -182,24 +160,15 @@ def rename(account: Account, asked: Renaming) -> Node:
         ServiceError: See `check_rename`.
         Unverified: See `check_rename`.
     """
-    node = check_rename(account, asked)
+    node = check_rename(asked)
     parent = account.make_parents(asked.fs, asked.path)
-    if "rename-keeps-source" in account.defects:
-        node = _copied(node)
-    else:
-        account.unlink(asked.source_fs, asked.source)
+    account.unlink(asked.source_fs, asked.source)
     account.unlink(asked.fs, asked.path)
     account.link(parent, asked.path[-1], node)
-    if "rename-new-etag" in account.defects:
-        node.changed = account.clock.tick()
-    if "rename-new-creation-time" in account.defects:
-        node.created = account.clock.tick()
-    if "rename-drops-metadata" in account.defects:
-        node.metadata = {}
     return node
 
 
-def check_rename(account: Account, asked: Renaming) -> Node:
+def check_rename(asked: Renaming) -> Node:
     """
     Decide whether a rename is possible, in the order in which the service decides.
 
@@ -218,19 +187,18 @@ def check_rename(account: Account, asked: Renaming) -> Node:
         raise Unverified(operation="rename of what is below a file")
     node = find(asked.source_fs, asked.source)
     if node is None:
-        code = "PathNotFound" if "rename-source-404" in account.defects else "SourcePathNotFound"
-        raise ServiceError(code=code)
+        raise ServiceError(code="SourcePathNotFound")
     asked.source_conditions.require(node, "SourceConditionNotMet")
     if under_file(asked.fs, asked.path):
         raise ServiceError(code="InvalidSourceOrDestinationResourceType")
-    if find(asked.fs, asked.path[:-1]) is None and "rename-makes-parents" not in account.defects:
+    if find(asked.fs, asked.path[:-1]) is None:
         raise ServiceError(code="RenameDestinationParentPathNotFound")
     _refuse_itself(asked, node)
     old = find(asked.fs, asked.path)
     if old is None:
         asked.conditions.require_absent(None)
     else:
-        _require_replaceable(account, asked, node, old)
+        _require_replaceable(asked, node, old)
     return node
 
 
@@ -245,21 +213,13 @@ def _refuse_itself(asked: Renaming, node: Node) -> None:
         raise Unverified(operation="rename of a path with uncommitted blocks")
 
 
-def _require_replaceable(account: Account, asked: Renaming, node: Node, old: Node) -> None:
-    if not (asked.conditions.exclusive and "rename-ignores-if-none-match" in account.defects):
-        asked.conditions.require(old, "ConditionNotMet", "PathAlreadyExists")
+def _require_replaceable(asked: Renaming, node: Node, old: Node) -> None:
+    asked.conditions.require(old, "ConditionNotMet", "PathAlreadyExists")
     if old.is_directory != node.is_directory:
         raise ServiceError(code="InvalidSourceOrDestinationResourceType")
     if old.is_directory and (old.children or asked.posix):
         operation = "rename of a directory onto one that is not empty"
         raise Unverified(operation=f"{operation}, or in posix mode" if asked.posix else operation)
-
-
-def _copied(node: Node) -> Node:
-    copy = Node(node.is_directory, node.created, node.changed, dict(node.metadata))
-    copy.content = node.content
-    copy.children = {name: _copied(child) for name, child in node.children.items()}
-    return copy
 
 
 def delete(
@@ -279,14 +239,10 @@ def delete(
         raise ServiceError(code="PathConflict")
     node = find(fs, path)
     if node is None:
-        if "delete-missing-200" in account.defects:
-            return
         raise ServiceError(code="PathNotFound")
     conditions.require(node, "ConditionNotMet")
     if node.is_directory and recursive is None:
         raise Unverified(operation="delete of a directory without recursive")
-    if node.children and recursive == "false" and "delete-ignores-children" not in account.defects:
+    if node.children and recursive == "false":
         raise ServiceError(code="DirectoryNotEmpty")
     account.unlink(fs, path)
-    if "delete-keeps-children" in account.defects and node.children:
-        fs.root.children.update(node.children)

@@ -103,18 +103,16 @@ def under_file(fs: Filesystem, path: Path) -> bool:
 
 
 def walk(
-    node: Node, *, recursive: bool, after: Path = (), base: Path = (), ordered: bool = True
+    node: Node, *, recursive: bool, after: Path = (), base: Path = ()
 ) -> Iterator[tuple[Path, Node]]:
     """
     Yield what is below *node*: depth first, names sorted within each directory.
 
     It starts behind the path *after*, relative to *node*, which need not exist
-    any more; *base* is what the yielded paths start with. Without *ordered*
-    names come in the order of creation (a deliberate defect).
+    any more; *base* is what the yielded paths start with.
     """
-    names = sorted(node.children) if ordered else list(node.children)
-    first = after[0] if after and ordered else ""
-    for name in names:
+    first = after[0] if after else ""
+    for name in sorted(node.children):
         if name < first:
             continue
         child = node.children[name]
@@ -124,7 +122,7 @@ def walk(
             yield path, child
         if recursive and child.is_directory:
             rest = after[1:] if resumed else ()
-            yield from walk(child, recursive=True, after=rest, base=path, ordered=ordered)
+            yield from walk(child, recursive=True, after=rest, base=path)
 
 
 def check(fs: Filesystem) -> None:

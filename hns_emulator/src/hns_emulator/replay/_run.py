@@ -62,7 +62,7 @@ def replay(folder: Path, **options: Any) -> Report:
 
     Args:
         folder: Where the recordings are.
-        options: For `HnsEmulator`, for instance `defects`.
+        options: For `HnsEmulator`.
     """
     outcomes: list[Outcome] = []
     for found in read_folder(folder):
