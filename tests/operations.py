@@ -202,6 +202,12 @@ def finish(answer: Any) -> Any:
     return answer
 
 
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(_shown, value))
+    return value.__name__ if isinstance(value, type) else str(value)
+
+
 def crossed(*axes: Iterable[Any]) -> list[Any]:
     """
     Return the product as parameters, of which `make test` runs a cross.
@@ -216,6 +222,7 @@ def crossed(*axes: Iterable[Any]) -> list[Any]:
             marks=[pytest.mark.long]
             if sum(value is not axis[0] for value, axis in zip(values, lists, strict=True)) > 1
             else [],
+            id="-".join(map(_shown, values)),
         )
         for values in itertools.product(*lists)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import pytest_asyncio
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
-from tests.azure.flat import Flat, flat, gathered, stream
+from tests.azure.flat import Flat, flat, stream
+from tests.operations import OPERATIONS, Paths, crossed, settle
 
 from remote_store import (
     AlreadyExists,
@@ -30,34 +32,11 @@ pytestmark = pytest.mark.asyncio
 Call = Callable[[AsyncAzureBackend], Awaitable[Any]]
 
 CALLS: dict[str, Call] = {
-    "exists": lambda b: b.exists("a"),
-    "is_file": lambda b: b.is_file("a"),
-    "is_folder": lambda b: b.is_folder("a"),
-    "read": lambda b: gathered(b.read("a")),
-    "read_bytes": lambda b: b.read_bytes("a"),
-    "write": lambda b: b.write("b", b"x"),
-    "write, overwriting": lambda b: b.write("a", b"x", overwrite=True),
-    "write, stream": lambda b: b.write("b", stream(b"x", b"y", b"z")),
-    "delete": lambda b: b.delete("a", missing_ok=True),
-    "delete_folder": lambda b: b.delete_folder("d", missing_ok=True),
-    "delete_folder, recursive": lambda b: b.delete_folder("d", recursive=True),
-    "list_files": lambda b: gathered(b.list_files("")),
-    "list_files, recursive": lambda b: gathered(b.list_files("", recursive=True)),
-    "list_files, depth": lambda b: gathered(b.list_files("", recursive=True, max_depth=3)),
-    "list_folders": lambda b: gathered(b.list_folders("")),
-    "iter_children": lambda b: gathered(b.iter_children("")),
-    "glob": lambda b: gathered(b.glob("*")),
-    "get_file_info": lambda b: b.get_file_info("a"),
-    "get_folder_info": lambda b: b.get_folder_info("d"),
-    "copy": lambda b: b.copy("a", "b"),
-    "move": lambda b: b.move("a", "b"),
-    "check_health": lambda b: b.check_health(),
-}
-READS = {
-    name
-    for name in CALLS
-    if not name.startswith(("write", "delete", "copy", "move")) or name == "move"
-}
+    name: partial(op, paths=Paths("a", "d", "d/below" if "overwrite" in op.options else "b"))
+    for name, op in sorted(OPERATIONS.items(), key=lambda item: item[0] != "write")
+} | {"write, stream": lambda b: b.write("b", stream(b"x", b"y", b"z"))}
+#: A move looks first.
+LOOKS_FIRST = {name for name, op in OPERATIONS.items() if not op.changes or op.method == "move"}
 
 
 @pytest_asyncio.fixture
@@ -70,48 +49,49 @@ async def box(azurite: Azurite, service: BlobServiceClient, container: str) -> A
         yield found
 
 
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize(
-    ("status", "code", "error"),
-    [
-        (403, "AuthorizationFailure", PermissionDenied),
-        (401, "NoAuthenticationInformation", PermissionDenied),
-        (503, "ServerBusy", BackendUnavailable),
-        (429, "TooManyRequests", BackendUnavailable),
-        (500, "InternalError", BackendUnavailable),
-        (412, "LeaseIdMissing", ResourceLocked),
-        (400, "InvalidHeaderValue", RemoteStoreError),
-        (418, "Teapot", RemoteStoreError),
-    ],
-)
+STATUSES = [
+    (403, "AuthorizationFailure", PermissionDenied),
+    (401, "NoAuthenticationInformation", PermissionDenied),
+    (503, "ServerBusy", BackendUnavailable),
+    (429, "TooManyRequests", BackendUnavailable),
+    (500, "InternalError", BackendUnavailable),
+    (412, "LeaseIdMissing", ResourceLocked),
+    (400, "InvalidHeaderValue", RemoteStoreError),
+    (418, "Teapot", RemoteStoreError),
+]
+
+
+@pytest.mark.parametrize(("name", "answer"), crossed(CALLS, STATUSES))
 async def test_what_the_service_says(
-    box: Flat, name: str, status: int, code: str, error: type[Exception]
+    box: Flat, name: str, answer: tuple[int, str, type[Exception]]
 ) -> None:
     """Whatever the service answers is raised with its class, code and cause, in every operation."""
+    status, code, error = answer
 
-    async def after(request: Any, answer: Any) -> Any:
-        answer.status_code = status
-        answer.headers["x-ms-error-code"] = code
-        answer.headers["x-ms-request-id"] = "the-request"
-        return answer
+    async def after(request: Any, response: Any) -> Any:
+        response.status_code = status
+        response.headers["x-ms-error-code"] = code
+        response.headers["x-ms-request-id"] = "the-request"
+        return response
 
     before = box.names()
     box.transport.after = after
     with pytest.raises(error) as caught:
-        await CALLS[name](box.backend)
+        await settle(CALLS[name](box.backend))
     found = caught.value
     assert type(found) is error
     assert isinstance(found, RemoteStoreError)
     assert (found.status, found.code, found.backend) == (status, code, "async-azure")
     assert found.request_id == "the-request"
     assert isinstance(found.__cause__, HttpResponseError)
-    if name in READS:
+    if name in LOOKS_FIRST:
         assert not found.outcome_unknown
         assert box.names() == before
 
 
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("kind", [ServiceRequestError, ServiceResponseError])
+@pytest.mark.parametrize(
+    ("name", "kind"), crossed(CALLS, [ServiceRequestError, ServiceResponseError])
+)
 async def test_no_answer(box: Flat, name: str, kind: type[Exception]) -> None:
     """A service that cannot be reached is BackendUnavailable in every operation."""
     attempts: list[str] = []
@@ -122,7 +102,7 @@ async def test_no_answer(box: Flat, name: str, kind: type[Exception]) -> None:
 
     box.transport.before = before
     with pytest.raises(BackendUnavailable) as caught:
-        await CALLS[name](box.backend)
+        await settle(CALLS[name](box.backend))
     assert isinstance(caught.value.__cause__, kind)
     assert len(attempts) >= 3
     box.transport.before = None
@@ -142,7 +122,7 @@ async def test_a_probe_that_fails_is_no_answer(box: Flat, name: str) -> None:
     box.transport.after = after
     box.container.delete_blob("a")
     with pytest.raises(PermissionDenied):
-        await CALLS[name](box.backend)
+        await settle(CALLS[name](box.backend))
 
 
 async def test_the_callers_exception_passes(box: Flat) -> None:
@@ -214,7 +194,7 @@ async def test_a_lost_delete_is_done(box: Flat) -> None:
     assert box.names() == ["d/below"]
 
 
-@pytest.mark.parametrize("name", ["delete", "copy", "move", "write, overwriting"])
+@pytest.mark.parametrize("name", ["delete", "copy", "move", "write, overwrite"])
 async def test_an_unknown_outcome_is_told(box: Flat, name: str) -> None:
     """Where every answer of a change is lost, the error says that it may have happened."""
 
@@ -227,7 +207,7 @@ async def test_an_unknown_outcome_is_told(box: Flat, name: str) -> None:
 
     box.transport.after = after
     with pytest.raises((BackendUnavailable, AlreadyExists, PreconditionFailed)) as caught:
-        await CALLS[name](box.backend)
+        await settle(CALLS[name](box.backend))
     assert caught.value.outcome_unknown
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import pytest
 from azure.storage.blob.aio import LinearRetry
-from tests.azure.flat import QUICK, gathered
+from tests.azure.flat import QUICK
 from tests.azure.scripted import KEY, Act, Server, bare, reply, scripted
 from tests.azure.wiring import chunked
+from tests.operations import OPERATIONS, Paths, crossed, settle
 
 from remote_store import AlreadyExists, BackendUnavailable, RetryPolicy
 from remote_store_azure import AsyncAzureBackend, _operations
@@ -40,30 +43,21 @@ FOREIGN: Final = {
     "marked 204": bare(204, x_ms_request_id="1", x_ms_version="2026-06-06"),
 }
 
-READS: Final[dict[str, Call]] = {
-    "exists": lambda b: b.exists("d/a"),
-    "is_file": lambda b: b.is_file("d/a"),
-    "is_folder": lambda b: b.is_folder("d/a"),
-    "get_file_info": lambda b: b.get_file_info("d/a"),
-    "get_folder_info": lambda b: b.get_folder_info("d"),
-    "read": lambda b: gathered(b.read("d/a")),
-    "read_bytes": lambda b: b.read_bytes("d/a"),
-    "list_files": lambda b: gathered(b.list_files("d", recursive=True)),
-    "list_folders": lambda b: gathered(b.list_folders("")),
-    "iter_children": lambda b: gathered(b.iter_children("d")),
-    "glob": lambda b: gathered(b.glob("d/**")),
-    "check_health": lambda b: b.check_health(),
-}
-CHANGES: Final[dict[str, Call]] = {
-    "write": lambda b: b.write("d/a", b"x"),
-    "overwrite": lambda b: b.write("d/a", b"x", overwrite=True),
+PATHS: Final = Paths("d/a", "d", "d/b")
+#: Those that change something come first, a write before all others.
+CALLS: Final[dict[str, Call]] = {
     "stream": lambda b: b.write("d/a", chunked(b"y" * 20, 7), overwrite=True),
-    "write_atomic": lambda b: b.write_atomic("d/a", b"x", overwrite=True),
-    "delete": lambda b: b.delete("d/a", missing_ok=True),
-    "delete_folder": lambda b: b.delete_folder("d", recursive=True, missing_ok=True),
-    "move": lambda b: b.move("d/a", "d/b", overwrite=True),
-    "copy": lambda b: b.copy("d/a", "d/b", overwrite=True),
+    **{
+        name: partial(op, paths=PATHS)
+        for name, op in sorted(OPERATIONS.items(), key=lambda item: not item[1].changes)
+    },
 }
+#: Those that make a change once they have looked.
+CHANGES: Final = [
+    "stream",
+    *(n for n, op in OPERATIONS.items() if op.changes and op.method != "delete_folder"),
+    "delete_folder, recursive",
+]
 
 
 @asynccontextmanager
@@ -78,16 +72,17 @@ async def opened(server: Server, **options: Any) -> AsyncIterator[AsyncAzureBack
         await backend.aclose()
 
 
-@pytest.mark.parametrize("hns", [False, True], ids=["flat", "hns"])
-@pytest.mark.parametrize("answer", FOREIGN)
-@pytest.mark.parametrize("call", [*READS, *CHANGES])
+@pytest.mark.parametrize(
+    ("call_hns", "answer"), crossed(itertools.product(CALLS, [False, True]), FOREIGN)
+)
 async def test_nothing_in_between_answers_for_the_service(
-    call: str, answer: str, hns: bool
+    call_hns: tuple[str, bool], answer: str
 ) -> None:
     """Every operation is repeated as if there were no answer, and then says that there is none."""
+    call, hns = call_hns
     async with scripted(FOREIGN[answer]) as server, opened(server, hns=hns) as backend:
         with pytest.raises(BackendUnavailable, match="No answer from the service"):
-            await (READS | CHANGES)[call](backend)
+            await settle(CALLS[call](backend))
         asked = [s for s in server.seen if s.target == server.seen[0].target]
     assert len(asked) >= QUICK.max_attempts
 
@@ -103,8 +98,7 @@ async def test_the_kind_of_account_is_not_guessed(answer: str) -> None:
     assert all("restype=account" in seen.target for seen in server.seen)
 
 
-@pytest.mark.parametrize("call", CHANGES)
-@pytest.mark.parametrize("answer", ["bare 201", "503", "404", "412"])
+@pytest.mark.parametrize(("call", "answer"), crossed(CHANGES, ["bare 201", "503", "404", "412"]))
 async def test_a_change_may_have_been_made(call: str, answer: str) -> None:
     """What is in between may have handed the request on: nobody knows, and the error says so."""
     acts: dict[str, list[Act]] = {
@@ -113,11 +107,11 @@ async def test_a_change_may_have_been_made(call: str, answer: str) -> None:
         "delete_folder": [reply(200, LISTED, Content_Type="application/xml")],
     }
     async with (
-        scripted(*acts.get(call, []), FOREIGN[answer]) as server,
+        scripted(*acts.get(call.partition(",")[0], []), FOREIGN[answer]) as server,
         opened(server, hns=False) as backend,
     ):
         with pytest.raises(BackendUnavailable) as caught:
-            await CHANGES[call](backend)
+            await CALLS[call](backend)
     assert caught.value.outcome_unknown
     assert caught.value.status == int(FOREIGN[answer][9:12])
 
@@ -159,14 +153,16 @@ async def test_a_temporary_file_is_removed_and_the_error_is_right(step: int) -> 
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("call", ["read_bytes", "overwrite", "delete", "copy", "check_health"])
+@pytest.mark.parametrize(
+    "call", ["read_bytes", "write, overwrite", "delete", "copy", "check_health"]
+)
 async def test_redirects_are_not_followed(status: int, call: str) -> None:
     """No other host gets content, signatures or tokens, nor gives content."""
     async with scripted(reply(200, b"content")) as elsewhere:
         redirect = bare(status, Location=f"{elsewhere.url}/box/d/a")
         async with scripted(redirect) as server, opened(server, hns=False) as backend:
             with pytest.raises(BackendUnavailable, match=rf"redirect \({status}\)"):
-                await (READS | CHANGES)[call](backend)
+                await settle(CALLS[call](backend))
             assert {seen.target for seen in server.seen} == {server.seen[0].target}
         assert elsewhere.seen == []
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
+from tests.operations import OPERATIONS, Kind, Paths, settle
 
 from remote_store import DirectoryNotEmpty, InvalidPath, NotFound, ResourceLocked
 from remote_store_azure import AsyncAzureBackend
@@ -31,14 +32,11 @@ async def box(azurite: Azurite, service: BlobServiceClient, container: str) -> A
         yield found
 
 
+#: What needs a file.
 FILE_CALLS: dict[str, Call] = {
-    "read": lambda b, key: gathered(b.read(key)),
-    "read_bytes": lambda b, key: b.read_bytes(key),
-    "get_file_info": lambda b, key: b.get_file_info(key),
-    "move": lambda b, key: b.move(key, "new"),
-    "delete": lambda b, key: b.delete(key),
-    "delete, missing_ok": lambda b, key: b.delete(key, missing_ok=True),
-    "copy": lambda b, key: b.copy(key, "new"),
+    name: lambda b, key, op=op: settle(op(b, Paths(key, free="new")))  # type: ignore[misc]
+    for name, op in OPERATIONS.items()
+    if "file" in op.uses and op.kind is not Kind.QUESTION
 }
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from attrs import frozen
-from tests.contract.probes import Recorder, as_backend, drain, without
+from tests.contract.probes import Recorder, as_backend, without
 from tests.contract.reference import NAME, DictBackend
+from tests.operations import (
+    OPERATIONS,
+    OPERATIONS_OF_STORES,
+    Kind,
+    Operation,
+    Paths,
+    settle,
+    slots,
+)
 
 from remote_store import (
     Capability,
@@ -24,74 +32,48 @@ from remote_store.aio import AsyncStore
 pytestmark = pytest.mark.asyncio
 
 
-@frozen
-class Op:
-    """One operation as a function of a store and a path."""
-
-    call: Callable[[AsyncStore, str], Any]
-    gates: tuple[Capability, ...] = ()
-    root_is_refused: bool = True
-    lazy: bool = False
-
-
-C = Capability
 OPS = {
-    "read": Op(lambda s, p: s.read(p), (C.READ,), lazy=True),
-    "read_bytes": Op(lambda s, p: s.read_bytes(p), (C.READ,)),
-    "read_text": Op(lambda s, p: s.read_text(p), (C.READ,)),
-    "write": Op(lambda s, p: s.write(p, b""), (C.WRITE,)),
-    "write_text": Op(lambda s, p: s.write_text(p, ""), (C.WRITE,)),
-    "write_atomic": Op(lambda s, p: s.write_atomic(p, b""), (C.ATOMIC_WRITE, C.WRITE)),
-    "delete": Op(lambda s, p: s.delete(p, missing_ok=True), (C.DELETE,)),
-    "delete_folder": Op(lambda s, p: s.delete_folder(p, missing_ok=True), (C.DELETE,)),
-    "get_file_info": Op(lambda s, p: s.get_file_info(p), (C.METADATA,)),
-    "head": Op(lambda s, p: s.head(p), (C.METADATA,)),
-    "move-from": Op(lambda s, p: s.move(p, "there"), (C.MOVE,)),
-    "move-to": Op(lambda s, p: s.move("here", p), (C.MOVE,)),
-    "copy-from": Op(lambda s, p: s.copy(p, "there"), (C.COPY,)),
-    "copy-to": Op(lambda s, p: s.copy("here", p), (C.COPY,)),
-    "list_files": Op(lambda s, p: s.list_files(p), (C.LIST,), False, True),
-    "list_folders": Op(lambda s, p: s.list_folders(p), (C.LIST,), False, True),
-    "iter_children": Op(lambda s, p: s.iter_children(p), (C.LIST,), False, True),
-    "folder_info": Op(lambda s, p: s.get_folder_info(p), (C.METADATA,), False),
-    "folder_info-depth": Op(lambda s, p: s.get_folder_info(p, max_depth=0), (C.LIST,), False),
-    "exists": Op(lambda s, p: s.exists(p), (), False),
-    "is_file": Op(lambda s, p: s.is_file(p), (), False),
-    "is_folder": Op(lambda s, p: s.is_folder(p), (), False),
+    name: op
+    for name, op in (OPERATIONS | OPERATIONS_OF_STORES).items()
+    # A store asks for its health by `ping`; what a pattern may be is tested below.
+    if op.method not in ("check_health", "glob")
 }
-GATED = [(name, gate) for name, op in OPS.items() for gate in op.gates]
+#: Each operation with each of its paths.
+SLOTS = slots(OPS)
+GATED = [(name, slot, gate) for name, slot in SLOTS for gate in OPS[name].needs]
 MALFORMED = ["/", "//", "./", "\\", "..", "../a", "a/../b", "a\0b"]
 
 
-async def refusal(op: Op, store: AsyncStore, path: str) -> RemoteStoreError:
+def refused_at_the_root(name: str, slot: str) -> bool:
+    """Return True if the operation is about a file, or deletes."""
+    op = OPS[name]
+    return op.method == "delete_folder" or (slot != "folder" and op.kind is not Kind.QUESTION)
+
+
+async def refusal(op: Operation, store: AsyncStore, slot: str, path: str) -> RemoteStoreError:
     """The error of *op*, raised at the call for those that return iterators."""
+    paths = Paths().but(slot, path)
     if op.lazy:
         with pytest.raises(RemoteStoreError) as caught:
-            op.call(store, path)
+            op(store, paths)
     else:
         with pytest.raises(RemoteStoreError) as caught:
-            await op.call(store, path)
+            await op(store, paths)
     return caught.value
 
 
-@pytest.mark.parametrize(
-    ("name", "gate", "path"),
-    [
-        (name, gate, path)
-        for name, gate in GATED
-        for path in ("file", "../malformed", "")
-        # The one exception is tested below.
-        if (name, path) != ("delete_folder", "")
-    ],
-)
+@pytest.mark.parametrize(("name", "slot", "gate"), GATED)
 async def test_capability_before_path(
-    name: str, gate: Capability, path: str, reference: DictBackend
+    name: str, slot: str, gate: Capability, reference: DictBackend
 ) -> None:
     """What is not declared is refused before the path is looked at or the backend called."""
     backend = without(reference, gate)
-    error = await refusal(OPS[name], AsyncStore(as_backend(backend)), path)
-    assert isinstance(error, CapabilityNotSupported)
-    assert (error.capability, error.backend, error.path) == (gate.value, NAME, None)
+    for path in ("file", "../malformed", ""):
+        if OPS[name].method == "delete_folder" and not path:
+            continue  # the one exception is tested below
+        error = await refusal(OPS[name], AsyncStore(as_backend(backend)), slot, path)
+        assert isinstance(error, CapabilityNotSupported)
+        assert (error.capability, error.backend, error.path) == (gate.value, NAME, None)
     assert backend.calls == []
 
 
@@ -99,43 +81,47 @@ async def test_capability_before_path(
 async def test_only_its_own_gate_stops_an_operation(name: str, reference: DictBackend) -> None:
     """With every other capability missing the operation reaches the backend."""
     op = OPS[name]
-    backend = without(reference, *(set(Capability) - set(op.gates)))
+    backend = without(reference, *(set(Capability) - set(op.needs)))
     with contextlib.suppress(NotFound):
-        await drain(op.call(AsyncStore(as_backend(backend)), "file"))
+        await settle(op(AsyncStore(as_backend(backend))))
     assert backend.calls
 
 
-@pytest.mark.parametrize("name", OPS)
-async def test_malformed_path_before_backend(name: str, root: str, reference: DictBackend) -> None:
+@pytest.mark.parametrize(("name", "slot"), SLOTS)
+async def test_malformed_path_before_backend(
+    name: str, slot: str, root: str, reference: DictBackend
+) -> None:
     """A malformed path is refused with the caller's text and no backend call."""
     backend = Recorder(reference)
     for path in MALFORMED:
-        error = await refusal(OPS[name], AsyncStore(as_backend(backend), root), path)
+        error = await refusal(OPS[name], AsyncStore(as_backend(backend), root), slot, path)
         assert isinstance(error, InvalidPath), path
         assert (error.path, error.backend) == (path, None)
     assert backend.calls == []
 
 
-@pytest.mark.parametrize("path", ["", "."])
-@pytest.mark.parametrize("name", [n for n, op in OPS.items() if op.root_is_refused])
-async def test_root_is_no_file(name: str, path: str, root: str, reference: DictBackend) -> None:
+@pytest.mark.parametrize(("name", "slot"), [case for case in SLOTS if refused_at_the_root(*case)])
+async def test_root_is_no_file(name: str, slot: str, root: str, reference: DictBackend) -> None:
     """Operations on files refuse both spellings of the root before any backend call."""
     backend = Recorder(reference)
-    error = await refusal(OPS[name], AsyncStore(as_backend(backend), root), path)
-    assert isinstance(error, InvalidPath)
-    want = "Cannot delete the store root" if name == "delete_folder" else "must not be empty"
-    assert want in str(error)
-    assert (error.path, error.backend) == (path, None)
+    deletes = OPS[name].method == "delete_folder"
+    for path in ("", "."):
+        error = await refusal(OPS[name], AsyncStore(as_backend(backend), root), slot, path)
+        assert isinstance(error, InvalidPath)
+        assert ("Cannot delete the store root" if deletes else "must not be empty") in str(error)
+        assert (error.path, error.backend) == (path, None)
     assert backend.calls == []
 
 
-@pytest.mark.parametrize("path", ["", "."])
-@pytest.mark.parametrize("name", [n for n, op in OPS.items() if not op.root_is_refused])
-async def test_root_is_a_folder(name: str, path: str, root: str, reference: DictBackend) -> None:
+@pytest.mark.parametrize(
+    ("name", "slot"), [case for case in SLOTS if not refused_at_the_root(*case)]
+)
+async def test_root_is_a_folder(name: str, slot: str, root: str, reference: DictBackend) -> None:
     """Queries and listings take both spellings of the root and hand over the store's root."""
     backend = Recorder(reference)
-    with contextlib.suppress(NotFound):
-        await drain(OPS[name].call(AsyncStore(as_backend(backend), root), path))
+    for path in ("", "."):
+        with contextlib.suppress(NotFound):
+            await settle(OPS[name](AsyncStore(as_backend(backend), root), Paths().but(slot, path)))
     assert {args[0] for _, args, _ in backend.calls} == {root}
 
 
@@ -202,7 +188,7 @@ BAD_METADATA: dict[str, Any] = {"_private": "x"}
 async def test_order_of_write_checks(name: str, reference: DictBackend) -> None:
     """Metadata rules, USER_METADATA, the write's own gates, path: each wins over the next."""
     content = "" if name == "write_text" else b""
-    gates = [Capability.USER_METADATA, *OPS[name].gates]
+    gates = [Capability.USER_METADATA, *OPS[name].needs]
     backend = without(reference, *gates)
     with pytest.raises(ValueError, match="underscore"):
         await getattr(AsyncStore(as_backend(backend)), name)("../x", content, metadata=BAD_METADATA)
@@ -252,7 +238,7 @@ async def test_lazy_operations_call_nothing_before_the_first_pull(
 ) -> None:
     """Iterators are async generators, and the backend is not asked until they are pulled."""
     backend = Recorder(reference)
-    items = OPS[name].call(AsyncStore(as_backend(backend)), "missing")
+    items = OPS[name](AsyncStore(as_backend(backend)), Paths.all("missing"))
     assert isinstance(items, AsyncIterator)
     assert callable(items.aclose)  # type: ignore[attr-defined]
     assert backend.calls == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.operations import OPERATIONS, Kind, Paths, settle
 
 from remote_store import InvalidPath, NotFound, PermissionDenied
 from remote_store_local import AsyncLocalBackend, LocalBackend
@@ -58,29 +59,23 @@ async def test_questions(backend: AsyncLocalBackend, lost: Path) -> None:
 
 
 CALLS: dict[str, Any] = {
-    "read_bytes": lambda b: b.read_bytes("a"),
-    "read": lambda b: gathered(b.read("a")),
-    "get_file_info": lambda b: b.get_file_info("a"),
-    "get_folder_info": lambda b: b.get_folder_info(""),
-    "delete": lambda b: b.delete("a"),
-    "delete_folder": lambda b: b.delete_folder("a", recursive=True),
-    "write": lambda b: b.write("a", b"x"),
-    "overwrite": lambda b: b.write("a", b"x", overwrite=True),
-    "deep write": lambda b: b.write_atomic("a/b/c", b"x"),
-    "stream": lambda b: b.write("a", stream()),
-    "move": lambda b: b.move("a", "b"),
-    "copy": lambda b: b.copy("a/b", "b/c"),
-    "check_health": lambda b: b.check_health(),
+    name: op
+    for name, op in OPERATIONS.items()
+    if op.kind not in (Kind.QUESTION, Kind.LISTING) and "missing_ok" not in op.options
+} | {
+    "get_folder_info of the root": lambda b, _: b.get_folder_info(""),
+    "stream": lambda b, _: b.write("a", stream()),
 }
 
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_whatever_needs_the_root(backend: AsyncLocalBackend, lost: Path, call: str) -> None:
     """The error names the root, and says how to make it; nothing makes it by the way."""
-    with pytest.raises(NotFound, match="create_root=True") as caught:
-        await CALLS[call](backend)
-    assert str(lost) in str(caught.value)
-    assert caught.value.backend == backend.name
+    for paths in (Paths("a", "a", "b"), Paths("a/b", "a/b", "a/b/c")):
+        with pytest.raises(NotFound, match="create_root=True") as caught:
+            await settle(CALLS[call](backend, paths))
+        assert str(lost) in str(caught.value)
+        assert caught.value.backend == backend.name
     assert not lost.is_dir()
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+from tests.operations import (
+    OPERATIONS,
+    OPERATIONS_OF_STORES,
+    OPERATIONS_OF_SYNC,
+    Kind,
+    Operation,
+    Paths,
+    finish,
+)
 from tests.sync.reference import DictBackend, as_backend
 
 from remote_store import (
@@ -16,44 +22,30 @@ from remote_store import (
     Store,
 )
 
-GATED: list[tuple[str, Callable[[Store], Any], Capability]] = [
-    ("read", lambda s: s.read(".."), Capability.READ),
-    ("read_seekable", lambda s: s.read_seekable(".."), Capability.READ),
-    ("read_bytes", lambda s: s.read_bytes(".."), Capability.READ),
-    ("read_text", lambda s: s.read_text(".."), Capability.READ),
-    ("write", lambda s: s.write("..", b""), Capability.WRITE),
-    ("write_text", lambda s: s.write_text("..", ""), Capability.WRITE),
-    ("write_atomic", lambda s: s.write_atomic("..", b""), Capability.ATOMIC_WRITE),
-    ("open_atomic", lambda s: s.open_atomic("..").__enter__(), Capability.ATOMIC_WRITE),
-    ("delete", lambda s: s.delete(".."), Capability.DELETE),
-    ("delete_folder", lambda s: s.delete_folder(".."), Capability.DELETE),
-    ("list_files", lambda s: list(s.list_files("..")), Capability.LIST),
-    ("list_folders", lambda s: list(s.list_folders("..")), Capability.LIST),
-    ("iter_children", lambda s: list(s.iter_children("..")), Capability.LIST),
-    ("glob", lambda s: list(s.glob("..")), Capability.GLOB),
-    ("move", lambda s: s.move("..", ".."), Capability.MOVE),
-    ("copy", lambda s: s.copy("..", ".."), Capability.COPY),
-    ("get_file_info", lambda s: s.get_file_info(".."), Capability.METADATA),
-    ("head", lambda s: s.head(".."), Capability.METADATA),
-    ("get_folder_info", lambda s: s.get_folder_info(".."), Capability.METADATA),
-    ("depth", lambda s: s.get_folder_info("..", max_depth=1), Capability.LIST),
-    ("metadata", lambda s: s.write("..", b"", metadata={"a": "b"}), Capability.USER_METADATA),
+#: Each operation with each capability that it needs.
+GATED = [
+    (operation, gate)
+    for table in (OPERATIONS, OPERATIONS_OF_SYNC, OPERATIONS_OF_STORES)
+    for operation in table.values()
+    for gate in operation.needs
+] + [
+    (Operation("write", Kind.WRITE, ("free",), (), (b"",), {"metadata": {"a": "b"}}), gate)
+    for gate in (Capability.USER_METADATA, Capability.WRITE)
 ]
 
 
-@pytest.mark.parametrize(("name", "call", "needed"), GATED, ids=[g[0] for g in GATED])
-def test_gate_comes_before_path(
-    backend: DictBackend, name: str, call: Callable[[Store], Any], needed: Capability
-) -> None:
+@pytest.mark.parametrize(("call", "needed"), GATED, ids=[f"{c.name}: {n}" for c, n in GATED])
+def test_gate_comes_before_path(backend: DictBackend, call: Operation, needed: Capability) -> None:
     """Without the capability an operation is refused first; with it the bad path is next."""
+    bad = Paths.all("..")
     backend.capabilities = CapabilitySet(set(Capability) - {needed})
     with pytest.raises(CapabilityNotSupported) as refused:
-        call(Store(as_backend(backend)))
+        finish(call(Store(as_backend(backend)), bad))
     assert refused.value.capability == needed.value
 
     backend.capabilities = CapabilitySet(Capability)
     with pytest.raises(InvalidPath):
-        call(Store(as_backend(backend)))
+        finish(call(Store(as_backend(backend)), bad))
     assert backend.calls == []
 
 

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import pickle
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from tests.operations import OPERATIONS, OPERATIONS_OF_SYNC
 from tests.sync.to_sync.scripted import opened
 
 from remote_store import AsyncBackendSyncAdapter, StoreClosed
 from remote_store._threads.loop_thread import LoopClosed
 from remote_store_memory import AsyncMemoryBackend
 
-BLOCKING: dict[str, Callable[[AsyncBackendSyncAdapter], Any]] = {
-    "exists": lambda a: a.exists("x"),
-    "is_file": lambda a: a.is_file("x"),
-    "is_folder": lambda a: a.is_folder("x"),
-    "read": lambda a: a.read("x"),
-    "read_bytes": lambda a: a.read_bytes("x"),
-    "read_seekable": lambda a: a.read_seekable("x"),
-    "write": lambda a: a.write("x", b""),
-    "write_atomic": lambda a: a.write_atomic("x", io.BytesIO()),
-    "open_atomic": lambda a: a.open_atomic("x"),
-    "delete": lambda a: a.delete("x"),
-    "delete_folder": lambda a: a.delete_folder("x"),
-    "list_files": lambda a: a.list_files("x"),
-    "list_folders": lambda a: a.list_folders("x"),
-    "glob": lambda a: a.glob("x"),
-    "iter_children": lambda a: a.iter_children("x"),
-    "get_file_info": lambda a: a.get_file_info("x"),
-    "get_folder_info": lambda a: a.get_folder_info("x"),
-    "move": lambda a: a.move("x", "y"),
-    "copy": lambda a: a.copy("x", "y"),
-    "check_health": lambda a: a.check_health(),
-}
+BLOCKING = OPERATIONS | OPERATIONS_OF_SYNC
 
 
 @pytest.mark.parametrize("name", BLOCKING)
