@@ -2,7 +2,7 @@
 # All of them use .venv, which scripts/install makes from the project's own files.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick test-all check lint format types mypy pyright imports conform docs \
+.PHONY: help demo test quick test-all check lint format types mypy pyright imports sync conform docs \
 	build bench clean
 
 BIN := .venv/bin
@@ -32,7 +32,7 @@ test-all: check .azurite/.stamp ## Run everything, as CI does: long tests, cover
 	@scripts/test --cov --cov-report=term
 	@$(RUN) -m pytest -q -m clients tests/emulator
 
-check: lint types imports ## Everything but the tests.
+check: lint types imports sync ## Everything but the tests.
 
 lint: $(DEV) ## Lint, and check the formatting.
 	@$(BIN)/ruff check && $(BIN)/ruff format --check
@@ -50,6 +50,9 @@ pyright: $(DEV)
 
 imports: $(DEV) ## An import goes down, never up.
 	@$(BIN)/lint-imports
+
+sync: $(DEV) ## Whether the sync side of the core is as the async side says (scripts/unasync.py).
+	@$(RUN) scripts/unasync.py --check
 
 conform: .azurite/.stamp ## Check our plugins against the contract; reports go to docs/conformance/.
 	@$(RUN) scripts/contract.py && $(RUN) scripts/conform.py

@@ -30,6 +30,7 @@ from remote_store import (
     unregister_backend,
     unregister_plugin,
 )
+from remote_store._contract import members
 from remote_store.aio import AsyncBackend, AsyncRegistry, AsyncStore, open_store
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
@@ -428,6 +429,9 @@ async def test_a_registered_name_is_reached_in_any_case(backend: Any) -> None:
         load_backend("my-store")
 
 
+CONFIG_OF_TWO = RegistryConfig(
+    {"m": BackendConfig("memory")}, {"a": StoreProfile("m"), "b": StoreProfile("m", "b")}
+)
 CONFIG = RegistryConfig(
     backends={
         "main": BackendConfig("scripted", {"size": 1}, RetryPolicy(2)),
@@ -602,3 +606,25 @@ async def test_a_store_that_was_not_awaited_says_so() -> None:
     assert how in repr(opening)
     assert how in str(opening)
     assert "hunter2" not in repr(opening)
+
+
+async def test_a_backend_is_inspected_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it has all members is asked when it is opened, and not for each store over it."""
+    inspected: list[object] = []
+    inspect_members = members.refuse_incomplete
+
+    def noting(backend: object) -> None:
+        inspected.append(backend)
+        inspect_members(backend)
+
+    monkeypatch.setattr(members, "refuse_incomplete", noting)
+    async with open_store("memory:///") as store:
+        store.child("a").child("b")
+        assert len(inspected) == 1
+    async with AsyncRegistry(CONFIG_OF_TWO) as registry:
+        await registry.get_store("a")
+        await registry.get_store("b")
+        assert len(inspected) == 2
+    with remote_store.open_store("memory:///") as sync:
+        sync.child("a")
+        assert len(inspected) == 3

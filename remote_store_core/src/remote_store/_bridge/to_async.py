@@ -348,10 +348,10 @@ def as_async(backend: AsyncBackend | Backend) -> AsyncBackend:
     Raises:
         TypeError: *backend* lacks members of the protocols.
     """
-    members.refuse_incomplete(backend)
     if members.is_async_backend(backend):
+        members.refuse_incomplete(backend)
         return cast("AsyncBackend", backend)
-    return SyncBackendAdapter(cast("Backend", backend))
+    return SyncBackendAdapter(cast("Backend", backend))  # which inspects it
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -211,8 +211,8 @@ class AsyncBackend(Protocol):
         As `write`; readers see the old content or the new, never a part (ATOM-001).
 
         A backend must leave neither a changed target nor a temporary file
-        when the source fails (ATOM-002) or the call is cancelled (ATOM-003),
-        and must hide its temporary files from listings (ATOM-004).
+        when the source fails (ATOM-002) or the call is cancelled or interrupted
+        (ATOM-003), and must hide its temporary files from listings (ATOM-004).
         """
 
     @abstractmethod
@@ -437,9 +437,11 @@ class AsyncBackend(Protocol):
         """Return the key of a native path; the inverse of `native_path`."""
         return native_path
 
+    # Async only: a sync backend is closed by its store.
     async def __aenter__(self) -> Self:
         return self
 
+    # Async only: as above.
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,

@@ -1,4 +1,8 @@
-"""The protocol that a sync backend implements."""
+"""
+The protocol that a sync backend implements.
+
+Written by scripts/unasync.py from `AsyncBackend`, but for what is marked.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, runtime_checkable
 
+from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -34,15 +39,41 @@ class Backend(Protocol):
     ``remote_store.backends`` if it has one: the sync openers prefer it, the
     async ones use it behind an adapter where there is no other.
 
-    The contract is that of `remote_store.aio.AsyncBackend`, method by method:
-    keys, errors and their order, exclusive writes, what is left after a
-    failure. This class states only what differs. Subclass it (an incomplete
-    class then cannot be instantiated) or provide the same members; those
-    from `iter_children` on have defaults.
+    Subclass it (an incomplete class then cannot be instantiated) or just
+    provide the same members: `Store` looks them up by name. The members from
+    `iter_children` on have defaults, which serve a class that lacks them as
+    well.
+
+    Keys are ``/``-separated and relative to the backend; ``""`` and ``"."``
+    are its root. A store hands over keys in normal form. A backend called
+    directly refuses a leading ``/``, a ``..`` segment, a backslash and NUL with
+    `InvalidPath` before any I/O (PATH-002); `remote_store.authoring` does it.
+
+    Capabilities are gated by the store, not here. Native exceptions never
+    leak (ERR-001): each is raised as a `RemoteStoreError` whose
+    ``__cause__`` is the native one, with the key and the backend's name.
+    Exceptions of the caller's content pass unchanged (WRITE-007). What cannot
+    be told (no permission, network down) raises; it never turns into False,
+    empty or missing.
+
+    The storage itself may be absent: a container, a bucket, a root folder.
+    Then `exists`, `is_file` and `is_folder` answer False, of the root as well,
+    and listings are empty; everything else raises `NotFound`, whose message
+    names the storage and how to make it. A terminally closed backend raises
+    `StoreClosed` before it looks at a path; a call that its close overtakes
+    ends with its result or with that error (LIFE-011).
+
+    A change whose answer was lost may have been made: its error has
+    ``outcome_unknown`` True, and a repeated exclusive write must not take its
+    own file for somebody else's (FAULT-006). After an interrupt the old object
+    or the new one is there, and no temporary file or lock is left.
 
     The methods block. They may be called from several threads at once.
     Listings are generators: nothing happens before the first ``next``, and
     closing one releases what it holds.
+
+    A class may have a classmethod ``from_url(url, **options) ->
+    (backend, root_path)``.
     """
 
     # As in AsyncBackend, which says what each of them means.
@@ -65,16 +96,27 @@ class Backend(Protocol):
 
     @abstractmethod
     def exists(self, path: str) -> bool:
-        """Return True if a file or folder is at *path*; never raises NotFound."""
+        """
+        Return True if a file or folder is at *path*.
+
+        A backend must answer False for a missing path and for one that runs
+        through a file (INFO-008), True for its root even when empty
+        (INFO-007), but False when the storage itself is absent, and must raise
+        when it cannot tell. Never raises NotFound.
+
+        Args:
+            path: Key, or ``""`` for the root.
+        """
 
     @abstractmethod
     def is_file(self, path: str) -> bool:
-        """Return True if a file is at *path*."""
+        """Return True if a file is at *path*; otherwise as `exists` (the root is no file)."""
 
     @abstractmethod
     def is_folder(self, path: str) -> bool:
-        """Return True if a folder is at *path*."""
+        """Return True if a folder is at *path*; otherwise as `exists` (the root is one)."""
 
+    # By hand: a stream, not chunks.
     @abstractmethod
     def read(self, path: str) -> BinaryIO:
         """
@@ -96,8 +138,18 @@ class Backend(Protocol):
 
     @abstractmethod
     def read_bytes(self, path: str) -> bytes:
-        """Return the whole content of a file."""
+        """
+        Return the whole content of a file, equal to the joined chunks of `read` (READ-010).
 
+        Args:
+            path: Key of a file.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file.
+            InvalidPath: *path* is a folder.
+        """
+
+    # By hand: content is read, not iterated over.
     @abstractmethod
     def write(
         self,
@@ -112,8 +164,31 @@ class Backend(Protocol):
 
         The store guarantees *content* to be bytes or an object with
         ``read(size)``, and closes what has to be closed. A backend must look
-        at the path and an existing key before it reads from it, must not
-        close it, and must not publish anything when reading fails.
+        at the path, the types on it and an existing key before it reads from
+        it, must not close it, must not publish anything when reading fails,
+        and must decide exclusively at the commit: of any number of concurrent
+        writers with ``overwrite=False`` one succeeds (WRITE-004).
+
+        Args:
+            path: Key of a file.
+            content: The bytes.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, stored as a copy and replacing any
+                earlier. A backend without USER_METADATA refuses a non-empty
+                mapping itself.
+
+        Returns:
+            Path and size, and with WRITE_RESULT_NATIVE what the backend's own
+            answer told about the new version.
+
+        Raises:
+            InvalidPath: *path* is the root in any spelling or a folder
+                (whatever *overwrite* says, WRITE-005), lies under a regular
+                file (WRITE-006; flat stores only on request), or its name is
+                reserved for temporary files (``.~tmp.*``).
+            AlreadyExists: A file is there and *overwrite* is False (WRITE-003).
+            CapabilityNotSupported: Metadata without USER_METADATA.
+            ValueError: Metadata that could not be returned unchanged.
         """
 
     @abstractmethod
@@ -125,8 +200,15 @@ class Backend(Protocol):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """As `write`; readers see the old content or the new, never a part (ATOM-001)."""
+        """
+        As `write`; readers see the old content or the new, never a part (ATOM-001).
 
+        A backend must leave neither a changed target nor a temporary file
+        when the source fails (ATOM-002) or the call is cancelled or interrupted
+        (ATOM-003), and must hide its temporary files from listings (ATOM-004).
+        """
+
+    # By hand: an async backend has `write_atomic` alone.
     @abstractmethod
     def open_atomic(
         self, path: str, *, overwrite: bool = False
@@ -154,48 +236,164 @@ class Backend(Protocol):
 
     @abstractmethod
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        """Delete a file (DEL-001)."""
+        """
+        Delete a file (DEL-001). Its folder stays, even when it is now empty.
+
+        Args:
+            path: Key of a file.
+            missing_ok: Do nothing when the file is missing.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file, and
+                *missing_ok* is False (DEL-002).
+            InvalidPath: *path* is the root or a folder, whatever
+                *missing_ok* says (DEL-003).
+        """
 
     @abstractmethod
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
     ) -> None:
-        """Delete a folder, and with *recursive* exactly what is below it (DEL-005)."""
+        """
+        Delete a folder, and with *recursive* exactly what is below it (DEL-005).
+
+        Args:
+            path: Key of a folder.
+            recursive: Delete its content too.
+            missing_ok: Do nothing when the folder is missing.
+
+        Raises:
+            InvalidPath: *path* is the root (DEL-006) or a file, whatever
+                *missing_ok* says.
+            NotFound: Nothing is there and *missing_ok* is False.
+            DirectoryNotEmpty: It has children and *recursive* is False
+                (DEL-004). A child that appears meanwhile is never removed.
+        """
 
     @abstractmethod
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> Iterator[FileInfo]:
-        """Yield the files of a folder, in any order; write it as a generator."""
+        """
+        Yield the files of a folder, in any order; write it as a generator.
+
+        A missing path, a file and a path through a file yield nothing
+        (LIST-004). Keys that are no valid path are skipped with one logged
+        warning, whose record has ``names_left_out=True`` (`logging`'s *extra*).
+        With *recursive*, a folder that refuses to be listed does not hide the
+        others: its error comes at the end, and those of further folders are
+        its ``others``. Links to folders are not entered; one warning has their
+        number as ``links_left_out``. A backend must keep memory bounded
+        (LAZY-003) and hold no lock while the consumer works (LIST-010).
+
+        Args:
+            path: Key of a folder, ``""`` for the root.
+            recursive: Also the files of all folders below.
+            max_depth: With *recursive*: how many folders deep, 0 for the
+                files of *path* itself. A backend may ignore it; the store
+                filters what it yields.
+        """
 
     @abstractmethod
     def list_folders(self, path: str) -> Iterator[FolderEntry]:
-        """Yield the immediate subfolders; write it as a generator."""
+        """
+        Yield the immediate subfolders; write it as a generator.
+
+        A link to a folder is one of them, with ``is_link`` set: the store goes
+        down into the others only.
+
+        Args:
+            path: Key of a folder, ``""`` for the root; what is no folder
+                yields nothing.
+        """
 
     @abstractmethod
     def get_file_info(self, path: str) -> FileInfo:
-        """Return what is known about a file, user metadata included (INFO-001)."""
+        """
+        Return what is known about a file, user metadata included (INFO-001).
+
+        Args:
+            path: Key of a file.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file (INFO-003).
+            InvalidPath: *path* is a folder or the root (INFO-004).
+        """
 
     @abstractmethod
     def get_folder_info(self, path: str) -> FolderInfo:
-        """Return count, bytes and latest time of all files below a folder (INFO-006)."""
+        """
+        Return count, bytes and latest time of all files below a folder (INFO-006).
+
+        Args:
+            path: Key of a folder, ``""`` for the root. An empty folder gives
+                0, 0 and None.
+
+        Raises:
+            NotFound: Nothing is there; of the root: the storage is absent.
+            InvalidPath: *path* is a file.
+        """
 
     @abstractmethod
     def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        """Rename a file; content and user metadata go with it (MOVE-001)."""
+        """
+        Rename a file; content and user metadata go with it (MOVE-001).
+
+        A backend must check the source before the destination, must not
+        remove the source before the destination is complete (MOVE-007), and
+        must decide ``overwrite=False`` exclusively, as `write` does.
+
+        Args:
+            src: Key of a file.
+            dst: Key of the new file; equal to *src* is a no-op on a file.
+            overwrite: Replace a file at *dst*; False refuses it.
+
+        Raises:
+            NotFound: *src* is missing (MOVE-002).
+            InvalidPath: *src* is a folder, *dst* is the root, a folder or
+                reserved, or lies under a regular file (MOVE-006).
+            AlreadyExists: A file is at *dst* and *overwrite* is False (MOVE-003).
+        """
 
     @abstractmethod
     def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        """Copy a file with its user metadata (COPY-001)."""
+        """
+        Copy a file with its user metadata; otherwise as `move` (COPY-001 to COPY-007).
+
+        A backend must return only when the copy is complete, and nothing that
+        is done to one of the two files afterwards may change the other.
+        """
 
     def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
-        """Yield the files and the subfolders of a folder; the default chains both listings."""
-        yield from self.list_files(path)
-        yield from self.list_folders(path)
+        """
+        Yield the files and the subfolders of a folder (LIST-009).
+
+        The default chains `list_files` and `list_folders`; a backend that
+        gets both in one request overrides it, and so does one whose
+        `list_folders` warns of names that are no paths, too: one call gives
+        one warning (LIST-012).
+
+        Args:
+            path: Key of a folder, ``""`` for the root.
+        """
+        files = self.list_files(path)
+        with closing(files):
+            for file in files:
+                yield file
+        folders = self.list_folders(path)
+        with closing(folders):
+            for folder in folders:
+                yield folder
 
     def glob(self, pattern: str) -> Iterator[FileInfo]:
         """
         Yield the files whose key matches; declared by GLOB (GLOB-001).
+
+        A backend that overrides this uses `remote_store.GlobPattern`, so that
+        the language is the same everywhere.
+
+        Args:
+            pattern: See `GlobPattern`.
 
         Raises:
             CapabilityNotSupported: Always, from this default.
@@ -204,6 +402,7 @@ class Backend(Protocol):
         raise unsupported(msg, path=pattern, backend=self.name, capability=Capability.GLOB.value)
         yield  # makes this a generator, as every override is
 
+    # By hand: an async backend has only chunks.
     def read_seekable(self, path: str) -> BinaryIO:
         """
         Open a file for reading with ``seek``.
@@ -227,12 +426,21 @@ class Backend(Protocol):
         The default does nothing.
 
         Raises:
-            PermissionDenied, NotFound, BackendUnavailable: It is not.
+            PermissionDenied: Credentials are refused.
+            NotFound: The container or root is missing.
+            BackendUnavailable: The service does not answer.
         """
         return
 
     def resolve(self, path: str) -> ResolutionPlan:
-        """Return how a key maps to storage, as `remote_store.aio.AsyncBackend.resolve`."""
+        """
+        Return how a key maps to storage, without I/O and without secrets.
+
+        The ``details`` of the plan are for a person who looks for the object
+        by other means: what native path and backend do not say already, such
+        as the account or the root folder, in values that JSON knows. Their
+        names are the backend's own; the default has none.
+        """
         # A class that matches by its members alone may lack native_path too.
         native_path = getattr(self, "native_path", Backend.native_path.__get__(self))
         return ResolutionPlan(

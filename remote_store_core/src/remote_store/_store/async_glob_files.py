@@ -35,7 +35,8 @@ def glob_files(store: AsyncStore, pattern: str) -> AsyncGenerator[FileInfo, None
     if store.supports(Capability.GLOB):
         return store.glob(pattern)
     parsed = GlobPattern.parse(pattern)
-    store.iter_children(parsed.prefix)  # never pulled: raises at the call what listings raise
+    # Async only: never pulled, it raises at the call what listings raise.
+    store.iter_children(parsed.prefix)
     return _walked(store, parsed)
 
 
@@ -43,12 +44,12 @@ async def _walked(store: AsyncStore, pattern: GlobPattern) -> AsyncGenerator[Fil
     descent = Descent(pattern.prefix)
     for level in descent.levels():
         for folder in level:
-            found: AsyncGenerator[FileInfo | FolderEntry, None]
-            if pattern.is_open_below(folder):
-                found = store.list_files(folder, recursive=True)
-            else:
-                found = store.iter_children(folder)
             with descent.listing(folder):
+                found: AsyncGenerator[FileInfo | FolderEntry, None]
+                if pattern.is_open_below(folder):
+                    found = store.list_files(folder, recursive=True)
+                else:
+                    found = store.iter_children(folder)
                 async with Closing(found):
                     async for entry in found:
                         path = entry.path.as_posix()

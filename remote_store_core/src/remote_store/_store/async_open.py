@@ -22,7 +22,8 @@ from remote_store._plugins.opening import (
     refuse_target,
     scheme_of,
 )
-from remote_store._store.async_store import AsyncStore
+from remote_store._store import rules
+from remote_store._store.async_store import AsyncStore, store_over
 from remote_store._types.errors import StoreClosed
 
 __all__ = ["AsyncRegistry", "StoreOpening", "open_store"]
@@ -114,7 +115,7 @@ class StoreOpening:
         try:
             backend = await _connected(backend)
             backend = as_async(hub.wrap(backend, name))
-            return AsyncStore(backend, root_path)
+            return store_over(backend, rules.root_key(root_path), owns=True)
         except BaseException:
             with contextlib.suppress(Exception):  # not what the caller is told
                 await _close(backend)
@@ -183,7 +184,7 @@ class AsyncRegistry:
         backend = self._opened.get(configured.key)
         if backend is None:
             backend = await self._open(configured)
-        return AsyncStore(backend, configured.root_path, owns_backend=False)
+        return store_over(backend, rules.root_key(configured.root_path), owns=False)
 
     async def _open(self, configured: ConfiguredStore) -> AsyncBackend:
         built = self._built.get(configured.key)

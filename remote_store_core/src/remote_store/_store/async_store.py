@@ -33,7 +33,7 @@ from remote_store._types.models import (
 )
 from remote_store._types.path import RemotePath, join_root, normalise, strip_root
 
-__all__ = ["AsyncStore"]
+__all__ = ["AsyncStore", "store_over"]
 
 _log = logging.getLogger(__name__)
 _reports = _log.isEnabledFor
@@ -108,9 +108,12 @@ class AsyncStore:
         *,
         owns_backend: bool = True,
     ) -> None:
-        self._backend = as_async(backend)
-        self._root = rules.root_key(root_path)
-        self._owns = owns_backend
+        self._attach(as_async(backend), rules.root_key(root_path), owns_backend)
+
+    def _attach(self, backend: AsyncBackend, root: str, owns: bool) -> None:
+        self._backend = backend
+        self._root = root
+        self._owns = owns
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
         self._lacks = frozenset(Capability).difference(self._capabilities)
@@ -197,10 +200,10 @@ class AsyncStore:
 
         Args:
             path: Path of a file.
-            content: Bytes, a bytes-like object, an async iterator or iterable
-                of bytes, an iterable of bytes, or a binary file, async or not
-                (read in steps of 1 MiB; one that blocks in a thread). A
-                generator is closed in every case, a file never.
+            content: Bytes, a bytes-like object, an iterable of bytes or a
+                binary file, async or not. What blocks is read in a thread, a
+                file in steps of 1 MiB. A generator is closed in every case,
+                a file never.
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata: str keys (ASCII, not empty, no leading
                 underscore) and str values, at most 2048 bytes in all.
@@ -316,8 +319,7 @@ class AsyncStore:
             )
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
-        call = write(key, content, overwrite=overwrite, metadata=metadata)
-        return self._call(name, path, call)
+        return self._call(name, path, write(key, content, overwrite=overwrite, metadata=metadata))
 
     # Deleting --------------------------------------------------------------
 
@@ -361,8 +363,10 @@ class AsyncStore:
         if _DELETE in self._lacks:
             self._refuse(_DELETE)
         key = rules.file_key(self._root, path)
-        call = self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
-        await self._call("delete_folder", path, call)
+        delete = self._backend.delete_folder
+        await self._call(
+            "delete_folder", path, delete(key, recursive=recursive, missing_ok=missing_ok)
+        )
 
     # Listing ---------------------------------------------------------------
 
@@ -384,7 +388,7 @@ class AsyncStore:
             recursive: Also the files of all folders below; ignored when
                 *max_depth* is set.
             pattern: `fnmatch` pattern for the file's name (not its path); see
-                `remote_store._store.async_glob_files.glob_files` for whole paths.
+                `remote_store.aio.ext.glob.glob_files` for whole paths.
             max_depth: How many folders deep: 0 for the files of *path*, 1
                 also for those of its subfolders, and so on.
 
@@ -458,7 +462,7 @@ class AsyncStore:
         """
         Return an async iterator over the files that match, found by the backend itself.
 
-        `remote_store._store.async_glob_files.glob_files` works on every store that lists.
+        `remote_store.aio.ext.glob.glob_files` works on every store that lists.
 
         Args:
             pattern: See `GlobPattern`; relative to the store.
@@ -726,7 +730,7 @@ class AsyncStore:
             InvalidPath: *subpath* is empty or malformed.
         """
         root = join_root(self._root, normalise(subpath))
-        return AsyncStore(self._backend, root, owns_backend=False)
+        return store_over(self._backend, root, owns=False)
 
     async def ping(self) -> None:
         """
@@ -787,3 +791,10 @@ class AsyncStore:
         if hub.listening or _reports(_INFO):
             return AsyncObservation(_log, name, path, self._name).iterate(items)
         return items
+
+
+def store_over(backend: AsyncBackend, root: str, *, owns: bool) -> AsyncStore:
+    """Return a store over a backend that was inspected before, for a root in normal form."""
+    store = AsyncStore.__new__(AsyncStore)
+    store._attach(backend, root, owns)  # noqa: SLF001 - of this module
+    return store

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Generator
 
+from remote_store._contract.closing import closing
 from remote_store._store.descent import Descent
 from remote_store._store.store import Store
 from remote_store._types.capabilities import Capability
@@ -16,34 +16,43 @@ __all__ = ["glob_files"]
 
 def glob_files(store: Store, pattern: str) -> Generator[FileInfo, None, None]:
     """
-    Yield the files whose whole path matches, as `remote_store._store.async_glob_files.glob_files`.
+    Yield the files whose whole path matches.
+
+    Where the backend declares GLOB its own implementation is used. Elsewhere
+    the folders that can hold a match are listed, and no others; from where
+    ``**`` stands, each with one recursive listing.
 
     Args:
         store: The store to search.
         pattern: See `remote_store.GlobPattern`.
 
     Raises:
-        InvalidPath, ValueError, re.error: See `remote_store.GlobPattern.parse`;
-            at the first ``next``, as all of these.
-        CapabilityNotSupported: The backend declares neither GLOB nor LIST.
+        InvalidPath, ValueError, re.error: See `remote_store.GlobPattern.parse`.
+        CapabilityNotSupported: The backend declares neither GLOB nor LIST; at
+            the call.
     """
     if store.supports(Capability.GLOB):
         yield from store.glob(pattern)
         return
     parsed = GlobPattern.parse(pattern)
-    descent = Descent(parsed.prefix)
+    yield from _walked(store, parsed)
+
+
+def _walked(store: Store, pattern: GlobPattern) -> Generator[FileInfo, None, None]:
+    descent = Descent(pattern.prefix)
     for level in descent.levels():
         for folder in level:
-            found: Generator[FileInfo | FolderEntry, None, None]
-            if parsed.is_open_below(folder):
-                found = store.list_files(folder, recursive=True)
-            else:
-                found = store.iter_children(folder)
-            with descent.listing(folder), contextlib.closing(found):
-                for entry in found:
-                    path = entry.path.as_posix()
-                    if not isinstance(entry, FileInfo):
-                        if parsed.may_contain(path):
-                            descent.meet(entry)
-                    elif parsed.matches(path):
-                        yield entry
+            with descent.listing(folder):
+                found: Generator[FileInfo | FolderEntry, None, None]
+                if pattern.is_open_below(folder):
+                    found = store.list_files(folder, recursive=True)
+                else:
+                    found = store.iter_children(folder)
+                with closing(found):
+                    for entry in found:
+                        path = entry.path.as_posix()
+                        if not isinstance(entry, FileInfo):
+                            if pattern.may_contain(path):
+                                descent.meet(entry)
+                        elif pattern.matches(path):
+                            yield entry

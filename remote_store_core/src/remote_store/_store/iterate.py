@@ -7,35 +7,19 @@ error and early exit.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from remote_store._contract.backend import Backend
+from remote_store._contract.closing import closing
 from remote_store._store import rules
 from remote_store._store.descent import Descent
-from remote_store._threads.chunk_reader import close_quietly
 from remote_store._types.models import FileInfo, FolderEntry
 from remote_store._types.path import strip_root
 
-__all__ = ["closing", "files_below", "folders_below", "relay"]
+__all__ = ["files_below", "folders_below", "relay"]
 
 T = TypeVar("T")
-
-
-@contextlib.contextmanager
-def closing(iterator: Any) -> Iterator[None]:
-    """
-    Close a backend's *iterator* at the end, if it is one that can be closed.
-
-    What goes wrong in that is logged, not raised: what was handed out is
-    complete, or an error on its way says that it is not.
-    """
-    try:
-        yield
-    finally:
-        if hasattr(iterator, "close"):
-            close_quietly(iterator)
 
 
 def relay(
@@ -57,13 +41,13 @@ def files_below(
     pattern: str | None = None,
     max_depth: int | None = None,
 ) -> Generator[FileInfo, None, None]:
-    """Yield the files of the folder *key*, relative to *root*."""
+    """Yield the files of the folder *key*, relative to *root*; a depth overrides *recursive*."""
     recursive = rules.listed_recursively(recursive, max_depth)
     folder = strip_root(root, key)
     found = backend.list_files(key, recursive=recursive, max_depth=max_depth)
     with closing(found):
         if not root and pattern is None and max_depth is None:
-            for info in found:  # not delegated to: its close may fail
+            for info in found:
                 yield info
             return
         for info in found:

@@ -19,7 +19,8 @@ from remote_store._plugins.opening import (
     refuse_target,
     scheme_of,
 )
-from remote_store._store.store import Store
+from remote_store._store import rules
+from remote_store._store.store import Store, store_over
 
 if TYPE_CHECKING:
     from remote_store._threads.loop_thread import LoopThread
@@ -69,7 +70,7 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
         backend, root_path = found
     opened = _wrapped(backend, name, loop_thread)
     try:
-        return Store(opened, root_path)
+        return store_over(opened, rules.root_key(root_path), owns=True)
     except BaseException:
         _close_unused(opened)
         raise
@@ -153,7 +154,7 @@ class Registry:
             backend = self._backends.setdefault(configured.key, built)
             if backend is not built:  # another thread was faster
                 _close_unused(built)
-        return Store(backend, configured.root_path, owns_backend=False)
+        return store_over(backend, rules.root_key(configured.root_path), owns=False)
 
     def close(self) -> None:
         """

@@ -1,4 +1,8 @@
-"""The sync store: the façade that programs use."""
+"""
+The sync store: the façade that programs use.
+
+Written by scripts/unasync.py from `AsyncStore`, but for what is marked.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
 from remote_store._contract import members
 from remote_store._contract.backend import Backend
+from remote_store._contract.closing import closing
 from remote_store._contract.content import SyncContentSource, WritableContent, as_content
 from remote_store._plugins.hooks import hub
 from remote_store._store import rules
@@ -26,31 +32,53 @@ from remote_store._types.models import (
 )
 from remote_store._types.path import RemotePath, join_root, normalise, strip_root
 
-__all__ = ["Store"]
+__all__ = ["Store", "store_over"]
 
 _log = logging.getLogger(__name__)
+_reports = _log.isEnabledFor
+_INFO = logging.INFO
+
+# Looking a member up on its class takes longer than the rest of a gate.
+_COPY = Capability.COPY
+_DELETE = Capability.DELETE
+_GLOB = Capability.GLOB
+_LIST = Capability.LIST
+_METADATA = Capability.METADATA
+_MOVE = Capability.MOVE
+_READ = Capability.READ
 
 T = TypeVar("T")
 
 
 class Store:
-    """
+    r"""
     A folder of a backend, with every operation that a program needs on files.
 
-    The same as `remote_store.aio.AsyncStore`, whose methods say in full what
-    each of these does and raises; its calls block. Three things differ:
+    Paths are relative to the store: ``/`` between segments, ``""`` for the
+    store's root where a folder is meant. They are normalised (``\`` becomes
+    ``/``, empty and ``.`` segments and a leading ``/`` are dropped) and
+    refused with `InvalidPath` when they hold a ``..`` segment or a NUL.
 
-    - listings and `glob` are generators, so that their errors, those of the
-      arguments included, appear at the first ``next``; close one that you
-      leave early with `contextlib.closing`;
-    - `read` returns a binary stream, which has to be closed, and there are
-      `read_seekable` and `open_atomic`;
-    - `close` and ``with`` take the place of ``aclose``.
+    Each method refuses what the backend does not declare with
+    `CapabilityNotSupported` before anything else happens. Listings and `glob`
+    are generators: their errors, those of the arguments included, appear at
+    the first ``next``; close one with `contextlib.closing` when you may leave
+    it early.
+
+    Errors of the store carry the caller's path, errors of the backend its
+    key. Besides the errors that a method names, any of them may raise
+    `PermissionDenied` and `BackendUnavailable`. Where the storage itself is
+    absent (a container, a root folder that nobody made), questions and
+    listings answer as for any missing path; everything else raises `NotFound`,
+    whose message names the storage and says how to make it.
 
     A store does not change after its construction; threads may share one.
+    ``with`` closes it. The calls block; `remote_store.aio.AsyncStore` is the
+    same for programs with an event loop.
 
     Args:
-        backend: A `Backend`, by inheritance or by its members.
+        backend: A `Backend`, by inheritance or by its members. An async one
+            goes into an `AsyncBackendSyncAdapter` first.
         root_path: Folder of the backend that is the root of this store;
             ``""`` for the backend's own root. It need not exist.
         owns_backend: Close the backend when this store is closed.
@@ -61,14 +89,18 @@ class Store:
         InvalidPath: *root_path* is malformed.
     """
 
-    __slots__ = ("_backend", "_capabilities", "_name", "_owns", "_root")
+    __slots__ = ("_backend", "_capabilities", "_lacks", "_name", "_owns", "_root", "_writes")
 
     _backend: Backend
     _capabilities: CapabilitySet
+    _lacks: frozenset[Capability]
     _name: str
     _owns: bool
     _root: str
+    #: Nothing can be refused in a write without metadata.
+    _writes: bool
 
+    # By hand: an async backend is refused, not wrapped.
     def __init__(
         self, backend: Backend, root_path: str | RemotePath = "", *, owns_backend: bool = True
     ) -> None:
@@ -79,15 +111,21 @@ class Store:
                 "or Store(AsyncBackendSyncAdapter(backend))"
             )
             raise TypeError(msg)
+        self._attach(backend, rules.root_key(root_path), owns_backend)
+
+    def _attach(self, backend: Backend, root: str, owns: bool) -> None:
         self._backend = backend
-        self._root = rules.root_key(root_path)
-        self._owns = owns_backend
+        self._root = root
+        self._owns = owns
         # Constant for an instance's life by contract, and read in every call.
         self._capabilities = CapabilitySet(backend.capabilities)
+        self._lacks = frozenset(Capability).difference(self._capabilities)
+        self._writes = self._lacks.isdisjoint((Capability.WRITE, Capability.ATOMIC_WRITE))
         self._name = backend.name
 
     # Reading ---------------------------------------------------------------
 
+    # By hand: a stream, not chunks.
     def read(self, path: str | RemotePath) -> BinaryIO:
         """
         Open a file for reading.
@@ -110,33 +148,74 @@ class Store:
         """
         return self._open("read", path, self._backend.read)
 
+    # By hand: an async store has only chunks.
     def read_seekable(self, path: str | RemotePath) -> BinaryIO:
         """
         Open a file for reading with ``seek``; otherwise as `read`.
 
         A backend whose streams cannot seek is read to the end first: up to
         8 MiB into memory, more into a temporary file.
+
+        Args:
+            path: Path of a file.
+
+        Returns:
+            A binary stream that can seek, for one thread at a time; close it.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
         """
         return self._open("read_seekable", path, self._member("read_seekable"))
 
+    # By hand: as the two above.
     def _open(self, name: str, path: str | RemotePath, read: Callable[[str], BinaryIO]) -> BinaryIO:
-        self._capabilities.require(Capability.READ, backend=self._name)
+        if _READ in self._lacks:
+            self._refuse(_READ)
         key = rules.file_key(self._root, path)
-        if self._observed():
-            return self._observe(name, path).open(functools.partial(read, key))
+        if hub.listening or _reports(_INFO):
+            observation = Observation(_log, name, path, self._name)
+            return observation.open(functools.partial(read, key))
         return read(key)
 
     def read_bytes(self, path: str | RemotePath) -> bytes:
-        """Return the whole content of a file, as `AsyncStore.read_bytes`."""
-        self._capabilities.require(Capability.READ, backend=self._name)
+        """
+        Return the whole content of a file.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        if _READ in self._lacks:
+            self._refuse(_READ)
         key = rules.file_key(self._root, path)
         return self._call("read_bytes", path, self._backend.read_bytes, key)
 
     def read_text(
         self, path: str | RemotePath, *, encoding: str = "utf-8", errors: str = "strict"
     ) -> str:
-        """Return the whole content of a file as text, as `AsyncStore.read_text`."""
-        return self.read_bytes(path).decode(encoding, errors)
+        """
+        Return the whole content of a file as text.
+
+        Args:
+            path: Path of a file.
+            encoding: Any name that `codecs` knows.
+            errors: Error handler: ``"strict"``, ``"ignore"``, ``"replace"``,
+                ``"backslashreplace"`` or a registered one.
+
+        Raises:
+            CapabilityNotSupported: No READ.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+            UnicodeDecodeError: Decoding fails with ``errors="strict"``.
+            LookupError: *encoding* or *errors* is unknown.
+        """
+        return (self.read_bytes(path)).decode(encoding, errors)
 
     # Writing ---------------------------------------------------------------
 
@@ -149,21 +228,38 @@ class Store:
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
         """
-        Write a file, as `AsyncStore.write`.
+        Write a file, creating its parent folders.
+
+        With ``overwrite=False`` the write is exclusive: of any number of
+        concurrent writers one succeeds and the others get `AlreadyExists`.
 
         Args:
             path: Path of a file.
-            content: Bytes, a bytes-like object, an iterable of bytes, or a
-                binary file. A generator is closed in every case, a file never.
-            overwrite: Replace an existing file; False refuses it, exclusively.
-            metadata: User metadata.
+            content: Bytes, a bytes-like object, an iterable of bytes or a
+                binary file. A generator is closed in every case,
+                a file never.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata: str keys (ASCII, not empty, no leading
+                underscore) and str values, at most 2048 bytes in all.
+
+        Returns:
+            Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
+            backend told about the new version.
 
         Raises:
             TypeError: *content* is none of these, or yields something else.
-            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As
-                `AsyncStore.write`.
+            ValueError: *metadata* breaks a rule.
+            CapabilityNotSupported: No WRITE, or non-empty *metadata* without
+                USER_METADATA.
+            InvalidPath: *path* is empty, malformed, a folder, or below a file.
+            AlreadyExists: The file exists and *overwrite* is False.
         """
-        return self._write("write", path, content, overwrite, metadata)
+        if isinstance(content, bytes):
+            call = self._put("write", path, content, overwrite, metadata)
+        else:
+            call = self._stream("write", path, content, overwrite, metadata)
+        result = call
+        return rules.rebased_result(self._root, result) if self._root else result
 
     def write_text(
         self,
@@ -174,9 +270,25 @@ class Store:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Write text to a file, as `AsyncStore.write_text`."""
+        """
+        Write text to a file; otherwise as `write`.
+
+        Args:
+            path: Path of a file.
+            text: The text.
+            encoding: Any name that `codecs` knows.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, as in `write`.
+
+        Raises:
+            UnicodeEncodeError: *encoding* cannot express *text*.
+            LookupError: *encoding* is unknown.
+            TypeError: *text* is not a str.
+            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As `write`.
+        """
         content = rules.encoded(text, encoding)
-        return self._write("write_text", path, content, overwrite, metadata)
+        result = self._put("write_text", path, content, overwrite, metadata)
+        return rules.rebased_result(self._root, result) if self._root else result
 
     def write_atomic(
         self,
@@ -186,10 +298,34 @@ class Store:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Write a file of which readers never see a part, as `AsyncStore.write_atomic`."""
-        return self._write("write_atomic", path, content, overwrite, metadata)
+        """
+        Write a file so that readers see the old content or the new, never a part.
 
-    def _write(
+        If the write fails or is interrupted, *path* is as it was before.
+
+        Args:
+            path: Path of a file.
+            content: As in `write`.
+            overwrite: Replace an existing file; False refuses it.
+            metadata: User metadata, as in `write`.
+
+        Returns:
+            As `write`.
+
+        Raises:
+            CapabilityNotSupported: No ATOMIC_WRITE, no WRITE, or non-empty
+                *metadata* without USER_METADATA.
+            TypeError, ValueError, InvalidPath, AlreadyExists: As `write`.
+        """
+        if isinstance(content, bytes):
+            call = self._put("write_atomic", path, content, overwrite, metadata)
+        else:
+            call = self._stream("write_atomic", path, content, overwrite, metadata)
+        result = call
+        return rules.rebased_result(self._root, result) if self._root else result
+
+    # By hand: a file of the caller is not closed.
+    def _stream(
         self,
         name: str,
         path: str | RemotePath,
@@ -198,9 +334,9 @@ class Store:
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
         body = as_content(content)
-        if body is content:
+        if body is content or isinstance(body, bytes):
             return self._put(name, path, body, overwrite, metadata)
-        with contextlib.nullcontext() if isinstance(body, bytes) else body:
+        with body:
             return self._put(name, path, body, overwrite, metadata)
 
     def _put(
@@ -212,12 +348,15 @@ class Store:
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
         atomic = name == "write_atomic"
-        metadata = rules.gate_write(self._capabilities, metadata, atomic=atomic, backend=self._name)
+        if metadata or not self._writes:
+            metadata = rules.gate_write(
+                self._capabilities, metadata, atomic=atomic, backend=self._name
+            )
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
-        result = self._call(name, path, write, key, content, overwrite=overwrite, metadata=metadata)
-        return rules.rebased_result(self._root, result)
+        return self._call(name, path, write, key, content, overwrite=overwrite, metadata=metadata)
 
+    # By hand: an async store has `write_atomic` alone.
     @contextlib.contextmanager
     def open_atomic(self, path: str | RemotePath, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         """
@@ -238,25 +377,54 @@ class Store:
         """
         rules.gate_write(self._capabilities, None, atomic=True, backend=self._name)
         key = rules.file_key(self._root, path)
-        observed = self._observe("open_atomic", path).timed() if self._observed() else None
         opened = self._member("open_atomic")(key, overwrite=overwrite)
-        with observed or contextlib.nullcontext(), opened as file:
+        observed: AbstractContextManager[None] = contextlib.nullcontext()
+        if hub.listening or _reports(_INFO):
+            observed = Observation(_log, "open_atomic", path, self._name).timed()
+        with observed, opened as file:
             yield file
 
     # Deleting --------------------------------------------------------------
 
     def delete(self, path: str | RemotePath, *, missing_ok: bool = False) -> None:
-        """Delete a file, as `AsyncStore.delete`."""
-        self._capabilities.require(Capability.DELETE, backend=self._name)
+        """
+        Delete a file.
+
+        Args:
+            path: Path of a file.
+            missing_ok: Do nothing when the file is missing.
+
+        Raises:
+            CapabilityNotSupported: No DELETE.
+            InvalidPath: *path* is empty or malformed, or names a folder,
+                whatever *missing_ok* says.
+            NotFound: The file is missing and *missing_ok* is False.
+        """
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
         key = rules.file_key(self._root, path)
         self._call("delete", path, self._backend.delete, key, missing_ok=missing_ok)
 
     def delete_folder(
         self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
     ) -> None:
-        """Delete a folder, as `AsyncStore.delete_folder`."""
+        """
+        Delete a folder.
+
+        Args:
+            path: Path of a folder; not the root.
+            recursive: Delete everything in it as well.
+            missing_ok: Do nothing when the folder is missing.
+
+        Raises:
+            InvalidPath: *path* is the root or malformed, or names a file.
+            CapabilityNotSupported: No DELETE.
+            NotFound: The folder is missing and *missing_ok* is False.
+            DirectoryNotEmpty: It has content and *recursive* is False.
+        """
         rules.refuse_root_delete(path)
-        self._capabilities.require(Capability.DELETE, backend=self._name)
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
         key = rules.file_key(self._root, path)
         delete = self._backend.delete_folder
         self._call("delete_folder", path, delete, key, recursive=recursive, missing_ok=missing_ok)
@@ -271,9 +439,28 @@ class Store:
         pattern: str | None = None,
         max_depth: int | None = None,
     ) -> Generator[FileInfo, None, None]:
-        """Yield the files of a folder, as `AsyncStore.list_files`; all errors at first ``next``."""
+        """
+        Yield the files of a folder, in no particular order.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            recursive: Also the files of all folders below; ignored when
+                *max_depth* is set.
+            pattern: `fnmatch` pattern for the file's name (not its path); see
+                `remote_store.ext.glob.glob_files` for whole paths.
+            max_depth: How many folders deep: 0 for the files of *path*, 1
+                also for those of its subfolders, and so on.
+
+        Raises:
+            ValueError: *max_depth* is negative.
+            CapabilityNotSupported: No LIST.
+            InvalidPath: *path* is malformed.
+        """
         rules.check_max_depth(max_depth)
-        self._capabilities.require(Capability.LIST, backend=self._name)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         files = files_below(
             self._backend,
@@ -288,9 +475,26 @@ class Store:
     def list_folders(
         self, path: str | RemotePath, *, pattern: str | None = None, max_depth: int | None = None
     ) -> Generator[FolderEntry, None, None]:
-        """Yield subfolders, as `AsyncStore.list_folders`; all errors at first ``next``."""
+        """
+        Yield the subfolders of a folder, level by level.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            pattern: `fnmatch` pattern for the folder's name; it filters what
+                is yielded, not what is descended into.
+            max_depth: None or 0 for the immediate subfolders, 1 also for
+                theirs, and so on.
+
+        Raises:
+            ValueError: *max_depth* is negative.
+            CapabilityNotSupported: No LIST.
+            InvalidPath: *path* is malformed.
+        """
         rules.check_max_depth(max_depth)
-        self._capabilities.require(Capability.LIST, backend=self._name)
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         folders = folders_below(self._backend, self._root, key, pattern, max_depth or 0)
         yield from self._iterate("list_folders", path, folders)
@@ -298,8 +502,20 @@ class Store:
     def iter_children(
         self, path: str | RemotePath
     ) -> Generator[FileInfo | FolderEntry, None, None]:
-        """Yield files and subfolders, as `AsyncStore.iter_children`; errors at first ``next``."""
-        self._capabilities.require(Capability.LIST, backend=self._name)
+        """
+        Yield the files and subfolders of a folder.
+
+        A missing folder, or a file, yields nothing.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+
+        Raises:
+            CapabilityNotSupported: No LIST.
+            InvalidPath: *path* is malformed.
+        """
+        if _LIST in self._lacks:
+            self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         children = functools.partial(self._member("iter_children"), key)
         entries = relay(children, functools.partial(rules.rebased_entry, self._root))
@@ -307,11 +523,20 @@ class Store:
 
     def glob(self, pattern: str) -> Generator[FileInfo, None, None]:
         """
-        Yield the files that match, as `AsyncStore.glob`; all errors at first ``next``.
+        Yield the files that match, found by the backend itself.
 
-        `remote_store._store.glob_files.glob_files` works on every store that lists.
+        `remote_store.ext.glob.glob_files` works on every store that lists.
+
+        Args:
+            pattern: See `GlobPattern`; relative to the store.
+
+        Raises:
+            CapabilityNotSupported: No GLOB.
+            InvalidPath: *pattern* is empty or has a ``..`` segment or a NUL.
+            ValueError: ``**`` stands before something other than ``/``.
         """
-        self._capabilities.require(Capability.GLOB, backend=self._name)
+        if _GLOB in self._lacks:
+            self._refuse(_GLOB)
         full = rules.backend_glob(self._root, pattern)
         matches = functools.partial(self._member("glob"), full)
         files = relay(matches, functools.partial(rules.rebased_file, self._root))
@@ -322,15 +547,44 @@ class Store:
     def move(
         self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
     ) -> None:
-        """Rename a file, as `AsyncStore.move`."""
-        self._capabilities.require(Capability.MOVE, backend=self._name)
+        """
+        Rename a file. With ATOMIC_MOVE it is under exactly one name at every moment.
+
+        A file moved onto itself stays as it is, whatever *overwrite* says.
+
+        Args:
+            src: Path of a file.
+            dst: Path of the new file; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Raises:
+            CapabilityNotSupported: No MOVE.
+            InvalidPath: A path is empty or malformed, *src* or *dst* is a
+                folder, or *dst* is below a file.
+            NotFound: *src* does not exist.
+            AlreadyExists: *dst* exists and *overwrite* is False.
+        """
+        if _MOVE in self._lacks:
+            self._refuse(_MOVE)
         self._transfer("move", src, dst, overwrite)
 
     def copy(
         self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
     ) -> None:
-        """Copy a file with its user metadata, as `AsyncStore.copy`."""
-        self._capabilities.require(Capability.COPY, backend=self._name)
+        """
+        Copy a file, its user metadata included; otherwise as `move`.
+
+        Args:
+            src: Path of a file.
+            dst: Path of the new file; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Raises:
+            CapabilityNotSupported: No COPY.
+            InvalidPath, NotFound, AlreadyExists: As `move`.
+        """
+        if _COPY in self._lacks:
+            self._refuse(_COPY)
         self._transfer("copy", src, dst, overwrite)
 
     def _transfer(
@@ -339,11 +593,7 @@ class Store:
         source = rules.file_key(self._root, src)
         target = rules.file_key(self._root, dst)
         if source == target:
-            stay = functools.partial(self._stay, src, source)
-            if self._observed():
-                self._observe(name, src, changes=False).call(stay)
-            else:
-                stay()
+            self._call(name, src, self._stay, src, source, changes=False)
             return
         transfer = self._backend.move if name == "move" else self._backend.copy
         self._call(name, src, transfer, source, target, overwrite=overwrite)
@@ -356,37 +606,99 @@ class Store:
     # Metadata --------------------------------------------------------------
 
     def exists(self, path: str | RemotePath) -> bool:
-        """Return True if a file or folder is at *path*, as `AsyncStore.exists`."""
+        """
+        Return True if a file or folder is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root, which is
+                absent where nobody has made the storage or, in a store with a
+                *root_path*, its folder.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
         key = rules.folder_key(self._root, path)
         return self._call("exists", path, self._backend.exists, key)
 
     def is_file(self, path: str | RemotePath) -> bool:
-        """Return True if a file is at *path*, as `AsyncStore.is_file`."""
+        """
+        Return True if a file is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
         key = rules.folder_key(self._root, path)
         return self._call("is_file", path, self._backend.is_file, key)
 
     def is_folder(self, path: str | RemotePath) -> bool:
-        """Return True if a folder is at *path*, as `AsyncStore.is_folder`."""
+        """
+        Return True if a folder is at *path*.
+
+        Args:
+            path: Path of either; ``""`` asks for the store's root, as in `exists`.
+
+        Raises:
+            InvalidPath: *path* is malformed.
+        """
         key = rules.folder_key(self._root, path)
         return self._call("is_folder", path, self._backend.is_folder, key)
 
     def get_file_info(self, path: str | RemotePath) -> FileInfo:
-        """Return what is known of a file, as `AsyncStore.get_file_info`."""
-        return rules.rebased_file(self._root, self._file_info("get_file_info", path))
+        """
+        Return size, modification time, ETag, metadata and whatever else is known of a file.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        info = self._file_info("get_file_info", path)
+        return rules.rebased_file(self._root, info)
 
     def head(self, path: str | RemotePath) -> WriteResult:
-        """Return what is known of a file as a write result, as `AsyncStore.head`."""
-        return rules.rebased_result(self._root, rules.head_of(self._file_info("head", path)))
+        """
+        Return what is known of a file in the form of a write result, ``source="sidecar"``.
+
+        Args:
+            path: Path of a file.
+
+        Raises:
+            CapabilityNotSupported: No METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        info = self._file_info("head", path)
+        return rules.rebased_result(self._root, rules.head_of(info))
 
     def _file_info(self, name: str, path: str | RemotePath) -> FileInfo:
-        self._capabilities.require(Capability.METADATA, backend=self._name)
+        if _METADATA in self._lacks:
+            self._refuse(_METADATA)
         key = rules.file_key(self._root, path)
         return self._call(name, path, self._backend.get_file_info, key)
 
     def get_folder_info(
         self, path: str | RemotePath, *, max_depth: int | None = None
     ) -> FolderInfo:
-        """Return the sum of the files below a folder, as `AsyncStore.get_folder_info`."""
+        """
+        Return count, bytes and latest modification time of the files below a folder.
+
+        Args:
+            path: Path of a folder, ``""`` for the root.
+            max_depth: How many folders deep to count; None for all.
+
+        Raises:
+            ValueError: *max_depth* is negative.
+            CapabilityNotSupported: No METADATA, or with *max_depth* no LIST.
+            InvalidPath: *path* is malformed or names a file.
+            NotFound: The folder does not exist; of the root: the storage, which
+                the message names.
+        """
         key = rules.folder_info_key(self._capabilities, self._root, path, max_depth, self._name)
         if max_depth is not None:
             return self._call("get_folder_info", path, self._tally, path, key, max_depth)
@@ -401,7 +713,7 @@ class Store:
             rules.refuse_missing_folder(path, is_file=is_file, backend=self._name)
         tally = rules.FolderTally()
         files = files_below(self._backend, self._root, key, max_depth=max_depth)
-        with contextlib.closing(files):
+        with closing(files):
             for info in files:
                 tally.add(info)
         return tally.info(RemotePath.from_backend_path(strip_root(self._root, key)))
@@ -413,33 +725,84 @@ class Store:
         return self._capabilities.supports(capability)
 
     def resolve(self, key: str | RemotePath) -> ResolutionPlan:
-        """Return how *key* maps to storage, without I/O, as `AsyncStore.resolve`."""
+        """
+        Return how *key* maps to storage, without I/O.
+
+        Args:
+            key: Path in the store, ``""`` for its root. The plan repeats it
+                as it was given.
+
+        Raises:
+            InvalidPath: *key* is malformed.
+        """
         plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
         return rules.rebased_plan(key, plan)
 
     def native_path(self, key: str | RemotePath) -> str:
-        """Return *key* in the backend's own notation, as `AsyncStore.native_path`."""
+        """
+        Return *key* in the backend's own notation.
+
+        Args:
+            key: Path in the store, ``""`` for its root.
+
+        Raises:
+            InvalidPath: *key* is malformed.
+        """
         native: str = self._member("native_path")(rules.folder_key(self._root, key))
         return native
 
     def to_key(self, path: str) -> str:
-        """Return the store path of a native path, as `AsyncStore.to_key`."""
+        """
+        Return the store path of a native path; the inverse of `native_path`.
+
+        Args:
+            path: Path in the backend's own notation.
+
+        Raises:
+            InvalidPath: *path* does not belong to this store.
+        """
         return strip_root(self._root, self._member("to_key")(path), path)
 
     def unwrap(self, type_hint: type[T]) -> T:
-        """Return the backend's native handle of that type, as `AsyncStore.unwrap`."""
+        """
+        Return the backend's native handle; code that uses it is bound to that backend.
+
+        Args:
+            type_hint: Type of the handle.
+
+        Raises:
+            CapabilityNotSupported: The backend has none of that type.
+        """
         handle: T = self._member("unwrap")(type_hint)
         return handle
 
     # Lifecycle -------------------------------------------------------------
 
     def child(self, subpath: str | RemotePath) -> Store:
-        """Return a store for a folder of this one, over the same backend, as `AsyncStore.child`."""
+        """
+        Return a store for a folder of this one, over the same backend.
+
+        Closing a child does nothing; the backend belongs to the store that
+        was constructed with it.
+
+        Args:
+            subpath: Path of the folder, which need not exist.
+
+        Raises:
+            InvalidPath: *subpath* is empty or malformed.
+        """
         root = join_root(self._root, normalise(subpath))
-        return Store(self._backend, root, owns_backend=False)
+        return store_over(self._backend, root, owns=False)
 
     def ping(self) -> None:
-        """Verify that the storage can be reached, as `AsyncStore.ping`."""
+        """
+        Verify that the storage can be reached.
+
+        Raises:
+            PermissionDenied: Credentials are refused.
+            NotFound: The container or root is missing.
+            BackendUnavailable: The service does not answer.
+        """
         self._call("ping", "", self._member("check_health"))
 
     def close(self) -> None:
@@ -471,15 +834,13 @@ class Store:
 
     # Shared by the methods above -------------------------------------------
 
+    def _refuse(self, capability: Capability) -> None:
+        self._capabilities.require(capability, backend=self._name)
+
     def _member(self, name: str) -> Callable[..., Any]:
         return members.member(self._backend, name, Backend)
 
-    def _observed(self) -> bool:
-        return hub.listening or _log.isEnabledFor(logging.INFO)
-
-    def _observe(self, name: str, path: str | RemotePath, *, changes: bool = True) -> Observation:
-        return Observation(_log, name, path, self._name, changes)
-
+    # By hand: the call is made here, when it is observed.
     def _call(
         self,
         name: str,
@@ -487,13 +848,24 @@ class Store:
         function: Callable[..., T],
         /,
         *args: Any,
+        changes: bool = True,
         **options: Any,
     ) -> T:
-        if self._observed():
-            return self._observe(name, path).call(functools.partial(function, *args, **options))
+        if hub.listening or _reports(_INFO):
+            observation = Observation(_log, name, path, self._name, changes)
+            return observation.call(functools.partial(function, *args, **options))
         return function(*args, **options)
 
     def _iterate(
         self, name: str, path: str | RemotePath, items: Generator[T, None, None]
     ) -> Generator[T, None, None]:
-        return self._observe(name, path).iterate(items) if self._observed() else items
+        if hub.listening or _reports(_INFO):
+            return Observation(_log, name, path, self._name).iterate(items)
+        return items
+
+
+def store_over(backend: Backend, root: str, *, owns: bool) -> Store:
+    """Return a store over a backend that was inspected before, for a root in normal form."""
+    store = Store.__new__(Store)
+    store._attach(backend, root, owns)  # noqa: SLF001 - of this module
+    return store
