@@ -5,6 +5,7 @@ An author writes the verbs of an `ObjectService` and a `Description` of what
 the service can do; `ObjectBackend` is the complete backend over them.
 """
 
+from remote_store_objects._backend import ObjectBackend
 from remote_store_objects._protocol.body import Body
 from remote_store_objects._protocol.description import (
     EVERY_CONDITION,
@@ -31,6 +32,7 @@ __all__ = [
     "Condition",
     "Description",
     "MetadataRules",
+    "ObjectBackend",
     "ObjectInfo",
     "ObjectService",
     "ObjectStream",

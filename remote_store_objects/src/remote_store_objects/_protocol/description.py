@@ -152,6 +152,9 @@ class Description:
             the backend looks first.
         written_tells: `put` and `commit` return an ETag. Without it
             WRITE_RESULT_NATIVE is not declared.
+        folder_marks: Other clients make objects that stand for a folder and
+            have its name without a slash; `ObjectInfo.is_folder` tells.
+            Deleting a folder with content then looks for one.
         repeats: The service repeats failed attempts by itself, so that the
             backend does not; its errors are still marked, see `ObjectService`.
 
@@ -182,4 +185,5 @@ class Description:
     etags: bool = True
     delete_tells: bool = True
     written_tells: bool = True
+    folder_marks: bool = False
     repeats: bool = False

@@ -1,0 +1,530 @@
+"""The backend: checks that need no service, and the way to each operation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any, ClassVar, Final, Literal
+
+from remote_store import (
+    Capability,
+    CapabilityNotSupported,
+    CapabilitySet,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    GlobPattern,
+    InvalidPath,
+    RemotePath,
+    ResolutionPlan,
+    RetryPolicy,
+    WriteResult,
+)
+from remote_store.aio import AsyncBackend, AsyncWritableContent
+from remote_store.authoring import cannot_delete_root, is_a_file, is_a_folder, not_found
+from remote_store_objects import _list, _probe, _sweep, _transfer
+from remote_store_objects._delete import delete, delete_folder
+from remote_store_objects._keys import Keys
+from remote_store_objects._protocol.description import Description
+from remote_store_objects._protocol.service import ObjectService
+from remote_store_objects._protocol.values import Attributes, Upload, Written
+from remote_store_objects._read import content, open_reading
+from remote_store_objects._session.loops import Loops
+from remote_store_objects._session.session import Sizes
+from remote_store_objects._write import write
+
+__all__ = ["ObjectBackend"]
+
+_PUT: Final = 8 << 20
+_PART: Final = 4 << 20
+#: Sizes of parts that an upload has at most when its number of parts is used up.
+_DOUBLINGS: Final = 10
+_DAY: Final = timedelta(hours=24)
+
+
+class ObjectBackend(AsyncBackend):
+    """
+    A complete backend over an object store.
+
+    Folders are what keys imply: one is there as long as something is in it,
+    and a file and a folder of one name may coexist. An empty object whose key
+    ends in ``/``, which other tools make, stands for a folder and is no file.
+
+    Every write, move and copy without ``overwrite`` is decided by the service:
+    of any number of concurrent writers one succeeds. A read that is cut off
+    goes on with the same version or raises. What the service cannot do is in
+    its description, which says what becomes of it.
+
+    One instance serves any number of tasks, threads and event loops; each loop
+    has a service of its own, which ends with it. Closing is terminal. It
+    pickles as its configuration, as long as *connect* does.
+
+    A plugin derives a class from it whose constructor takes what its users
+    know, and gives it a classmethod ``from_url``.
+
+    Args:
+        connect: Makes the service, without I/O; called once in each event loop.
+        description: What the service can do.
+        retry: How often and how long to try again; None for the default
+            `RetryPolicy`. Only *timeout* counts for a service that repeats
+            attempts by itself, and for the rest of a read that broke off.
+        max_concurrency: Requests of one upload or download at a time.
+        single_put: Bytes up to which content is written in one request.
+        part_size: Bytes of the parts of larger content; they grow as the stream
+            goes on, unless the service needs equal ones. Both are held to what
+            the service allows.
+        growth: Parts after which their size doubles; None for a tenth of what
+            one upload may have.
+        reject_write_under_file_ancestor: Look for a file at each folder above
+            the target of a write, move or copy, and for a folder at the
+            target, and refuse it with InvalidPath; each look is a request.
+
+    Raises:
+        TypeError: An argument is of a wrong type.
+        ValueError: A number is below 1.
+    """
+
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability) - {Capability.SEEKABLE_READ, Capability.ATOMIC_MOVE}
+    )
+    CONTRACT: ClassVar[str] = "1.0"
+    close_is_terminal: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        connect: Callable[[], ObjectService],
+        description: Description,
+        *,
+        retry: RetryPolicy | None = None,
+        max_concurrency: int = 1,
+        single_put: int = _PUT,
+        part_size: int = _PART,
+        growth: int | None = None,
+        reject_write_under_file_ancestor: bool = False,
+    ) -> None:
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            msg = f"retry must be a RetryPolicy or None, got {type(retry).__name__}"
+            raise TypeError(msg)
+        growth = max(1, description.max_parts // _DOUBLINGS) if growth is None else growth
+        for name, value in (
+            ("max_concurrency", max_concurrency),
+            ("single_put", single_put),
+            ("part_size", part_size),
+            ("growth", growth),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool):
+                msg = f"{name} must be an int, got {type(value).__name__}"
+                raise TypeError(msg)
+            if value < 1:
+                msg = f"{name} must be at least 1, got {value}"
+                raise ValueError(msg)
+        #: Makes the service; for what needs its verbs past all that is here.
+        self.connect = connect
+        self._description = description
+        self._retry = retry
+        self._sizes = Sizes(
+            # Without parts there is nothing else to do with more.
+            put=min(single_put, description.max_put)
+            if description.uploads
+            else description.max_put,
+            part=min(max(part_size, description.min_part), description.max_part),
+            growth=growth,
+            concurrency=max_concurrency,
+        )
+        self._rejects = reject_write_under_file_ancestor
+        self._start()
+
+    def _start(self) -> None:
+        description, retry = self._description, self._retry or RetryPolicy()
+        self._keys = Keys(description)
+        self._capabilities = _capabilities(description)
+        self._loops = Loops(self.connect, description, retry, self._sizes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        left = {"_keys", "_capabilities", "_loops"}
+        return {name: value for name, value in self.__dict__.items() if name not in left}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    # Names -------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """That of the description."""
+        return self._description.name
+
+    @property
+    def capabilities(self) -> CapabilitySet:
+        """What the description allows."""
+        return self._capabilities
+
+    @property
+    def description(self) -> Description:
+        """What the service can do."""
+        return self._description
+
+    def native_path(self, path: str) -> str:
+        """Return where a key is: the description's location, and the key."""
+        location = self._description.location
+        return location if path in ("", ".") else f"{location}/{path}"
+
+    def to_key(self, native_path: str) -> str:
+        """Return the key of what `native_path` returned."""
+        location = self._description.location
+        return "" if native_path == location else native_path.removeprefix(f"{location}/")
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        """Return where a key is stored, without I/O and without secrets."""
+        details = dict(self._description.details)
+        return ResolutionPlan(self.name, self.name, path, self.native_path(path), details)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} at {self._description.location}>"
+
+    # Questions -----------------------------------------------------------------
+
+    async def exists(self, path: str) -> bool:
+        """
+        Return True if a file or folder is at *path*; of the root, if the bucket is there.
+
+        Raises:
+            PermissionDenied: The service does not tell. Only a definite answer is False.
+        """
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            if not key:
+                return await _probe.storage_exists(session)
+            return await _probe.find(session, key) is not None or await _probe.is_folder(
+                session, key
+            )
+
+    async def is_file(self, path: str) -> bool:
+        """Return True if a file is at *path*."""
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            info = await _probe.find(session, key) if key else None
+            return info is not None and not info.is_folder
+
+    async def is_folder(self, path: str) -> bool:
+        """Return True if a folder is at *path*; of the root, if the bucket is there."""
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            if not key:
+                return await _probe.storage_exists(session)
+            return await _probe.is_folder(session, key)
+
+    async def get_file_info(self, path: str) -> FileInfo:
+        """Return what the service tells of a file."""
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            if not key:
+                raise is_a_folder(path, self.name)
+            info = await _probe.source(session, key)
+            return _list.file_info(RemotePath(key), info, self._description)
+
+    async def get_folder_info(self, path: str) -> FolderInfo:
+        """
+        Add up the files below a folder; one request for each page of them.
+
+        Raises:
+            NotFound: There is no such folder; of the root, no bucket.
+            InvalidPath: It is a file.
+        """
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            found = await _list.folder_sum(session, key)
+            if found is not None:
+                return found
+            if key:
+                info = await _probe.find(session, key)
+                if info is None:
+                    raise not_found(key, self.name)
+                if not info.is_folder:
+                    raise is_a_file(key, self.name)
+            return FolderInfo(RemotePath.from_backend_path(key), 0, 0)
+
+    async def check_health(self) -> None:
+        """
+        Ask for the bucket by a listing, since credentials may allow no more.
+
+        Raises:
+            PermissionDenied: The credentials are refused, or do not allow listings.
+            NotFound: There is no such bucket; the message says how to make it.
+            BackendUnavailable: The service does not answer.
+        """
+        with self._loops.running() as session:
+            await _probe.look_at_storage(session)
+
+    # Reading -------------------------------------------------------------------
+
+    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
+        """
+        Yield the content of one version of a file as it arrives.
+
+        A connection that breaks is taken up again at the byte where it broke.
+
+        Raises:
+            NotFound, InvalidPath: As in the protocol.
+            PreconditionFailed: The file was replaced or deleted meanwhile.
+        """
+        with self._loops.running() as session:
+            reading = await open_reading(session, self._keys.file(path))
+            try:
+                while piece := await reading.receive():
+                    yield piece
+            finally:
+                await reading.aclose()
+
+    async def read_bytes(self, path: str) -> bytes:
+        """Return the whole content of a file; raises as `read`."""
+        with self._loops.running() as session:
+            return await content(session, self._keys.file(path))
+
+    # Writing -------------------------------------------------------------------
+
+    async def write(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """
+        Write a file: readers see the old content or the new.
+
+        Content of up to *single_put* bytes is one request, more is sent in
+        parts. An upload that fails is aborted; see `sweep` for what remains of
+        a process that was killed.
+
+        Raises:
+            InvalidPath, AlreadyExists: As in the protocol. After a connection
+                that broke at the wrong moment AlreadyExists has
+                ``outcome_unknown``, where the file may be this write's own.
+            CapabilityNotSupported: *overwrite* is False, and the service has
+                no conditional writes; or it keeps no metadata.
+            PreconditionFailed: Somebody else aborted the upload.
+            ValueError: Metadata that the service would not keep unchanged.
+            TypeError: *content* is neither bytes nor an async iterator of them.
+        """
+        with self._loops.running() as session:
+            if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
+                kind = type(content).__name__
+                msg = f"content must be bytes or an async iterator of bytes, got {kind}"
+                raise TypeError(msg)
+            key = self._keys.target(path)
+            kept = self._checked(metadata, key)
+            if self._rejects:
+                await _probe.refuse_target(session, key)
+            written, size = await write(
+                session,
+                key,
+                content if isinstance(content, bytes) else aiter(content),
+                exclusive=not overwrite,
+                attributes=Attributes(metadata=kept),
+            )
+            return self._result(key, size, written, kept)
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """As `write`, which is atomic: one request makes an object visible."""
+        return await self.write(path, content, overwrite=overwrite, metadata=metadata)
+
+    def _checked(self, metadata: Mapping[str, str] | None, key: str) -> dict[str, str]:
+        kept = dict(metadata or {})
+        rules = self._description.metadata
+        if kept and rules is None:
+            msg = "the service keeps no user metadata"
+            raise CapabilityNotSupported(
+                msg, path=key, backend=self.name, capability=Capability.USER_METADATA.value
+            )
+        if kept and rules is not None:
+            rules.refuse(kept)
+        return kept
+
+    def _result(
+        self, key: str, size: int, written: Written, metadata: dict[str, str]
+    ) -> WriteResult:
+        tells = self._description.written_tells
+        source: Literal["native", "basic"] = "native" if tells else "basic"
+        return WriteResult(
+            RemotePath(key),
+            size,
+            source,
+            written.digest,
+            written.etag if self._description.etags else None,
+            written.version_id,
+            written.modified,
+            metadata or None,
+        )
+
+    # Deleting ------------------------------------------------------------------
+
+    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """
+        Delete a file.
+
+        A delete whose first attempt got no answer, and which then finds
+        nothing, has done it.
+
+        Raises:
+            NotFound, InvalidPath: As in the protocol.
+        """
+        with self._loops.running() as session:
+            await delete(session, self._keys.file(path), missing_ok=missing_ok)
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        """
+        Delete a folder, in batches where the service has them.
+
+        Raises:
+            InvalidPath, NotFound, DirectoryNotEmpty: As in the protocol.
+            RemoteStoreError: An object below could not be deleted; every other
+                one is. The error's ``others`` tell of further ones.
+        """
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            if not key:
+                raise cannot_delete_root(path, self.name)
+            await delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
+
+    async def sweep(self, path: str = "", *, older_than: timedelta = _DAY) -> int:
+        """
+        Abort uploads in parts that a killed process has left, which cost money and show nowhere.
+
+        Args:
+            path: Folder of the files that they were to make.
+            older_than: Only those that were begun so long ago. An upload may
+                still be under way, in whatever process.
+
+        Returns:
+            How many were aborted.
+
+        Raises:
+            CapabilityNotSupported: The service does not list them.
+        """
+        with self._loops.running() as session:
+            return await _sweep.sweep(session, self._keys.folder(path), older_than)
+
+    async def unfinished_uploads(self, path: str = "") -> AsyncGenerator[Upload, None]:
+        """
+        Yield the uploads in parts that are not committed, running ones included.
+
+        Args:
+            path: Folder of the files that they are to make.
+
+        Raises:
+            CapabilityNotSupported: The service does not list them.
+        """
+        with self._loops.running() as session:
+            async with aclosing(_sweep.uploads(session, self._keys.folder(path))) as found:
+                async for upload in found:
+                    yield upload
+
+    # Moving and copying --------------------------------------------------------
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """
+        Copy a file, and remove the version that was copied.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists: As in the protocol.
+            CapabilityNotSupported: *overwrite* is False, and the service has
+                no conditional writes.
+            PreconditionFailed: Somebody else changed or removed the source
+                meanwhile; the message says what there is now.
+        """
+        with self._loops.running() as session:
+            target, source = self._keys.target(dst), self._keys.file(src)
+            await _transfer.move(
+                session, source, target, overwrite=overwrite, reject_under_file=self._rejects
+            )
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Let the service copy a file, and return when that is complete; raises as `move`."""
+        with self._loops.running() as session:
+            target, source = self._keys.target(dst), self._keys.file(src)
+            await _transfer.copy(
+                session, source, target, overwrite=overwrite, reject_under_file=self._rejects
+            )
+
+    # Listing -------------------------------------------------------------------
+
+    async def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files of a folder; folders below *max_depth* are not asked for."""
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            found = _list.files(session, key, recursive=recursive, max_depth=max_depth)
+            async with aclosing(found):
+                async for info in found:
+                    yield info
+
+    async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
+        """Yield the subfolders of a folder."""
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            async with aclosing(_list.children(session, key, with_files=False)) as found:
+                async for entry in found:
+                    if isinstance(entry, FolderEntry):
+                        yield entry
+
+    async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """Yield the files and subfolders of a folder in one pass."""
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            async with aclosing(_list.children(session, key, with_files=True)) as found:
+                async for entry in found:
+                    yield entry
+
+    async def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
+        """
+        Yield the files whose key matches; only what may hold one is listed.
+
+        Raises:
+            InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
+        """
+        with self._loops.running() as session:
+            parsed = GlobPattern.parse(pattern)
+            try:
+                pattern.encode()
+            except UnicodeEncodeError as error:
+                msg = f"glob pattern has no UTF-8 form: {pattern!r}"
+                raise InvalidPath(msg, path=pattern, backend=self.name) from error
+            async with aclosing(_list.matches(session, parsed)) as found:
+                async for info in found:
+                    yield info
+
+    # Lifecycle -----------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """
+        Close the connections of every loop; operations raise StoreClosed from now on.
+
+        Waits up to 5 seconds for what is running, and up to 2 more for the
+        abort of uploads that do not end. Idempotent.
+        """
+        await self._loops.aclose()
+
+
+def _capabilities(description: Description) -> CapabilitySet:
+    missing = set()
+    if description.metadata is None:
+        missing.add(Capability.USER_METADATA)
+    if not description.written_tells:
+        missing.add(Capability.WRITE_RESULT_NATIVE)
+    if not description.etags:
+        missing.add(Capability.MOVE)
+    return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

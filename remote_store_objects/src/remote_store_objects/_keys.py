@@ -1,0 +1,93 @@
+"""Keys: which the service can keep, and what a listing shows of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeAlias
+
+from attrs import frozen
+
+from remote_store import InvalidPath, RemotePath, authoring
+from remote_store.authoring import LeftOut, is_reserved
+from remote_store_objects._protocol.description import Description
+
+__all__ = ["Keys", "Shown", "prefix_of", "shown_in", "too_long"]
+
+_log = logging.getLogger(__name__)
+
+#: What a listing shows of a name, if anything.
+Shown: TypeAlias = Callable[[str], RemotePath | None]
+
+
+@frozen
+class Keys:
+    """
+    Checks of what a caller gave, before any request.
+
+    Args:
+        description: Of the service.
+    """
+
+    description: Description
+
+    def folder(self, key: str) -> str:
+        """Return the normal form of a key that may be the root; see `authoring.folder_key`."""
+        return authoring.folder_key(key, self.description.name)
+
+    def file(self, key: str) -> str:
+        """Return the normal form of a key that must not be the root; see `authoring.file_key`."""
+        return authoring.file_key(key, self.description.name)
+
+    def target(self, key: str) -> str:
+        """
+        Return the normal form of a key at which a file may be created.
+
+        Raises:
+            InvalidPath: The service cannot keep it; else as `authoring.target_key`.
+            TypeError: *key* is not a str.
+        """
+        normal = authoring.target_key(key, self.description.name)
+        if too_long(normal, self.description):
+            msg = f"path is longer than the {self.description.max_key} bytes that the service keeps"
+        elif self.description.forbidden is not None and self.description.forbidden.search(normal):
+            msg = "path has a character that the service does not keep or list unchanged"
+        else:
+            return normal
+        raise InvalidPath(msg, path=key, backend=self.description.name)
+
+
+def too_long(key: str, description: Description) -> bool:
+    """Return True if no object can have that key, so that nothing has to be asked."""
+    longest = description.max_key
+    return len(key) * 4 > longest and len(key.encode()) > longest
+
+
+def prefix_of(key: str) -> str:
+    """Return what the keys of all objects below a folder begin with."""
+    return f"{key}/" if key else ""
+
+
+def shown_in(where: str) -> Shown:
+    """
+    Return a function from keys of objects to what one listing shows of them.
+
+    It gives None for keys that are no path of a store, of which it warns once,
+    and for names that are reserved for temporary files.
+
+    Args:
+        where: What is listed, for the warning.
+    """
+    left_out = LeftOut(_log, where)
+
+    def shown(name: str) -> RemotePath | None:
+        try:
+            path = RemotePath(name)
+        except InvalidPath:
+            path = None
+        if path is None or path.as_posix() != name:
+            left_out.name(name)
+            return None
+        return None if is_reserved(name) else path
+
+    return shown

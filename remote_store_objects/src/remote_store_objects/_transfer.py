@@ -1,0 +1,268 @@
+"""
+Copying and moving.
+
+The service copies where it can; a condition on the target decides an exclusive
+copy, and one on the source holds a move to the version that it removes
+afterwards. What its `copy` cannot do is done by parts, and where there are
+none the bytes pass through the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from attrs import field, frozen
+
+from remote_store import (
+    AlreadyExists,
+    BackendUnavailable,
+    CapabilityNotSupported,
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    RemoteStoreError,
+    ResourceLocked,
+)
+from remote_store_objects._delete import delete_version
+from remote_store_objects._probe import absent, find, refuse_target, source
+from remote_store_objects._protocol.description import Condition
+from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
+from remote_store_objects._read import open_reading
+from remote_store_objects._session.outcome import in_doubt, like
+from remote_store_objects._session.session import Session
+from remote_store_objects._write import Uploading, exclusive_refused, refuse_unexclusive, write
+
+__all__ = ["copy", "move"]
+
+#: Bytes of a part that the service copies by itself: nothing of it is in memory.
+_PART: Final = 64 << 20
+
+
+async def copy(
+    session: Session, src: str, dst: str, *, overwrite: bool, reject_under_file: bool
+) -> None:
+    """
+    Copy whatever version of *src* there is.
+
+    Raises:
+        NotFound: There is no source.
+        InvalidPath: The source is a folder.
+        AlreadyExists: *overwrite* is False and there is an object at *dst*;
+            with ``outcome_unknown`` if that may be what this copy has made.
+        CapabilityNotSupported: The service cannot decide *overwrite* False.
+    """
+    if not overwrite:
+        refuse_unexclusive(session, dst)
+    if src == dst or reject_under_file:
+        await source(session, src)
+        if src == dst:
+            return
+        await refuse_target(session, dst)
+    await _Copy(session, src, dst, exclusive=not overwrite).run(None)
+
+
+async def move(
+    session: Session, src: str, dst: str, *, overwrite: bool, reject_under_file: bool
+) -> None:
+    """
+    Copy one version of *src*, and remove that version once the copy is complete.
+
+    Raises:
+        NotFound, InvalidPath, AlreadyExists: As `copy`.
+        CapabilityNotSupported: As `copy`; and if the service tells no versions.
+        PreconditionFailed: The source was changed or removed meanwhile: then
+            nothing more of it is removed, and the copy may be there already
+            (the message says so).
+        RemoteStoreError: By the errors of the service. Where the source could
+            not be removed, the message says that the copy is there, and
+            ``outcome_unknown`` is True: the move has had an effect.
+    """
+    if not overwrite:
+        refuse_unexclusive(session, dst)
+    version = await source(session, src)
+    if src == dst:
+        return
+    if not session.description.etags or version.etag is None:
+        msg = "the service does not tell versions, without which a move could lose a change"
+        raise CapabilityNotSupported(msg, path=src, backend=session.name, capability="move")
+    if reject_under_file:
+        await refuse_target(session, dst)
+    await _Copy(session, src, dst, exclusive=not overwrite, etag=version.etag).run(version)
+    try:
+        # Whatever becomes of the source: of the move as a whole something is done.
+        with in_doubt(True):
+            if not await delete_version(session, src, version.etag):
+                msg = "The source of a move was changed or removed by somebody else"
+                raise PreconditionFailed(msg, path=src, backend=session.name)
+    except RemoteStoreError as error:
+        error.args = (f"{error.args[0]}; the copy at {dst!r} is complete and stays",)
+        raise
+
+
+@frozen
+class _Copy:
+    """
+    One copy.
+
+    Args:
+        session: To ask.
+        src: Key of the source.
+        dst: Key of the target.
+        exclusive: Leave an object at *dst* as it is.
+        etag: Version of the source; None for whichever there is.
+    """
+
+    session: Session
+    src: str
+    dst: str
+    exclusive: bool = field(kw_only=True)
+    etag: str | None = field(default=None, kw_only=True)
+
+    async def run(self, info: ObjectInfo | None) -> None:
+        """
+        Make it, by the first way that keeps the conditions.
+
+        Args:
+            info: The source, if it is known already.
+        """
+        description = self.session.description
+        conditions = description.conditions
+        pins = self.etag is None or Condition.COPY_IF_MATCH in conditions
+        fits = info is None or description.max_copy is None or info.size <= description.max_copy
+        alone = not self.exclusive or Condition.COPY_IF_ABSENT in conditions
+        if description.copies and pins and alone and fits:
+            try:
+                await self._at_once()
+                return
+            except _DEFINITE:
+                raise
+            except RemoteStoreError:
+                if info is not None or description.max_copy is None:
+                    raise
+                info = await source(self.session, self.src)
+                if info.size <= description.max_copy:
+                    raise
+        info = info or await source(self.session, self.src)
+        alone = not self.exclusive or Condition.COMMIT_IF_ABSENT in conditions
+        pins = Condition.COPY_IF_MATCH in conditions and info.etag is not None
+        if description.copy_parts and description.etags and alone and pins and info.size:
+            await self._by_parts(info)
+        else:
+            await self._through_client(info)
+
+    async def _at_once(self) -> None:
+        session = self.session
+        try:
+            await session.change(
+                self.dst,
+                session.service.copy,
+                self.src,
+                self.dst,
+                if_match=self.etag,
+                if_absent=self.exclusive,
+            )
+        except NotFound as error:
+            missing = await self._no_source(error)
+            raise missing from missing.__cause__
+        except PreconditionFailed as error:
+            refusal = error
+        else:
+            return
+        if self.etag is not None and await self._source_changed(refusal):
+            raise self._changed(refusal)
+        if not self.exclusive:
+            raise refusal
+        unknown = refusal.outcome_unknown
+        if unknown:
+            with in_doubt(True):
+                there = await find(session, self.dst)
+                ours = await find(session, self.src)
+            unknown = there is None or ours is None or _likeness(there) == _likeness(ours)
+        raise exclusive_refused(session, self.dst, refusal, unknown=unknown)
+
+    async def _no_source(self, error: NotFound) -> RemoteStoreError:
+        if isinstance(error, StorageNotFound):
+            return error
+        with in_doubt(error.outcome_unknown):
+            return await absent(self.session, self.src, error)
+
+    async def _source_changed(self, refusal: RemoteStoreError) -> bool:
+        """Tell a condition on the source that failed from one on the target."""
+        if not self.exclusive:
+            return True
+        with in_doubt(refusal.outcome_unknown):
+            now = await find(self.session, self.src)
+        return now is None or now.etag != self.etag
+
+    def _changed(self, refusal: RemoteStoreError) -> PreconditionFailed:
+        msg = "The source was changed or removed by somebody else; nothing was done to it"
+        changed = PreconditionFailed(msg, path=self.src, backend=self.session.name)
+        changed.outcome_unknown = refusal.outcome_unknown
+        return like(changed, refusal)
+
+    async def _by_parts(self, info: ObjectInfo) -> None:
+        limits = self.session.description
+        size = max(_PART, limits.min_part, -(-info.size // limits.max_parts))
+        size = min(size, limits.max_part)
+        async with Uploading(self.session, self.dst) as uploading:
+            await uploading.begin(info.attributes)
+            try:
+                for start in range(0, info.size, size):
+                    stop = min(start + size, info.size)
+                    await uploading.add_copy(self.src, start, stop, info.etag)
+                await uploading.sent()
+            except StorageNotFound:
+                raise
+            except (NotFound, PreconditionFailed) as error:
+                changed = self._changed(error)
+                raise changed from changed.__cause__
+            await uploading.commit(exclusive=self.exclusive)
+
+    async def _through_client(self, info: ObjectInfo) -> None:
+        """Read one version of the source and write it."""
+        content = self._content(info)
+        async with aclosing(content):
+            await write(
+                self.session,
+                self.dst,
+                content,
+                exclusive=self.exclusive,
+                attributes=info.attributes,
+            )
+
+    async def _content(self, info: ObjectInfo) -> AsyncGenerator[bytes, None]:
+        session = self.session
+        try:
+            reading = await open_reading(session, self.src)
+        except (NotFound, InvalidPath) as error:
+            changed = self._changed(error)
+            raise changed from changed.__cause__
+        try:
+            if session.description.etags and reading.info.etag != info.etag:
+                msg = "The source was changed by somebody else; nothing was done to it"
+                raise PreconditionFailed(msg, path=self.src, backend=session.name)
+            while piece := await reading.receive():
+                yield piece
+        finally:
+            await reading.aclose()
+
+
+#: What says enough by itself; the size of the source has nothing to do with it.
+_DEFINITE: Final = (
+    AlreadyExists,
+    BackendUnavailable,
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    ResourceLocked,
+)
+
+
+def _likeness(info: ObjectInfo) -> tuple[object, ...]:
+    """Return what an object and a copy of it have in common."""
+    metadata = {key.lower(): value for key, value in (info.metadata or {}).items()}
+    return info.size, info.digest, metadata
