@@ -47,6 +47,7 @@ mypy: $(DEV)
 
 pyright: $(DEV)
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@out=$$(PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes remote_store --ignoreexternal) || { echo "$$out"; exit 1; }
 
 imports: $(DEV) ## An import goes down, never up.
 	@$(BIN)/lint-imports

@@ -24,7 +24,7 @@ _PROJECT: Final = "remote_store"
 _hookspec = pluggy.HookspecMarker(_PROJECT)
 
 #: Marks a function or method as an implementation of one of the hooks.
-hookimpl = pluggy.HookimplMarker(_PROJECT)
+hookimpl: Final[pluggy.HookimplMarker] = pluggy.HookimplMarker(_PROJECT)
 
 
 @frozen

@@ -50,7 +50,7 @@ class LoopThread:
     """
 
     def __init__(self, owner: str) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._owner = owner
         self._pid = os.getpid()
         self._closed = False
@@ -58,7 +58,7 @@ class LoopThread:
         self._inbox = _Inbox(self.loop)
         #: Tasks whose result nobody has asked for; the end of the loop does not wait for them.
         self.unasked: set[asyncio.Task[Any]] = set()
-        self.thread = threading.Thread(
+        self.thread: threading.Thread = threading.Thread(
             target=_run, args=(self.loop, self._inbox), name=f"{owner}-{id(self):x}", daemon=True
         )
         try:

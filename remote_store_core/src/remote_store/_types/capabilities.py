@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remote_store._types.errors import CapabilityNotSupported
 
@@ -53,7 +53,8 @@ class Capability(enum.Enum):
 
     # Members are singletons, also after unpickling, so identity is a correct
     # hash; enum's own is a Python function on the path of every store call.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
 
 class CapabilitySet(AbstractSet[Capability]):

@@ -150,25 +150,25 @@ def _rebuild(
 class NotFound(RemoteStoreError, FileNotFoundError):
     """Raised when a file or folder definitely does not exist."""
 
-    ERRNO = errno.ENOENT
+    ERRNO: ClassVar[int | None] = errno.ENOENT
 
 
 class AlreadyExists(RemoteStoreError, FileExistsError):
     """Raised when a file is at the target and ``overwrite`` is False."""
 
-    ERRNO = errno.EEXIST
+    ERRNO: ClassVar[int | None] = errno.EEXIST
 
 
 class PermissionDenied(RemoteStoreError, PermissionError):
     """Raised when the service or the operating system refuses access."""
 
-    ERRNO = errno.EACCES
+    ERRNO: ClassVar[int | None] = errno.EACCES
 
 
 class DirectoryNotEmpty(RemoteStoreError, OSError):
     """Raised when a folder with children is deleted without ``recursive``."""
 
-    ERRNO = errno.ENOTEMPTY
+    ERRNO: ClassVar[int | None] = errno.ENOTEMPTY
 
 
 class InvalidPath(RemoteStoreError, ValueError):
@@ -222,13 +222,13 @@ class ResourceLocked(RemoteStoreError):
 class BackendUnavailable(RemoteStoreError, ConnectionError):
     """Raised when the service cannot be reached, is overloaded or fails by itself."""
 
-    ERRNO = errno.ECONNREFUSED
+    ERRNO: ClassVar[int | None] = errno.ECONNREFUSED
 
 
 class StoreClosed(BackendUnavailable):
     """Raised when a store or backend is used after it was closed."""
 
-    ERRNO = errno.ECONNABORTED
+    ERRNO: ClassVar[int | None] = errno.ECONNABORTED
 
 
 class PluginError(RemoteStoreError, ValueError):
