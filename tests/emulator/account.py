@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from hns_emulator import HnsEmulator
-from hns_emulator.replay._send import RawAnswer, RawClient
+from hns_emulator.replay._send import RawClient, ReceivedAnswer
 
 __all__ = ["ANY", "COMMON", "Filesystem", "Probe", "probes_of", "ticks", "was"]
 
@@ -21,7 +21,7 @@ ANY = {"If-None-Match": "*"}
 _NUMBERS = itertools.count()
 
 
-def was(answer: RawAnswer, status: int, code: str | None = None) -> RawAnswer:
+def was(answer: ReceivedAnswer, status: int, code: str | None = None) -> ReceivedAnswer:
     """Require a status and an error code; give the answer back."""
     assert (status, code) == (answer.status, answer.code), f"{answer.reason} {answer.body!r}"
     return answer
@@ -71,7 +71,7 @@ class Filesystem:
         headers: dict[str, str] | None = None,
         body: bytes = b"",
         client: RawClient | None = None,
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         """Send a request to the Data Lake endpoint."""
         client = client or self.client
         return client.send(method, "dfs", self.target(path, query), headers, body)
@@ -84,12 +84,12 @@ class Filesystem:
         headers: dict[str, str] | None = None,
         body: bytes = b"",
         client: RawClient | None = None,
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         """Send a request to the Blob endpoint."""
         client = client or self.client
         return client.send(method, "blob", self.target(path, query), headers, body)
 
-    def create(self, path: str, kind: str = "file", **headers: str) -> RawAnswer:
+    def create(self, path: str, kind: str = "file", **headers: str) -> ReceivedAnswer:
         """Ask for a file or directory; `_` in a header's name stands for `-`."""
         return self.dfs("PUT", path, f"resource={kind}", _dashed(headers))
 
@@ -97,11 +97,11 @@ class Filesystem:
         """Make a directory; give its ETag."""
         return was(self.create(path, "directory"), 201).headers["etag"]
 
-    def append(self, path: str, position: int, body: bytes, query: str = "") -> RawAnswer:
+    def append(self, path: str, position: int, body: bytes, query: str = "") -> ReceivedAnswer:
         """Ask for bytes to be appended, without a flush unless the query says so."""
         return self.dfs("PATCH", path, f"action=append&position={position}{query}", None, body)
 
-    def flush(self, path: str, position: int, **headers: str) -> RawAnswer:
+    def flush(self, path: str, position: int, **headers: str) -> ReceivedAnswer:
         """Ask for what was appended to be committed."""
         return self.dfs("PATCH", path, f"action=flush&position={position}", _dashed(headers))
 
@@ -113,7 +113,7 @@ class Filesystem:
             etag = answer.headers["etag"]
         return etag
 
-    def put_blob(self, path: str, body: bytes, **headers: str) -> RawAnswer:
+    def put_blob(self, path: str, body: bytes, **headers: str) -> ReceivedAnswer:
         """Ask for a blob to be put in one request."""
         return self.blob("PUT", path, "", {"x-ms-blob-type": "BlockBlob", **_dashed(headers)}, body)
 
@@ -123,16 +123,16 @@ class Filesystem:
         target: str,
         headers: dict[str, str] | None = None,
         client: RawClient | None = None,
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         """Ask for a rename."""
         headers = {"x-ms-rename-source": self.target(source), **(headers or {})}
         return self.dfs("PUT", target, "mode=legacy", headers, client=client)
 
-    def delete(self, path: str, query: str = "", **headers: str) -> RawAnswer:
+    def delete(self, path: str, query: str = "", **headers: str) -> ReceivedAnswer:
         """Ask the Data Lake endpoint for a deletion."""
         return self.dfs("DELETE", path, query, _dashed(headers))
 
-    def head(self, path: str) -> RawAnswer:
+    def head(self, path: str) -> ReceivedAnswer:
         """Ask for the properties of something that must be there."""
         return was(self.blob("HEAD", path), 200)
 

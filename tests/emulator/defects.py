@@ -23,9 +23,9 @@ from typing import Any
 
 from hns_emulator._auth import verify
 from hns_emulator._endpoints import blob, common, containers, dfs, messages, tables
-from hns_emulator._service import Service
+from hns_emulator._service import AccountService
 from hns_emulator._state import blobs, listing, paths, tree
-from hns_emulator._state.account import Account
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.clock import Clock
 from hns_emulator._state.conditions import Conditions, parse_conditions
 
@@ -90,9 +90,11 @@ def in_force(name: str) -> Iterator[None]:
         function.__code__ = kept
 
 
-async def rename_in_two_steps(account: Account, call: messages.Call) -> messages.Answer:
+async def rename_in_two_steps(
+    account: AccountState, request: messages.ReceivedRequest
+) -> messages.Answer:
     """Rename so that for a moment nothing is at either name."""
-    asked = dfs._renaming(account, call)
+    asked = dfs._renaming(account, request)
     node = paths.check_rename(asked)
     account.unlink(asked.source_fs, asked.source)
     account.unlink(asked.fs, asked.path)
@@ -101,9 +103,11 @@ async def rename_in_two_steps(account: Account, call: messages.Call) -> messages
     return messages.Answer(201, common.stamps(node))
 
 
-async def rename_checked_before(account: Account, call: messages.Call) -> messages.Answer:
+async def rename_checked_before(
+    account: AccountState, request: messages.ReceivedRequest
+) -> messages.Answer:
     """Rename some time after the condition was checked."""
-    asked = dfs._renaming(account, call)
+    asked = dfs._renaming(account, request)
     paths.check_rename(asked)
     await asyncio.sleep(_PAUSE)
     unchecked = replace(asked, conditions=Conditions("", ""))
@@ -137,7 +141,7 @@ def _late(rename: str) -> str:
     return (
         '    if operation.name == "rename":\n'
         f"        {_HERE}{rename}\n"
-        f"        return await {rename}(account, call)\n{_LOCKED}"
+        f"        return await {rename}(account, request)\n{_LOCKED}"
     )
 
 
@@ -163,16 +167,16 @@ _ALL = (
     # strictness
     Defect(
         "unknown-accepted", "Unknown queries and headers are ignored.",
-        tables.hold_to_tables, "_refuse_unknown(operation, call)", "pass",
+        tables.hold_to_tables, "_refuse_unknown(operation, request)", "pass",
     ),
     Defect(
         "hosts-confused", "A DFS request on the Blob host is carried out, and the reverse.",
         tables.select,
         "        for operation in OPERATIONS\n"
-        "        if (operation.kind, operation.method, operation.level) == (call.kind, ",
-        '        for kind in (call.kind, "blob" if call.kind == "dfs" else "dfs")\n'
-        "        for operation in OPERATIONS\n"
-        "        if (operation.kind, operation.method, operation.level) == (kind, ",
+        "        if (operation.kind, operation.method, operation.level)\n"
+        "        == (request.kind, request.method, level)\n",
+        "        for operation in sorted(OPERATIONS, key=lambda o: o.kind != request.kind)\n"
+        "        if (operation.method, operation.level) == (request.method, level)\n",
     ),
     # time
     Defect(
@@ -210,13 +214,14 @@ _ALL = (
     ),
     Defect(
         "parents-restamped", "A directory gets a new ETag when a child is created in it.",
-        Account.link, *_then("parent.children[name] = node", "parent.changed = self.clock.tick()"),
+        AccountState.link,
+        *_then("parent.children[name] = node", "parent.changed = self.clock.tick()"),
     ),
     # append and flush
     Defect(
         "append-changes-etag", "An append changes the ETag.",
-        dfs.append, "paths.append(fs, call.path, position, call.body)",
-        f"paths.append(fs, call.path, position, call.body).changed = {_TICK}",
+        dfs.append, "paths.append(fs, request.path, position, request.body)",
+        f"paths.append(fs, request.path, position, request.body).changed = {_TICK}",
     ),
     Defect(
         "append-visible", "Appended bytes are readable before the flush.",
@@ -271,7 +276,7 @@ _ALL = (
     ),
     Defect(
         "rename-in-two-steps", "For a moment neither the source nor the destination is there.",
-        Service._carry_out, _LOCKED, _late("rename_in_two_steps"),
+        AccountService._carry_out, _LOCKED, _late("rename_in_two_steps"),
     ),
     Defect(
         "rename-makes-parents", "A rename creates missing parents of the destination.",
@@ -284,7 +289,7 @@ _ALL = (
     ),
     Defect(
         "rename-check-then-act", "If-None-Match: * is checked some time before the rename.",
-        Service._carry_out, _LOCKED, _late("rename_checked_before"),
+        AccountService._carry_out, _LOCKED, _late("rename_checked_before"),
     ),
     Defect(
         "rename-source-404", "A missing source answers PathNotFound.",
@@ -378,7 +383,7 @@ _ALL = (
     ),
     Defect(
         "put-blob-without-md5", "Put Blob stores no Content-MD5.",
-        blob.put_blob, "call.metadata, md5, http=http", "call.metadata, None, http=http",
+        blob.put_blob, "request.metadata, md5, http=http", "request.metadata, None, http=http",
     ),
     Defect(
         "below-file-told", "Put Blob and Copy Blob below a file answer 409, not BlobNotFound.",

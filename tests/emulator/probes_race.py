@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from tests.emulator.account import ANY, Filesystem, was
 
-from hns_emulator.replay._send import RawAnswer, RawClient
+from hns_emulator.replay._send import RawClient, ReceivedAnswer
 
 __all__ = ["RACE_PROBES", "poll_during_overwrites", "race"]
 
-Attempt = Callable[[int, RawClient], RawAnswer]
+Attempt = Callable[[int, RawClient], ReceivedAnswer]
 
 
-def race(fs: Filesystem, racers: int, attempt: Attempt) -> list[RawAnswer]:
+def race(fs: Filesystem, racers: int, attempt: Attempt) -> list[ReceivedAnswer]:
     """Let several threads do the same at the same time; give their answers."""
-    answers: list[RawAnswer | BaseException] = [RuntimeError("no answer")] * racers
+    answers: list[ReceivedAnswer | BaseException] = [RuntimeError("no answer")] * racers
     barrier = threading.Barrier(racers)
 
     def run(number: int) -> None:
@@ -35,12 +35,12 @@ def race(fs: Filesystem, racers: int, attempt: Attempt) -> list[RawAnswer]:
     for thread in threads:
         thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
-    found = [answer for answer in answers if isinstance(answer, RawAnswer)]
+    found = [answer for answer in answers if isinstance(answer, ReceivedAnswer)]
     assert len(found) == racers, answers
     return found
 
 
-def one_winner(answers: list[RawAnswer], code: str, *, status: int = 409) -> int:
+def one_winner(answers: list[ReceivedAnswer], code: str, *, status: int = 409) -> int:
     """Require that one attempt succeeded and the rest failed as told; give the winner."""
     won = [number for number, answer in enumerate(answers) if answer.status < 300]
     lost = {(answer.status, answer.code) for answer in answers if answer.status >= 300}
@@ -50,7 +50,7 @@ def one_winner(answers: list[RawAnswer], code: str, *, status: int = 409) -> int
 
 
 def exclusive_creates_race(fs: Filesystem, racers: int = 6) -> None:
-    def attempt(number: int, client: RawClient) -> RawAnswer:
+    def attempt(number: int, client: RawClient) -> ReceivedAnswer:
         return fs.dfs("PUT", "f", "resource=file", ANY, client=client)
 
     one_winner(race(fs, racers, attempt), "PathAlreadyExists")
@@ -59,7 +59,7 @@ def exclusive_creates_race(fs: Filesystem, racers: int = 6) -> None:
 def exclusive_renames_race(fs: Filesystem, racers: int = 6) -> None:
     etags = [fs.put(f"source{number}", b"%d" % number) for number in range(racers)]
 
-    def attempt(number: int, client: RawClient) -> RawAnswer:
+    def attempt(number: int, client: RawClient) -> ReceivedAnswer:
         return fs.rename(f"source{number}", "f", ANY, client)
 
     winner = one_winner(race(fs, racers, attempt), "PathAlreadyExists")
@@ -70,7 +70,7 @@ def exclusive_renames_race(fs: Filesystem, racers: int = 6) -> None:
 
 
 def exclusive_puts_race(fs: Filesystem, racers: int = 6) -> None:
-    def attempt(number: int, client: RawClient) -> RawAnswer:
+    def attempt(number: int, client: RawClient) -> ReceivedAnswer:
         headers = {"x-ms-blob-type": "BlockBlob", **ANY}
         return fs.blob("PUT", "f", "", headers, b"%d" % number, client=client)
 
@@ -81,7 +81,7 @@ def exclusive_puts_race(fs: Filesystem, racers: int = 6) -> None:
 def renames_of_one_source_race(fs: Filesystem, racers: int = 6) -> None:
     fs.put("f", b"x")
 
-    def attempt(number: int, client: RawClient) -> RawAnswer:
+    def attempt(number: int, client: RawClient) -> ReceivedAnswer:
         return fs.rename("f", f"target{number}", client=client)
 
     winner = one_winner(race(fs, racers, attempt), "SourcePathNotFound", status=404)
@@ -101,7 +101,7 @@ def poll_during_overwrites(fs: Filesystem, rounds: int) -> int:
     """
     size = 100_000
     contents = {fs.put("f", b"\0" * size): b"\0" * size}
-    seen: list[RawAnswer] = []
+    seen: list[ReceivedAnswer] = []
     done = threading.Event()
 
     def poll() -> None:

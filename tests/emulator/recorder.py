@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.emulator.account import Filesystem
 
-from hns_emulator.replay._send import RawAnswer
+from hns_emulator.replay._send import ReceivedAnswer
 
 __all__ = ["Cassette", "Change", "Interaction", "Recorder"]
 
@@ -50,7 +50,7 @@ class Recorder:
         query: str = "",
         body: bytes = b"",
         **headers: str,
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         """Send and record one request; `_` in a header's name stands for `-`."""
         sent = {"x-ms-version": "2026-04-06", "Content-Length": str(len(body))}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}

@@ -19,7 +19,7 @@ import pytest
 from tests.azure import azurite as server
 
 from hns_emulator import HnsEmulator
-from hns_emulator.replay._send import RawAnswer, RawClient, authorization
+from hns_emulator.replay._send import RawClient, ReceivedAnswer, authorization
 
 #: The newest version that Azurite knows.
 VERSION = server.API_VERSION
@@ -48,7 +48,7 @@ class Endpoint:
         query: str = "",
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         """Send a request for a path in the container."""
         target = f"{self._prefix}/{_CONTAINER}/{path}".rstrip("/") + (query and f"?{query}")
         out = {"x-ms-version": VERSION, "x-ms-date": formatdate(usegmt=True), **self._headers}
@@ -89,7 +89,9 @@ class Session:
         self.seen: list[tuple[object, ...]] = []
         self._etags: dict[str, str] = {}
 
-    def __call__(self, method: str, path: str, query: str = "", **more: str | bytes) -> RawAnswer:
+    def __call__(
+        self, method: str, path: str, query: str = "", **more: str | bytes
+    ) -> ReceivedAnswer:
         """
         Send a request and note what every server must say to it.
 
@@ -187,7 +189,7 @@ def blocks(send: Session) -> None:
     def stage(block: str, data: bytes) -> None:
         send("PUT", "f", f"comp=block&blockid={block.replace('=', '%3D')}", body=data)
 
-    def commit(*chosen: str, **headers: str) -> RawAnswer:
+    def commit(*chosen: str, **headers: str) -> ReceivedAnswer:
         items = "".join(f"<Latest>{block}</Latest>" for block in chosen)
         text = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{items}</BlockList>'
         return send("PUT", "f", "comp=blocklist", body=text.encode(), **headers)

@@ -11,7 +11,7 @@ import pytest
 from tests.emulator.account import ANY, Filesystem
 
 from hns_emulator import HnsEmulator
-from hns_emulator.replay._send import RawAnswer
+from hns_emulator.replay._send import ReceivedAnswer
 
 pytestmark = pytest.mark.slow
 
@@ -216,24 +216,24 @@ class Real:
         self.fs = fs
         self.model = model
 
-    def create(self, path: str, directory: bool, exclusive: bool) -> RawAnswer:
+    def create(self, path: str, directory: bool, exclusive: bool) -> ReceivedAnswer:
         kind = "directory" if directory else "file"
         return self.fs.dfs("PUT", path, f"resource={kind}", ANY if exclusive else None)
 
-    def append(self, path: str, data: bytes) -> RawAnswer:
+    def append(self, path: str, data: bytes) -> ReceivedAnswer:
         return self.fs.append(path, self.end(path), data)
 
-    def flush(self, path: str, offset: int) -> RawAnswer:
+    def flush(self, path: str, offset: int) -> ReceivedAnswer:
         return self.fs.flush(path, self.end(path) + offset)
 
-    def put_blob(self, path: str, data: bytes, exclusive: bool) -> RawAnswer:
+    def put_blob(self, path: str, data: bytes, exclusive: bool) -> ReceivedAnswer:
         headers = {"x-ms-blob-type": "BlockBlob", **(ANY if exclusive else {})}
         return self.fs.blob("PUT", path, "", headers, data)
 
-    def rename(self, source: str, target: str, exclusive: bool) -> RawAnswer:
+    def rename(self, source: str, target: str, exclusive: bool) -> ReceivedAnswer:
         return self.fs.rename(source, target, ANY if exclusive else None)
 
-    def delete(self, path: str, recursive: bool) -> RawAnswer:
+    def delete(self, path: str, recursive: bool) -> ReceivedAnswer:
         directory = self.model.nodes.get(path, b"") is None
         return self.fs.delete(path, f"recursive={str(recursive).lower()}" if directory else "")
 
@@ -242,13 +242,13 @@ class Real:
         return len(self.model.nodes.get(path) or b"") + len(self.model.pending.get(path, b""))
 
 
-def require_equal(step: tuple[Any, ...], result: Result, answer: RawAnswer) -> None:
+def require_equal(step: tuple[Any, ...], result: Result, answer: ReceivedAnswer) -> None:
     """Require the model's status and code."""
     assert result == (answer.status, answer.code), step
 
 
 def etags_after(
-    step: tuple[Any, ...], answer: RawAnswer, before: dict[str, str], now: dict[str, str]
+    step: tuple[Any, ...], answer: ReceivedAnswer, before: dict[str, str], now: dict[str, str]
 ) -> dict[str, str]:
     """Tell which ETags must be in the listing: only what was changed has a new one."""
     name, path = step[:2]

@@ -49,7 +49,7 @@ def locate(
     account: str, method: str, target: str, headers: Mapping[str, str], query: Mapping[str, str]
 ) -> Address:
     """
-    Tell what a request is addressed to, in host style or in path style.
+    Find what a request is addressed to, in host style or in path style.
 
     *target* is path and query, still percent-encoded as on the wire; names of
     headers and queries are in lower case.
@@ -78,7 +78,7 @@ def locate(
 
 
 def _guess(method: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Kind:
-    # In path style both endpoints have one address, so only the request itself tells.
+    # In path style both endpoints have one address, so only the request shows which is meant.
     if "restype" in query or "comp" in query:
         return "blob"
     if _DFS_QUERIES & set(query) or "x-ms-rename-source" in headers:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-from hns_emulator._errors import ServiceError, Unverified
+from hns_emulator._errors import ServiceError, UnverifiedError
 from hns_emulator._state.clock import unix_seconds
 
 __all__ = ["service_order", "sign", "strings_to_sign", "verify"]
@@ -87,17 +87,17 @@ def verify(
     Raises:
         ServiceError: NoAuthenticationInformation without Authorization,
             AuthenticationFailed for another signature or a date that is off.
-        Unverified: For SAS and for other schemes than SharedKey.
+        UnverifiedError: For SAS and for other schemes than SharedKey.
     """
     given = headers.get("authorization")
     query = target.partition("?")[2]
     if any(pair.startswith("sig=") for pair in query.split("&")):
-        raise Unverified(operation="SAS")
+        raise UnverifiedError(operation="SAS")
     if not given:
         raise ServiceError(code="NoAuthenticationInformation")
     scheme, _, rest = given.partition(" ")
     if scheme != "SharedKey":
-        raise Unverified(operation=f"authorization by {scheme}")
+        raise UnverifiedError(operation=f"authorization by {scheme}")
     date = unix_seconds(headers.get("x-ms-date") or headers.get("date", ""))
     if date is None or abs(time.time() - date) > _SKEW:
         raise ServiceError(code="AuthenticationFailed")

@@ -4,12 +4,12 @@ The service's errors: code, status and text in one closed table.
     ServiceError   answered as the service answers it
     Refused        answered with 501, or 400 for a malformed one, because the request is outside
                    the closed tables, and named; counted
-    Unverified     answered with 501 because nobody recorded what the service does; counted
+    UnverifiedError     answered with 501 because nobody recorded what the service does; counted
 """
 
 from __future__ import annotations
 
-__all__ = ["ERRORS", "Refused", "ServiceError", "Unverified"]
+__all__ = ["ERRORS", "Refused", "ServiceError", "UnverifiedError"]
 
 ERRORS: dict[str, tuple[int, str]] = {
     # recorded
@@ -173,7 +173,7 @@ class Refused(ServiceError):
         self.detail = detail
 
 
-class Unverified(ServiceError):
+class UnverifiedError(ServiceError):
     """
     Nobody recorded what the service does here, so a guess must not pass a test.
 

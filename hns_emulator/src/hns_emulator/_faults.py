@@ -6,13 +6,13 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["Fault", "FaultKind", "Faults"]
+__all__ = ["ArmedFault", "FaultKind", "Faults"]
 
 FaultKind = Literal["drop_before", "drop_after", "busy", "stall"]
 
 
 @dataclass(slots=True)
-class Fault:
+class ArmedFault:
     """One armed knob; *skip* matching requests pass, then *times* are hit."""
 
     kind: FaultKind
@@ -24,7 +24,7 @@ class Fault:
     seconds: float
 
     def matches(self, method: str, target: str) -> bool:
-        """Tell whether it is about a request with this raw target."""
+        """Return True if it is meant for a request with this raw target."""
         path, _, query = target.partition("?")
         return (
             (self.method is None or self.method == method)
@@ -37,10 +37,10 @@ class Faults:
     """The armed knobs of one emulator; may be armed from any thread."""
 
     def __init__(self) -> None:
-        self._armed: list[Fault] = []
+        self._armed: list[ArmedFault] = []
         self._lock = threading.Lock()
 
-    def arm(self, fault: Fault) -> None:
+    def arm(self, fault: ArmedFault) -> None:
         """
         Arm one more knob.
 
@@ -56,9 +56,9 @@ class Faults:
         with self._lock:
             self._armed.append(fault)
 
-    def take(self, method: str, target: str) -> Fault | None:
+    def take(self, method: str, target: str) -> ArmedFault | None:
         """Return the fault that hits this request; every matching knob counts it."""
-        hit: Fault | None = None
+        hit: ArmedFault | None = None
         with self._lock:
             for fault in self._armed:
                 if not fault.matches(method, target):

@@ -1,4 +1,4 @@
-"""Let a client find `*.localhost` on this machine, whatever its resolver says."""
+"""Let a client find `*.localhost` on this machine, also where its resolver does not know them."""
 
 from __future__ import annotations
 

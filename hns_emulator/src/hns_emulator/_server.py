@@ -17,10 +17,10 @@ from typing import NamedTuple, Self
 import aiohttp
 from aiohttp import web
 
-from hns_emulator._faults import Fault, FaultKind, Faults
+from hns_emulator._faults import ArmedFault, FaultKind, Faults
 from hns_emulator._loopback import loopback_session
-from hns_emulator._service import Service
-from hns_emulator._state.account import Account
+from hns_emulator._service import AccountService
+from hns_emulator._state.account import AccountState
 
 __all__ = ["HnsEmulator", "Seen"]
 
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     One request, as it was answered.
 
     Attributes:
-        kind: "dfs", "blob", or "" if that could not be told.
+        kind: "dfs", "blob", or "" if it is not known.
         path: Percent-encoded as on the wire.
         query: Percent-encoded as on the wire.
         status: 0 if the connection was dropped instead of an answer.
@@ -54,7 +54,7 @@ class HnsEmulator:
 
     Args:
         host: An address of this machine's loopback.
-        port: 0 for any free one; `port` tells which after the start.
+        port: 0 for any free one; the attribute `port` has it after the start.
         account: The account's name.
         key: Base64 of the account's key, None for a random one.
         page_cap: Entries of a listing's page at most, None for the service's 5000.
@@ -95,8 +95,8 @@ class HnsEmulator:
         self.refused: Counter[str] = Counter()
         self.requests: deque[Seen] = deque(maxlen=_REMEMBERED)
         self._faults = Faults()
-        self._state = Account(account, page_cap=page_cap)
-        self._service = Service(
+        self._state = AccountState(account, page_cap=page_cap)
+        self._service = AccountService(
             self._state,
             self.key,
             self._faults,
@@ -202,7 +202,7 @@ class HnsEmulator:
         Raises:
             ValueError: For an unknown kind, or numbers that could never hit.
         """
-        self._faults.arm(Fault(kind, method, query, path, nth - 1, times, seconds))
+        self._faults.arm(ArmedFault(kind, method, query, path, nth - 1, times, seconds))
 
     def clear(self) -> None:
         """Forget the requests and disarm the faults; counters and state stay."""
@@ -288,7 +288,7 @@ class HnsEmulator:
         await self._serve_here(forever)
 
     async def _serve_here(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
-        # A body is stored as it was sent, whatever its Content-Encoding says.
+        # A body is stored as it was sent: its Content-Encoding is not undone.
         server = web.Server(
             self._service.handle, access_log=None, handler_cancellation=True, auto_decompress=False
         )

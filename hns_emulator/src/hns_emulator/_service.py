@@ -15,15 +15,15 @@ from aiohttp import web
 from hns_emulator._address import Address, locate, queries
 from hns_emulator._auth import verify
 from hns_emulator._endpoints import blob, containers, dfs
-from hns_emulator._endpoints.batch import Part, answered, parts
-from hns_emulator._endpoints.messages import Answer, Call, Kind, error_answer, finish
+from hns_emulator._endpoints.batch import BatchPart, answered, parts
+from hns_emulator._endpoints.messages import Answer, Kind, ReceivedRequest, error_answer, finish
 from hns_emulator._endpoints.tables import hold_to_tables, select
-from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._errors import Refused, ServiceError, UnverifiedError
 from hns_emulator._faults import Faults
-from hns_emulator._state.account import Account
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.tree import check, parse_name
 
-__all__ = ["Service"]
+__all__ = ["AccountService"]
 
 _log = logging.getLogger("hns_emulator")
 _HANDLERS = {**dfs.HANDLERS, **containers.HANDLERS, **blob.HANDLERS}
@@ -32,7 +32,7 @@ _SLICE = 1 << 20
 _OLDEST = date(2021, 1, 1)
 
 
-class _Response(web.StreamResponse):
+class _ChunkedResponse(web.StreamResponse):
     """Says that an answer to HEAD is chunked, as the service does; aiohttp would leave it out."""
 
     async def _write_headers(self) -> None:
@@ -45,7 +45,7 @@ class _DroppedError(ConnectionError):
     """The connection was dropped on purpose."""
 
 
-class _Exchange:
+class _RawRequest:
     """
     One request as it arrived.
 
@@ -54,7 +54,7 @@ class _Exchange:
         fields: Its headers as sent.
         headers: The same, names in lower case.
         query: Decoded; empty if it could not be.
-        address: Why it could not be told, if so.
+        address: What it is sent to, or the reason why there is no such address.
     """
 
     __slots__ = ("address", "body", "fields", "headers", "method", "query", "target")
@@ -85,19 +85,19 @@ class _Exchange:
         """The endpoint, None if there is none at this address."""
         return None if isinstance(self.address, Refused) else self.address.kind
 
-    def call(self, address: Address) -> Call:
+    def verified(self, address: Address) -> ReceivedRequest:
         """
         Return it as handlers see it.
 
         Raises:
-            ServiceError: For a name that is none.
+            ServiceError: The name is malformed.
         """
         metadata = {
             name[len(_META) :]: value
             for name, value in self.fields
             if name.lower().startswith(_META)
         }
-        return Call(
+        return ReceivedRequest(
             self.method,
             address.kind,
             address.filesystem,
@@ -110,7 +110,7 @@ class _Exchange:
         )
 
 
-class Service:
+class AccountService:
     """
     Answers requests on one account.
 
@@ -125,7 +125,7 @@ class Service:
 
     def __init__(
         self,
-        account: Account,
+        account: AccountState,
         key: str,
         faults: Faults,
         *,
@@ -147,7 +147,7 @@ class Service:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, or break it if a knob says so."""
-        exchange = _Exchange(
+        raw = _RawRequest(
             request.method,
             request.raw_path,
             tuple(request.headers.items()),
@@ -156,74 +156,74 @@ class Service:
         )
         status = 0
         try:
-            answer = await self._with_fault(exchange)
+            answer = await self._with_fault(raw)
             status = answer.status
             if status < 400:
-                _log.info("%s %s: %s", exchange.method, exchange.target, status)
+                _log.info("%s %s: %s", raw.method, raw.target, status)
         except _DroppedError:
             if request.transport is not None:
                 request.transport.abort()
             return web.StreamResponse()
         finally:
-            path, _, query = exchange.target.partition("?")
-            self._seen(exchange.method, exchange.kind or "", path, query, status)
+            path, _, query = raw.target.partition("?")
+            self._seen(raw.method, raw.kind or "", path, query, status)
         return await _send(request, answer)
 
-    async def _with_fault(self, exchange: _Exchange) -> Answer:
-        fault = self._faults.take(exchange.method, exchange.target)
+    async def _with_fault(self, raw: _RawRequest) -> Answer:
+        fault = self._faults.take(raw.method, raw.target)
         kind = None if fault is None else fault.kind
         if fault is not None and kind == "stall":
             await asyncio.sleep(fault.seconds)
         if kind == "drop_before":
             raise _DroppedError
-        answer = await self._answer(exchange, busy=kind == "busy")
+        answer = await self._answer(raw, busy=kind == "busy")
         if kind == "drop_after":
             raise _DroppedError
         return answer
 
-    async def _answer(self, exchange: _Exchange, *, busy: bool, alone: bool = True) -> Answer:
+    async def _answer(self, raw: _RawRequest, *, busy: bool, alone: bool = True) -> Answer:
         account = self._account
-        kind = exchange.kind or "blob"
+        kind = raw.kind or "blob"
         try:
-            self._verify(exchange)
+            self._verify(raw)
             if busy:
                 raise ServiceError(code="ServerBusy")
             if alone:
-                self._require_protocol(exchange)
-            answer = await self._carry_out(exchange)
+                self._require_protocol(raw)
+            answer = await self._carry_out(raw)
         except ServiceError as error:
             _log.log(
-                logging.WARNING if isinstance(error, Refused | Unverified) else logging.INFO,
+                logging.WARNING if isinstance(error, Refused | UnverifiedError) else logging.INFO,
                 "%s %s: %s %s: %s",
-                exchange.method,
-                exchange.target,
+                raw.method,
+                raw.target,
                 error.status,
                 error.code,
                 error.text,
             )
             if isinstance(error, Refused):
                 self._refused[f"{error.code}: {error.detail}"] += 1
-            if isinstance(error, Unverified):
+            if isinstance(error, UnverifiedError):
                 self._unverified[error.operation] += 1
             ticks = account.clock.tick()
-            answer = error_answer(error, kind, exchange.method, ticks)
-        finish(answer, kind, exchange.headers, account.clock.tick())
+            answer = error_answer(error, kind, raw.method, ticks)
+        finish(answer, kind, raw.headers, account.clock.tick())
         return answer
 
-    def _verify(self, exchange: _Exchange) -> None:
-        if isinstance(exchange.address, Refused):
-            raise exchange.address
+    def _verify(self, raw: _RawRequest) -> None:
+        if isinstance(raw.address, Refused):
+            raise raw.address
         account = self._account
         verify(
-            exchange.method,
+            raw.method,
             account.name,
             self._key,
-            exchange.target,
-            exchange.headers,
+            raw.target,
+            raw.headers,
         )
 
-    def _require_protocol(self, exchange: _Exchange) -> None:
-        version = exchange.headers.get("x-ms-version", "")
+    def _require_protocol(self, raw: _RawRequest) -> None:
+        version = raw.headers.get("x-ms-version", "")
         try:
             if not re.fullmatch(r"\d{4}-\d\d-\d\d", version, re.ASCII):
                 raise ValueError
@@ -232,38 +232,38 @@ class Service:
             raise Refused(code="InvalidHeaderValue", detail=f"x-ms-version: {version}") from None
         if old and not self._old_versions:
             raise Refused(code="InvalidHeaderValue", detail=f"x-ms-version: {version}")
-        names = [name.lower() for name, _ in exchange.fields]
+        names = [name.lower() for name, _ in raw.fields]
         twice = {name for name in names if names.count(name) > 1 and name.startswith("x-ms-")}
         if twice:
             raise Refused(code="UnsupportedHeader", detail=f"{min(twice)} twice")
-        if "chunked" in exchange.headers.get("transfer-encoding", ""):
-            raise Refused(code="MissingContentLengthHeader", detail=exchange.method)
+        if "chunked" in raw.headers.get("transfer-encoding", ""):
+            raise Refused(code="MissingContentLengthHeader", detail=raw.method)
 
-    async def _carry_out(self, exchange: _Exchange) -> Answer:
+    async def _carry_out(self, raw: _RawRequest) -> Answer:
         account = self._account
-        assert isinstance(exchange.address, Address)
-        call = exchange.call(exchange.address)
-        operation = select(call)
-        hold_to_tables(operation, call)
+        assert isinstance(raw.address, Address)
+        request = raw.verified(raw.address)
+        operation = select(request)
+        hold_to_tables(operation, request)
         if operation.name == "batch":
-            return await self._batch(exchange)
+            return await self._batch(raw)
         with self.lock:
-            answer = _HANDLERS[operation.name](account, call)
+            answer = _HANDLERS[operation.name](account, request)
             if self._debug:
                 for fs in account.filesystems.values():
                     check(fs)
         return answer
 
-    async def _batch(self, exchange: _Exchange) -> Answer:
+    async def _batch(self, raw: _RawRequest) -> Answer:
         """Answer each request of a batch as if it had come alone."""
-        found = parts(exchange.headers.get("content-type", ""), exchange.body)
-        answers: list[tuple[Part, Answer]] = []
+        found = parts(raw.headers.get("content-type", ""), raw.body)
+        answers: list[tuple[BatchPart, Answer]] = []
         account = self._account.name
         for part in found:
             # In path style some name the account here, and some do not.
-            for host in (exchange.headers["host"], f"{account}.blob.core.localhost"):
+            for host in (raw.headers["host"], f"{account}.blob.core.localhost"):
                 fields = (*part.fields, ("host", host))
-                inner = _Exchange(part.method, part.target, fields, b"", account)
+                inner = _RawRequest(part.method, part.target, fields, b"", account)
                 if not isinstance(inner.address, Refused):
                     break
             answers.append((part, await self._answer(inner, busy=False, alone=False)))
@@ -271,7 +271,7 @@ class Service:
 
 
 async def _send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    response = _Response(status=answer.status, reason=answer.reason, headers=answer.headers)
+    response = _ChunkedResponse(status=answer.status, reason=answer.reason, headers=answer.headers)
     if answer.chunked:
         response.enable_chunked_encoding()
     try:

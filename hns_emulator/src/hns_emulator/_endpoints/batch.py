@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hns_emulator._endpoints.messages import Answer
 from hns_emulator._errors import Refused, ServiceError
 
-__all__ = ["Part", "answered", "parts"]
+__all__ = ["BatchPart", "answered", "parts"]
 
 #: Requests of one batch at most.
 _LIMIT = 256
@@ -18,12 +18,12 @@ _BOUNDARY = re.compile(r'multipart/mixed;\s*boundary="?([^";]+)"?', re.IGNORECAS
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BatchPart:
     """
     One request of a batch.
 
     Attributes:
-        content_id: By which its answer is told from others, None if it has none.
+        content_id: The id that its answer repeats; None if it has none.
         target: Path and query as sent.
         fields: Its headers as sent.
     """
@@ -34,12 +34,12 @@ class Part:
     fields: tuple[tuple[str, str], ...]
 
 
-def parts(content_type: str, body: bytes) -> list[Part]:
+def parts(content_type: str, body: bytes) -> list[BatchPart]:
     """
     Return the requests of a batch.
 
     Raises:
-        Refused: If it is no batch, or one of anything but deletions.
+        Refused: The body is not a batch, or the batch is not of deletions only.
         ServiceError: ExceedsMaxBatchRequestCount.
     """
     boundary = _BOUNDARY.match(content_type)
@@ -56,7 +56,7 @@ def parts(content_type: str, body: bytes) -> list[Part]:
     return found
 
 
-def _parsed(boundary: bytes, body: bytes) -> Iterator[Part]:
+def _parsed(boundary: bytes, body: bytes) -> Iterator[BatchPart]:
     for piece in body.split(b"--" + boundary)[1:]:
         if piece.startswith(b"--"):
             return
@@ -65,7 +65,7 @@ def _parsed(boundary: bytes, body: bytes) -> Iterator[Part]:
         method, _, rest = line.partition(" ")
         target = rest.rpartition(" ")[0]
         content_id = {name.lower(): value for name, value in _fields(outer.split("\r\n"))}
-        yield Part(content_id.get("content-id"), method, target, tuple(_fields(lines)))
+        yield BatchPart(content_id.get("content-id"), method, target, tuple(_fields(lines)))
 
 
 def _fields(lines: list[str]) -> Iterator[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _fields(lines: list[str]) -> Iterator[tuple[str, str]]:
         yield name.strip(), value.strip()
 
 
-def answered(answers: list[tuple[Part, Answer]]) -> Answer:
+def answered(answers: list[tuple[BatchPart, Answer]]) -> Answer:
     """Return the answer to a batch from those to its requests."""
     boundary = f"batchresponse_{uuid.uuid4()}"
     lines: list[bytes] = []

@@ -18,11 +18,11 @@ from hns_emulator._endpoints.common import (
 from hns_emulator._endpoints.containers import container
 from hns_emulator._endpoints.crc64 import crc64
 from hns_emulator._endpoints.dfs import ACL, ENCRYPTED, PERMISSIONS
-from hns_emulator._endpoints.messages import Answer, Call
+from hns_emulator._endpoints.messages import Answer, ReceivedRequest
 from hns_emulator._endpoints.xml import blob_list, block_list, parse_block_list
-from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._errors import Refused, ServiceError, UnverifiedError
 from hns_emulator._state import blobs
-from hns_emulator._state.account import Account
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.clock import http_date
 from hns_emulator._state.listing import list_blobs, page_size
 from hns_emulator._state.tree import Node, Path, find, parse_name
@@ -39,65 +39,69 @@ _REPEATED = ("Prefix", "Marker", "MaxResults", "Delimiter")
 _MISSING = ("ContainerNotFound", "BlobNotFound")
 
 
-def snapshot(account: Account, call: Call) -> Answer:
+def snapshot(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?comp=snapshot`, which such accounts do not have."""
     raise ServiceError(code="FeatureNotYetSupportedForHierarchicalNamespaceAccounts")
 
 
-def put_blob(account: Account, call: Call) -> Answer:
+def put_blob(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT` with x-ms-blob-type."""
-    if (kind := call.headers["x-ms-blob-type"]) != "BlockBlob":
+    if (kind := request.headers["x-ms-blob-type"]) != "BlockBlob":
         raise Refused(code="UnsupportedHeader", detail=f"put_blob x-ms-blob-type: {kind}")
-    md5 = require_md5(call)
-    if call.headers.get("x-ms-blob-content-md5", md5) != md5:
+    md5 = require_md5(request)
+    if request.headers.get("x-ms-blob-content-md5", md5) != md5:
         raise ServiceError(code="Md5Mismatch")
-    http = http_headers(call, _BLOB)
-    content = blobs.Content(call.body, _content_type(call), call.metadata, md5, http=http)
-    node = blobs.put_blob(account, container(account, call), call.path, content, conditions(call))
-    sums = {"Content-MD5": md5, _CRC: crc64(call.body)}
+    http = http_headers(request, _BLOB)
+    content = blobs.FileContent(
+        request.body, _content_type(request), request.metadata, md5, http=http
+    )
+    node = blobs.put_blob(
+        account, container(account, request), request.path, content, conditions(request)
+    )
+    sums = {"Content-MD5": md5, _CRC: crc64(request.body)}
     return Answer(201, {**stamps(node), **sums, ENCRYPTED: "true"})
 
 
-def put_block(account: Account, call: Call) -> Answer:
+def put_block(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?comp=block`."""
-    require_md5(call)
-    fs = container(account, call)
-    blobs.stage(fs, call.path, call.query["blockid"], call.body)
-    headers = {_CRC: crc64(call.body), ENCRYPTED: "true"}
-    if "content-md5" in call.headers:
-        headers["Content-MD5"] = call.headers["content-md5"]
+    require_md5(request)
+    fs = container(account, request)
+    blobs.stage(fs, request.path, request.query["blockid"], request.body)
+    headers = {_CRC: crc64(request.body), ENCRYPTED: "true"}
+    if "content-md5" in request.headers:
+        headers["Content-MD5"] = request.headers["content-md5"]
     return Answer(201, headers)
 
 
-def put_block_list(account: Account, call: Call) -> Answer:
+def put_block_list(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?comp=blocklist`."""
-    require_md5(call)
-    content = blobs.Content(
+    require_md5(request)
+    content = blobs.FileContent(
         b"",
-        call.headers.get("x-ms-blob-content-type", "application/octet-stream"),
-        call.metadata,
-        call.headers.get("x-ms-blob-content-md5"),
-        http=http_headers(call, _BLOB),
+        request.headers.get("x-ms-blob-content-type", "application/octet-stream"),
+        request.metadata,
+        request.headers.get("x-ms-blob-content-md5"),
+        http=http_headers(request, _BLOB),
     )
     node = blobs.commit_blocks(
         account,
-        container(account, call),
-        call.path,
-        parse_block_list(call.body),
+        container(account, request),
+        request.path,
+        parse_block_list(request.body),
         content,
-        conditions(call),
+        conditions(request),
     )
-    return Answer(201, {**stamps(node), _CRC: crc64(call.body), ENCRYPTED: "true"})
+    return Answer(201, {**stamps(node), _CRC: crc64(request.body), ENCRYPTED: "true"})
 
 
-def get_block_list(account: Account, call: Call) -> Answer:
+def get_block_list(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET ?comp=blocklist`."""
-    fs = container(account, call)
-    node = find(fs, call.path)
-    staged = fs.staged.get(call.path, {})
+    fs = container(account, request)
+    node = find(fs, request.path)
+    staged = fs.staged.get(request.path, {})
     if node is None and not staged:
         raise ServiceError(code="BlobNotFound")
-    asked = call.query.get("blocklisttype", "committed")
+    asked = request.query.get("blocklisttype", "committed")
     body = block_list(
         (node.blocks if node else {}) if asked in ("all", "committed") else None,
         staged if asked in ("all", "uncommitted") else None,
@@ -108,69 +112,69 @@ def get_block_list(account: Account, call: Call) -> Answer:
     return Answer(200, headers, body)
 
 
-def set_metadata(account: Account, call: Call) -> Answer:
+def set_metadata(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?comp=metadata`."""
-    fs = container(account, call)
-    node = blobs.set_metadata(account, fs, call.path, call.metadata, conditions(call))
+    fs = container(account, request)
+    node = blobs.set_metadata(account, fs, request.path, request.metadata, conditions(request))
     return Answer(200, {**stamps(node), ENCRYPTED: "true"})
 
 
-def set_properties(account: Account, call: Call) -> Answer:
+def set_properties(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?comp=properties`: what is not sent is cleared."""
-    fs = container(account, call)
-    node = blobs.changeable(fs, call.path, "Set Blob Properties", conditions(call))
-    node.content_type = call.headers.get(f"{_BLOB}content-type")
-    node.md5 = call.headers.get(f"{_BLOB}content-md5")
-    node.http = http_headers(call, _BLOB)
+    fs = container(account, request)
+    node = blobs.changeable(fs, request.path, "Set Blob Properties", conditions(request))
+    node.content_type = request.headers.get(f"{_BLOB}content-type")
+    node.md5 = request.headers.get(f"{_BLOB}content-md5")
+    node.http = http_headers(request, _BLOB)
     node.changed = account.clock.tick()
     return Answer(200, stamps(node))
 
 
-def copy_blob(account: Account, call: Call) -> Answer:
+def copy_blob(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT` with x-ms-copy-source, synchronously."""
-    url = call.headers["x-ms-copy-source"]
+    url = request.headers["x-ms-copy-source"]
     source_fs, source = _copy_source(account, url)
     if source_fs not in account.filesystems:
-        raise Unverified(operation="copy from a missing container")
+        raise UnverifiedError(operation="copy from a missing container")
     asked = blobs.Copying(
         account.filesystems[source_fs],
         source,
         url,
-        container(account, call),
-        call.path,
-        call.metadata or None,
-        source_conditions(call),
-        conditions(call),
+        container(account, request),
+        request.path,
+        request.metadata or None,
+        source_conditions(request),
+        conditions(request),
     )
     node = blobs.copy_blob(account, asked)
-    told = {name: node.copied[name] for name in ("x-ms-copy-id", "x-ms-copy-status")}
-    return Answer(202, {**stamps(node), **told})
+    copy = {name: node.copied[name] for name in ("x-ms-copy-id", "x-ms-copy-status")}
+    return Answer(202, {**stamps(node), **copy})
 
 
-def _copy_source(account: Account, url: str) -> tuple[str, Path]:
+def _copy_source(account: AccountState, url: str) -> tuple[str, Path]:
     parts = urlsplit(url)
     if parts.query:
-        raise Unverified(operation="copy source with a query")
+        raise UnverifiedError(operation="copy source with a query")
     path = unquote(parts.path).removeprefix("/")
     if parts.hostname in ("127.0.0.1", "localhost"):
         owner, _, path = path.partition("/")
     else:
         owner = (parts.hostname or "").removesuffix(".blob.core.localhost")
     if owner != account.name:
-        raise Unverified(operation="copy from another account")
+        raise UnverifiedError(operation="copy from another account")
     filesystem, _, name = path.partition("/")
     source = parse_name(name)
     if not source:
-        raise Unverified(operation="copy of a container")
+        raise UnverifiedError(operation="copy of a container")
     return filesystem, source
 
 
-def _content_type(call: Call) -> str:
-    sent = call.headers.get("content-type") or "application/octet-stream"
-    return call.headers.get("x-ms-blob-content-type") or sent
+def _content_type(request: ReceivedRequest) -> str:
+    sent = request.headers.get("content-type") or "application/octet-stream"
+    return request.headers.get("x-ms-blob-content-type") or sent
 
 
-def _properties(account: Account, node: Node) -> dict[str, str]:
+def _properties(account: AccountState, node: Node) -> dict[str, str]:
     headers = {
         "Accept-Ranges": "bytes",
         **stamps(node),
@@ -196,9 +200,9 @@ def _properties(account: Account, node: Node) -> dict[str, str]:
     return headers
 
 
-def blob_properties(account: Account, call: Call) -> Answer:
+def blob_properties(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `HEAD`."""
-    node = readable(account, call, *_MISSING)
+    node = readable(account, request, *_MISSING)
     headers = _properties(account, node)
     headers["Content-Length"] = str(len(node.content))
     if node.md5:
@@ -206,12 +210,12 @@ def blob_properties(account: Account, call: Call) -> Answer:
     return Answer(200, headers, None)
 
 
-def get_blob(account: Account, call: Call) -> Answer:
+def get_blob(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET`, of the whole or of one range."""
-    node = readable(account, call, *_MISSING)
+    node = readable(account, request, *_MISSING)
     content = node.content
     headers = _properties(account, node)
-    part = ranged(call, content)
+    part = ranged(request, content)
     if node.md5:
         headers["Content-MD5" if part is None else "x-ms-blob-content-md5"] = node.md5
     if part is None:
@@ -220,29 +224,29 @@ def get_blob(account: Account, call: Call) -> Answer:
     return Answer(206, headers, part[0])
 
 
-def delete_blob(account: Account, call: Call) -> Answer:
+def delete_blob(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `DELETE`."""
-    snapshots = call.headers.get("x-ms-delete-snapshots")
+    snapshots = request.headers.get("x-ms-delete-snapshots")
     if snapshots not in (None, "include"):
         raise Refused(
             code="UnsupportedHeader", detail=f"delete_blob x-ms-delete-snapshots: {snapshots}"
         )
     blobs.delete_blob(
         account,
-        container(account, call),
-        call.path,
-        conditions(call),
+        container(account, request),
+        request.path,
+        conditions(request),
         with_snapshots=snapshots is not None,
     )
     return Answer(202, {"x-ms-delete-type-permanent": "true"})
 
 
-def list_(account: Account, call: Call) -> Answer:
+def list_(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET ?restype=container&comp=list`."""
-    query = call.query
+    query = request.query
     delimited = "delimiter" in query
     page = list_blobs(
-        container(account, call),
+        container(account, request),
         query.get("prefix", ""),
         delimited=delimited,
         size=page_size(account, query.get("maxresults")),
@@ -251,7 +255,7 @@ def list_(account: Account, call: Call) -> Answer:
     with_metadata = "include" in query
     body = blob_list(
         f"http://{account.name}.blob.core.localhost/",
-        call.filesystem,
+        request.filesystem,
         [(name, query[name.lower()]) for name in _REPEATED if name.lower() in query],
         [
             ("/".join(path), node, visible_metadata(node) if with_metadata else None)
@@ -263,7 +267,7 @@ def list_(account: Account, call: Call) -> Answer:
     return Answer(200, {"Content-Type": _XML}, body, chunked=True)
 
 
-HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
+HANDLERS: dict[str, Callable[[AccountState, ReceivedRequest], Answer]] = {
     "blob_properties": blob_properties,
     "copy_blob": copy_blob,
     "delete_blob": delete_blob,

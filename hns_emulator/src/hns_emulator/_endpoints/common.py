@@ -6,9 +6,9 @@ import base64
 import binascii
 import re
 
-from hns_emulator._endpoints.messages import Call
+from hns_emulator._endpoints.messages import ReceivedRequest
 from hns_emulator._errors import Refused, ServiceError
-from hns_emulator._state.account import Account
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.blobs import md5_of
 from hns_emulator._state.clock import etag, http_date
 from hns_emulator._state.conditions import Conditions, parse_conditions
@@ -30,28 +30,28 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
 
 
 def stamps(node: Node) -> dict[str, str]:
-    """Return the headers that tell a node's version."""
+    """Return the headers that name a node's version."""
     return {"ETag": f'"{etag(node.changed)}"', "Last-Modified": http_date(node.changed)}
 
 
-def http_headers(call: Call, prefix: str) -> dict[str, str]:
+def http_headers(request: ReceivedRequest, prefix: str) -> dict[str, str]:
     """Return what a request stores of `HTTP_HEADERS`; its headers begin with *prefix*."""
     return {
-        shown: call.headers[f"{prefix}{name}"]
+        shown: request.headers[f"{prefix}{name}"]
         for name, shown in HTTP_HEADERS.items()
-        if call.headers.get(f"{prefix}{name}")
+        if request.headers.get(f"{prefix}{name}")
     }
 
 
-def ranged(call: Call, content: bytes) -> tuple[bytes, str] | None:
+def ranged(request: ReceivedRequest, content: bytes) -> tuple[bytes, str] | None:
     """
     Return the part of *content* that is asked for and its Content-Range, None for the whole.
 
     Raises:
         ServiceError: InvalidRange behind the end.
-        Refused: If the range is none.
+        Refused: The range is malformed.
     """
-    asked = call.headers.get("x-ms-range") or call.headers.get("range")
+    asked = request.headers.get("x-ms-range") or request.headers.get("range")
     if asked is None:
         return None
     match = _RANGE.fullmatch(asked)
@@ -64,7 +64,9 @@ def ranged(call: Call, content: bytes) -> tuple[bytes, str] | None:
     return content[start : end + 1], f"bytes {start}-{end}/{total}"
 
 
-def readable(account: Account, call: Call, missing_container: str, missing: str) -> Node:
+def readable(
+    account: AccountState, request: ReceivedRequest, missing_container: str, missing: str
+) -> Node:
     """
     Return what a request wants to read, if its conditions hold.
 
@@ -73,12 +75,12 @@ def readable(account: Account, call: Call, missing_container: str, missing: str)
 
     Raises:
         ServiceError: With one of the codes, or ConditionNotMet, which is 304 for some.
-        Refused: For a condition that is none.
+        Refused: The condition is malformed.
     """
-    node = find(account.filesystem(call.filesystem, missing_container), call.path)
+    node = find(account.filesystem(request.filesystem, missing_container), request.path)
     if node is None:
         raise ServiceError(code=missing)
-    given = conditions(call)
+    given = conditions(request)
     if given.name in {"if-none-match", "if-modified-since"} and not given.holds(node):
         raise ServiceError(code="ConditionNotMet", status=304)
     given.require(node, "ConditionNotMet")
@@ -92,31 +94,31 @@ def visible_metadata(node: Node) -> dict[str, str]:
     return node.metadata
 
 
-def conditions(call: Call) -> Conditions:
+def conditions(request: ReceivedRequest) -> Conditions:
     """Return the condition on what the request addresses."""
-    return parse_conditions(call.headers)
+    return parse_conditions(request.headers)
 
 
-def source_conditions(call: Call) -> Conditions:
+def source_conditions(request: ReceivedRequest) -> Conditions:
     """Return the condition on the source of a rename or copy."""
-    return parse_conditions(call.headers, source=True)
+    return parse_conditions(request.headers, source=True)
 
 
-def boolean(call: Call, name: str) -> bool:
-    """Tell whether a query is "true"; the tables have ruled out what is neither."""
-    return call.query.get(name) == "true"
+def boolean(request: ReceivedRequest, name: str) -> bool:
+    """Return True if a query is "true"; the tables allow only "true" and "false"."""
+    return request.query.get(name) == "true"
 
 
-def require_md5(call: Call) -> str:
+def require_md5(request: ReceivedRequest) -> str:
     """
     Return the MD5 of the body in base64, equal to the request's Content-MD5 if it has one.
 
     Raises:
         ServiceError: Md5Mismatch.
-        Refused: If Content-MD5 is none.
+        Refused: Content-MD5 is malformed.
     """
-    actual = md5_of(call.body)
-    asked = call.headers.get("content-md5")
+    actual = md5_of(request.body)
+    asked = request.headers.get("content-md5")
     if asked is None or asked == actual:
         return actual
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hns_emulator._endpoints.common import stamps
-from hns_emulator._endpoints.messages import Answer, Call
+from hns_emulator._endpoints.messages import Answer, ReceivedRequest
 from hns_emulator._endpoints.xml import container_list
-from hns_emulator._state.account import Account
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.listing import page_size
 from hns_emulator._state.tree import Filesystem
 
@@ -18,18 +18,18 @@ _META = "x-ms-meta-"
 _REPEATED = ("Prefix", "Marker", "MaxResults")
 
 
-def container(account: Account, call: Call) -> Filesystem:
+def container(account: AccountState, request: ReceivedRequest) -> Filesystem:
     """
     Return the container that a request addresses.
 
     Raises:
         ServiceError: It is not there; the code is that of the endpoint.
     """
-    missing = "FilesystemNotFound" if call.kind == "dfs" else "ContainerNotFound"
-    return account.filesystem(call.filesystem, missing)
+    missing = "FilesystemNotFound" if request.kind == "dfs" else "ContainerNotFound"
+    return account.filesystem(request.filesystem, missing)
 
 
-def account_information(account: Account, call: Call) -> Answer:
+def account_information(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET ?restype=account&comp=properties`."""
     headers = {
         "x-ms-account-kind": "StorageV2",
@@ -39,25 +39,25 @@ def account_information(account: Account, call: Call) -> Answer:
     return Answer(200, headers)
 
 
-def create_container(account: Account, call: Call) -> Answer:
+def create_container(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?restype=container`, or `PUT ?resource=filesystem`."""
-    exists = "FilesystemAlreadyExists" if call.kind == "dfs" else "ContainerAlreadyExists"
-    fs = account.create_filesystem(call.filesystem, exists)
-    fs.metadata = call.metadata
+    exists = "FilesystemAlreadyExists" if request.kind == "dfs" else "ContainerAlreadyExists"
+    fs = account.create_filesystem(request.filesystem, exists)
+    fs.metadata = request.metadata
     return Answer(201, stamps(fs.root))
 
 
-def set_container_metadata(account: Account, call: Call) -> Answer:
+def set_container_metadata(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?restype=container&comp=metadata`."""
-    fs = container(account, call)
-    fs.metadata = call.metadata
+    fs = container(account, request)
+    fs.metadata = request.metadata
     fs.root.changed = account.clock.tick()
     return Answer(200, stamps(fs.root))
 
 
-def container_properties(account: Account, call: Call) -> Answer:
+def container_properties(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET` or `HEAD ?restype=container`."""
-    fs = container(account, call)
+    fs = container(account, request)
     headers = {
         **stamps(fs.root),
         **{f"{_META}{name}": value for name, value in fs.metadata.items()},
@@ -69,18 +69,18 @@ def container_properties(account: Account, call: Call) -> Answer:
         "x-ms-has-legal-hold": "false",
         "x-ms-immutable-storage-with-versioning-enabled": "false",
     }
-    return Answer(200, headers, None if call.method == "HEAD" else b"")
+    return Answer(200, headers, None if request.method == "HEAD" else b"")
 
 
-def delete_container(account: Account, call: Call) -> Answer:
+def delete_container(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `DELETE ?restype=container`, or `DELETE ?resource=filesystem`."""
-    del account.filesystems[container(account, call).name]
+    del account.filesystems[container(account, request).name]
     return Answer(202)
 
 
-def list_containers(account: Account, call: Call) -> Answer:
+def list_containers(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET /?comp=list`."""
-    query = call.query
+    query = request.query
     size = page_size(account, query.get("maxresults"))
     prefix, marker = query.get("prefix", ""), query.get("marker", "")
     names = [name for name in sorted(account.filesystems) if name.startswith(prefix)]
@@ -99,7 +99,7 @@ def list_containers(account: Account, call: Call) -> Answer:
     return Answer(200, {"Content-Type": "application/xml"}, body, chunked=True)
 
 
-HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
+HANDLERS: dict[str, Callable[[AccountState, ReceivedRequest], Answer]] = {
     "account_information": account_information,
     "container_properties": container_properties,
     "create_container": create_container,

@@ -19,10 +19,10 @@ from hns_emulator._endpoints.common import (
     stamps,
     visible_metadata,
 )
-from hns_emulator._endpoints.messages import JSON, Answer, Call
-from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._endpoints.messages import JSON, Answer, ReceivedRequest
+from hns_emulator._errors import Refused, ServiceError, UnverifiedError
 from hns_emulator._state import paths
-from hns_emulator._state.account import Account
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.clock import etag, filetime, http_date
 from hns_emulator._state.listing import list_paths, page_size
 from hns_emulator._state.tree import Node, Path, parse_name
@@ -36,27 +36,27 @@ ENCRYPTED = "x-ms-request-server-encrypted"
 _MISSING = ("FilesystemNotFound", "PathNotFound")
 
 
-def create_directory(account: Account, call: Call) -> Answer:
+def create_directory(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?resource=directory`."""
-    return _create(account, call, is_directory=True)
+    return _create(account, request, is_directory=True)
 
 
-def create_file(account: Account, call: Call) -> Answer:
+def create_file(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT ?resource=file`."""
-    return _create(account, call, is_directory=False)
+    return _create(account, request, is_directory=False)
 
 
-def _create(account: Account, call: Call, *, is_directory: bool) -> Answer:
+def _create(account: AccountState, request: ReceivedRequest, *, is_directory: bool) -> Answer:
     node = paths.create(
         account,
-        account.filesystem(call.filesystem),
-        call.path,
+        account.filesystem(request.filesystem),
+        request.path,
         is_directory=is_directory,
-        metadata=parse_properties(call.headers.get("x-ms-properties", "")),
-        content_type=call.headers.get("x-ms-content-type", "application/octet-stream"),
-        conditions=conditions(call),
+        metadata=parse_properties(request.headers.get("x-ms-properties", "")),
+        content_type=request.headers.get("x-ms-content-type", "application/octet-stream"),
+        conditions=conditions(request),
     )
-    node.http = http_headers(call, "x-ms-")
+    node.http = http_headers(request, "x-ms-")
     return Answer(201, {**stamps(node), ENCRYPTED: "true"})
 
 
@@ -66,7 +66,7 @@ def parse_properties(text: str) -> dict[str, str]:
 
     Raises:
         Refused: If it is not that.
-        Unverified: For values that are not ASCII.
+        UnverifiedError: For values that are not ASCII.
     """
     metadata: dict[str, str] = {}
     for pair in filter(None, text.split(",")):
@@ -78,69 +78,69 @@ def parse_properties(text: str) -> dict[str, str]:
         if not (name and equals):
             raise Refused(code="InvalidHeaderValue", detail="x-ms-properties")
         if not decoded.isascii():
-            raise Unverified(operation="metadata beyond ASCII")
+            raise UnverifiedError(operation="metadata beyond ASCII")
         metadata[name] = decoded.decode("ascii")
     return metadata
 
 
-def append(account: Account, call: Call) -> Answer:
+def append(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PATCH ?action=append`, which may flush in the same step."""
-    require_md5(call)
-    position = _position(call)
-    fs = account.filesystem(call.filesystem)
-    if not boolean(call, "flush"):
-        paths.append(fs, call.path, position, call.body)
+    require_md5(request)
+    position = _position(request)
+    fs = account.filesystem(request.filesystem)
+    if not boolean(request, "flush"):
+        paths.append(fs, request.path, position, request.body)
         return Answer(202, {ENCRYPTED: "true"})
-    node = paths.append_and_flush(account, fs, call.path, position, call.body)
+    node = paths.append_and_flush(account, fs, request.path, position, request.body)
     return Answer(202, {**stamps(node), ENCRYPTED: "true"})
 
 
-def flush(account: Account, call: Call) -> Answer:
+def flush(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PATCH ?action=flush`."""
-    if boolean(call, "retainuncommitteddata"):
-        raise Unverified(operation="retainUncommittedData=true")
-    fs = account.filesystem(call.filesystem)
-    node = paths.flush(account, fs, call.path, _position(call), conditions(call))
-    node.content_type = call.headers.get("x-ms-content-type", node.content_type)
-    node.http |= http_headers(call, "x-ms-")
+    if boolean(request, "retainuncommitteddata"):
+        raise UnverifiedError(operation="retainUncommittedData=true")
+    fs = account.filesystem(request.filesystem)
+    node = paths.flush(account, fs, request.path, _position(request), conditions(request))
+    node.content_type = request.headers.get("x-ms-content-type", node.content_type)
+    node.http |= http_headers(request, "x-ms-")
     return Answer(200, {**stamps(node), ENCRYPTED: "false"})
 
 
-def _position(call: Call) -> int:
-    value = call.query["position"]
+def _position(request: ReceivedRequest) -> int:
+    value = request.query["position"]
     if not (value.isascii() and value.isdigit()):
         raise Refused(code="InvalidQueryParameterValue", detail=f"position={value}")
     return int(value)
 
 
-def rename(account: Account, call: Call) -> Answer:
+def rename(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `PUT` with x-ms-rename-source."""
-    node = paths.rename(account, _renaming(account, call))
+    node = paths.rename(account, _renaming(account, request))
     return Answer(201, stamps(node))
 
 
-def _renaming(account: Account, call: Call) -> paths.Renaming:
-    if call.headers.get("x-ms-properties"):
-        raise Unverified(operation="rename with new properties")
-    fs = account.filesystem(call.filesystem)
-    source_fs, source = _rename_source(account, call.headers["x-ms-rename-source"])
+def _renaming(account: AccountState, request: ReceivedRequest) -> paths.Renaming:
+    if request.headers.get("x-ms-properties"):
+        raise UnverifiedError(operation="rename with new properties")
+    fs = account.filesystem(request.filesystem)
+    source_fs, source = _rename_source(account, request.headers["x-ms-rename-source"])
     if source_fs not in account.filesystems:
-        raise Unverified(operation="rename from a missing filesystem")
+        raise UnverifiedError(operation="rename from a missing filesystem")
     return paths.Renaming(
         account.filesystems[source_fs],
         source,
         fs,
-        call.path,
-        call.query.get("mode", "posix") == "posix",
-        source_conditions(call),
-        conditions(call),
+        request.path,
+        request.query.get("mode", "posix") == "posix",
+        source_conditions(request),
+        conditions(request),
     )
 
 
-def _rename_source(account: Account, header: str) -> tuple[str, Path]:
+def _rename_source(account: AccountState, header: str) -> tuple[str, Path]:
     path, _, query = header.partition("?")
     if query:
-        raise Unverified(operation="rename source with a query")
+        raise UnverifiedError(operation="rename source with a query")
     lead, _, rest = unquote(path).partition("/")
     filesystem, _, name = rest.partition("/")
     source = parse_name(name)
@@ -149,22 +149,22 @@ def _rename_source(account: Account, header: str) -> tuple[str, Path]:
     return filesystem, source
 
 
-def delete(account: Account, call: Call) -> Answer:
+def delete(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `DELETE`."""
-    fs = account.filesystem(call.filesystem)
-    recursive = call.query.get("recursive")
-    paths.delete(account, fs, call.path, recursive, conditions(call))
+    fs = account.filesystem(request.filesystem)
+    recursive = request.query.get("recursive")
+    paths.delete(account, fs, request.path, recursive, conditions(request))
     return Answer(200, {"x-ms-delete-type-permanent": "true"})
 
 
-def list_(account: Account, call: Call) -> Answer:
+def list_(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET ?resource=filesystem`."""
     page = list_paths(
-        account.filesystem(call.filesystem),
-        call.query.get("directory", ""),
-        recursive=boolean(call, "recursive"),
-        size=page_size(account, call.query.get("maxresults")),
-        continuation=call.query.get("continuation"),
+        account.filesystem(request.filesystem),
+        request.query.get("directory", ""),
+        recursive=boolean(request, "recursive"),
+        size=page_size(account, request.query.get("maxresults")),
+        continuation=request.query.get("continuation"),
     )
     entries = [_entry(path, node) for path, node in page.entries]
     body = json.dumps({"paths": entries}, separators=(",", ":"), ensure_ascii=False) + "\n"
@@ -192,15 +192,15 @@ def _entry(path: Path, node: Node) -> dict[str, str]:
     return entry
 
 
-def head_filesystem(account: Account, call: Call) -> Answer:
+def head_filesystem(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `HEAD ?resource=filesystem`; documented only."""
-    root = account.filesystem(call.filesystem).root
+    root = account.filesystem(request.filesystem).root
     return Answer(200, {**stamps(root), "x-ms-namespace-enabled": "true"}, None)
 
 
-def root_access(account: Account, call: Call) -> Answer:
+def root_access(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `HEAD /fs/?action=getAccessControl`; documented only."""
-    root = account.filesystem(call.filesystem).root
+    root = account.filesystem(request.filesystem).root
     access = {
         "x-ms-owner": "$superuser",
         "x-ms-group": "$superuser",
@@ -210,30 +210,30 @@ def root_access(account: Account, call: Call) -> Answer:
     return Answer(200, {**stamps(root), **access}, None)
 
 
-def path_properties(account: Account, call: Call) -> Answer:
+def path_properties(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `HEAD`, with `?action=getStatus` or not; documented only."""
-    node = readable(account, call, *_MISSING)
-    headers = _told(node)
+    node = readable(account, request, *_MISSING)
+    headers = _properties(node)
     headers["Content-Length"] = str(len(node.content))
     return Answer(200, headers, None)
 
 
-def read_path(account: Account, call: Call) -> Answer:
+def read_path(account: AccountState, request: ReceivedRequest) -> Answer:
     """Answer `GET`, of the whole or of one range; documented only."""
-    node = readable(account, call, *_MISSING)
+    node = readable(account, request, *_MISSING)
     if node.is_directory:
-        raise Unverified(operation="DFS read of a directory")
+        raise UnverifiedError(operation="DFS read of a directory")
     content = node.content
-    headers = _told(node)
-    part = ranged(call, content)
+    headers = _properties(node)
+    part = ranged(request, content)
     if part is None:
         return Answer(200, headers, content)
     headers["Content-Range"] = part[1]
     return Answer(206, headers, part[0])
 
 
-def _told(node: Node) -> dict[str, str]:
-    """Return what the endpoint tells of a path."""
+def _properties(node: Node) -> dict[str, str]:
+    """Return the headers that describe a path."""
     pairs = visible_metadata(node).items()
     properties = [f"{name}={base64.b64encode(value.encode()).decode()}" for name, value in pairs]
     headers = {
@@ -257,7 +257,7 @@ def _told(node: Node) -> dict[str, str]:
     return headers
 
 
-HANDLERS: dict[str, Callable[[Account, Call], Answer]] = {
+HANDLERS: dict[str, Callable[[AccountState, ReceivedRequest], Answer]] = {
     "append": append,
     "create_directory": create_directory,
     "create_file": create_file,

@@ -14,7 +14,7 @@ from hns_emulator._errors import ServiceError
 from hns_emulator._state.clock import http_date, precise
 from hns_emulator._state.tree import Path
 
-__all__ = ["Answer", "Call", "Kind", "error_answer", "finish"]
+__all__ = ["Answer", "Kind", "ReceivedRequest", "error_answer", "finish"]
 
 Kind = Literal["dfs", "blob"]
 
@@ -27,7 +27,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(slots=True)
-class Call:
+class ReceivedRequest:
     """
     One authenticated request.
 
@@ -58,7 +58,7 @@ class Answer:
     What a handler wants answered; `finish` adds what every answer has.
 
     Attributes:
-        body: None for an answer to HEAD, whose length is told by its headers.
+        body: None for an answer to HEAD, whose headers state the length.
         chunked: Sent with Transfer-Encoding instead of Content-Length.
     """
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hns_emulator._endpoints.messages import Call, Kind
-from hns_emulator._errors import Refused, Unverified
+from hns_emulator._endpoints.messages import Kind, ReceivedRequest
+from hns_emulator._errors import Refused, UnverifiedError
 from hns_emulator._state.tree import HTTP_HEADERS
 
-__all__ = ["OPERATIONS", "Operation", "hold_to_tables", "select"]
+__all__ = ["OPERATIONS", "TableEntry", "hold_to_tables", "select"]
 
 Level = Literal["account", "filesystem", "path"]
 Values = tuple[str, ...] | None
@@ -52,7 +52,7 @@ _JUDGED = frozenset({"content-md5", "content-encoding", "content-language", "ran
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class TableEntry:
     """
     One entry.
 
@@ -89,217 +89,218 @@ _PUT = _BLOB_HTTP | {"x-ms-blob-type"}
 _RANGE = frozenset({"x-ms-range", "range"})
 _LIST = {"prefix": None, "delimiter": ("/",), "include": ("metadata",), "marker": None}
 
-OPERATIONS: tuple[Operation, ...] = (
+OPERATIONS: tuple[TableEntry, ...] = (
     # Data Lake endpoint
-    Operation(
+    TableEntry(
         "list_paths", "dfs", "GET", "filesystem", when={"resource": "filesystem"},
         queries={"recursive": _BOTH, "directory": None, "maxresults": None,
                  "continuation": None, "upn": _BOTH},
         required=("recursive",),
     ),
-    Operation("head_filesystem", "dfs", "HEAD", "filesystem", when={"resource": "filesystem"}),
-    Operation("create_container", "dfs", "PUT", "filesystem", when={"resource": "filesystem"}),
-    Operation("delete_container", "dfs", "DELETE", "filesystem", when={"resource": "filesystem"}),
-    Operation(
+    TableEntry("head_filesystem", "dfs", "HEAD", "filesystem", when={"resource": "filesystem"}),
+    TableEntry("create_container", "dfs", "PUT", "filesystem", when={"resource": "filesystem"}),
+    TableEntry("delete_container", "dfs", "DELETE", "filesystem", when={"resource": "filesystem"}),
+    TableEntry(
         "root_access", "dfs", "HEAD", "filesystem", when={"action": "getAccessControl"},
         queries={"upn": _BOTH},
     ),
-    Operation("", "dfs", "HEAD", "path", when={"action": "getAccessControl"}, unverified="ACLs"),
-    Operation(
+    TableEntry("", "dfs", "HEAD", "path", when={"action": "getAccessControl"}, unverified="ACLs"),
+    TableEntry(
         "path_properties", "dfs", "HEAD", "path", when={"action": "getStatus"},
         headers=_CONDITIONS,
     ),
-    Operation("path_properties", "dfs", "HEAD", "path", headers=_CONDITIONS),
-    Operation(
+    TableEntry("path_properties", "dfs", "HEAD", "path", headers=_CONDITIONS),
+    TableEntry(
         "create_directory", "dfs", "PUT", "path", when={"resource": "directory"},
         headers=_CONDITIONS | {"x-ms-properties"},
     ),
-    Operation(
+    TableEntry(
         "create_file", "dfs", "PUT", "path", when={"resource": "file"},
         headers=_CONDITIONS | _DFS_HTTP | {"x-ms-properties"},
     ),
-    Operation(
+    TableEntry(
         "rename", "dfs", "PUT", "path", header="x-ms-rename-source",
         queries={"mode": ("legacy", "posix")},
         headers=_CONDITIONS | _SOURCE_CONDITIONS
         | {"x-ms-rename-source", "x-ms-source-lease-id", "x-ms-properties"},
     ),
-    Operation(
+    TableEntry(
         "append", "dfs", "PATCH", "path", when={"action": "append"},
         queries={"position": None, "flush": _BOTH}, required=("position",),
         headers=frozenset({"content-md5"}), body=True,
     ),
-    Operation(
+    TableEntry(
         "flush", "dfs", "PATCH", "path", when={"action": "flush"},
         queries={"position": None, "retainuncommitteddata": _BOTH, "close": _BOTH},
         required=("position",), headers=_CONDITIONS | _DFS_HTTP,
     ),
-    Operation(
+    TableEntry(
         "", "dfs", "PATCH", "path", when={"action": "setProperties"}, unverified="setProperties"
     ),
-    Operation(
+    TableEntry(
         "", "dfs", "PATCH", "filesystem", when={"action": "setProperties"},
         unverified="setProperties",
     ),
-    Operation(
+    TableEntry(
         "", "dfs", "PATCH", "path", when={"action": "setAccessControl"}, unverified="ACLs"
     ),
-    Operation(
+    TableEntry(
         "", "dfs", "PATCH", "filesystem", when={"action": "setAccessControl"}, unverified="ACLs"
     ),
-    Operation(
+    TableEntry(
         "", "dfs", "PATCH", "path", when={"action": "setAccessControlRecursive"},
         unverified="ACLs",
     ),
-    Operation(
+    TableEntry(
         "", "dfs", "PATCH", "filesystem", when={"action": "setAccessControlRecursive"},
         unverified="ACLs",
     ),
-    Operation("", "dfs", "POST", "path", header="x-ms-lease-action", unverified="leases"),
-    Operation("", "dfs", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
-    Operation("", "dfs", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
-    Operation("read_path", "dfs", "GET", "path", headers=_CONDITIONS | _RANGE),
-    Operation(
+    TableEntry("", "dfs", "POST", "path", header="x-ms-lease-action", unverified="leases"),
+    TableEntry("", "dfs", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
+    TableEntry("", "dfs", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
+    TableEntry("read_path", "dfs", "GET", "path", headers=_CONDITIONS | _RANGE),
+    TableEntry(
         "delete", "dfs", "DELETE", "path", queries={"recursive": _BOTH}, headers=_CONDITIONS
     ),
     # Blob endpoint
-    Operation(
+    TableEntry(
         "account_information", "blob", "GET", "account",
         when={"restype": "account", "comp": "properties"},
     ),
-    Operation(
+    TableEntry(
         "account_information", "blob", "GET", "filesystem",
         when={"restype": "account", "comp": "properties"},
     ),
-    Operation(
+    TableEntry(
         "account_information", "blob", "GET", "path",
         when={"restype": "account", "comp": "properties"},
     ),
-    Operation(
+    TableEntry(
         "list_containers", "blob", "GET", "account", when={"comp": "list"},
         queries={"prefix": None, "marker": None, "maxresults": None, "include": ("metadata",)},
     ),
-    Operation(
+    TableEntry(
         "batch", "blob", "POST", "account", when={"comp": "batch"}, body=True,
     ),
-    Operation(
+    TableEntry(
         "batch", "blob", "POST", "filesystem", when={"restype": "container", "comp": "batch"},
         body=True,
     ),
-    Operation(
+    TableEntry(
         "list_blobs", "blob", "GET", "filesystem", when={"restype": "container", "comp": "list"},
         queries={**_LIST, "maxresults": None},
     ),
-    Operation(
+    TableEntry(
         "", "blob", "PUT", "filesystem", when={"restype": "container", "comp": "lease"},
         unverified="leases",
     ),
-    Operation(
+    TableEntry(
         "set_container_metadata", "blob", "PUT", "filesystem",
         when={"restype": "container", "comp": "metadata"}, metadata=True,
     ),
-    Operation(
+    TableEntry(
         "create_container", "blob", "PUT", "filesystem", when={"restype": "container"},
         metadata=True,
     ),
-    Operation("container_properties", "blob", "GET", "filesystem", when={"restype": "container"}),
-    Operation("container_properties", "blob", "HEAD", "filesystem", when={"restype": "container"}),
-    Operation("delete_container", "blob", "DELETE", "filesystem", when={"restype": "container"}),
-    Operation("", "blob", "PUT", "path", when={"comp": "lease"}, unverified="leases"),
-    Operation("", "blob", "PUT", "path", when={"comp": "tags"}, unverified="tags"),
-    Operation("", "blob", "GET", "path", when={"comp": "tags"}, unverified="tags"),
-    Operation("", "blob", "PUT", "path", when={"comp": "tier"}, unverified="access tiers"),
-    Operation(
+    TableEntry("container_properties", "blob", "GET", "filesystem", when={"restype": "container"}),
+    TableEntry("container_properties", "blob", "HEAD", "filesystem", when={"restype": "container"}),
+    TableEntry("delete_container", "blob", "DELETE", "filesystem", when={"restype": "container"}),
+    TableEntry("", "blob", "PUT", "path", when={"comp": "lease"}, unverified="leases"),
+    TableEntry("", "blob", "PUT", "path", when={"comp": "tags"}, unverified="tags"),
+    TableEntry("", "blob", "GET", "path", when={"comp": "tags"}, unverified="tags"),
+    TableEntry("", "blob", "PUT", "path", when={"comp": "tier"}, unverified="access tiers"),
+    TableEntry(
         "set_properties", "blob", "PUT", "path", when={"comp": "properties"},
         headers=_CONDITIONS | _BLOB_HTTP,
     ),
-    Operation("", "blob", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
-    Operation("", "blob", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
-    Operation("snapshot", "blob", "PUT", "path", when={"comp": "snapshot"}),
-    Operation(
+    TableEntry("", "blob", "PUT", "path", when={"comp": "undelete"}, unverified="undelete"),
+    TableEntry("", "blob", "PUT", "path", when={"comp": "expiry"}, unverified="expiry"),
+    TableEntry("snapshot", "blob", "PUT", "path", when={"comp": "snapshot"}),
+    TableEntry(
         "set_metadata", "blob", "PUT", "path", when={"comp": "metadata"}, headers=_CONDITIONS,
         metadata=True,
     ),
-    Operation(
+    TableEntry(
         "put_block", "blob", "PUT", "path", when={"comp": "block"}, queries={"blockid": None},
         required=("blockid",), headers=frozenset({"content-md5"}), body=True,
     ),
-    Operation(
+    TableEntry(
         "put_block_list", "blob", "PUT", "path", when={"comp": "blocklist"},
         headers=_CONDITIONS | _PUT | {"content-md5"}, body=True, metadata=True,
     ),
-    Operation(
+    TableEntry(
         "get_block_list", "blob", "GET", "path", when={"comp": "blocklist"},
         queries={"blocklisttype": ("all", "committed", "uncommitted")},
     ),
-    Operation(
+    TableEntry(
         "copy_blob", "blob", "PUT", "path", header="x-ms-copy-source",
         headers=_CONDITIONS | _SOURCE_CONDITIONS | {"x-ms-copy-source"}, metadata=True,
     ),
-    Operation(
+    TableEntry(
         "put_blob", "blob", "PUT", "path", header="x-ms-blob-type",
         headers=_CONDITIONS | _PUT | {"content-md5"}, body=True, metadata=True,
     ),
-    Operation("blob_properties", "blob", "HEAD", "path", headers=_CONDITIONS),
-    Operation("get_blob", "blob", "GET", "path", headers=_CONDITIONS | _RANGE),
-    Operation(
+    TableEntry("blob_properties", "blob", "HEAD", "path", headers=_CONDITIONS),
+    TableEntry("get_blob", "blob", "GET", "path", headers=_CONDITIONS | _RANGE),
+    TableEntry(
         "delete_blob", "blob", "DELETE", "path",
         headers=_CONDITIONS | {"x-ms-delete-snapshots"},
     ),
 )  # fmt: skip
 
 
-def select(call: Call) -> Operation:
+def select(request: ReceivedRequest) -> TableEntry:
     """
     Find the operation that a request asks for.
 
     Raises:
-        Refused: If there is none.
+        Refused: There is no such operation.
     """
-    level: Level = "path" if call.path else "filesystem" if call.filesystem else "account"
+    level: Level = "path" if request.path else "filesystem" if request.filesystem else "account"
     candidates = [
         operation
         for operation in OPERATIONS
-        if (operation.kind, operation.method, operation.level) == (call.kind, call.method, level)
+        if (operation.kind, operation.method, operation.level)
+        == (request.kind, request.method, level)
     ]
     for operation in candidates:
-        if operation.header and operation.header not in call.headers:
+        if operation.header and operation.header not in request.headers:
             continue
         if all(
-            name in call.query and value in (None, call.query[name])
+            name in request.query and value in (None, request.query[name])
             for name, value in operation.when.items()
         ):
             return operation
-    shown = "&".join(f"{name}={value}" for name, value in sorted(call.query.items()))
-    detail = f"{call.method} {call.kind} {level}" + (f" ?{shown}" if shown else "")
+    shown = "&".join(f"{name}={value}" for name, value in sorted(request.query.items()))
+    detail = f"{request.method} {request.kind} {level}" + (f" ?{shown}" if shown else "")
     raise Refused(code="UnsupportedOperation", detail=detail)
 
 
-def hold_to_tables(operation: Operation, call: Call) -> None:
+def hold_to_tables(operation: TableEntry, request: ReceivedRequest) -> None:
     """
     Refuse what the operation's table entry does not name.
 
     Raises:
         Refused: For an unknown query, value or header, a missing query, a body.
-        Unverified: If nobody recorded the operation or header.
+        UnverifiedError: If nobody recorded the operation or header.
     """
     if operation.unverified:
-        raise Unverified(operation=operation.unverified)
-    for name, value in call.headers.items():
+        raise UnverifiedError(operation=operation.unverified)
+    for name, value in request.headers.items():
         if name in _UNVERIFIED_HEADERS and value:
-            raise Unverified(operation=_UNVERIFIED_HEADERS[name])
-    _refuse_unknown(operation, call)
+            raise UnverifiedError(operation=_UNVERIFIED_HEADERS[name])
+    _refuse_unknown(operation, request)
     for name in operation.required:
-        if name not in call.query:
+        if name not in request.query:
             raise Refused(code="MissingRequiredQueryParameter", detail=f"{operation.name} {name}")
-    if call.body and not operation.body:
+    if request.body and not operation.body:
         raise Refused(code="ContentLengthMustBeZero", detail=operation.name)
 
 
-def _refuse_unknown(operation: Operation, call: Call) -> None:
-    for name, value in call.query.items():
+def _refuse_unknown(operation: TableEntry, request: ReceivedRequest) -> None:
+    for name, value in request.query.items():
         if name == "beginfrom":
-            raise Unverified(operation=name)
+            raise UnverifiedError(operation=name)
         if name in operation.when or (name == "timeout" and value.isdecimal()):
             continue
         if name not in operation.queries:
@@ -309,7 +310,7 @@ def _refuse_unknown(operation: Operation, call: Call) -> None:
             raise Refused(
                 code="UnsupportedQueryParameter", detail=f"{operation.name} {name}={value}"
             )
-    for name in call.headers:
+    for name in request.headers:
         judged = name.startswith(_JUDGED_PREFIXES) or name in _JUDGED
         known = name in operation.headers or name in _COMMON
         if judged and not known and not (operation.metadata and name.startswith("x-ms-meta-")):

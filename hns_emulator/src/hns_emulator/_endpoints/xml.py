@@ -89,8 +89,8 @@ def blob_list(
         if delimited and node.is_directory:
             parts.append(f"<BlobPrefix>{_name(name + '/')}{_properties(node)}</BlobPrefix>")
             continue
-        told = "" if metadata is None else _metadata(metadata)
-        parts.append(f"<Blob>{_name(name)}{_properties(node)}{told}<OrMetadata /></Blob>")
+        shown = "" if metadata is None else _metadata(metadata)
+        parts.append(f"<Blob>{_name(name)}{_properties(node)}{shown}<OrMetadata /></Blob>")
     parts += ["</Blobs>", _element("NextMarker", following), "</EnumerationResults>"]
     return "".join(parts).encode()
 
@@ -124,9 +124,9 @@ def container_list(
             ("ImmutableStorageWithVersioningEnabled", "false"),
         ]
         inner = "".join(_element(name, text) for name, text in elements)
-        told = _metadata(fs.metadata) if with_metadata else ""
+        shown = _metadata(fs.metadata) if with_metadata else ""
         name = _element("Name", fs.name)
-        parts.append(f"<Container>{name}<Properties>{inner}</Properties>{told}</Container>")
+        parts.append(f"<Container>{name}<Properties>{inner}</Properties>{shown}</Container>")
     parts += ["</Containers>", _element("NextMarker", following), "</EnumerationResults>"]
     return "".join(parts).encode()
 

@@ -6,10 +6,10 @@ from hns_emulator._errors import ServiceError
 from hns_emulator._state.clock import Clock
 from hns_emulator._state.tree import Filesystem, Node, Path, find
 
-__all__ = ["Account"]
+__all__ = ["AccountState"]
 
 
-class Account:
+class AccountState:
     """
     The state of one emulator; every method is one atomic step.
 

@@ -7,15 +7,15 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field, replace
 
-from hns_emulator._errors import ServiceError, Unverified
-from hns_emulator._state.account import Account
+from hns_emulator._errors import ServiceError, UnverifiedError
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.clock import http_date
 from hns_emulator._state.conditions import Conditions
 from hns_emulator._state.tree import Filesystem, Node, Path, find, under_file
 
 __all__ = [
-    "Content",
     "Copying",
+    "FileContent",
     "changeable",
     "commit_blocks",
     "copy_blob",
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileContent:
     """What a file is to hold."""
 
     data: bytes
@@ -45,7 +45,7 @@ def md5_of(data: bytes) -> str:
 
 
 def put_blob(
-    account: Account, fs: Filesystem, path: Path, content: Content, conditions: Conditions
+    account: AccountState, fs: Filesystem, path: Path, content: FileContent, conditions: Conditions
 ) -> Node:
     """
     Write a file as a whole, with its parents, over a file or where nothing is.
@@ -53,10 +53,10 @@ def put_blob(
     Raises:
         ServiceError: BlobNotFound below a file, ResourceTypeMismatch over a directory,
             BlobAlreadyExists for `If-None-Match: *`, ConditionNotMet.
-        Unverified: Exclusively where only uncommitted blocks are.
+        UnverifiedError: Exclusively where only uncommitted blocks are.
     """
     if path in fs.staged and conditions.exclusive and find(fs, path) is None:
-        raise Unverified(operation="exclusive Put Blob over uncommitted blocks")
+        raise UnverifiedError(operation="exclusive Put Blob over uncommitted blocks")
     _require_writable(fs, path, conditions, "ConditionNotMet")
     return _write(account, fs, path, content)
 
@@ -70,7 +70,7 @@ def _require_writable(fs: Filesystem, path: Path, conditions: Conditions, failed
         conditions.require(old, failed, "BlobAlreadyExists")
 
 
-def _write(account: Account, fs: Filesystem, path: Path, content: Content) -> Node:
+def _write(account: AccountState, fs: Filesystem, path: Path, content: FileContent) -> Node:
     parent = account.make_parents(fs, path)
     ticks = account.clock.tick()
     old = parent.children.get(path[-1])
@@ -111,11 +111,11 @@ def stage(fs: Filesystem, path: Path, block: str, data: bytes) -> None:
 
 
 def commit_blocks(
-    account: Account,
+    account: AccountState,
     fs: Filesystem,
     path: Path,
     wanted: list[tuple[str, str]],
-    content: Content,
+    content: FileContent,
     conditions: Conditions,
 ) -> Node:
     """
@@ -126,10 +126,10 @@ def commit_blocks(
 
     Raises:
         ServiceError: InvalidBlockList for a block that is not there; as `put_blob`.
-        Unverified: Below a file.
+        UnverifiedError: Below a file.
     """
     if under_file(fs, path):
-        raise Unverified(operation="Put Block List below a file")
+        raise UnverifiedError(operation="Put Block List below a file")
     _require_writable(fs, path, conditions, "ConditionNotMet")
     old = find(fs, path)
     committed = old.blocks if old is not None else {}
@@ -150,14 +150,18 @@ def commit_blocks(
 
 
 def set_metadata(
-    account: Account, fs: Filesystem, path: Path, metadata: dict[str, str], conditions: Conditions
+    account: AccountState,
+    fs: Filesystem,
+    path: Path,
+    metadata: dict[str, str],
+    conditions: Conditions,
 ) -> Node:
     """
     Replace a file's metadata.
 
     Raises:
         ServiceError: BlobNotFound, ConditionNotMet.
-        Unverified: On a directory.
+        UnverifiedError: On a directory.
     """
     node = changeable(fs, path, "Set Metadata", conditions)
     node.metadata = metadata
@@ -171,13 +175,13 @@ def changeable(fs: Filesystem, path: Path, operation: str, conditions: Condition
 
     Raises:
         ServiceError: BlobNotFound, ConditionNotMet.
-        Unverified: It is a directory.
+        UnverifiedError: It is a directory.
     """
     node = find(fs, path)
     if node is None:
         raise ServiceError(code="BlobNotFound")
     if node.is_directory:
-        raise Unverified(operation=f"{operation} of a directory")
+        raise UnverifiedError(operation=f"{operation} of a directory")
     conditions.require(node, "ConditionNotMet")
     return node
 
@@ -196,25 +200,25 @@ class Copying:
     conditions: Conditions
 
 
-def copy_blob(account: Account, asked: Copying) -> Node:
+def copy_blob(account: AccountState, asked: Copying) -> Node:
     """
     Copy a file at once.
 
     Raises:
         ServiceError: BlobNotFound, SourceConditionNotMet, BlobAlreadyExists for
             `If-None-Match: *`, TargetConditionNotMet; as `put_blob`.
-        Unverified: From a directory, or onto itself.
+        UnverifiedError: From a directory, or onto itself.
     """
     node = find(asked.source_fs, asked.source)
     if node is None:
         raise ServiceError(code="BlobNotFound")
     if node.is_directory:
-        raise Unverified(operation="copy of a directory")
+        raise UnverifiedError(operation="copy of a directory")
     asked.source_conditions.require(node, "SourceConditionNotMet")
     if (asked.source_fs, asked.source) == (asked.fs, asked.path):
-        raise Unverified(operation="copy of a file onto itself")
+        raise UnverifiedError(operation="copy of a file onto itself")
     metadata = dict(node.metadata) if asked.metadata is None else asked.metadata
-    content = Content(node.content, node.content_type, metadata, node.md5, http=dict(node.http))
+    content = FileContent(node.content, node.content_type, metadata, node.md5, http=dict(node.http))
     _require_writable(asked.fs, asked.path, asked.conditions, "TargetConditionNotMet")
     made = _write(account, asked.fs, asked.path, content)
     length = len(made.content)
@@ -229,7 +233,7 @@ def copy_blob(account: Account, asked: Copying) -> Node:
 
 
 def delete_blob(
-    account: Account,
+    account: AccountState,
     fs: Filesystem,
     path: Path,
     conditions: Conditions,

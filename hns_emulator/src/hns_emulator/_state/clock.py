@@ -32,7 +32,7 @@ def etag(ticks: int) -> str:
 
 
 def seconds(ticks: int) -> int:
-    """Return whole seconds since 1970, as a Last-Modified can tell."""
+    """Return whole seconds since 1970, the precision of a Last-Modified."""
     return (ticks - _UNIX_EPOCH) // _PER_SECOND
 
 
@@ -42,7 +42,7 @@ def http_date(ticks: int) -> str:
 
 
 def unix_seconds(date: str) -> int | None:
-    """Return an RFC 1123 date as seconds since 1970, None if it is no date."""
+    """Return an RFC 1123 date as seconds since 1970, None if it is not a date."""
     try:
         return int(email.utils.parsedate_to_datetime(date).timestamp())
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hns_emulator._errors import Refused, ServiceError, Unverified
+from hns_emulator._errors import Refused, ServiceError, UnverifiedError
 from hns_emulator._state.clock import etag, seconds, unix_seconds
 from hns_emulator._state.tree import Node
 
@@ -33,7 +33,7 @@ class Conditions:
         return self.name == "if-none-match" and self.value == "*"
 
     def holds(self, node: Node) -> bool:
-        """Tell whether it holds for what is there; `exclusive` never does."""
+        """Return True if it holds for what is there; `exclusive` never does."""
         if self.name in {"if-match", "if-none-match"}:
             same = self.value in ("*", f'"{etag(node.changed)}"')
             return same == (self.name == "if-match")
@@ -52,15 +52,15 @@ class Conditions:
         Args:
             node: What is there.
             failed: The code for a condition that does not hold.
-            exists: The code for `If-None-Match: *`; None where nobody knows it.
+            exists: The code for `If-None-Match: *`; None where it is unknown.
 
         Raises:
             ServiceError: With one of the codes.
-            Unverified: For `If-None-Match: *` where nobody knows the code.
+            UnverifiedError: For `If-None-Match: *` where the code is unknown.
         """
         if self.exclusive:
             if exists is None:
-                raise Unverified(operation="If-None-Match: * on something that must exist")
+                raise UnverifiedError(operation="If-None-Match: * on something that must exist")
             raise ServiceError(code=exists)
         if not self.holds(node):
             raise ServiceError(code=failed)
@@ -70,16 +70,16 @@ class Conditions:
         Raise unless it holds for a path where nothing is.
 
         Args:
-            failed: The code for If-Match; None where nobody knows it.
+            failed: The code for If-Match; None where it is unknown.
 
         Raises:
             ServiceError: If-Match, with that code.
-            Unverified: If nobody knows what the service says.
+            UnverifiedError: What the service answers is unknown.
         """
         if not self.name or self.name == "if-none-match":
             return
         if failed is None or self.name != "if-match":
-            raise Unverified(operation=f"{self.name} on a path that does not exist")
+            raise UnverifiedError(operation=f"{self.name} on a path that does not exist")
         raise ServiceError(code=failed)
 
 
@@ -93,7 +93,7 @@ def parse_conditions(headers: Mapping[str, str], *, source: bool = False) -> Con
 
     Raises:
         Refused: Two of a kind.
-        Unverified: A condition on the ETag together with one on the time.
+        UnverifiedError: A condition on the ETag together with one on the time.
     """
     prefix = "x-ms-source-" if source else ""
     given = [name for name in _NAMES if f"{prefix}{name}" in headers]
@@ -103,5 +103,5 @@ def parse_conditions(headers: Mapping[str, str], *, source: bool = False) -> Con
         kinds = {name.endswith("since") for name in given}
         if len(given) > len(kinds):
             raise Refused(code="MultipleConditionHeadersNotSupported", detail=" and ".join(given))
-        raise Unverified(operation=f"{' with '.join(given)}")
+        raise UnverifiedError(operation=f"{' with '.join(given)}")
     return Conditions(given[0], headers[f"{prefix}{given[0]}"].strip())

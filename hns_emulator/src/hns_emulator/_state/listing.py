@@ -8,11 +8,11 @@ import itertools
 import json
 from dataclasses import dataclass
 
-from hns_emulator._errors import Refused, ServiceError, Unverified
-from hns_emulator._state.account import Account
+from hns_emulator._errors import Refused, ServiceError, UnverifiedError
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.tree import Filesystem, Node, Path, find, parse_name, under_file, walk
 
-__all__ = ["Page", "list_blobs", "list_paths", "page_size"]
+__all__ = ["ListingPage", "list_blobs", "list_paths", "page_size"]
 
 LIMIT = 5000
 
@@ -20,7 +20,7 @@ Entries = list[tuple[Path, Node]]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListingPage:
     """
     Some entries and how to go on.
 
@@ -32,7 +32,7 @@ class Page:
     continuation: str | None
 
 
-def page_size(account: Account, asked: str | None) -> int:
+def page_size(account: AccountState, asked: str | None) -> int:
     """
     Return how many entries a page has at most.
 
@@ -54,7 +54,7 @@ def list_paths(
     recursive: bool,
     size: int,
     continuation: str | None,
-) -> Page:
+) -> ListingPage:
     """
     Return a page of what is below a directory.
 
@@ -63,7 +63,7 @@ def list_paths(
     Raises:
         ServiceError: PathConflict below a file, PathNotFound.
         Refused: For a continuation of another listing.
-        Unverified: If *directory* is a file.
+        UnverifiedError: If *directory* is a file.
     """
     base = parse_name(directory)
     if under_file(fs, base):
@@ -72,7 +72,7 @@ def list_paths(
     if node is None:
         raise ServiceError(code="PathNotFound")
     if not node.is_directory:
-        raise Unverified(operation="list of a file")
+        raise UnverifiedError(operation="list of a file")
     scope = ["paths", fs.name, *base, str(recursive)]
     after = _resume(scope, continuation)
     found = walk(node, recursive=recursive, after=after, base=base)
@@ -87,7 +87,7 @@ def list_blobs(
     delimited: bool,
     size: int,
     marker: str | None,
-) -> Page:
+) -> ListingPage:
     """
     Return a page of the names that start with *prefix*; directories are names too.
 
@@ -107,13 +107,13 @@ def list_blobs(
     return _cut(scope, list(itertools.islice(named, size + 1)), size, len(base))
 
 
-def _cut(scope: list[str], entries: Entries, size: int, skip: int) -> Page:
+def _cut(scope: list[str], entries: Entries, size: int, skip: int) -> ListingPage:
     if len(entries) <= size:
-        return Page(entries, None)
+        return ListingPage(entries, None)
     kept = entries[:size]
     last = kept[-1][0]
     token = json.dumps([scope, last[skip:]]).encode()
-    return Page(kept, base64.b64encode(token).decode())
+    return ListingPage(kept, base64.b64encode(token).decode())
 
 
 def _resume(scope: list[str], continuation: str | None) -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hns_emulator._errors import ServiceError, Unverified
-from hns_emulator._state.account import Account
+from hns_emulator._errors import ServiceError, UnverifiedError
+from hns_emulator._state.account import AccountState
 from hns_emulator._state.conditions import Conditions
 from hns_emulator._state.tree import Filesystem, Node, Path, find, under_file
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def create(
-    account: Account,
+    account: AccountState,
     fs: Filesystem,
     path: Path,
     *,
@@ -63,19 +63,19 @@ def append(fs: Filesystem, path: Path, position: int, data: bytes) -> Node:
 
     Raises:
         ServiceError: PathNotFound; InvalidFlushOperation if the Blob endpoint wrote the file.
-        Unverified: Onto a directory, below a file, below what is committed, or nothing at all.
+        UnverifiedError: Onto a directory, below a file, below what is committed, or nothing at all.
     """
     node = _writable(fs, path, "append")
     if position < len(node.content):
-        raise Unverified(operation="append below the committed length")
+        raise UnverifiedError(operation="append below the committed length")
     if not data:
-        raise Unverified(operation="append of nothing")
+        raise UnverifiedError(operation="append of nothing")
     node.pieces[position] = data
     return node
 
 
 def flush(
-    account: Account, fs: Filesystem, path: Path, position: int, conditions: Conditions
+    account: AccountState, fs: Filesystem, path: Path, position: int, conditions: Conditions
 ) -> Node:
     """
     Commit what was appended, in one step; *position* is the whole length (bytes) after it.
@@ -84,7 +84,7 @@ def flush(
         ServiceError: PathNotFound, a condition, InvalidFlushOperation if the Blob
             endpoint wrote the file, InvalidFlushPosition for gaps, overlaps
             or another length.
-        Unverified: On a directory, or below a file.
+        UnverifiedError: On a directory, or below a file.
     """
     node = _writable(fs, path, "flush")
     conditions.require(node, "ConditionNotMet", "PathAlreadyExists")
@@ -106,14 +106,14 @@ def flush(
 
 
 def append_and_flush(
-    account: Account, fs: Filesystem, path: Path, position: int, data: bytes
+    account: AccountState, fs: Filesystem, path: Path, position: int, data: bytes
 ) -> Node:
     """
     Append and flush up to the end of *data* in one step; a refused flush keeps nothing of it.
 
     Raises:
         ServiceError: As `append` and `flush`.
-        Unverified: As `append`.
+        UnverifiedError: As `append`.
     """
     before = dict(_writable(fs, path, "append").pieces)
     node = append(fs, path, position, data)
@@ -126,12 +126,12 @@ def append_and_flush(
 
 def _writable(fs: Filesystem, path: Path, action: str) -> Node:
     if under_file(fs, path):
-        raise Unverified(operation=f"{action} below a file")
+        raise UnverifiedError(operation=f"{action} below a file")
     node = find(fs, path)
     if node is None:
         raise ServiceError(code="PathNotFound")
     if node.is_directory:
-        raise Unverified(operation=f"{action} to a directory")
+        raise UnverifiedError(operation=f"{action} to a directory")
     if node.by_blob:
         raise ServiceError(code="InvalidFlushOperation")
     return node
@@ -150,7 +150,7 @@ class Renaming:
     conditions: Conditions
 
 
-def rename(account: Account, asked: Renaming) -> Node:
+def rename(account: AccountState, asked: Renaming) -> Node:
     """
     Move a node to another name, over a file or an empty directory.
 
@@ -158,7 +158,7 @@ def rename(account: Account, asked: Renaming) -> Node:
 
     Raises:
         ServiceError: See `check_rename`.
-        Unverified: See `check_rename`.
+        UnverifiedError: See `check_rename`.
     """
     node = check_rename(asked)
     parent = account.make_parents(asked.fs, asked.path)
@@ -180,11 +180,11 @@ def check_rename(asked: Renaming) -> Node:
             RenameDestinationParentPathNotFound, InvalidRenameSourcePath,
             PathAlreadyExists, ConditionNotMet; InvalidSourceOrDestinationResourceType
             also below a file.
-        Unverified: From below a file, onto itself, onto a directory that is not empty,
+        UnverifiedError: From below a file, onto itself, onto a directory that is not empty,
             in posix mode onto any, or with blocks staged below the source.
     """
     if under_file(asked.source_fs, asked.source):
-        raise Unverified(operation="rename of what is below a file")
+        raise UnverifiedError(operation="rename of what is below a file")
     node = find(asked.source_fs, asked.source)
     if node is None:
         raise ServiceError(code="SourcePathNotFound")
@@ -207,10 +207,10 @@ def _refuse_itself(asked: Renaming, node: Node) -> None:
     if asked.fs is asked.source_fs and below:
         if node.is_directory:
             raise ServiceError(code="InvalidRenameSourcePath")
-        raise Unverified(operation="rename of a file onto itself")
+        raise UnverifiedError(operation="rename of a file onto itself")
     staged = asked.source_fs.staged
     if any(path[: len(asked.source)] == asked.source for path in staged):
-        raise Unverified(operation="rename of a path with uncommitted blocks")
+        raise UnverifiedError(operation="rename of a path with uncommitted blocks")
 
 
 def _require_replaceable(asked: Renaming, node: Node, old: Node) -> None:
@@ -219,21 +219,23 @@ def _require_replaceable(asked: Renaming, node: Node, old: Node) -> None:
         raise ServiceError(code="InvalidSourceOrDestinationResourceType")
     if old.is_directory and (old.children or asked.posix):
         operation = "rename of a directory onto one that is not empty"
-        raise Unverified(operation=f"{operation}, or in posix mode" if asked.posix else operation)
+        raise UnverifiedError(
+            operation=f"{operation}, or in posix mode" if asked.posix else operation
+        )
 
 
 def delete(
-    account: Account, fs: Filesystem, path: Path, recursive: str | None, conditions: Conditions
+    account: AccountState, fs: Filesystem, path: Path, recursive: str | None, conditions: Conditions
 ) -> None:
     """
     Remove a file, or a directory with all that is below it.
 
-    *recursive* is "true", "false", or None if it was not told.
+    *recursive* is "true", "false", or None if the request does not say.
 
     Raises:
         ServiceError: PathConflict below a file, PathNotFound, ConditionNotMet,
             DirectoryNotEmpty.
-        Unverified: For a directory without *recursive*.
+        UnverifiedError: For a directory without *recursive*.
     """
     if under_file(fs, path):
         raise ServiceError(code="PathConflict")
@@ -242,7 +244,7 @@ def delete(
         raise ServiceError(code="PathNotFound")
     conditions.require(node, "ConditionNotMet")
     if node.is_directory and recursive is None:
-        raise Unverified(operation="delete of a directory without recursive")
+        raise UnverifiedError(operation="delete of a directory without recursive")
     if node.children and recursive == "false":
         raise ServiceError(code="DirectoryNotEmpty")
     account.unlink(fs, path)

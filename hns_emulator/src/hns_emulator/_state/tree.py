@@ -90,7 +90,7 @@ def find(fs: Filesystem, path: Path) -> Node | None:
 
 
 def under_file(fs: Filesystem, path: Path) -> bool:
-    """Tell whether a file stands where *path* needs a directory."""
+    """Return True if a file stands where *path* needs a directory."""
     node = fs.root
     for segment in path[:-1]:
         below = node.children.get(segment)
@@ -144,7 +144,7 @@ def check(fs: Filesystem) -> None:
             raise AssertionError(msg)
         for name, child in node.children.items():
             if not name or "/" in name or id(child) in seen:
-                msg = f"{name!r} is no name, or a node's second one"
+                msg = f"{name!r} is not a name, or the second name of a node"
                 raise AssertionError(msg)
             seen.add(id(child))
             stack.append(child)

@@ -15,8 +15,8 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, unquote
 
-from hns_emulator.replay._operation import Operation, operation
-from hns_emulator.replay._read import Exchange, Request
+from hns_emulator.replay._operation import RequestedOperation, operation
+from hns_emulator.replay._read import RecordedExchange, RecordedRequest
 from hns_emulator.replay._send import RawClient
 
 __all__ = ["Bindings", "Unresolvable", "encodes", "second_of"]
@@ -47,7 +47,7 @@ class Unresolvable(Exception):
 
 
 def encodes(etag: str, date: str) -> bool:
-    """Tell whether an unquoted ETag is the time of a date, as ETags of the service are."""
+    """Return True if an unquoted ETag is the time of a date, as ETags of the service are."""
     return _ETAG.fullmatch(etag) is not None and _ticks_second(etag) == second_of(date)
 
 
@@ -64,7 +64,7 @@ class Bindings:
     def etag(self, recorded: str, got: str) -> str | None:
         """Bind or check an unquoted ETag; give the complaint, if there is one."""
         if _ETAG.fullmatch(got) is None:
-            return f"{got!r} is no ETag of the service's form"
+            return f"{got!r} does not have the form of the service's ETags"
         if _ETAG.fullmatch(recorded) is None:
             return None  # masked
         expected = self._etags.setdefault(recorded, got)
@@ -85,7 +85,7 @@ class Bindings:
     def copy(self, recorded: str, got: str) -> str | None:
         """Bind or check the id of a copy."""
         if _COPY.fullmatch(got) is None:
-            return f"{got!r} is no id of a copy"
+            return f"{got!r} is not the id of a copy"
         expected = self._copies.setdefault(recorded, got)
         if expected != got or list(self._copies.values()).count(got) > 1:
             return f"{got} where the recording has another copy, or repeats that of {expected}"
@@ -94,7 +94,7 @@ class Bindings:
     def creation(self, recorded: str, got: str) -> str | None:
         """Check a creation time in 100 ns since 1601 against the ETags seen so far."""
         if re.fullmatch(r"\d{18}", got) is None:
-            return f"{got!r} is no creation time"
+            return f"{got!r} is not a creation time"
         known = self._etags.get(f"0x{int(recorded) + _FILETIME_TICKS:X}")
         if known is not None and int(known, 16) != int(got) + _FILETIME_TICKS:
             return f"creation time {got} is not that of {known}, as recorded"
@@ -111,7 +111,7 @@ class Bindings:
         """
         then, now = second_of(recorded), second_of(got)
         if now is None or formatdate(now, usegmt=True) != got:
-            return f"{got!r} is no date in the form of RFC 1123"
+            return f"{got!r} is not a date in the form of RFC 1123"
         near = [etag] if etag is not None else list(self._etags)
         near = [e for e in near if e in self._etags and _ticks_second(e) == then]
         # Which change a time without an ETag is of is a guess: what the set-up made has a
@@ -127,12 +127,12 @@ class Bindings:
         if then is not None and now is not None:
             self._modified.append((path, then, now))
 
-    def request(self, exchange: Exchange, client: RawClient) -> Request:
+    def request(self, exchange: RecordedExchange, client: RawClient) -> RecordedRequest:
         """
         Put the emulator's values into a recorded request.
 
         Raises:
-            Unresolvable: If there is none for a value that the request needs.
+            Unresolvable: A value that the request needs has no counterpart here.
         """
         sent = exchange.request
         op = operation(sent)
@@ -150,7 +150,7 @@ class Bindings:
                 value = f"http://{client.account}.blob.core.localhost:{client.port}{path}"
             headers[name] = value
         query = "&".join(self._query(part) for part in _unsigned(sent.query))
-        return Request(sent.method, sent.host, sent.path, query, headers, sent.body)
+        return RecordedRequest(sent.method, sent.host, sent.path, query, headers, sent.body)
 
     def _query(self, part: str) -> str:
         name, _, value = part.partition("=")
@@ -163,7 +163,12 @@ class Bindings:
         return f"{name}={quote(token, safe='')}"
 
     def _condition(
-        self, name: str, value: str, op: Operation, exchange: Exchange, client: RawClient
+        self,
+        name: str,
+        value: str,
+        op: RequestedOperation,
+        exchange: RecordedExchange,
+        client: RawClient,
     ) -> str:
         recorded = value.strip('"')
         known = self._etags.get(recorded)
@@ -180,12 +185,17 @@ class Bindings:
         return _NO_ETAG if "{" in value else value
 
     def _moment(
-        self, name: str, value: str, op: Operation, exchange: Exchange, client: RawClient
+        self,
+        name: str,
+        value: str,
+        op: RequestedOperation,
+        exchange: RecordedExchange,
+        client: RawClient,
     ) -> int:
         """Give the moment here that is as far from known changes as the recorded one was."""
         then = second_of(value)
         if then is None:
-            msg = f"{value!r} is no date"
+            msg = f"{value!r} is not a date"
             raise Unresolvable(msg)
         path = op.source if name.startswith("x-ms-source") else op.path
         own = [(a, b) for seen, a, b in self._modified if seen == path]
@@ -198,7 +208,9 @@ class Bindings:
         return moment if own else _beside(moment, name, path or "", exchange, client)
 
 
-def _beside(moment: int, name: str, path: str, exchange: Exchange, client: RawClient) -> int:
+def _beside(
+    moment: int, name: str, path: str, exchange: RecordedExchange, client: RawClient
+) -> int:
     """Move a moment to the side of a set-up file's time on which the recorded one was."""
     found = client.send("HEAD", "blob", "/" + quote(path)).headers.get("last-modified")
     made = second_of(found)
@@ -214,7 +226,7 @@ def _ticks_second(etag: str) -> int:
 
 
 def second_of(date: str | None) -> int | None:
-    """Give a date in seconds since 1970; None if it is none, for instance a mask."""
+    """Give a date in seconds since 1970; None for anything else, for instance a mask."""
     try:
         return int(parsedate_to_datetime(date or "").timestamp())
     except ValueError:
@@ -228,7 +240,7 @@ def _unsigned(query: str) -> list[str]:
     return [part for part in parts if part.partition("=")[0] not in _SAS]
 
 
-def _recorded_now(exchange: Exchange) -> int:
+def _recorded_now(exchange: RecordedExchange) -> int:
     headers = exchange.answer.headers
     for date in (headers.get("date"), exchange.request.header("x-ms-date")):
         second = second_of(date)

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if not options.folder.is_dir():
-        parser.error(f"{options.folder} is no folder")
+        parser.error(f"{options.folder} is not a folder")
     report = replay(options.folder)
     sys.stdout.write("".join(f"{line}\n" for line in describe(report)))
     return 0 if report.passed(strict=options.strict) else 1

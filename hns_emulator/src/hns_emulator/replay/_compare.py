@@ -15,14 +15,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hns_emulator.replay._bind import Bindings, encodes, second_of
-from hns_emulator.replay._operation import Operation, operation
-from hns_emulator.replay._read import Exchange, Request
-from hns_emulator.replay._send import RawAnswer
+from hns_emulator.replay._operation import RequestedOperation, operation
+from hns_emulator.replay._read import RecordedExchange, RecordedRequest
+from hns_emulator.replay._send import ReceivedAnswer
 
 __all__ = ["compare"]
 
 #: What answers of old API versions may lack, by operation or method: the headers, and the first
-#: version that was seen with them. In between nobody knows, so there it counts as old.
+#: version that was seen with them. In between it is not known, and counts as old.
 _OLD_LACKS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "create": ("2026-04-06", frozenset({"x-ms-request-server-encrypted"})),
     "rename": ("2021-06-08", frozenset({"etag", "last-modified"})),
@@ -71,7 +71,9 @@ _OURS: Final = re.compile(
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def compare(exchange: Exchange, sent: Request, got: RawAnswer, bindings: Bindings) -> list[str]:
+def compare(
+    exchange: RecordedExchange, sent: RecordedRequest, got: ReceivedAnswer, bindings: Bindings
+) -> list[str]:
     """
     Compare one answer, and bind the values that it shows.
 
@@ -86,7 +88,7 @@ def compare(exchange: Exchange, sent: Request, got: RawAnswer, bindings: Binding
     return lines
 
 
-def _status(exchange: Exchange, got: RawAnswer) -> Iterator[str]:
+def _status(exchange: RecordedExchange, got: ReceivedAnswer) -> Iterator[str]:
     answer = exchange.answer
     if answer.status != got.status:
         yield f"status {got.status} {got.code or ''}, recorded {answer.status}"
@@ -94,7 +96,9 @@ def _status(exchange: Exchange, got: RawAnswer) -> Iterator[str]:
         yield f"reason {got.reason!r}, recorded {answer.reason!r}"
 
 
-def _names(op: Operation, exchange: Exchange, got: RawAnswer) -> Iterator[str]:
+def _names(
+    op: RequestedOperation, exchange: RecordedExchange, got: ReceivedAnswer
+) -> Iterator[str]:
     recorded = set(exchange.answer.headers)
     optional = _REDUCED if exchange.reduced else _REMOVED
     for key in (op.name, exchange.request.method):
@@ -109,7 +113,11 @@ def _names(op: Operation, exchange: Exchange, got: RawAnswer) -> Iterator[str]:
 
 
 def _values(
-    op: Operation, exchange: Exchange, sent: Request, got: RawAnswer, bindings: Bindings
+    op: RequestedOperation,
+    exchange: RecordedExchange,
+    sent: RecordedRequest,
+    got: ReceivedAnswer,
+    bindings: Bindings,
 ) -> Iterator[str]:
     recorded = exchange.answer.headers
     # ETags first: the times are compared with what they say.
@@ -128,11 +136,11 @@ def _values(
         elif name in {"x-ms-creation-time", "x-ms-copy-completion-time"}:
             complaint = bindings.date(then, now)
         elif name == "date":
-            complaint = None if second_of(now) is not None else f"{now!r} is no date"
+            complaint = None if second_of(now) is not None else f"{now!r} is not a date"
         elif name == "x-ms-continuation":
             complaint = bindings.token(then, now)
         elif name == "x-ms-request-id":
-            complaint = None if len(now) == 36 else f"{now!r} is no request id"
+            complaint = None if len(now) == 36 else f"{now!r} is not a request id"
         elif name == "x-ms-client-request-id":
             asked = sent.header(name)
             complaint = None if now == asked else f"{now!r}, asked with {asked!r}"
@@ -148,7 +156,9 @@ def _quoted(recorded: str, got: str) -> str | None:
     return None
 
 
-def _same(name: str, then: str, now: str, op: Operation, exchange: Exchange) -> bool:
+def _same(
+    name: str, then: str, now: str, op: RequestedOperation, exchange: RecordedExchange
+) -> bool:
     if then == now or name in _TRANSPORT | _SETTINGS:
         return True
     if name == "content-type" and exchange.reduced:
@@ -161,7 +171,9 @@ def _same(name: str, then: str, now: str, op: Operation, exchange: Exchange) -> 
     return name == "x-ms-delete-type-permanent" and "x-ms-deletion-id" in exchange.answer.headers
 
 
-def _body(op: Operation, exchange: Exchange, got: RawAnswer, bindings: Bindings) -> Iterator[str]:
+def _body(
+    op: RequestedOperation, exchange: RecordedExchange, got: ReceivedAnswer, bindings: Bindings
+) -> Iterator[str]:
     recorded, body = exchange.answer.body, got.body
     if recorded is None:
         return

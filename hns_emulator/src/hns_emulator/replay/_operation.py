@@ -1,4 +1,4 @@
-"""Tell which operation a request asks for, and on which path, from the request alone."""
+"""Find the operation that a request asks for, and its path, from the request alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from hns_emulator.replay._read import Request
+from hns_emulator.replay._read import RecordedRequest
 
-__all__ = ["Name", "Operation", "clean", "operation", "parent"]
+__all__ = ["Name", "RequestedOperation", "clean", "operation", "parent"]
 
 Name = Literal[
     "account",
@@ -38,7 +38,7 @@ CHANGES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class RequestedOperation:
     """An operation; paths are decoded, without a leading slash, and start with the container."""
 
     name: Name
@@ -62,7 +62,7 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def operation(request: Request) -> Operation:
+def operation(request: RecordedRequest) -> RequestedOperation:
     """Classify a request."""
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     path = clean(request.path)
@@ -70,10 +70,10 @@ def operation(request: Request) -> Operation:
     if source is not None:
         source = clean(urlsplit(source).path)
     name = (_blob if request.host == "blob" else _dfs)(request, query, path)
-    return Operation(name, path, query, source)
+    return RequestedOperation(name, path, query, source)
 
 
-def _blob(request: Request, query: Mapping[str, str], path: str) -> Name:
+def _blob(request: RecordedRequest, query: Mapping[str, str], path: str) -> Name:
     comp = query.get("comp")
     if query.get("restype") == "account" or not path:
         return "account"
@@ -90,7 +90,7 @@ def _blob(request: Request, query: Mapping[str, str], path: str) -> Name:
     return _plain(request)
 
 
-def _dfs(request: Request, query: Mapping[str, str], path: str) -> Name:
+def _dfs(request: RecordedRequest, query: Mapping[str, str], path: str) -> Name:
     resource, action = query.get("resource"), query.get("action")
     if resource == "filesystem":
         return "list paths" if request.method == "GET" and "/" not in path else _container(request)
@@ -105,13 +105,13 @@ def _dfs(request: Request, query: Mapping[str, str], path: str) -> Name:
     return "other" if action is not None else _plain(request)
 
 
-def _container(request: Request) -> Name:
+def _container(request: RecordedRequest) -> Name:
     if request.method in {"PUT", "DELETE"}:
         return "create container" if request.method == "PUT" else "delete container"
     return "container"
 
 
-def _plain(request: Request) -> Name:
+def _plain(request: RecordedRequest) -> Name:
     if request.method in {"GET", "HEAD"}:
         return "read"
     return "delete" if request.method == "DELETE" else "other"

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-__all__ = ["Answer", "Exchange", "Recording", "Request", "Unreadable", "read_folder"]
+__all__ = [
+    "RecordedAnswer",
+    "RecordedExchange",
+    "RecordedRequest",
+    "Recording",
+    "Unreadable",
+    "read_folder",
+]
 
 #: The API version of an excerpt that names none: the oldest that the emulator serves unasked.
 _DEFAULT_VERSION: Final = "2021-06-08"
@@ -27,11 +34,11 @@ _MANGLED_BOM: Final = "\u00ef\u00bb\u00bf"
 
 
 class Unreadable(Exception):
-    """Raised when a file is no recording of a known sort."""
+    """Raised when a file is not a recording of a known format."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RecordedRequest:
     """What the client sent; `host` is `blob`, `dfs` or the foreign host's name."""
 
     method: str
@@ -52,7 +59,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RecordedAnswer:
     """What the service answered; header names in lower case, None = not recorded."""
 
     status: int
@@ -62,13 +69,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class RecordedExchange:
     """One request and its answer; `reduced` = only the deciding headers were written down."""
 
     title: str
     version: str
-    request: Request
-    answer: Answer
+    request: RecordedRequest
+    answer: RecordedAnswer
     reduced: bool = False
 
 
@@ -77,7 +84,7 @@ class Recording:
     """Exchanges that happened one after the other on one account."""
 
     name: str
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[RecordedExchange, ...]
     hint: str = ""
 
 
@@ -89,7 +96,7 @@ def read_folder(folder: Path) -> Iterator[Recording | tuple[str, Unreadable]]:
         folder: Searched with its subfolders for `*.yaml`, `*.yml` and `*.json`.
 
     Yields:
-        A recording, or a file's name with the reason why it is none.
+        A recording, or a file's name with the reason why it is not a recording.
     """
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
@@ -139,18 +146,20 @@ def _yaml(data: bytes) -> Any:
         raise Unreadable(msg) from error
 
 
-def _interaction(number: int, entry: Any) -> Exchange:
+def _interaction(number: int, entry: Any) -> RecordedExchange:
     sent, got = entry["request"], entry["response"]
     headers = dict(_headers(sent["headers"]))
     request = _request(sent["method"], sent["uri"], headers, _bytes(sent.get("body")))
-    answer = Answer(
+    answer = RecordedAnswer(
         int(got["status"]["code"]),
         got["status"].get("message"),
         {k.lower(): v for k, v in _headers(got["headers"])},
         _unmangled(_bytes(got.get("body"))),
     )
     version = request.header("x-ms-version") or _DEFAULT_VERSION
-    return Exchange(f"{number}. {request.method} {request.target}", version, request, answer)
+    return RecordedExchange(
+        f"{number}. {request.method} {request.target}", version, request, answer
+    )
 
 
 def _headers(found: Any) -> Iterator[tuple[str, str]]:
@@ -178,7 +187,7 @@ def _unmangled(body: bytes) -> bytes:
     return b"\xef\xbb\xbf" + body.removeprefix(mangled) if body.startswith(mangled) else body
 
 
-def _request(method: str, uri: str, headers: dict[str, str], body: bytes) -> Request:
+def _request(method: str, uri: str, headers: dict[str, str], body: bytes) -> RecordedRequest:
     parts = urlsplit(uri)
     labels = (parts.hostname or "").split(".")
     host = next((label for label in ("dfs", "blob") if label in labels[1:]), parts.netloc)
@@ -186,7 +195,7 @@ def _request(method: str, uri: str, headers: dict[str, str], body: bytes) -> Req
     if length not in {0, len(body)}:
         # A body that the recorder left out had this many bytes; which ones is not known.
         body = bytes(length)
-    return Request(method.upper(), host, parts.path or "/", parts.query, headers, body)
+    return RecordedRequest(method.upper(), host, parts.path or "/", parts.query, headers, body)
 
 
 def _excerpts(name: str, data: bytes) -> Iterator[Recording]:
@@ -201,7 +210,7 @@ def _excerpts(name: str, data: bytes) -> Iterator[Recording]:
         raise Unreadable(msg) from error
 
 
-def _excerpt(entry: Mapping[str, Any]) -> Exchange:
+def _excerpt(entry: Mapping[str, Any]) -> RecordedExchange:
     method, shape, deciding, *rest = entry["req"]
     headers = {name: _filled(value) for name, value in deciding.items()}
     version = headers.setdefault("x-ms-version", entry.get("ver") or _DEFAULT_VERSION)
@@ -211,15 +220,15 @@ def _excerpt(entry: Mapping[str, Any]) -> Exchange:
     length = next((v for k, v in headers.items() if k.lower() == "content-length"), None)
     if not body and "action=append" in query:
         body = bytes(int(length)) if length else b"x"
-    answer = Answer(
+    answer = RecordedAnswer(
         int(entry["status"]),
         None,
         {k.lower(): str(v) for k, v in (entry.get("hdr") or {}).items()},
         _excerpt_body(method, entry),
     )
     host = _excerpt_host(method, query, headers, answer)
-    request = Request(method.upper(), host, path, query, headers, body)
-    return Exchange(f"{method} {request.target}", version, request, answer, reduced=True)
+    request = RecordedRequest(method.upper(), host, path, query, headers, body)
+    return RecordedExchange(f"{method} {request.target}", version, request, answer, reduced=True)
 
 
 def _filled(value: str) -> str:
@@ -239,8 +248,10 @@ def _excerpt_body(method: str, entry: Mapping[str, Any]) -> bytes | None:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _excerpt_host(method: str, query: str, headers: Mapping[str, str], answer: Answer) -> str:
-    """Tell the endpoint of an excerpt that does not name it from what only one of them has."""
+def _excerpt_host(
+    method: str, query: str, headers: Mapping[str, str], answer: RecordedAnswer
+) -> str:
+    """Return the endpoint of an excerpt that does not name it: what only one of them has."""
     names = {part.partition("=")[0] for part in query.split("&")}
     if names & {"restype", "comp"} or any(k.lower() == "x-ms-blob-type" for k in headers):
         return "blob"

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from hns_emulator import HnsEmulator
 from hns_emulator.replay._bind import Bindings, Unresolvable, second_of
 from hns_emulator.replay._compare import compare
-from hns_emulator.replay._operation import CHANGES, Operation, operation
-from hns_emulator.replay._read import Exchange, Recording, read_folder
-from hns_emulator.replay._send import RawAnswer, RawClient
+from hns_emulator.replay._operation import CHANGES, RequestedOperation, operation
+from hns_emulator.replay._read import RecordedExchange, Recording, read_folder
+from hns_emulator.replay._send import RawClient, ReceivedAnswer
 from hns_emulator.replay._setup import SetupFailed, make, starting_state, unmade
 
 __all__ = ["Outcome", "Report", "replay", "replay_recording"]
@@ -44,7 +44,7 @@ class Report:
 
     def passed(self, *, strict: bool = False) -> bool:
         """
-        Tell whether the emulator answered as recorded.
+        Return True if the emulator answered as recorded.
 
         Args:
             strict: Count what was not verified as failed.
@@ -123,7 +123,7 @@ def _play(recording: Recording, client: RawClient) -> Iterator[Outcome]:
 
 
 def _exchange(
-    exchange: Exchange, client: RawClient, bindings: Bindings
+    exchange: RecordedExchange, client: RawClient, bindings: Bindings
 ) -> tuple[str | None, list[str]]:
     """Send one request; give why it proves nothing, or the differences."""
     if exchange.request.host not in {"blob", "dfs"}:
@@ -137,17 +137,17 @@ def _exchange(
     return (reason, []) if reason is not None else (None, compare(exchange, request, got, bindings))
 
 
-def _refusal(exchange: Exchange, got: RawAnswer) -> str | None:
-    """Tell why the emulator did not take the request on, if that was its purpose."""
+def _refusal(exchange: RecordedExchange, got: ReceivedAnswer) -> str | None:
+    """Return why the emulator refused the request on purpose; None if it did not."""
     if got.status == 501 and exchange.answer.status != 501:
         return f"refused: {got.code}: {got.reason}"
     if exchange.answer.status in {401, 403}:
-        return "refused there for who asked, which a replay signs anew"
+        return "refused there because of its signature, which a replay makes anew"
     return None
 
 
-def _touches(op: Operation, path: str) -> bool:
-    """Tell whether an operation can see a path: itself, or something above or below it."""
+def _touches(op: RequestedOperation, path: str) -> bool:
+    """Return True if an operation can see a path: itself, or something above or below it."""
     for own in filter(None, (op.path, op.source)):
         if own == path or own.startswith(f"{path}/") or path.startswith(f"{own}/"):
             return True
@@ -171,7 +171,7 @@ class _Pace:
             for name in exchange.request.headers
         )
 
-    def wait(self, exchange: Exchange) -> None:
+    def wait(self, exchange: RecordedExchange) -> None:
         """Wait, at most a second, if this exchange changed something in a later second."""
         second = second_of(exchange.answer.headers.get("last-modified"))
         if not self._on or second is None:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote
 
-__all__ = ["VERSION", "RawAnswer", "RawClient", "authorization"]
+__all__ = ["VERSION", "RawClient", "ReceivedAnswer", "authorization"]
 
 #: The API version that requests carry unless they name another.
 VERSION: Final = "2026-04-06"
@@ -38,7 +38,7 @@ _SIGNED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class RawAnswer:
+class ReceivedAnswer:
     """An answer as it came; header names in lower case."""
 
     status: int
@@ -124,7 +124,7 @@ class RawClient:
         body: bytes = b"",
         *,
         sign: bool = True,
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         """
         Send one request and read its answer.
 
@@ -161,7 +161,7 @@ class RawClient:
 
     def _exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
-    ) -> RawAnswer:
+    ) -> ReceivedAnswer:
         self._connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             self._connection.putheader(name, value)
@@ -171,4 +171,4 @@ class RawClient:
         low: dict[str, str] = {}
         for name, value in answer.getheaders():  # a header sent twice must not look like one
             low[name.lower()] = f"{low[name.lower()]}, {value}" if name.lower() in low else value
-        return RawAnswer(answer.status, answer.reason, low, data)
+        return ReceivedAnswer(answer.status, answer.reason, low, data)

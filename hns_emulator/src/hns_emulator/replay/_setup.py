@@ -1,7 +1,7 @@
 """
 Find out what must have existed before a recording began, and make it.
 
-The answers tell: whoever got 200 for a HEAD saw something that was there. The
+The answers show it: a HEAD that got 200 saw something that was there. The
 exchanges are followed with what is known of each path so far; an answer that
 needs something of which nothing is known yet puts it into the starting state.
 Nothing is assumed that no answer needs.
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
-from hns_emulator.replay._operation import Operation, clean, operation, parent
-from hns_emulator.replay._read import Exchange, Recording
+from hns_emulator.replay._operation import RequestedOperation, clean, operation, parent
+from hns_emulator.replay._read import RecordedExchange, Recording
 from hns_emulator.replay._send import RawClient
 
 __all__ = ["SetupFailed", "Thing", "make", "starting_state", "unmade"]
@@ -128,7 +128,7 @@ class _World:
             if exchange.request.host in {"blob", "dfs"}:
                 self._follow(index, exchange)
 
-    def _follow(self, index: int, exchange: Exchange) -> None:
+    def _follow(self, index: int, exchange: RecordedExchange) -> None:
         """Take the next exchange into account."""
         op = operation(exchange.request)
         code = exchange.answer.headers.get("x-ms-error-code", "")
@@ -145,7 +145,9 @@ class _World:
                 self._require(op.container, "container")
                 self._step(op, index, exchange, code)
 
-    def _step(self, op: Operation, index: int, exchange: Exchange, code: str) -> None:
+    def _step(
+        self, op: RequestedOperation, index: int, exchange: RecordedExchange, code: str
+    ) -> None:
         done = exchange.answer.status < 300
         if op.name == "list paths" and done:
             self._listed_paths(op, exchange, index)
@@ -158,7 +160,9 @@ class _World:
         elif "/" in op.path and exchange.answer.status != 404:
             self._on_one_path(op, index, exchange, code)
 
-    def _on_one_path(self, op: Operation, index: int, exchange: Exchange, code: str) -> None:
+    def _on_one_path(
+        self, op: RequestedOperation, index: int, exchange: RecordedExchange, code: str
+    ) -> None:
         """Follow an operation on a single path that did not answer 404."""
         done = exchange.answer.status < 300
         conditional = exchange.request.header("If-Match") is not None
@@ -185,7 +189,7 @@ class _World:
             if thing is not None and op.name == "read" and done:
                 _enrich(thing, exchange)
 
-    def _written(self, op: Operation, index: int, done: bool, code: str) -> None:
+    def _written(self, op: RequestedOperation, index: int, done: bool, code: str) -> None:
         thing = self._require(op.path, "file")
         if thing is None or thing.written:
             return
@@ -207,7 +211,9 @@ class _World:
                 break
         return min(positions)
 
-    def _moved(self, op: Operation, index: int, exchange: Exchange, code: str) -> None:
+    def _moved(
+        self, op: RequestedOperation, index: int, exchange: RecordedExchange, code: str
+    ) -> None:
         source = op.source or ""
         self._require(source.partition("/")[0], "container")
         status = exchange.answer.status
@@ -236,7 +242,7 @@ class _World:
                 self._require(op.path, kind)
             self._carry(source, op.path, move=op.name == "rename")
 
-    def _listed_paths(self, op: Operation, exchange: Exchange, index: int) -> None:
+    def _listed_paths(self, op: RequestedOperation, exchange: RecordedExchange, index: int) -> None:
         folder = clean(op.query.get("directory", ""))
         if folder:
             self._require(f"{op.path}/{folder}", "directory")
@@ -250,11 +256,11 @@ class _World:
         token = exchange.answer.headers.get("x-ms-continuation")
         later = self._exchanges[index + 1 :]
         if token and not any("continuation=" in other.request.query for other in later):
-            # Whatever sorts after the last one shown, so that there is more to come.
+            # Any name that sorts after the last one shown, so that another page follows.
             first = name[len(folder) :].strip("/").partition("/")[0]
             self._require(clean(f"{op.path}/{folder}/{first}~"), "file")
 
-    def _listed_blobs(self, op: Operation, exchange: Exchange) -> None:
+    def _listed_blobs(self, op: RequestedOperation, exchange: RecordedExchange) -> None:
         for tag, text in _BLOB.findall((exchange.answer.body or b"").decode()):
             name = html.unescape(_element(text, "Name")).rstrip("/")
             folder = tag == "BlobPrefix" or _element(text, "ResourceType") == "directory"
@@ -284,7 +290,7 @@ class _World:
     def _file_above(self, path: str) -> bool:
         return any(self._known.get(above) == "file" for above in _ancestors(path))
 
-    def _require_file_above(self, op: Operation) -> None:
+    def _require_file_above(self, op: RequestedOperation) -> None:
         folder = op.query.get("directory", "") if op.name == "list paths" else ""
         path = clean(f"{op.path}/{folder}")
         if not self._file_above(path):
@@ -316,7 +322,7 @@ class _World:
             self._forget(source)
 
     def _kind(self, path: str, index: int) -> Kind:
-        """Tell from this and later exchanges on a path what it was; else from the hint."""
+        """Return what a path was, as this and later exchanges on it show; else by the hint."""
         known = self._known.get(path)
         if known is not None:
             return known
@@ -337,8 +343,8 @@ class _World:
         return self._hint
 
 
-def _below_file(op: Operation, code: str) -> bool:
-    """Tell whether an answer shows that a file is above the path; not all such answers do."""
+def _below_file(op: RequestedOperation, code: str) -> bool:
+    """Return True if an answer shows that a file is above the path; not all such answers do."""
     return (op.name, code) in {
         ("put blob", "BlobNotFound"),
         ("put block", "OperationNotAllowedInCurrentState"),
@@ -359,7 +365,7 @@ def _element(text: str, name: str) -> str:
     return found.group(1) if found else ""
 
 
-def _enrich(thing: Thing, exchange: Exchange) -> None:
+def _enrich(thing: Thing, exchange: RecordedExchange) -> None:
     """Give a thing of the starting state the content and metadata that a reader saw."""
     if thing.kind != "file":
         return
