@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias
 from attrs import Factory, define, frozen
 
 from remote_store import RetryPolicy
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._operations import DELETE_BLOB, GET_BLOB, HEAD_BLOB, PUT_BLOB
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._rest.operations import DELETE_BLOB, GET_BLOB, HEAD_BLOB, PUT_BLOB
 
 __all__ = [
     "KEY",

@@ -8,7 +8,7 @@ import pytest
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
 
 from remote_store import Secret
-from remote_store_azure._account import Account, account_of
+from remote_store_azure._connect.account import Account, account_of
 
 KEY = "c2VjcmV0LWtleQ=="
 

@@ -27,8 +27,9 @@ from remote_store import (
     RetryPolicy,
     StoreClosed,
 )
-from remote_store_azure import _batch, _clients
-from remote_store_azure._batch import delete_all
+from remote_store_azure._blob import delete_many as _batch
+from remote_store_azure._blob.delete_many import delete_all
+from remote_store_azure._http import clients as _clients
 
 pytestmark = pytest.mark.asyncio
 

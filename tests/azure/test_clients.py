@@ -18,9 +18,9 @@ from tests.azure.scripted import KEY, clients_for, reply, scripted
 from tests.azure.transport import CountingTransport
 
 from remote_store import RetryPolicy, StoreClosed
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._operations import GET_BLOB, HEAD_BLOB
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._rest.operations import GET_BLOB, HEAD_BLOB
 
 HEADERS = {"x-ms-blob-type": "BlockBlob"}
 

@@ -8,7 +8,7 @@ from tests.azure.azurite import Azurite
 from tests.azure.flat import flat, gathered
 
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._account import Account, account_of
+from remote_store_azure._connect.account import Account, account_of
 
 SAS = "sv=1&sr=c&sig=secret-signature"
 

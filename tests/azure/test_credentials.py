@@ -14,11 +14,11 @@ from azure.core.exceptions import ClientAuthenticationError
 from tests.azure.scripted import KEY, clients_for, reply, scripted
 
 from remote_store import BackendUnavailable, PermissionDenied
-from remote_store_azure import _credentials
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._credentials import ThreadedCredential, opened
-from remote_store_azure._operations import GET_BLOB, HEAD_BLOB, PUT_BLOB
+from remote_store_azure._connect import credentials as _credentials
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._connect.credentials import ThreadedCredential, opened
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._rest.operations import GET_BLOB, HEAD_BLOB, PUT_BLOB
 
 pytestmark = pytest.mark.asyncio
 

@@ -14,7 +14,7 @@ from tests.azure.flat import QUICK, Flat, flat
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_azure import AsyncAzureBackend, _backend, _strategy
-from remote_store_azure._detect import is_hierarchical
+from remote_store_azure._account_kind import is_hierarchical
 
 pytestmark = pytest.mark.asyncio
 

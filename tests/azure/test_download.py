@@ -14,7 +14,7 @@ from tests.azure.azurite import Azurite
 from tests.azure.wiring import MIB, Wired, wired
 
 from remote_store import InvalidPath, NotFound, PermissionDenied, PreconditionFailed
-from remote_store_azure._download import chunks, content
+from remote_store_azure._blob.read import chunks, content
 
 pytestmark = pytest.mark.asyncio
 

@@ -29,9 +29,9 @@ from remote_store import (
     ResourceLocked,
     RetryPolicy,
 )
-from remote_store_azure._doubt import Tried
-from remote_store_azure._errors import error_code, error_of, retry_after, service_message
-from remote_store_azure._operations import GET_BLOB, PUT_BLOB
+from remote_store_azure._rest.errors import error_code, error_of, retry_after, service_message
+from remote_store_azure._rest.operations import GET_BLOB, PUT_BLOB
+from remote_store_azure._rest.outcome import AttemptRecord
 
 
 def xml(code: str, words: str = "Some words.") -> bytes:
@@ -223,11 +223,11 @@ async def test_error_of_the_sdks_own_client() -> None:
         with clients.running() as wire:
             with pytest.raises(HttpResponseError) as caught:
                 await wire.client.get_container_properties()
-            ours = wire.native(caught.value, "k", Tried())
+            ours = wire.native(caught.value, "k", AttemptRecord())
             assert isinstance(ours, NotFound)
             assert ours.__cause__ is caught.value
             server.acts = [None]
             with pytest.raises(Exception) as dropped:
                 await wire.client.get_container_properties()
-            assert isinstance(wire.native(dropped.value, "k", Tried()), BackendUnavailable)
+            assert isinstance(wire.native(dropped.value, "k", AttemptRecord()), BackendUnavailable)
         await clients.aclose()

@@ -13,7 +13,7 @@ import pytest
 from tests.azure.scripted import Server, clients_for, reply, scripted, usual
 
 from remote_store import BackendUnavailable, PreconditionFailed, RemoteStoreError, RetryPolicy
-from remote_store_azure._download import chunks, content
+from remote_store_azure._blob.read import chunks, content
 
 pytestmark = pytest.mark.asyncio
 

@@ -16,8 +16,9 @@ from tests.azure.wiring import chunked
 from tests.operations import OPERATIONS, Paths, crossed, settle
 
 from remote_store import AlreadyExists, BackendUnavailable, RetryPolicy
-from remote_store_azure import AsyncAzureBackend, _operations
-from remote_store_azure._operations import Operation
+from remote_store_azure import AsyncAzureBackend
+from remote_store_azure._rest import operations as _operations
+from remote_store_azure._rest.operations import Operation
 
 pytestmark = pytest.mark.asyncio
 

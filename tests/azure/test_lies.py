@@ -14,8 +14,10 @@ from tests.azure.scripted import Act, reply, scripted
 from tests.azure.test_foreign_answers import opened
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
-from remote_store_azure import AsyncAzureBackend, _operations, _progress
-from remote_store_azure._paths import entries_of
+from remote_store_azure import AsyncAzureBackend
+from remote_store_azure._datalake.list_paths import entries_of
+from remote_store_azure._http import progress as _progress
+from remote_store_azure._rest import operations as _operations
 
 pytestmark = pytest.mark.asyncio
 
@@ -226,7 +228,7 @@ async def test_a_copy_that_is_pending_for_ever(hns: bool) -> None:
 
 async def test_a_copy_that_goes_on_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as bytes are copied it may take longer than the policy's time."""
-    monkeypatch.setattr("remote_store_azure._moves._LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("remote_store_azure._blob.transfer._LONGEST_WAIT", 0.05)
     acts = [
         reply(200, x_ms_copy_status="pending", x_ms_copy_progress=f"{n}/9", Content_Length="0")
         for n in range(9)

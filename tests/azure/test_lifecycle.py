@@ -17,8 +17,9 @@ from tests.azure.azurite import API_VERSION, Azurite
 from tests.azure.scripted import Act, Server, clients_for, reply, scripted
 
 from remote_store import RetryPolicy, StoreClosed
-from remote_store_azure import _clients, _sdk
-from remote_store_azure._operations import GET_BLOB, PUT_BLOB
+from remote_store_azure._http import clients as _clients
+from remote_store_azure._http import sdk as _sdk
+from remote_store_azure._rest.operations import GET_BLOB, PUT_BLOB
 
 #: No connection is taken.
 NEVER = b""
@@ -343,9 +344,9 @@ async def test_a_connection_that_ended_by_itself() -> None:
 
 FIFTY_RUNS = """
 import asyncio, gc
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._operations import HEAD_BLOB
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._rest.operations import HEAD_BLOB
 
 clients = Clients(
     account_of(container={container!r}, connection_string={text!r}),
@@ -359,7 +360,7 @@ async def main():
 for _ in range(50):
     asyncio.run(main())
 gc.collect()
-print("done", len(clients._rooms))
+print("done", len(clients._states))
 """
 
 
@@ -382,7 +383,8 @@ def test_fifty_runs_without_close(azurite: Azurite, container: str) -> None:
 def test_import_is_light() -> None:
     """Neither the package nor building clients loads the SDK or aiohttp."""
     program = (
-        "import sys, remote_store_azure._clients as c, remote_store_azure._account as a;"
+        "import sys; from remote_store_azure._http import clients as c;"
+        "from remote_store_azure._connect import account as a;"
         "c.Clients(a.account_of(container='box', account_name='n'));"
         "print([m for m in ('azure.core', 'azure.storage.blob', 'aiohttp') if m in sys.modules])"
     )

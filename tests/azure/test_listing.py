@@ -21,9 +21,9 @@ from remote_store import (
     PermissionDenied,
     RemoteStoreError,
 )
-from remote_store_azure import _listing
-from remote_store_azure._listing import Blob, Page, page, pages
-from remote_store_azure._xml import parse_page
+from remote_store_azure._blob import list_blobs as _listing
+from remote_store_azure._blob.list_blobs import Blob, Page, page, pages
+from remote_store_azure._blob.list_xml import parse_page
 
 
 def by_sdk(client: ContainerClient, prefix: str = "") -> tuple[list[Blob], list[str]]:

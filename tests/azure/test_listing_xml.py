@@ -15,7 +15,7 @@ from azure.storage.blob import BlobPrefix, ContainerClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote_store_azure._xml import Blob, Page, parse_page
+from remote_store_azure._blob.list_xml import Blob, Page, parse_page
 
 HEAD = '\ufeff<?xml version="1.0" encoding="utf-8"?>'
 TIME = "Fri, 19 Jun 2026 17:06:07 GMT"

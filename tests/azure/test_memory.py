@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.azure.azurite import API_VERSION, Azurite
 
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._download import chunks, content
-from remote_store_azure._upload import upload
+from remote_store_azure._blob.read import chunks, content
+from remote_store_azure._blob.write import upload
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._http.clients import Clients
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

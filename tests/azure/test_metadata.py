@@ -14,7 +14,7 @@ from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
 
 from remote_store import UNKNOWN_TIME
-from remote_store_azure._headers import (
+from remote_store_azure._blob.headers import (
     etag_of,
     file_info,
     metadata_headers,

@@ -10,8 +10,8 @@ from azure.storage.blob.aio import LinearRetry
 from tests.azure.scripted import KEY, clients_for, reply, scripted
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
-from remote_store_azure._operations import COPY, GET_BLOB, HEAD_BLOB, PUT_BLOB
-from remote_store_azure._retry import Retry
+from remote_store_azure._http.retry import Retry
+from remote_store_azure._rest.operations import COPY, GET_BLOB, HEAD_BLOB, PUT_BLOB
 
 pytestmark = pytest.mark.asyncio
 

@@ -15,10 +15,10 @@ from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
 
 from remote_store import RemoteStoreError, RetryPolicy
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._clients import Clients
-from remote_store_azure._doubt import Tried
-from remote_store_azure._operations import GET_BLOB
-from remote_store_azure._secrecy import redacted, scrub
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._rest.operations import GET_BLOB
+from remote_store_azure._rest.outcome import AttemptRecord
+from remote_store_azure._rest.redact import redacted, scrub
 
 SIGNATURE = "TheSignatureOfTheToken"
 TOKEN = f"sv=2022-11-02&sp=rw&sig={SIGNATURE}%2Fx%3D&se=2030"
@@ -158,7 +158,7 @@ async def test_errors_of_the_sdks_own_client() -> None:
                 server.acts = [act]
                 with pytest.raises(Exception) as caught:
                     await wire.client.get_container_properties()
-                refuse_secrets(*everything(wire.native(caught.value, "k", Tried())))
+                refuse_secrets(*everything(wire.native(caught.value, "k", AttemptRecord())))
         await clients.aclose()
 
 
@@ -186,7 +186,7 @@ def test_scrub_follows_every_link() -> None:
 )
 def test_reprs(where: dict[str, Any]) -> None:
     """The reprs of clients, account and everything in reach of them show no secret."""
-    from remote_store_azure._account import account_of
+    from remote_store_azure._connect.account import account_of
 
     account = account_of(container="box", account_url="https://me.blob.core.windows.net", **where)
     clients = Clients(account)

@@ -19,7 +19,7 @@ from tests.operations import OPERATIONS, Paths, crossed, settle
 
 from remote_store import RemoteStoreError
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._secrecy import Reply, Signed
+from remote_store_azure._rest.redact import RedactedResponse, Signed
 
 pytestmark = pytest.mark.asyncio
 
@@ -144,7 +144,7 @@ async def test_a_reply_is_what_the_sdk_documents() -> None:
         await backend.aclose()
     cause: Any = caught.value.__cause__
     found = cause.response
-    assert isinstance(found, Reply)
+    assert isinstance(found, RedactedResponse)
     assert (found.status_code, found.reason, cause.status_code) == (403, "Reason", 403)
     assert found.headers["X-MS-Error-Code"] == "AuthorizationFailure"
     assert found.content_type == "application/xml"

@@ -18,8 +18,8 @@ from tests.azure.azurite import Azurite
 from tests.azure.wiring import MIB, chunked, wired
 
 from remote_store import AlreadyExists, NotFound
-from remote_store_azure._blocks import BlockIds, Gatherer, size_of_block
-from remote_store_azure._upload import upload
+from remote_store_azure._blob.blocks import BlockIds, Gatherer, size_of_block
+from remote_store_azure._blob.write import upload
 
 
 async def given_chunks(*chunks: Any) -> AsyncIterator[Any]:

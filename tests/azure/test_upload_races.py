@@ -14,7 +14,7 @@ from tests.azure.azurite import Azurite
 from tests.azure.wiring import chunked, lose, say, wired
 
 from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
-from remote_store_azure._upload import upload
+from remote_store_azure._blob.write import upload
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from remote_store_azure._urls import place_of
+from remote_store_azure._connect.url import place_of
 
 
 @pytest.mark.parametrize(

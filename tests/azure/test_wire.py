@@ -17,11 +17,11 @@ from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
 from tests.azure.transport import CountingTransport
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
-from remote_store_azure._account import account_of
-from remote_store_azure._body import PIECE, Body
-from remote_store_azure._clients import Clients
-from remote_store_azure._operations import GET_BLOB, HEAD_BLOB, LIST_BLOBS, PUT_BLOB
-from remote_store_azure._wire import Wire
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._http.session import Session
+from remote_store_azure._rest.body import PIECE, Body
+from remote_store_azure._rest.operations import GET_BLOB, HEAD_BLOB, LIST_BLOBS, PUT_BLOB
 
 pytestmark = pytest.mark.asyncio
 
@@ -379,7 +379,7 @@ async def test_pause_gives_up() -> None:
         clients = clients_for(server)
         error = BackendUnavailable("broken")
         with clients.running() as wire:
-            assert isinstance(wire, Wire)
+            assert isinstance(wire, Session)
             await wire.pause(1, error, None)
             await wire.pause(2, error, None)
             with pytest.raises(BackendUnavailable) as caught:

@@ -12,9 +12,9 @@ from tests.azure.azurite import API_VERSION, Azurite
 from tests.azure.transport import CountingTransport
 
 from remote_store import RetryPolicy
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._wire import Wire
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._http.session import Session
 
 __all__ = ["MIB", "Wired", "chunked", "lose", "say", "wired"]
 
@@ -27,7 +27,7 @@ QUICK: Final = RetryPolicy(max_attempts=3, backoff_base=0.01, jitter=0)
 class Wired:
     """A wire, and what counts and spoils its requests."""
 
-    wire: Wire
+    wire: Session
     transport: CountingTransport
 
     def sent(self) -> list[tuple[str, str, int | None]]:

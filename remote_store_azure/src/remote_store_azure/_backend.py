@@ -23,19 +23,19 @@ from remote_store import (
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.authoring import cannot_delete_root, file_key, folder_key, is_a_folder
-from remote_store_azure._account import account_of
-from remote_store_azure._clients import Clients
-from remote_store_azure._detect import is_hierarchical
-from remote_store_azure._headers import metadata_headers
+from remote_store_azure._account_kind import is_hierarchical
+from remote_store_azure._blob.headers import metadata_headers
+from remote_store_azure._blob.probe import container_exists, look_at_container
+from remote_store_azure._connect.account import account_of
+from remote_store_azure._connect.options import SECRETS, refuse_types
+from remote_store_azure._connect.url import place_of
 from remote_store_azure._hierarchical import Hierarchical
-from remote_store_azure._kinds import container_exists, look_at_container
-from remote_store_azure._names import NAME, target_key
-from remote_store_azure._options import SECRETS, refuse_types
+from remote_store_azure._http.clients import Clients
+from remote_store_azure._keys import NAME, target_key
 from remote_store_azure._strategy import Strategy, strategy_for
-from remote_store_azure._urls import place_of
 
 if TYPE_CHECKING:
-    from remote_store_azure._wire import Wire
+    from remote_store_azure._http.session import Session
 
 __all__ = ["AsyncAzureBackend"]
 
@@ -183,14 +183,14 @@ class AsyncAzureBackend(AsyncBackend):
             delete_snapshots=self._options["delete_snapshots"],
         )
 
-    async def _detected(self, wire: Wire, path: str | None) -> Strategy:
+    async def _detected(self, session: Session, path: str | None) -> Strategy:
         """Return the strategy for this account; it is asked once, for an operation at *path*."""
         loop = asyncio.get_running_loop()
         lock = self._detecting.setdefault(loop, asyncio.Lock())
         try:
             async with lock:
                 if self._strategy is None:
-                    found = await is_hierarchical(wire, path)
+                    found = await is_hierarchical(session, path)
                     if found is None:
                         # The container is absent, which is the same on both.
                         return self._strategy_for(False)
@@ -216,8 +216,8 @@ class AsyncAzureBackend(AsyncBackend):
         self._clients.refuse_closed()
         if self._connected is not None:
             return self._connected
-        with self._clients.running() as wire:
-            strategy = self._strategy or await self._detected(wire, None)
+        with self._clients.running() as session:
+            strategy = self._strategy or await self._detected(session, None)
         if self._options["hns"] is not None or not isinstance(strategy, Hierarchical):
             return self
         if self._connected is None:  # another call may have been faster
@@ -305,21 +305,21 @@ class AsyncAzureBackend(AsyncBackend):
         Raises:
             PermissionDenied: The service does not tell. Only a definite answer is False.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
             if not key:
-                return await container_exists(wire)
-            strategy = self._strategy or await self._detected(wire, key)
-            return await strategy.exists(wire, key)
+                return await container_exists(session)
+            strategy = self._strategy or await self._detected(session, key)
+            return await strategy.exists(session, key)
 
     async def is_file(self, path: str) -> bool:
         """Return True if a file is at *path*."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
             if not key:
                 return False
-            strategy = self._strategy or await self._detected(wire, key)
-            return await strategy.is_file(wire, key)
+            strategy = self._strategy or await self._detected(session, key)
+            return await strategy.is_file(session, key)
 
     async def is_folder(self, path: str) -> bool:
         """
@@ -328,21 +328,21 @@ class AsyncAzureBackend(AsyncBackend):
         On a flat account one that holds nothing is not seen, though another
         tool may have made a blob that stands for it.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
             if not key:
-                return await container_exists(wire)
-            strategy = self._strategy or await self._detected(wire, key)
-            return await strategy.is_folder(wire, key)
+                return await container_exists(session)
+            strategy = self._strategy or await self._detected(session, key)
+            return await strategy.is_folder(session, key)
 
     async def get_file_info(self, path: str) -> FileInfo:
         """Return size, time, ETag, media type, MD5 and user metadata of a file."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
             if not key:
                 raise is_a_folder(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            return await strategy.get_file_info(wire, key)
+            strategy = self._strategy or await self._detected(session, key)
+            return await strategy.get_file_info(session, key)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
         """
@@ -352,10 +352,10 @@ class AsyncAzureBackend(AsyncBackend):
             NotFound: There is no such folder; of the root, no container.
             InvalidPath: It is a file.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            return await strategy.get_folder_info(wire, key)
+            strategy = self._strategy or await self._detected(session, key)
+            return await strategy.get_folder_info(session, key)
 
     async def check_health(self) -> None:
         """
@@ -366,8 +366,8 @@ class AsyncAzureBackend(AsyncBackend):
             NotFound: There is no such container; the message says how to make it.
             BackendUnavailable: The service does not answer.
         """
-        with self._clients.running() as wire:
-            await look_at_container(wire)
+        with self._clients.running() as session:
+            await look_at_container(session)
 
     # Reading ---------------------------------------------------------------
 
@@ -381,19 +381,19 @@ class AsyncAzureBackend(AsyncBackend):
             NotFound, InvalidPath: As in the protocol.
             PreconditionFailed: The file was replaced or deleted meanwhile.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = file_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            async with aclosing(strategy.read(wire, key)) as chunks:
+            strategy = self._strategy or await self._detected(session, key)
+            async with aclosing(strategy.read(session, key)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
     async def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file; raises as `read`."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = file_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            return await strategy.read_bytes(wire, key)
+            strategy = self._strategy or await self._detected(session, key)
+            return await strategy.read_bytes(session, key)
 
     # Writing ---------------------------------------------------------------
 
@@ -445,7 +445,7 @@ class AsyncAzureBackend(AsyncBackend):
         *,
         atomic: bool,
     ) -> WriteResult:
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
                 kind = type(content).__name__
                 msg = f"content must be bytes or an async iterator of bytes, got {kind}"
@@ -454,9 +454,9 @@ class AsyncAzureBackend(AsyncBackend):
             if metadata:
                 metadata = dict(metadata)
                 metadata_headers(metadata)  # before anything is sent
-            strategy = self._strategy or await self._detected(wire, key)
+            strategy = self._strategy or await self._detected(session, key)
             return await strategy.write(
-                wire,
+                session,
                 key,
                 content if isinstance(content, bytes) else aiter(content),
                 overwrite=overwrite,
@@ -477,10 +477,10 @@ class AsyncAzureBackend(AsyncBackend):
             NotFound, InvalidPath: As in the protocol.
             PermissionDenied: The file has snapshots; see *delete_snapshots*.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = file_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            await strategy.delete(wire, key, missing_ok=missing_ok)
+            strategy = self._strategy or await self._detected(session, key)
+            await strategy.delete(session, key, missing_ok=missing_ok)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -494,12 +494,12 @@ class AsyncAzureBackend(AsyncBackend):
                 for example if it has snapshots; every other one is. The
                 error's ``others`` tell of further blobs that were refused.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
             if not key:
                 raise cannot_delete_root(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            await strategy.delete_folder(wire, key, recursive=recursive, missing_ok=missing_ok)
+            strategy = self._strategy or await self._detected(session, key)
+            await strategy.delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
 
     # Moving and copying ----------------------------------------------------
 
@@ -515,19 +515,19 @@ class AsyncAzureBackend(AsyncBackend):
             PreconditionFailed: Somebody else changed or removed the source
                 meanwhile; the message says what there is now.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             target = target_key(dst)
             source = file_key(src, NAME)
-            strategy = self._strategy or await self._detected(wire, source)
-            await strategy.move(wire, source, target, overwrite=overwrite)
+            strategy = self._strategy or await self._detected(session, source)
+            await strategy.move(session, source, target, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """Let the service copy a file, and return when that is complete; raises as `move`."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             target = target_key(dst)
             source = file_key(src, NAME)
-            strategy = self._strategy or await self._detected(wire, source)
-            await strategy.copy(wire, source, target, overwrite=overwrite)
+            strategy = self._strategy or await self._detected(session, source)
+            await strategy.copy(session, source, target, overwrite=overwrite)
 
     # Listing ---------------------------------------------------------------
 
@@ -535,29 +535,29 @@ class AsyncAzureBackend(AsyncBackend):
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncGenerator[FileInfo, None]:
         """Yield the files of a folder; folders below *max_depth* are not asked for."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            found = strategy.list_files(wire, key, recursive=recursive, max_depth=max_depth)
+            strategy = self._strategy or await self._detected(session, key)
+            found = strategy.list_files(session, key, recursive=recursive, max_depth=max_depth)
             async with aclosing(found):
                 async for info in found:
                     yield info
 
     async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            async with aclosing(strategy.list_folders(wire, key)) as found:
+            strategy = self._strategy or await self._detected(session, key)
+            async with aclosing(strategy.list_folders(session, key)) as found:
                 async for entry in found:
                     yield entry
 
     async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder in one pass."""
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(wire, key)
-            async with aclosing(strategy.iter_children(wire, key)) as found:
+            strategy = self._strategy or await self._detected(session, key)
+            async with aclosing(strategy.iter_children(session, key)) as found:
                 async for entry in found:
                     yield entry
 
@@ -568,15 +568,15 @@ class AsyncAzureBackend(AsyncBackend):
         Raises:
             InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
         """
-        with self._clients.running() as wire:
+        with self._clients.running() as session:
             parsed = GlobPattern.parse(pattern)
             try:
                 pattern.encode()
             except UnicodeEncodeError as error:
                 msg = f"glob pattern has no UTF-8 form: {pattern!r}"
                 raise InvalidPath(msg, path=pattern, backend=NAME) from error
-            strategy = self._strategy or await self._detected(wire, pattern)
-            async with aclosing(strategy.glob(wire, parsed)) as found:
+            strategy = self._strategy or await self._detected(session, pattern)
+            async with aclosing(strategy.glob(session, parsed)) as found:
                 async for info in found:
                     yield info
 

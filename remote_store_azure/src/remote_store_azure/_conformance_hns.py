@@ -142,7 +142,7 @@ def _transport() -> Any:
     from azure.core.pipeline.transport import AioHttpTransport
 
     from hns_emulator import loopback_connector
-    from remote_store_azure._retry import answered_once
+    from remote_store_azure._http.retry import answered_once
 
     session = aiohttp.ClientSession(
         connector=loopback_connector(), auto_decompress=False, middlewares=(answered_once,)

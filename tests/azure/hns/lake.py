@@ -15,7 +15,7 @@ from tests.azure.transport import CountingTransport
 from hns_emulator import HnsEmulator, loopback_connector
 from remote_store import RetryPolicy
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._retry import answered_once
+from remote_store_azure._http.retry import answered_once
 
 __all__ = ["FS", "MIB", "Lake", "collected", "keys", "pieces"]
 

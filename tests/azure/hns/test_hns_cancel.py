@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pytest
 from tests.azure.hns.lake import Lake, pieces
 
-from remote_store_azure import AsyncAzureBackend, _drafts
+from remote_store_azure import AsyncAzureBackend
+from remote_store_azure._datalake import staged_write as _drafts
 
 pytestmark = pytest.mark.asyncio
 

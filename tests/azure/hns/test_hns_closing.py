@@ -10,7 +10,7 @@ import pytest
 from tests.azure.hns.lake import MIB, Lake
 
 from remote_store import StoreClosed
-from remote_store_azure import _clients
+from remote_store_azure._http import clients as _clients
 
 pytestmark = pytest.mark.asyncio
 

@@ -14,7 +14,9 @@ from tests.azure.hns.lake import FS, MIB, Lake, collected, keys, pieces
 from hns_emulator._state.clock import etag
 from hns_emulator._state.tree import find
 from remote_store import InvalidPath, PreconditionFailed, StoreClosed
-from remote_store_azure import AsyncAzureBackend, _clients, _drafts
+from remote_store_azure import AsyncAzureBackend
+from remote_store_azure._datalake import staged_write as _drafts
+from remote_store_azure._http import clients as _clients
 
 pytestmark = pytest.mark.asyncio
 

@@ -18,7 +18,8 @@ from remote_store import (
     RetryPolicy,
     StoreClosed,
 )
-from remote_store_azure import AsyncAzureBackend, _clients
+from remote_store_azure import AsyncAzureBackend
+from remote_store_azure._http import clients as _clients
 
 pytestmark = pytest.mark.asyncio
 

@@ -20,7 +20,7 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._paths import entries_of
+from remote_store_azure._datalake.list_paths import entries_of
 
 pytestmark = pytest.mark.asyncio
 

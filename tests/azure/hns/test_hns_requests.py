@@ -9,7 +9,7 @@ from azure.core.credentials import AzureSasCredential
 from tests.azure.hns.lake import Lake
 
 from remote_store import RemoteStoreError
-from remote_store_azure import _dfs as dfs
+from remote_store_azure._datalake import requests as dfs
 
 pytestmark = pytest.mark.asyncio
 

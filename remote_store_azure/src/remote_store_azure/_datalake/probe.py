@@ -1,0 +1,184 @@
+"""
+What is at a key of a hierarchical account, and what stands in the way of a file.
+
+Each key is a file, a folder or nothing, and one request tells which. Why the
+service refused to make a file is asked for afterwards: the code of its answer
+does not tell a folder from a file, or a file above from one at the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
+from remote_store.authoring import ancestor_is_file, is_a_file
+from remote_store_azure._blob.headers import is_directory
+from remote_store_azure._blob.probe import a_folder, head, look
+from remote_store_azure._blob.transfer import told, typed
+from remote_store_azure._keys import NAME
+from remote_store_azure._rest.errors import NO_OVERWRITE
+from remote_store_azure._rest.outcome import in_doubt
+
+if TYPE_CHECKING:
+    from remote_store_azure._http.session import Session
+    from remote_store_azure._rest.response import Response
+
+__all__ = [
+    "file_at",
+    "folder_at",
+    "loses_dots",
+    "refuse_dots",
+    "refuse_existing",
+    "refused",
+    "under_file",
+]
+
+
+def loses_dots(key: str) -> bool:
+    """Return True if a name in *key* ends in a dot, which the service would drop."""
+    return key.endswith(".") or "./" in key
+
+
+def refuse_dots(*keys: str) -> None:
+    """
+    Refuse names that the service would change.
+
+    Raises:
+        InvalidPath: A name in one of *keys* ends in a dot.
+    """
+    for key in keys:
+        if loses_dots(key):
+            msg = "path has a name that ends in a dot, which the service would drop"
+            raise InvalidPath(msg, path=key, backend=NAME)
+
+
+async def _existing(session: Session, key: str) -> Response:
+    """
+    Return the headers of what is at *key*.
+
+    Raises:
+        NotFound: There is nothing.
+    """
+    response = await head(session, key)
+    if response.status == 404:
+        raise session.error(response)
+    return response
+
+
+async def file_at(session: Session, key: str) -> Response:
+    """
+    Return the headers of the file at *key*.
+
+    Raises:
+        NotFound: There is nothing.
+        InvalidPath: It is a folder.
+    """
+    response = await _existing(session, key)
+    if is_directory(response.headers):
+        raise a_folder(key)
+    return response
+
+
+async def folder_at(session: Session, key: str) -> Response:
+    """
+    Return the headers of the folder at *key*.
+
+    Raises:
+        NotFound: There is nothing.
+        InvalidPath: It is a file.
+    """
+    response = await _existing(session, key)
+    if not is_directory(response.headers):
+        raise is_a_file(key, NAME)
+    return response
+
+
+async def refuse_existing(session: Session, key: str) -> None:
+    """
+    Refuse a key that is taken, to spare the transfer of content for nothing.
+
+    Raises:
+        AlreadyExists: By a file.
+        InvalidPath: By a folder.
+    """
+    there = await look(session, key)
+    if there.status != 200:
+        return
+    if is_directory(there.headers):
+        raise a_folder(key)
+    msg = f"Already exists: {key}"
+    raise AlreadyExists(msg, path=key, backend=NAME)
+
+
+async def refused(
+    session: Session,
+    response: Response,
+    *,
+    exclusive: bool,
+    ours: Callable[[Response], bool] | None = None,
+) -> RemoteStoreError:
+    """
+    Return why the service would not make a file.
+
+    Args:
+        session: The container.
+        response: With status 409 or 412, or 404 though it creates, or the code
+            for who may not overwrite; its path is the key.
+        exclusive: It was asked for only where nothing is.
+        ours: Tells whether the file there may be what this request made in an
+            attempt that got no answer.
+    """
+    error = session.error(response)
+    key = response.path or ""
+    if "Lease" in response.code or (response.status == 412 and not exclusive):
+        return error
+    with in_doubt(response.lost):
+        there = await look(session, key)
+        below = await under_file(session, response) if there.status == 404 else None
+    if there.status == 404 and response.status == 404 and below is None:
+        msg = "Something in the way went while this was written, and nothing was written"
+        return typed(session, response, PreconditionFailed, msg, key)
+    if there.status == 404:
+        return below or error  # whatever it was, it has gone
+    if there.status != 200 and response.code != NO_OVERWRITE:
+        return error
+    if is_directory(there.headers):
+        return a_folder(key, error)
+    if not exclusive:
+        return error
+    unknown = response.lost and (there.status != 200 or ours is None or ours(there))
+    msg = f"Already exists: {key}"
+    if unknown:
+        msg += " (an attempt to write it got no answer: it may be this one's own)"
+    return typed(session, response, AlreadyExists, msg, key, outcome_unknown=unknown)
+
+
+async def under_file(session: Session, response: Response) -> RemoteStoreError | None:
+    """
+    Return the error for a file that stands where the path of an answer needs a folder.
+
+    Args:
+        session: The container.
+        response: The refusal to make a file.
+
+    Returns:
+        None if there is no such file.
+    """
+    key = response.path or ""
+    above = await _file_above(session, key)
+    if above is None:
+        return None
+    return told(session, response, ancestor_is_file(key, NAME, above))
+
+
+async def _file_above(session: Session, key: str) -> str | None:
+    """Return the file that stands where *key* needs a folder."""
+    above = key.rpartition("/")[0]
+    while above:
+        there = await look(session, above, key)
+        if there.status != 404:
+            is_file = there.status == 200 and not is_directory(there.headers)
+            return above if is_file else None
+        above = above.rpartition("/")[0]
+    return None

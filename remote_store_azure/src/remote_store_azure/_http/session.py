@@ -1,0 +1,434 @@
+"""
+How a request gets to the service and its answer back: one loop's way to one container.
+
+Requests are written by hand and sent through the SDK's own pipeline, which
+signs, repeats and logs them. Its client objects and deserialisers are left
+out: they cost more than everything else of a small call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Container, Coroutine, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
+from remote_store_azure._connect.account import Account
+from remote_store_azure._connect.options import Tuning
+from remote_store_azure._http.in_flight import Cleanup, InFlight, Waiting
+from remote_store_azure._http.sdk_errors import SdkErrors
+from remote_store_azure._rest.body import PIECE, Body
+from remote_store_azure._rest.errors import NO_STORAGE, REFUSALS, UNSURE, error_of
+from remote_store_azure._rest.operations import SHORT, Operation
+from remote_store_azure._rest.outcome import AttemptRecord
+from remote_store_azure._rest.redact import redact_request, redacted_bytes
+from remote_store_azure._rest.response import Response, StreamedResponse, headers_of, read
+from remote_store_azure._rest.urls import Urls
+
+__all__ = ["Session"]
+
+T = TypeVar("T")
+
+_DONE: Final = (200, 201, 202, 206)
+_READING: Final = ("GET", "HEAD")
+
+
+class Session(Urls):
+    """
+    Sends requests about one container, from one event loop.
+
+    Attributes:
+        client: The SDK's ContainerClient, for what is not written by hand;
+            map what it raises with `native`.
+        container: Name of the container.
+        max_concurrency: Requests that one upload or download may have in flight.
+        options: Sizes.
+        backend: Name of the backend, for errors.
+        by_token: A token credential authorizes, neither a key nor a SAS.
+        policy: How patiently failures are met.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        client: Any,
+        in_flight: InFlight,
+        *,
+        retry: Any,
+        options: Tuning,
+        max_concurrency: int,
+        backend: str,
+    ) -> None:
+        from remote_store_azure._http import retry as retries
+        from remote_store_azure._http import sdk  # loaded with the first client
+
+        super().__init__(account)
+        self.client = client
+        self.container = account.container
+        self.max_concurrency = max_concurrency
+        self.options = options
+        self.backend = backend
+        self.policy: RetryPolicy = getattr(retry, "policy", None) or RetryPolicy()
+        self._retry = retry if isinstance(retry, retries.Retry) else None
+        self._sdk_errors = SdkErrors(backend, in_flight)
+        self._exceptions = self._sdk_errors.exceptions
+        self._never_sent = retries.never_sent
+        self._request = retries.Request
+        self._run = sdk.pipeline_of(client).run
+        self._in_flight = in_flight
+        self._version: str = client.api_version
+        self._no_storage = (
+            f"The container {account.container!r} of {account.blob_url} does not exist; make it, "
+            f"for example with 'az storage container create --name {account.container}'"
+        )
+        self.by_token = account.kind in ("token", "default")
+
+    # --- requests --------------------------------------------------------
+
+    async def send(
+        self,
+        operation: Operation,
+        url: str,
+        *,
+        path: str | None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body | None = None,
+        accept: Container[int] = _DONE,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Response:
+        """
+        Send a request and return the service's whole answer.
+
+        What is no answer of the service is met as a failure of the connection
+        is: the request is sent again, as `policy` says. So is a GET whose
+        answer breaks off.
+
+        Args:
+            operation: What kind of request it is.
+            url: From `url` and its siblings.
+            path: The key concerned, for errors.
+            headers: Of the request; version, date and authentication are added.
+            body: Of the request.
+            accept: Statuses that are returned; any other raises, and so do answers that
+                tell nothing, whatever their status is.
+            timeout: Seconds for everything together; None for the policy's.
+            deadline: Instead of *timeout*, the loop's time when it is over.
+
+        Raises:
+            RemoteStoreError: By the table of errors, for a status that is not
+                accepted.
+            BackendUnavailable: No answer of the service; ``outcome_unknown``
+                when the request may have changed something nevertheless.
+            StoreClosed: The backend is closed, or was meanwhile.
+        """
+        deadline = self._deadline(timeout, deadline)
+        failures = 0
+        while True:
+            request = self._prepared(operation, url, headers, body, deadline)
+            with self.waiting(path, None if operation.method in _READING else request):
+                sdk_response = await self._respond(request, path)
+                content = await self._content(request, sdk_response, path, deadline)
+            if isinstance(content, RemoteStoreError):
+                failures += 1
+                await self.pause(failures, content, deadline)
+                continue
+            response = Response(
+                sdk_response.status_code,
+                headers_of(sdk_response),
+                content,
+                path,
+                request.lost,
+                request.resent or failures > 0,
+                operation.method,
+                sdk_response,
+            )
+            if response.status in accept and (
+                response.status < 400 or response.code not in REFUSALS
+            ):
+                return response
+            raise self.error(response)
+
+    async def stream(
+        self,
+        operation: Operation,
+        url: str,
+        *,
+        path: str | None,
+        headers: Mapping[str, str] | None = None,
+        accept: Container[int] = (200, 206),
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> StreamedResponse:
+        """
+        Send a request and return as soon as the answer begins; as `send`.
+
+        The caller closes what is returned, or exhausts or closes its chunks.
+        """
+        deadline = self._deadline(timeout, deadline)
+        request = self._prepared(operation, url, headers, None, deadline)
+        with self.waiting(path):
+            sdk_response = await self._respond(request, path)
+            if sdk_response.status_code in accept:
+                lost = request.lost
+                pull = partial(self._pull, path=path, deadline=deadline)
+                return StreamedResponse(sdk_response, pull, path, lost)
+            content = await self._content(request, sdk_response, path, deadline)
+        if isinstance(content, RemoteStoreError):
+            content = b""  # the status says enough
+        found = headers_of(sdk_response)
+        status, lost, resent = sdk_response.status_code, request.lost, request.resent
+        response = Response(
+            status, found, content, path, lost, resent, operation.method, sdk_response
+        )
+        raise self.error(response)
+
+    async def _pull(self, source: Any, *, path: str | None, deadline: float | None) -> bytes:
+        with self.waiting(path):
+            try:
+                if deadline is None:
+                    return await anext(source, b"")
+                async with asyncio.timeout_at(deadline):
+                    return await anext(source, b"")
+            except (self._exceptions.AzureError, TimeoutError) as error:
+                raise self._sdk_errors.no_answer(error, path, outcome_unknown=False) from error
+
+    # --- closing -----------------------------------------------------------
+
+    def waiting(self, path: str | None, record: AttemptRecord | None = None) -> Waiting:
+        """Return a context manager around one wait for the service; see `Waiting`."""
+        return Waiting(self._in_flight, path, record)
+
+    def spare(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run *work* in a task that a close waits for and does not end; see `InFlight.spare`."""
+        return self._in_flight.spare(work)
+
+    def owe(self, cleanup: Cleanup, path: str | None) -> None:
+        """Let a close do *cleanup* for a call that is not over then; see `InFlight.owe`."""
+        self._in_flight.owe(cleanup, path)
+
+    def settle(self, cleanup: Cleanup) -> bool:
+        """Return True if no close has begun *cleanup*, and forget it; see `InFlight.settle`."""
+        return self._in_flight.settle(cleanup)
+
+    # --- patience --------------------------------------------------------
+
+    def deadline(self) -> float | None:
+        """Return when an operation that starts now has to be over, in the loop's time."""
+        return self._deadline(None, None)
+
+    async def pause(self, failures: int, error: RemoteStoreError, deadline: float | None) -> None:
+        """
+        Wait before an answer that broke off is asked for again.
+
+        Args:
+            failures: How many attempts failed since there was progress.
+            error: Why the last one did.
+            deadline: From `deadline`, when the operation began.
+
+        Raises:
+            RemoteStoreError: *error*, when attempts or time are used up.
+        """
+        if failures >= self.policy.max_attempts or self._in_flight.closed:
+            raise error
+        wait = (
+            self._retry.pause(failures, error.retry_after)
+            if self._retry is not None
+            else min(self.policy.backoff_base * 2.0**failures, self.policy.backoff_max)
+        )
+        if deadline is not None and asyncio.get_running_loop().time() + wait >= deadline:
+            raise error
+        await asyncio.sleep(wait)
+
+    def _deadline(self, timeout: float | None, deadline: float | None) -> float | None:
+        if deadline is not None:
+            return deadline
+        seconds = self.policy.timeout if timeout is None else timeout
+        return None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    # --- errors ----------------------------------------------------------
+
+    def error(
+        self, response: Response, message: str | None = None, *, outcome_unknown: bool | None = None
+    ) -> RemoteStoreError:
+        """
+        Return the error that *response* stands for, the SDK's own as its cause.
+
+        Args:
+            response: An answer, accepted or not.
+            message: Instead of the table's words; where the container is absent, that is said.
+            outcome_unknown: Instead of what the answer tells.
+        """
+        if outcome_unknown is None:
+            # A refusal tells of the attempt that it answers, not of one that was lost.
+            outcome_unknown = response.method not in _READING and (
+                response.status in UNSURE or response.lost
+            )
+        if response.code in NO_STORAGE:
+            message = f"{self._no_storage}: {response.path}" if response.path else self._no_storage
+        error = error_of(
+            response.status,
+            response.headers,
+            response.body,
+            path=response.path,
+            backend=self.backend,
+            message=message,
+            outcome_unknown=outcome_unknown,
+        )
+        error.__cause__ = self._sdk_errors.cause(response)
+        return error
+
+    def etag(self, response: Response) -> str:
+        """
+        Return the version of what *response* is about, in quotes.
+
+        Raises:
+            RemoteStoreError: It does not tell.
+        """
+        etag: str | None = response.headers.get("ETag")
+        if etag is None:
+            msg = (
+                f"The service's answer has no ETag header, which tells the version: {response.path}"
+            )
+            raise self.error(response, msg)
+        return etag
+
+    def record(self, operation: Operation) -> tuple[AttemptRecord, dict[str, AttemptRecord]]:
+        """Return what notes a change that the SDK's own clients make, and options for them."""
+        record = AttemptRecord()
+        record.operation = operation
+        if self._retry is None:
+            record.pending = True  # a retry policy of the caller's own does not tell
+            return record, {}
+        return record, {"tried": record}
+
+    def native(self, error: Exception, path: str | None, record: AttemptRecord) -> RemoteStoreError:
+        """
+        Return our error for one that the SDK's own clients raised for a change.
+
+        Args:
+            error: An AzureError; it becomes the cause.
+            path: The key concerned.
+            record: What became of the attempts.
+        """
+        sdk_response = getattr(error, "response", None)
+        if sdk_response is None:
+            unknown = self._may_have_arrived(record, error)
+        else:
+            status = sdk_response.status_code
+            unknown = self._retry is None or record.lost or status < 400 or status in UNSURE
+        return self._sdk_errors.of(error, path, outcome_unknown=unknown)
+
+    # --- one attempt after another ----------------------------------------
+
+    def _prepared(
+        self,
+        operation: Operation,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | Body | None,
+        deadline: float | None,
+    ) -> Any:
+        sent = {"x-ms-version": self._version}
+        if headers:
+            sent.update(headers)
+        if body is not None:
+            # Both are signed, so aiohttp must not be the one to add them.
+            sent["Content-Length"] = str(len(body))
+            if "Content-Type" not in sent and len(body):
+                sent["Content-Type"] = "application/octet-stream"
+            if isinstance(body, bytes) and len(body) > PIECE:
+                body = Body([body])
+        content: Any = body or None
+        request = self._request(operation.method, url, headers=sent, content=content)
+        request.operation = operation
+        request.deadline = deadline
+        request.pending = self._retry is None  # a policy of the caller's own does not tell
+        return request
+
+    async def _respond(self, request: Any, path: str | None) -> Any:
+        exceptions = self._exceptions
+        try:
+            result = await self._run(request, stream=True)
+        except exceptions.AzureError as error:
+            unknown = request.method not in _READING and self._may_have_arrived(request, error)
+            redact_request(request)
+            raise self._sdk_errors.no_answer(error, path, outcome_unknown=unknown) from error
+        if self._retry is None:
+            history = result.context.get("history", ())
+            request.resent = bool(history)
+            request.lost = any(self._was_lost(request.operation, past) for past in history)
+        sdk_response = result.http_response
+        lack = request.operation.lacks(sdk_response.status_code, sdk_response.headers)
+        if lack:
+            await sdk_response.close()
+            raise self._foreign(request, sdk_response, lack, path)
+        return sdk_response
+
+    def _foreign(
+        self, request: Any, sdk_response: Any, lack: str, path: str | None
+    ) -> BackendUnavailable:
+        """Return the error for an answer that is not the service's own."""
+        method = request.method
+        response = Response(
+            sdk_response.status_code,
+            headers_of(sdk_response),
+            path=path,
+            method=method,
+            sdk_response=sdk_response,
+        )
+        return self._sdk_errors.foreign(response, lack, outcome_unknown=method not in _READING)
+
+    def _was_lost(self, operation: Operation, past: Any) -> bool:
+        """Return True if an attempt may have been carried out, by what the SDK notes of it."""
+        if past.error is not None:
+            return not self._never_sent(past.error)
+        found = past.http_response
+        return found is not None and (
+            found.status_code in UNSURE or bool(operation.lacks(found.status_code, found.headers))
+        )
+
+    def _may_have_arrived(self, record: AttemptRecord, error: BaseException) -> bool:
+        if isinstance(error, self._exceptions.ClientAuthenticationError):
+            return record.lost  # this attempt was not sent
+        # A retry policy of the caller's own does not tell what it tried.
+        return self._retry is None or record.lost or not self._never_sent(error)
+
+    async def _content(
+        self, request: Any, sdk_response: Any, path: str | None, deadline: float | None
+    ) -> bytes | RemoteStoreError:
+        """Return the body; or, for a GET that can be repeated, the error that broke it off."""
+        if request.method == "HEAD" or sdk_response.headers.get("Content-Length") == "0":
+            await sdk_response.close()
+            return b""
+        operation: Operation = request.operation
+        succeeded = request.method == "GET" and sdk_response.status_code < 400
+        source = sdk_response.iter_raw()
+        try:
+            most = operation.most if succeeded else SHORT
+            if deadline is None:
+                body, whole = await read(source, most)
+            else:
+                async with asyncio.timeout_at(deadline):
+                    body, whole = await read(source, most)
+        except (self._exceptions.AzureError, TimeoutError) as error:
+            redact_request(request)
+            if request.method != "GET" and sdk_response.status_code >= 400:
+                return b""  # the status says enough
+            unknown = request.method not in _READING
+            ours = self._sdk_errors.no_answer(error, path, outcome_unknown=unknown)
+            if request.method == "GET" and isinstance(ours, BackendUnavailable):
+                ours.__cause__ = error
+                return ours
+            raise ours from error
+        finally:
+            await source.aclose()
+            await sdk_response.close()
+        if not succeeded:
+            return redacted_bytes(body)  # errors repeat what was asked, tokens included
+        if not whole:
+            msg = f"The service's answer is longer than {operation.most} bytes"
+            raise RemoteStoreError(msg, path=path, backend=self.backend)
+        lack = operation.lacks_body(body)
+        return self._foreign(request, sdk_response, lack, path) if lack else body

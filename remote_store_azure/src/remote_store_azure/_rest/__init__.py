@@ -1,0 +1,1 @@
+"""The service's protocol without any I/O: operations, URLs, bodies, responses and errors."""
