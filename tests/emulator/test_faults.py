@@ -304,7 +304,7 @@ def test_the_tree_is_held_to_its_invariant() -> None:
     root.children["d"].pieces.clear()
     for name, node in (("again", root.children["f"]), ("a/b", Node(False, 5, 5))):
         root.children["d"].children[name] = node
-        with pytest.raises(AssertionError, match="no name, or a node's second one"):
+        with pytest.raises(AssertionError, match="is not a name, or the second name of a node"):
             check(fs)
         del root.children["d"].children[name]
     check(fs)
