@@ -70,10 +70,19 @@ def root(request: pytest.FixtureRequest) -> str:
     return path
 
 
-@pytest.fixture
-def store(backend: AsyncBackend, root: str) -> AsyncStore:
-    """A store over an empty backend of each kind, at both roots."""
-    return AsyncStore(backend, root)
+@pytest.fixture(
+    params=["memory", *(pytest.param(k, marks=pytest.mark.long) for k in BACKENDS if k != "memory")]
+)
+def store(
+    request: pytest.FixtureRequest, make_backend: Callable[[str], AsyncBackend], root: str
+) -> AsyncStore:
+    """
+    A store over an empty backend, at both roots.
+
+    What a store does by itself needs one backend; that it does so over each
+    kind is seen by `make test-all`.
+    """
+    return AsyncStore(make_backend(request.param), root)
 
 
 @pytest.fixture
