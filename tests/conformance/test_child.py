@@ -110,11 +110,16 @@ def conform(site: Path, folder: Path, name: str, *clauses: str) -> subprocess.Co
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("exits-zero", "the backend ended the process, or tried to"),
-        ("system-exits", "the backend ended the process, or tried to"),
-        ("really-exits", "the process ended by itself, with exit code 0,"),
         ("crashes", "the process was killed by SIGSEGV"),
-        ("never-returns", "hangs: no end within"),
+        *(
+            pytest.param(name, words, marks=pytest.mark.long)
+            for name, words in {
+                "exits-zero": "the backend ended the process, or tried to",
+                "system-exits": "the backend ended the process, or tried to",
+                "really-exits": "the process ended by itself, with exit code 0,",
+                "never-returns": "hangs: no end within",
+            }.items()
+        ),
     ],
 )
 def test_no_end_of_the_process_is_a_success(
@@ -171,6 +176,7 @@ def run_child(arguments: list[str], *clauses: str, silence: float) -> tuple[Run,
         return child.run([find(name) for name in clauses]), seen
 
 
+@pytest.mark.long
 def test_a_call_that_holds_the_interpreter_is_a_finding(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +216,7 @@ def test_a_process_that_dies_at_its_start_is_explained(
         (site / "sitecustomize.py").unlink()
 
 
+@pytest.mark.long
 def test_a_write_that_never_returns_costs_its_deadline_once(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def run(target: Target) -> Run:
         return session.run_all(choose(WIRED))
 
 
+@pytest.mark.long
 def test_a_target_gets_the_address_of_the_proxy(served: Target) -> None:
     """With *endpoint* stated, *open* is told another address, and every fault can happen there."""
     service, told = endpoint_of(served), set()
@@ -94,6 +95,7 @@ def test_a_target_that_goes_past_the_proxy_is_not_believed(served: Target) -> No
     assert any("Scratch.endpoint" in r.message for r in done.results)
 
 
+@pytest.mark.long
 def test_the_proxy_is_put_into_url_and_options(served: Target) -> None:
     """A backend that is only described by a URL can be checked on the wire as well."""
     host, port = endpoint_of(served)

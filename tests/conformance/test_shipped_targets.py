@@ -36,7 +36,9 @@ def test_our_plugins_ship_their_targets(kit: Kit) -> None:
     assert [t.name for t in kit.targets() if t.plugin in ("memory", "local")] == OURS
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize(
+    "name", [OURS[0], *(pytest.param(name, marks=pytest.mark.long) for name in OURS[1:])]
+)
 def test_our_targets_keep_the_rules_of_writing(kit: Kit, name: str) -> None:
     """A quick part of what ``make conform`` checks as a whole."""
     (target,) = find_targets(kit, name, {})

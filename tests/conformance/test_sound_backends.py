@@ -219,6 +219,7 @@ class ChecksThenActs(ReferenceBackend):
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.long
 def test_a_check_before_the_write_is_found_whatever_the_seed() -> None:
     """On a fast target a race is run for some time, and not for some rounds."""
     seen = []
