@@ -74,7 +74,7 @@ def state(memory: MemoryBackend) -> State:
             files[key] = memory.read_bytes(key)
     assert {str(info.path) for info in memory.list_files("", recursive=True)} == set(files)
     # None takes the room for a folder that did not come to be.
-    homes = {key for key, folder in memory._tree._homes.items() if folder}
+    homes = {key for key, folder in memory._tree._by_key.items() if folder}
     assert homes == folders | {""}
     return files, frozenset(folders)
 

@@ -15,7 +15,7 @@ import pytest
 
 from remote_store import AlreadyExists, WriteResult
 from remote_store.aio import AsyncWritableContent
-from remote_store_memory import AsyncMemoryBackend, _changes, _mutable
+from remote_store_memory import AsyncMemoryBackend, _atomic, _mutable_tree
 
 pytestmark = pytest.mark.slow
 
@@ -254,7 +254,7 @@ def test_moved_file_has_one_name() -> None:
         # In one call into C, so that no move comes between the two looks.
         return list(map(dict.__contains__, holders, ("from/f", "to/f")))
 
-    holders = [backend._tree._homes[name].files for name in ("from", "to")]
+    holders = [backend._tree._by_key[name].files for name in ("from", "to")]
     thread = threading.Thread(target=move)
     thread.start()
     found: Counter[tuple[bool, ...]] = Counter()
@@ -277,8 +277,8 @@ def test_move_that_fails_late(step: int, monkeypatch: pytest.MonkeyPatch) -> Non
     _now(backend.write("from/f", b"1"))
     for target in ("to/f", "from/g"):
         with monkeypatch.context() as patch:
-            patch.setattr(_mutable, ("setitem", "call")[step], fail)
-            patch.setattr(_changes, "call", fail)
+            patch.setattr(_mutable_tree, ("setitem", "call")[step], fail)
+            patch.setattr(_atomic, "call", fail)
             with pytest.raises(MemoryError):
                 _now(backend.move("from/f", target))
         assert _now(backend.read_bytes("from/f")) == b"1"

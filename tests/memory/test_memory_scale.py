@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from remote_store import RemotePath
-from remote_store_memory import AsyncMemoryBackend, _memory
-from remote_store_memory._mutable import MutableTree
+from remote_store_memory import AsyncMemoryBackend, _common
+from remote_store_memory._mutable_tree import MutableTree
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
 
@@ -100,8 +100,8 @@ async def test_siblings_cost_nothing() -> None:
 async def test_listing_holds_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recursive listing holds on to one folder at a time, and copies none."""
     # The memory of the paths that are handed out is another matter.
-    monkeypatch.setattr(_memory, "_paths", {})
-    monkeypatch.setattr(_memory, "RemotePath", lambda _: RemotePath.ROOT)
+    monkeypatch.setattr(_common, "_paths", {})
+    monkeypatch.setattr(_common, "RemotePath", lambda _: RemotePath.ROOT)
     backend = await _backend(MANY, MANY // 100)
     tracemalloc.start()
     try:
@@ -141,7 +141,7 @@ async def test_a_change_copies_only_what_a_listing_holds() -> None:
     """A change after a listing has ended costs no copy, and one during it costs one at most."""
     backend = await _backend(MANY, MANY)
     tree = backend._tree
-    home = tree._homes["d/0"]
+    home = tree._by_key["d/0"]
     files = home.files
 
     assert await _drain(backend.list_files("d/0")) == MANY
@@ -169,11 +169,11 @@ async def test_a_deletion_touches_no_stranger() -> None:
         await backend.delete_folder("gone", recursive=True)
         assert await backend.exists("d/0/7")
 
-    before = dict(many._tree._homes)
+    before = dict(many._tree._by_key)
     ratio = await _seconds(lambda: cycle(many), 50) / await _seconds(lambda: cycle(few), 50)
 
     assert ratio < 20
-    assert before == many._tree._homes
+    assert before == many._tree._by_key
 
 
 @pytest.mark.parametrize("per_folder", [MANY, pytest.param(100, marks=pytest.mark.long)])

@@ -21,7 +21,7 @@ from remote_store import (
     Store,
 )
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
-from remote_store_memory._mutable import MutableTree
+from remote_store_memory._mutable_tree import MutableTree
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
-from remote_store_memory._memory import Buffer, Memory, plain
-from remote_store_memory._nodes import Folder
+from remote_store_memory._common import Buffer, Memory, plain_bytes
+from remote_store_memory._nodes import FolderNode
 
 __all__ = ["AsyncMemoryBackend"]
 
@@ -50,7 +50,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(set(Capability) - {Capability.GLOB})
     _NAME: ClassVar[str] = "async-memory"
 
-    # Looking ---------------------------------------------------------------
+    # Questions -------------------------------------------------------------
 
     async def exists(self, path: str) -> bool:
         return self._tree.entry(path) is not None
@@ -59,13 +59,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         return isinstance(self._tree.entry(path), tuple)
 
     async def is_folder(self, path: str) -> bool:
-        return isinstance(self._tree.entry(path), Folder)
-
-    async def read(self, path: str) -> AsyncIterator[bytes]:
-        yield self._tree.file(path)[1][0]
-
-    async def read_bytes(self, path: str) -> bytes:
-        return self._tree.file(path)[1][0]
+        return isinstance(self._tree.entry(path), FolderNode)
 
     async def get_file_info(self, path: str) -> FileInfo:
         return self._info(path)
@@ -73,22 +67,15 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     async def get_folder_info(self, path: str) -> FolderInfo:
         return self._folder_info(path)
 
-    async def list_files(
-        self, path: str, *, recursive: bool = False, max_depth: int | None = None
-    ) -> AsyncIterator[FileInfo]:
-        for page in self._files(path, max_depth if recursive else 0):
-            for info in page:
-                yield info
+    # Reading ---------------------------------------------------------------
 
-    async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
-        for entry in self._folders(path):
-            yield entry
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        yield self._tree.file(path)[1][0]
 
-    async def iter_children(self, path: str) -> AsyncIterator[FileInfo | FolderEntry]:
-        for entry in self._children(path):
-            yield entry
+    async def read_bytes(self, path: str) -> bytes:
+        return self._tree.file(path)[1][0]
 
-    # Changing --------------------------------------------------------------
+    # Writing ---------------------------------------------------------------
 
     async def write(
         self,
@@ -108,7 +95,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
 
     async def _gather(self, path: str, content: AsyncWritableContent, overwrite: bool) -> bytes:
         if isinstance(content, bytes):
-            return plain(content)
+            return plain_bytes(content)
         if not hasattr(content, "__aiter__"):
             msg = (
                 f"content must be bytes or an async iterator of bytes, got {type(content).__name__}"
@@ -120,6 +107,8 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
             buffer.add(chunk)
         return buffer.getvalue()
 
+    # Deleting --------------------------------------------------------------
+
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         self._tree.delete(path, missing_ok)
 
@@ -128,13 +117,32 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     ) -> None:
         self._tree.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
 
+    # Moving and copying ----------------------------------------------------
+
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         self._tree.transfer(src, dst, overwrite, keep_source=False)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         self._tree.transfer(src, dst, overwrite, keep_source=True)
 
-    # The object itself -----------------------------------------------------
+    # Listing ---------------------------------------------------------------
+
+    async def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncIterator[FileInfo]:
+        for page in self._files(path, max_depth if recursive else 0):
+            for info in page:
+                yield info
+
+    async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
+        for entry in self._folders(path):
+            yield entry
+
+    async def iter_children(self, path: str) -> AsyncIterator[FileInfo | FolderEntry]:
+        for entry in self._children(path):
+            yield entry
+
+    # Lifecycle -------------------------------------------------------------
 
     async def aclose(self) -> None:
         """Change nothing: the files stay, and the object stays usable."""

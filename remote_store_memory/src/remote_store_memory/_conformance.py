@@ -1,7 +1,7 @@
 """
 What the conformance kit checks of this plugin; imported by the kit alone.
 
-The kit is no dependency: it hands over its own `Target` class.
+The kit is not a dependency: it passes its own `Target` class.
 """
 
 from __future__ import annotations

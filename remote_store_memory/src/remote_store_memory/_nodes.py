@@ -6,19 +6,19 @@ import weakref
 from datetime import datetime
 from typing import TypeAlias, final
 
-__all__ = ["Files", "Folder", "Folders", "Moment", "Version"]
+__all__ = ["Files", "FolderNode", "Folders", "Snapshot", "Version"]
 
 #: One version of a file: its content, when it was written, its number (unique in
-#: the tree) and, only if it has any, its user metadata in a dict that nobody else
-#: holds. It is replaced as a whole, so whoever takes it has parts that belong together.
+#: the tree) and, only if it has any, its user metadata in a dict of its own.
+#: It is replaced as a whole, so its reader has parts that belong together.
 Version: TypeAlias = tuple[bytes, datetime, int] | tuple[bytes, datetime, int, dict[str, str]]
 
 
 @final
-class Folder:
-    """A folder: there for everybody from the moment that the one above it has it."""
+class FolderNode:
+    """A folder; all callers see it from the moment that the one above it has it."""
 
-    __slots__ = ("files", "folders", "gone", "key", "moment")
+    __slots__ = ("files", "folders", "gone", "key", "snapshot")
 
     def __init__(self) -> None:
         #: Its key, if the tree finds it by that.
@@ -29,19 +29,19 @@ class Folder:
         #: Whether it was deleted.
         self.gone = False
         #: Where listings hold on to the two dicts, which then do not change: they are replaced.
-        self.moment: weakref.ref[Moment] | None = None
+        self.snapshot: weakref.ref[Snapshot] | None = None
 
-    def held(self) -> Moment | None:
+    def held(self) -> Snapshot | None:
         """Return what listings hold on to, None where none does."""
-        return None if self.moment is None else self.moment()
+        return None if self.snapshot is None else self.snapshot()
 
 
 Files: TypeAlias = dict[str, Version]
-Folders: TypeAlias = dict[str, Folder]
+Folders: TypeAlias = dict[str, FolderNode]
 
 
 @final
-class Moment:
+class Snapshot:
     """
     What was in a folder at one moment.
 
@@ -49,10 +49,10 @@ class Moment:
     meanwhile costs a copy of the two dicts, and none is made where nothing changes.
     """
 
-    __slots__ = ("__weakref__", "files", "folders", "spare")
+    __slots__ = ("__weakref__", "copies", "files", "folders")
 
     def __init__(self, files: Files, folders: Folders) -> None:
         self.files = files
         self.folders = folders
         #: The copies, once they are made; the folder may not have them yet.
-        self.spare: tuple[Files, Folders] | None = None
+        self.copies: tuple[Files, Folders] | None = None

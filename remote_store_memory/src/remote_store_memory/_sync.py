@@ -17,8 +17,8 @@ from remote_store import (
     WritableContent,
     WriteResult,
 )
-from remote_store_memory._memory import Buffer, Memory, plain
-from remote_store_memory._nodes import Folder
+from remote_store_memory._common import Buffer, Memory, plain_bytes
+from remote_store_memory._nodes import FolderNode
 
 __all__ = ["MemoryBackend"]
 
@@ -42,7 +42,7 @@ class MemoryBackend(Memory, Backend):
     )
     _NAME: ClassVar[str] = "memory"
 
-    # Looking ---------------------------------------------------------------
+    # Questions -------------------------------------------------------------
 
     def exists(self, path: str) -> bool:
         return self._tree.entry(path) is not None
@@ -51,14 +51,7 @@ class MemoryBackend(Memory, Backend):
         return isinstance(self._tree.entry(path), tuple)
 
     def is_folder(self, path: str) -> bool:
-        return isinstance(self._tree.entry(path), Folder)
-
-    def read(self, path: str) -> BinaryIO:
-        # Shares the bytes until somebody writes into it, and then has its own.
-        return io.BytesIO(self._tree.file(path)[1][0])
-
-    def read_bytes(self, path: str) -> bytes:
-        return self._tree.file(path)[1][0]
+        return isinstance(self._tree.entry(path), FolderNode)
 
     def get_file_info(self, path: str) -> FileInfo:
         return self._info(path)
@@ -66,19 +59,16 @@ class MemoryBackend(Memory, Backend):
     def get_folder_info(self, path: str) -> FolderInfo:
         return self._folder_info(path)
 
-    def list_files(
-        self, path: str, *, recursive: bool = False, max_depth: int | None = None
-    ) -> Iterator[FileInfo]:
-        for page in self._files(path, max_depth if recursive else 0):
-            yield from page
+    # Reading ---------------------------------------------------------------
 
-    def list_folders(self, path: str) -> Iterator[FolderEntry]:
-        yield from self._folders(path)
+    def read(self, path: str) -> BinaryIO:
+        # Shares the bytes until its user writes into it, and then has its own.
+        return io.BytesIO(self._tree.file(path)[1][0])
 
-    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
-        return self._children(path)
+    def read_bytes(self, path: str) -> bytes:
+        return self._tree.file(path)[1][0]
 
-    # Changing --------------------------------------------------------------
+    # Writing ---------------------------------------------------------------
 
     def write(
         self,
@@ -98,7 +88,7 @@ class MemoryBackend(Memory, Backend):
 
     def _gather(self, path: str, content: WritableContent, overwrite: bool) -> bytes:
         if isinstance(content, bytes):
-            return plain(content)
+            return plain_bytes(content)
         read = getattr(content, "read", None)
         if not callable(read):
             msg = f"content must be bytes or a binary file, got {type(content).__name__}"
@@ -112,9 +102,11 @@ class MemoryBackend(Memory, Backend):
     @contextlib.contextmanager
     def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         self._tree.check_target(path, overwrite=overwrite)
-        with _Draft() as draft:
-            yield cast("BinaryIO", draft)
-        self._put(path, draft.content, overwrite, None)
+        with _KeptBuffer() as buffer:
+            yield cast("BinaryIO", buffer)
+        self._put(path, buffer.content, overwrite, None)
+
+    # Deleting --------------------------------------------------------------
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         self._tree.delete(path, missing_ok)
@@ -124,13 +116,29 @@ class MemoryBackend(Memory, Backend):
     ) -> None:
         self._tree.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
 
+    # Moving and copying ----------------------------------------------------
+
     def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         self._tree.transfer(src, dst, overwrite, keep_source=False)
 
     def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         self._tree.transfer(src, dst, overwrite, keep_source=True)
 
-    # The object itself -----------------------------------------------------
+    # Listing ---------------------------------------------------------------
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> Iterator[FileInfo]:
+        for page in self._files(path, max_depth if recursive else 0):
+            yield from page
+
+    def list_folders(self, path: str) -> Iterator[FolderEntry]:
+        yield from self._folders(path)
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        return self._children(path)
+
+    # Lifecycle -------------------------------------------------------------
 
     def close(self) -> None:
         """Change nothing: the files stay, and the object stays usable."""
@@ -139,7 +147,7 @@ class MemoryBackend(Memory, Backend):
         """Do nothing: memory is always there."""
 
 
-class _Draft(io.BytesIO):
+class _KeptBuffer(io.BytesIO):
     """A buffer whose content outlives its closing, which is allowed in the block."""
 
     content = b""

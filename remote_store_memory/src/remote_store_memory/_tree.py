@@ -8,7 +8,7 @@ finalisers:
   moment at which a part of it shows.
 - Looking takes no lock. It finds a folder by its key, and in it a file by its
   own: two looks, whose answer was right at some moment since the first.
-- A listing holds on to one folder at a time, without copying it (`Moment`).
+- A listing holds on to one folder at a time, without copying it (`Snapshot`).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from remote_store.authoring import (
     source_is_folder,
     target_key,
 )
-from remote_store_memory._changes import NOTHING, Changes, Plan
-from remote_store_memory._nodes import Files, Folder, Folders, Moment, Version
+from remote_store_memory._atomic import NOTHING, AtomicChanges, Plan
+from remote_store_memory._nodes import Files, FolderNode, Folders, Snapshot, Version
 
-__all__ = ["LONGEST", "Tree", "is_ordinary"]
+__all__ = ["LONGEST", "FolderTree", "is_ordinary"]
 
 #: How no ordinary name begins: nothing, ``.``, ``..`` and names reserved for temporary files.
 _UNUSUAL: Final = frozenset({"", "."})
@@ -42,12 +42,12 @@ _UNUSUAL: Final = frozenset({"", "."})
 LONGEST: Final = 1024
 
 
-class Tree(Changes):
+class FolderTree(AtomicChanges):
     """
     A tree of folders and files.
 
     Every method that takes a key raises `InvalidPath` for a malformed one (a
-    leading ``/``, a ``..`` segment, a backslash, a NUL) and TypeError for one that is no str.
+    leading ``/``, a ``..`` segment, a backslash, a NUL) and TypeError for one that is not a str.
 
     Args:
         backend: Name of the backend, for errors.
@@ -56,11 +56,11 @@ class Tree(Changes):
     def __init__(self, backend: str) -> None:
         super().__init__()
         self._backend = backend
-        self._root = Folder()
+        self._root = FolderNode()
         #: All folders with a key that is not too long, by that.
-        self._homes: Folders = {"": self._root}
+        self._by_key: Folders = {"": self._root}
         #: Another object whenever a folder may have come or gone.
-        self._shape = object()
+        self._structure = object()
         self._count = itertools.count(1).__next__
         #: How the ETags begin; the number of the version follows.
         self.token = f"{secrets.token_hex(8)}-"
@@ -81,15 +81,15 @@ class Tree(Changes):
         """
         if type(key) is not str:
             key = key_text(key)
-        home = self._homes.get(key.rpartition("/")[0])
+        parent = self._by_key.get(key.rpartition("/")[0])
         # A key that is found needs no check: the tree has no malformed one.
-        if home is not None and (version := home.files.get(key)) is not None:
+        if parent is not None and (version := parent.files.get(key)) is not None:
             return key, version
         normal = folder_key(key, self._backend, utf8=False)
-        found = self._look(normal)
+        found = self._find(normal)
         return (normal, found) if isinstance(found, tuple) else self._refuse_file(key, found)
 
-    def entry(self, key: str) -> Version | Folder | None:
+    def entry(self, key: str) -> Version | FolderNode | None:
         """
         Return what is at a key, None for nothing.
 
@@ -102,16 +102,16 @@ class Tree(Changes):
         """
         if type(key) is not str:
             key = key_text(key)
-        home = self._homes.get(key.rpartition("/")[0])
-        if home is not None and (version := home.files.get(key)) is not None:
+        parent = self._by_key.get(key.rpartition("/")[0])
+        if parent is not None and (version := parent.files.get(key)) is not None:
             return version
-        folder = self._homes.get(key)
+        folder = self._by_key.get(key)
         if folder is not None:
             return folder
         normal = folder_key(key, self._backend, utf8=False)
-        return None if normal is key and len(key) <= LONGEST else self._look(normal)
+        return None if normal is key and len(key) <= LONGEST else self._find(normal)
 
-    def folder(self, key: str) -> Folder:
+    def folder(self, key: str) -> FolderNode:
         """
         Return a folder.
 
@@ -124,25 +124,25 @@ class Tree(Changes):
             TypeError: *key* is not a str.
         """
         found = self.entry(key)
-        return found if isinstance(found, Folder) else self._refuse_folder(key, found)
+        return found if isinstance(found, FolderNode) else self._refuse_folder(key, found)
 
-    def moment(self, folder: Folder) -> Moment:
+    def snapshot(self, folder: FolderNode) -> Snapshot:
         """Return what is in *folder* now; nothing once it was deleted."""
-        return self._make(self._hold, folder)
+        return self._make(self._take_snapshot, folder)
 
-    def _hold(self, plan: Plan, folder: Folder) -> Moment:
+    def _take_snapshot(self, plan: Plan, folder: FolderNode) -> Snapshot:
         if folder.gone:
             plan.append(NOTHING)
-            return _NOWHEN
+            return _EMPTY
         held = folder.held()
         if held is not None:
             plan.append(NOTHING)
             return held
-        held = Moment(folder.files, folder.folders)
-        plan.append((setattr, folder, "moment", weakref.ref(held)))
+        held = Snapshot(folder.files, folder.folders)
+        plan.append((setattr, folder, "snapshot", weakref.ref(held)))
         return held
 
-    def walk(self, folder: Folder, max_depth: int | None) -> Iterator[Files]:
+    def walk(self, folder: FolderNode, max_depth: int | None) -> Iterator[Files]:
         """
         Yield the files of *folder* and of those below, each folder as it is when it is reached.
 
@@ -150,7 +150,7 @@ class Tree(Changes):
             folder: Where to start.
             max_depth: How many folders deep to go; None for all.
         """
-        now = self.moment(folder)
+        now = self.snapshot(folder)
         yield now.files
         # Those on the way down, each with what is still to come of it.
         way = [(now, iter(now.folders.values()))]
@@ -159,7 +159,7 @@ class Tree(Changes):
             if below is None:
                 way.pop()
             else:
-                now = self.moment(below)
+                now = self.snapshot(below)
                 way.append((now, iter(now.folders.values())))
                 yield now.files
 
@@ -168,16 +168,16 @@ class Tree(Changes):
         totals = [len(files) for files in self.walk(self._root, None)]
         return sum(totals), len(totals) - 1
 
-    def _look(self, key: str) -> Version | Folder | None:
+    def _find(self, key: str) -> Version | FolderNode | None:
         """Return what is at a key in normal form."""
-        home = self._home(key.rpartition("/")[0])
-        return (home and home.files.get(key)) or self._home(key)
+        parent = self._folder_at(key.rpartition("/")[0])
+        return (parent and parent.files.get(key)) or self._folder_at(key)
 
-    def _home(self, key: str) -> Folder | None:
+    def _folder_at(self, key: str) -> FolderNode | None:
         """Return the folder at a key in normal form."""
         if len(key) <= LONGEST:
-            return self._homes.get(key)
-        folder: Folder | None = self._root
+            return self._by_key.get(key)
+        folder: FolderNode | None = self._root
         for name in key.split("/"):
             folder = folder and folder.folders.get(name)
         return folder
@@ -194,8 +194,8 @@ class Tree(Changes):
             InvalidPath, AlreadyExists, TypeError: As `put`.
         """
         key = self._target(key)
-        if self._vacancy(key, overwrite) is None:
-            self._ground(key)
+        if self._parent_for(key, overwrite) is None:
+            self._deepest_folder(key)
 
     # Refusing --------------------------------------------------------------
 
@@ -204,24 +204,24 @@ class Tree(Changes):
         if type(key) is not str:
             key = key_text(key)
         above, _, name = key.rpartition("/")
-        if above in self._homes and is_ordinary(key, name):
+        if above in self._by_key and is_ordinary(key, name):
             return key
         return target_key(key, self._backend, utf8=False)
 
-    def _vacancy(self, key: str, overwrite: bool) -> Folder | None:
+    def _parent_for(self, key: str, overwrite: bool) -> FolderNode | None:
         """Return the folder in which a file may be stored now, None if it is missing."""
         above, _, name = key.rpartition("/")
-        home = self._home(above)
-        if home is None:
+        parent = self._folder_at(above)
+        if parent is None:
             return None
-        if key in home.files:
+        if key in parent.files:
             if not overwrite:
                 raise already_exists(key, self._backend)
-        elif name in home.folders:
+        elif name in parent.folders:
             raise is_a_folder(key, self._backend)
-        return home
+        return parent
 
-    def _ground(self, key: str) -> tuple[Folder, list[str], int]:
+    def _deepest_folder(self, key: str) -> tuple[FolderNode, list[str], int]:
         """
         Return the deepest folder above a key, the names of all that lead to it, and how many do.
 
@@ -240,7 +240,7 @@ class Tree(Changes):
             folder = below
         return folder, names, len(names)
 
-    def _refuse_file(self, key: str, found: Folder | None) -> NoReturn:
+    def _refuse_file(self, key: str, found: FolderNode | None) -> NoReturn:
         if found is None:
             raise not_found(key, self._backend)
         raise is_a_folder(key, self._backend)
@@ -250,16 +250,16 @@ class Tree(Changes):
             raise not_found(key, self._backend)
         raise is_a_file(key, self._backend)
 
-    def _refuse_source(self, key: str, found: Folder | None) -> NoReturn:
+    def _refuse_source(self, key: str, found: FolderNode | None) -> NoReturn:
         if found is None:
             raise not_found(key, self._backend)
         raise source_is_folder(key, self._backend)
 
 
 def is_ordinary(key: str, name: str) -> bool:
-    """Tell whether *name*, below a folder that is there, makes *key* a normal one for a file."""
+    """Return True if *name*, below an existing folder, makes *key* a normal key of a file."""
     return name[:1] not in _UNUSUAL and key[0] != "/" and "\0" not in name and "\\" not in name
 
 
 #: What is in a folder that was deleted.
-_NOWHEN: Final = Moment({}, {})
+_EMPTY: Final = Snapshot({}, {})

@@ -15,9 +15,9 @@ from remote_store.authoring import (
     folder_not_empty,
     key_text,
 )
-from remote_store_memory._changes import NOTHING, Plan
-from remote_store_memory._nodes import Files, Folder, Folders, Version
-from remote_store_memory._tree import LONGEST, Tree, is_ordinary
+from remote_store_memory._atomic import NOTHING, Plan
+from remote_store_memory._nodes import Files, FolderNode, Folders, Version
+from remote_store_memory._tree import LONGEST, FolderTree, is_ordinary
 
 __all__ = ["MutableTree"]
 
@@ -25,14 +25,14 @@ __all__ = ["MutableTree"]
 _exhaust: Final = deque[object](maxlen=0).extend
 
 
-class MutableTree(Tree):
+class MutableTree(FolderTree):
     """
     A tree that can be written to.
 
     The three changes of single files try the usual case on their own: folders
     that are there, and that no listing holds on to. They do as `_make` does,
-    but once, and plan less. What they cannot do, or somebody came between,
-    is left to `_make` and the methods that draw a plan.
+    but once, and plan less. What they cannot do, or were interrupted in,
+    is left to `_make` and the methods that plan a change.
     """
 
     def put(
@@ -66,11 +66,11 @@ class MutableTree(Tree):
             version: Version = (content, datetime.now(UTC), self._count())
             if metadata:
                 version = (*version, metadata)
-            home = self._homes.get(above)
-            if home is not None and home.moment is None:
-                old = home.files.get(key)
-                if overwrite if old is not None else _is_free(home, key, name):
-                    plan.append((home.files, key, version))
+            parent = self._by_key.get(above)
+            if parent is not None and parent.snapshot is None:
+                old = parent.files.get(key)
+                if overwrite if old is not None else _is_free(parent, key, name):
+                    plan.append((parent.files, key, version))
                     if self._plan is plan and next(starmap(setitem, plan), plan) is None:
                         return key, version
         key = self._target(key)
@@ -96,12 +96,12 @@ class MutableTree(Tree):
         with self._lock:
             self._plan.clear()
             plan = self._plan = [key]
-            home = self._homes.get(above)
+            parent = self._by_key.get(above)
             if (
-                home is not None
-                and home.moment is None
-                and key in home.files
-                and (_dropped := next(map(home.files.pop, plan), None))
+                parent is not None
+                and parent.snapshot is None
+                and key in parent.files
+                and (_dropped := next(map(parent.files.pop, plan), None))
             ):
                 return
         self._make(self._delete, key, missing_ok)
@@ -122,9 +122,9 @@ class MutableTree(Tree):
             TypeError: *key* is not a str.
         """
         # Given back at the end, and not with the lock held: it may be large.
-        branch = _Branch()
+        subtree = _Subtree()
         key = key if type(key) is str else key_text(key)
-        self._make(self._delete_folder, key, recursive, missing_ok, branch)
+        self._make(self._delete_folder, key, recursive, missing_ok, subtree)
 
     def transfer(self, src: str, dst: str, overwrite: bool, keep_source: bool) -> None:
         """
@@ -152,28 +152,32 @@ class MutableTree(Tree):
         with self._lock:
             self._plan.clear()
             plan = self._plan = []
-            home, goal = self._homes.get(src.rpartition("/")[0]), self._homes.get(above)
-            if home is not None and goal is not None and home.moment is goal.moment is None:
-                version, old = home.files.get(src), goal.files.get(dst)
+            parent, target = self._by_key.get(src.rpartition("/")[0]), self._by_key.get(above)
+            if (
+                parent is not None
+                and target is not None
+                and parent.snapshot is target.snapshot is None
+            ):
+                version, old = parent.files.get(src), target.files.get(dst)
                 if version is not None and (
-                    overwrite and src != dst if old is not None else _is_free(goal, dst, name)
+                    overwrite and src != dst if old is not None else _is_free(target, dst, name)
                 ):
                     if keep_source:
                         new: Version = (version[0], datetime.now(UTC), self._count())
                         if len(version) == 4:
                             new = (*new, version[3])
-                        plan.append((goal.files, dst, new))
+                        plan.append((target.files, dst, new))
                         if self._plan is plan and next(starmap(setitem, plan), plan) is None:
                             return
                     else:
-                        plan.append((setitem, goal.files, dst, version))
-                        plan.append((home.files.pop, src))
+                        plan.append((setitem, target.files, dst, version))
+                        plan.append((parent.files.pop, src))
                         # The second step returns the version, so there is one that is true.
                         if self._plan is plan and any(starmap(call, plan)):
                             return
         self._make(self._transfer, src, dst, overwrite, keep_source)
 
-    # Drawing a plan ---------------------------------------------------------
+    # Planning a change ---------------------------------------------------------
 
     def _put(
         self,
@@ -184,134 +188,134 @@ class MutableTree(Tree):
         metadata: dict[str, str] | None,
     ) -> Version:
         version = self._version(content, metadata)
-        self._fill(plan, key, version, overwrite)
+        self._store(plan, key, version, overwrite)
         return version
 
     def _transfer(self, plan: Plan, src: str, dst: str, overwrite: bool, keep_source: bool) -> None:
         source, target = file_key(src, self._backend, utf8=False), self._target(dst)
-        home = self._home(source.rpartition("/")[0])
-        version = home and home.files.get(source)
-        if home is None or version is None:
-            self._refuse_source(src, self._home(source))
+        parent = self._folder_at(source.rpartition("/")[0])
+        version = parent and parent.files.get(source)
+        if parent is None or version is None:
+            self._refuse_source(src, self._folder_at(source))
         if source == target:
             plan.append(NOTHING)
         elif keep_source:
             new = self._version(version[0], version[3] if len(version) == 4 else None)
-            self._fill(plan, target, new, overwrite)
+            self._store(plan, target, new, overwrite)
         else:
-            self._fill(plan, target, version, overwrite)
-            plan.append((_own(plan, home)[0].pop, source))
+            self._store(plan, target, version, overwrite)
+            plan.append((_writable(plan, parent)[0].pop, source))
 
     def _delete(self, plan: Plan, key: str, missing_ok: bool) -> None:
         normal = file_key(key, self._backend, utf8=False)
-        home = self._home(normal.rpartition("/")[0])
-        if home is not None and normal in home.files:
-            plan.append((_own(plan, home)[0].pop, normal))
+        parent = self._folder_at(normal.rpartition("/")[0])
+        if parent is not None and normal in parent.files:
+            plan.append((_writable(plan, parent)[0].pop, normal))
             return
-        found = self._home(normal)
+        found = self._folder_at(normal)
         if found is not None or not missing_ok:
             self._refuse_file(key, found)
         plan.append(NOTHING)
 
     def _delete_folder(
-        self, plan: Plan, key: str, recursive: bool, missing_ok: bool, branch: _Branch
+        self, plan: Plan, key: str, recursive: bool, missing_ok: bool, subtree: _Subtree
     ) -> None:
         normal = folder_key(key, self._backend, utf8=False)
         if not normal:
             raise cannot_delete_root(key, self._backend)
-        found = self._look(normal)
-        if not isinstance(found, Folder):
+        found = self._find(normal)
+        if not isinstance(found, FolderNode):
             if found is not None or not missing_ok:
                 self._refuse_folder(key, found)
             plan.append(NOTHING)
             return
         if not recursive and (found.files or found.folders):
             raise folder_not_empty(key, self._backend)
-        if branch.shape is not self._shape:
-            branch.shape = self._shape
-            branch.gather(found)
+        if subtree.structure is not self._structure:
+            subtree.structure = self._structure
+            subtree.gather(found)
         above, _, name = normal.rpartition("/")
-        home = self._home(above) or self._root
-        plan.append((_own(plan, home)[1].pop, name))
-        plan.append((_exhaust, map(self._homes.pop, branch.keys)))
-        plan.append((_exhaust, map(setattr, branch.folders, repeat("gone"), repeat(True))))
-        plan.append((setattr, self, "_shape", plan))
+        parent = self._folder_at(above) or self._root
+        plan.append((_writable(plan, parent)[1].pop, name))
+        plan.append((_exhaust, map(self._by_key.pop, subtree.keys)))
+        plan.append((_exhaust, map(setattr, subtree.folders, repeat("gone"), repeat(True))))
+        plan.append((setattr, self, "_structure", plan))
 
     def _version(self, content: bytes, metadata: dict[str, str] | None) -> Version:
         version = content, datetime.now(UTC), self._count()
         return (*version, metadata) if metadata else version
 
-    def _fill(self, plan: Plan, key: str, version: Version, overwrite: bool) -> None:
+    def _store(self, plan: Plan, key: str, version: Version, overwrite: bool) -> None:
         """Store a version at a key, together with the folders it needs."""
-        home = self._vacancy(key, overwrite)
-        if home is None:
-            self._grow(plan, key, version)
+        parent = self._parent_for(key, overwrite)
+        if parent is None:
+            self._store_with_folders(plan, key, version)
             return
-        files = home.files if home.moment is None else _own(plan, home)[0]
+        files = parent.files if parent.snapshot is None else _writable(plan, parent)[0]
         if key in files:
             # Kept until the change is made, as what a step returns.
             plan.append((files.get, key))
         plan.append((setitem, files, key, version))
 
-    def _grow(self, plan: Plan, key: str, version: Version) -> None:
+    def _store_with_folders(self, plan: Plan, key: str, version: Version) -> None:
         """Let a file appear together with the folders that are missing above it."""
-        ground, names, depth = self._ground(key)
+        deepest, names, depth = self._deepest_folder(key)
         if depth == len(names):
-            return  # somebody came between, and the plan will not be used
+            return  # another change came between, and the plan will not be used
         path = "/".join(names[:depth])
-        homes: Folders = {}
-        shoot = leaf = Folder()  # stands for the ground until the change
+        by_key: Folders = {}
+        top = leaf = FolderNode()  # stands for the deepest folder until the change
         for name in names[depth:]:
-            above, leaf = leaf, Folder()
+            above, leaf = leaf, FolderNode()
             above.folders[name] = leaf
             if len(path) <= LONGEST:
                 path = f"{path}/{name}" if path else name
             if len(path) <= LONGEST:
                 leaf.key = path
-                homes[path] = leaf
+                by_key[path] = leaf
         leaf.files[key] = version
         # Room first, for nothing: the dict of all folders must not be what runs
         # out of memory once the one above has the new folder.
-        plan.append((ior, self._homes, dict.fromkeys(homes)))
-        plan.append((setitem, _own(plan, ground)[1], *shoot.folders.popitem()))
-        plan.append((ior, self._homes, homes))
-        plan.append((setattr, self, "_shape", plan))
+        plan.append((ior, self._by_key, dict.fromkeys(by_key)))
+        plan.append((setitem, _writable(plan, deepest)[1], *top.folders.popitem()))
+        plan.append((ior, self._by_key, by_key))
+        plan.append((setattr, self, "_structure", plan))
 
 
-class _Branch:
+class _Subtree:
     """A folder and all those below it, gathered once for as long as none comes or goes."""
 
-    __slots__ = ("folders", "keys", "shape")
+    __slots__ = ("folders", "keys", "structure")
 
     def __init__(self) -> None:
-        self.folders: list[Folder] = []
+        self.folders: list[FolderNode] = []
         self.keys: list[str] = []
-        self.shape: object = None
+        self.structure: object = None
 
-    def gather(self, top: Folder) -> None:
+    def gather(self, top: FolderNode) -> None:
         self.folders = [top]
         for folder in self.folders:
             self.folders += folder.folders.values()
         self.keys = [folder.key for folder in self.folders if folder.key is not None]
 
 
-def _own(plan: Plan, folder: Folder) -> tuple[Files, Folders]:
+def _writable(plan: Plan, folder: FolderNode) -> tuple[Files, Folders]:
     """Return the dicts to change for a change of *folder*: copies where a listing has its own."""
     held = folder.held()
     if held is None:
-        plan.append((setattr, folder, "moment", None))
+        plan.append((setattr, folder, "snapshot", None))
         return folder.files, folder.folders
-    if held.spare is None:
-        held.spare = held.files.copy(), held.folders.copy()
-    files, folders = held.spare
+    if held.copies is None:
+        held.copies = held.files.copy(), held.folders.copy()
+    files, folders = held.copies
     plan.append((setattr, folder, "files", files))
     plan.append((setattr, folder, "folders", folders))
-    plan.append((setattr, folder, "moment", None))
+    plan.append((setattr, folder, "snapshot", None))
     # With the moment in it, which has to live on for as long as the plan.
-    plan.append((setattr, held, "spare", None))
+    plan.append((setattr, held, "copies", None))
     return files, folders
 
 
-def _is_free(home: Folder, key: str, name: str) -> bool:
-    """Tell whether a file may be called *name* in *home*, where no file is called so."""
-    return name not in home.folders and is_ordinary(key, name)
+def _is_free(parent: FolderNode, key: str, name: str) -> bool:
+    """Return True if a file may be called *name* in *parent*, where no file is called so."""
+    return name not in parent.folders and is_ordinary(key, name)

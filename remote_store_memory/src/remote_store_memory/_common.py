@@ -1,4 +1,4 @@
-"""What the async and the sync backend have in common: one tree, and what is told of it."""
+"""What the async and the sync backend have in common: one tree, and what it answers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.authoring import as_bytes, folder_key
-from remote_store_memory._mutable import MutableTree
-from remote_store_memory._nodes import Files, Folder, Moment
+from remote_store_memory._mutable_tree import MutableTree
+from remote_store_memory._nodes import Files, FolderNode, Snapshot
 
-__all__ = ["Buffer", "Memory", "plain"]
+__all__ = ["Buffer", "Memory", "plain_bytes"]
 
 #: Files of one folder that a listing looks at in one go.
 _PAGE: Final = 256
@@ -106,23 +106,23 @@ class Memory:
     def _info(self, path: str) -> FileInfo:
         """Return what is known of a file, its metadata included."""
         key, version = self._tree.file(path)
-        told, name = _paths.get(key) or path_of(key), key.rpartition("/")[2]
+        remote_path, name = _paths.get(key) or path_of(key), key.rpartition("/")[2]
         etag = f"{self._tree.token}{version[2]}"
         own = version[3].copy() if len(version) == 4 else None
-        return FileInfo(told, name, len(version[0]), version[1], None, etag, None, own)
+        return FileInfo(remote_path, name, len(version[0]), version[1], None, etag, None, own)
 
     def _put(
         self, path: str, content: bytes, overwrite: bool, metadata: dict[str, str] | None
     ) -> WriteResult:
         key, version = self._tree.put(path, content, overwrite, metadata)
-        told, etag = _paths.get(key) or path_of(key), f"{self._tree.token}{version[2]}"
+        remote_path, etag = _paths.get(key) or path_of(key), f"{self._tree.token}{version[2]}"
         echo = None if metadata is None else metadata.copy()
-        return WriteResult(told, len(content), "native", None, etag, None, version[1], echo)
+        return WriteResult(remote_path, len(content), "native", None, etag, None, version[1], echo)
 
     def _files(self, path: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
         """Yield the files of a folder, and of those down to *max_depth* below it, in pages."""
         folder = self._tree.entry(path)
-        if not isinstance(folder, Folder):
+        if not isinstance(folder, FolderNode):
             return
         for files in self._tree.walk(folder, max_depth):
             yield from self._pages(files)
@@ -149,21 +149,21 @@ class Memory:
     def _folders(self, path: str) -> Iterator[FolderEntry]:
         """Yield the subfolders of a folder."""
         folder = self._tree.entry(path)
-        if isinstance(folder, Folder):
-            yield from self._folder_entries(path, self._tree.moment(folder))
+        if isinstance(folder, FolderNode):
+            yield from self._folder_entries(path, self._tree.snapshot(folder))
 
     def _children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
         """Yield the files and subfolders of a folder."""
         folder = self._tree.entry(path)
-        if not isinstance(folder, Folder):
+        if not isinstance(folder, FolderNode):
             return
         # Both of one moment: a file replaced by a folder must not come twice.
-        now = self._tree.moment(folder)
+        now = self._tree.snapshot(folder)
         for page in self._pages(now.files):
             yield from page
         yield from self._folder_entries(path, now)
 
-    def _folder_entries(self, path: str, now: Moment) -> Iterator[FolderEntry]:
+    def _folder_entries(self, path: str, now: Snapshot) -> Iterator[FolderEntry]:
         """Yield the subfolders of *path*."""
         above = folder_key(path, self._NAME, utf8=False)
         for name in now.folders:
@@ -195,6 +195,6 @@ def path_of(key: str) -> RemotePath:
     return path
 
 
-def plain(content: bytes) -> bytes:
+def plain_bytes(content: bytes) -> bytes:
     """Return the bytes of a subclass, which may hold state of its caller."""
     return bytes(memoryview(content))
