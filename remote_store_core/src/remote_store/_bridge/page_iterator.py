@@ -84,7 +84,7 @@ class _Source(Generic[T]):
     The iterator, which one thread at a time may touch.
 
     Released while a thread is busy with it, it is closed by that thread;
-    otherwise by whoever releases it.
+    otherwise by the one that releases it.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class ReadyPages(AsyncIterator[list[T]], Generic[T]):
     Args:
         items: Advanced by one task at a time.
         unasked: Gets the tasks that wait for an item which nobody has asked
-            for: whoever ends the loop cancels them.
+            for: what ends the loop cancels them.
     """
 
     def __init__(self, items: AsyncIterator[T], unasked: set[asyncio.Task[Any]]) -> None:
@@ -102,7 +102,7 @@ class ReadyPages(AsyncIterator[list[T]], Generic[T]):
                 self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give the page to whoever waits for it; an empty one only at the end."""
+        """Give the page to the consumer that waits for it; an empty one only at the end."""
         asked = self._asked
         if asked is None or asked.done() or not (self._page or self._over):
             return

@@ -55,7 +55,7 @@ class SyncBackendAdapter(AsyncBackend):
 
     When cancelled, a call that changes something waits for its thread, so
     that nothing changes afterwards (CANCEL-003); a timeout around it waits
-    too. A streamed write is told to give up: its next read fails. A call that
+    too. A streamed write gives up: its next read fails. A call that
     only looks is left behind at once.
 
     One adapter may be used from several loops at the same time.

@@ -76,7 +76,7 @@ class AsyncBackendSyncAdapter(Backend):
         loop_thread: Where it runs; a new one if None. Ended by `close`.
 
     Raises:
-        TypeError: *async_backend* is no async backend.
+        TypeError: *async_backend* is not an async backend.
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
@@ -294,7 +294,7 @@ class AsyncBackendSyncAdapter(Backend):
 
         Terminal, also for a backend that could be used again: calls that come
         later, or too late, raise `StoreClosed` (a RuntimeError as well); none
-        is lost. Idempotent. When the time is over, one warning tells of what
+        is lost. Idempotent. When the time is over, one warning lists what
         is still running; it is cancelled, and its caller's `StoreClosed` has
         ``outcome_unknown`` where it was to change something.
 

@@ -43,14 +43,14 @@ class AsyncBackend(Protocol):
     leak (ERR-001): each is raised as a `RemoteStoreError` whose
     ``__cause__`` is the native one, with the key and the backend's name.
     Exceptions of the caller's content pass unchanged (WRITE-007). What cannot
-    be told (no permission, network down) raises; it never turns into False,
+    be known (no permission, network down) raises; it never turns into False,
     empty or missing.
 
     The storage itself may be absent: a container, a bucket, a root folder.
     Then `exists`, `is_file` and `is_folder` answer False, of the root as well,
     and listings are empty; everything else raises `NotFound`, whose message
-    names the storage and how to make it. That takes no request more than the
-    operation makes anyhow, and one where only the root is asked for. A
+    names the storage and how to make it. That takes no more requests than the
+    operation makes, and one where only the root is asked for. A
     terminally closed backend raises `StoreClosed` before it looks at a path;
     a call that its close overtakes ends with its result or with that error
     (LIFE-011).
@@ -112,7 +112,7 @@ class AsyncBackend(Protocol):
         A backend must answer False for a missing path and for one that runs
         through a file (INFO-008), True for its root even when empty
         (INFO-007), but False when the storage itself is absent, and must raise
-        when it cannot tell. Never raises NotFound.
+        when it does not know. Never raises NotFound.
 
         Args:
             path: Key, or ``""`` for the root.
@@ -120,7 +120,7 @@ class AsyncBackend(Protocol):
 
     @abstractmethod
     async def is_file(self, path: str) -> bool:
-        """Return True if a file is at *path*; otherwise as `exists` (the root is no file)."""
+        """Return True if a file is at *path*; otherwise as `exists` (the root is not a file)."""
 
     @abstractmethod
     async def is_folder(self, path: str) -> bool:
@@ -186,7 +186,7 @@ class AsyncBackend(Protocol):
 
         Returns:
             Path and size, and with WRITE_RESULT_NATIVE what the backend's own
-            answer told about the new version.
+            answer said about the new version.
 
         Raises:
             InvalidPath: *path* is the root in any spelling or a folder
@@ -259,7 +259,7 @@ class AsyncBackend(Protocol):
         Yield the files of a folder, in any order; write it as an async generator.
 
         A missing path, a file and a path through a file yield nothing
-        (LIST-004). Keys that are no valid path are skipped with one logged
+        (LIST-004). Keys that are not valid paths are skipped with one logged
         warning, whose record has ``names_left_out=True`` (`logging`'s *extra*).
         With *recursive*, a folder that refuses to be listed does not hide the
         others: its error comes at the end, and those of further folders are
@@ -284,8 +284,8 @@ class AsyncBackend(Protocol):
         down into the others only.
 
         Args:
-            path: Key of a folder, ``""`` for the root; what is no folder
-                yields nothing.
+            path: Key of a folder, ``""`` for the root; what is not a
+                folder yields nothing.
         """
 
     @abstractmethod
@@ -351,7 +351,7 @@ class AsyncBackend(Protocol):
 
         The default chains `list_files` and `list_folders`; a backend that
         gets both in one request overrides it, and so does one whose
-        `list_folders` warns of names that are no paths, too: one call gives
+        `list_folders` warns of names that are not paths, too: one call gives
         one warning (LIST-012).
 
         Args:

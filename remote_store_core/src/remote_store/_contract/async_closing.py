@@ -47,13 +47,13 @@ class Closing:
 
 
 def _hide(generator: AsyncGenerator[Any, Any]) -> None:
-    """Keep what this thread tells its loop at the first step of *generator* to ourselves."""
-    tell = sys.get_asyncgen_hooks().firstiter
+    """Hide the first step of *generator* from the loop of this thread."""
+    report = sys.get_asyncgen_hooks().firstiter
 
     def begun(other: AsyncGenerator[Any, Any]) -> None:
-        sys.set_asyncgen_hooks(firstiter=tell)
-        if other is not generator and tell is not None:  # which had begun before
-            tell(other)
+        sys.set_asyncgen_hooks(firstiter=report)
+        if other is not generator and report is not None:  # which had begun before
+            report(other)
 
     sys.set_asyncgen_hooks(firstiter=begun)
 

@@ -70,7 +70,7 @@ class ContentStream(Protocol):
         """
         Close the caller's generator, started or not, or the one that its ``__iter__`` made.
 
-        Everything else stays open: files, and iterators that are no
+        Everything else stays open: files, and iterators other than
         generators, are the caller's.
         """
 

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 #: How the names of temporary files begin, which backends keep for themselves.
-#: Listings do not show them, and they are no targets.
+#: Listings do not show them, and they are not targets.
 RESERVED_PREFIX: Final = ".~tmp."
 
 _ODD: Final = frozenset({"", ".", ".."})
@@ -129,7 +129,7 @@ def is_key(name: str) -> bool:
     r"""
     Return True if a store has a path for what was found under *name*.
 
-    Others may have put names there that are no paths in normal form: ``a//b``,
+    Others may have put names there that are not paths in normal form: ``a//b``,
     ``../c``, ``d\e``. A listing leaves them out, see `LeftOut`.
     """
     return (

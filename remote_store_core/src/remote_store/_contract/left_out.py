@@ -9,7 +9,7 @@ __all__ = ["LeftOut"]
 
 class LeftOut:
     """
-    What one listing leaves out: one warning of each kind, which programs can tell.
+    What one listing leaves out: one warning of each kind, which programs can tell apart.
 
     A record about names has the attribute ``names_left_out=True``, one about
     links ``links_left_out`` with their number.
@@ -28,7 +28,7 @@ class LeftOut:
         self._links = 0
 
     def name(self, name: str) -> None:
-        """Say that a name is no path; only the first is said."""
+        """Warn of a name that is not a path; only of the first one."""
         if not self._warned:
             self._warned = True
             self._log.warning(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 __all__ = ["MANDATORY", "is_async_backend", "member", "missing_members", "refuse_incomplete"]
 
-#: The members without which an object is no backend.
+#: The members that every backend has.
 MANDATORY: Final = (
     "name",
     "capabilities",
@@ -43,7 +43,7 @@ def missing_members(backend: object) -> list[str]:
 
 def refuse_incomplete(backend: object) -> None:
     """
-    Refuse an object that is no backend, whether sync or async.
+    Refuse an object that is not a backend, sync or async.
 
     Raises:
         TypeError: It lacks members of the protocols; the message names them.
@@ -63,7 +63,7 @@ def member(backend: object, name: str, protocol: type) -> Callable[..., Any]:
 
 
 def is_async_backend(backend: object) -> bool:
-    """Tell an async backend from a sync one by its closing method, else by ``exists``."""
+    """Return True for an async backend: its closing method shows it, else ``exists``."""
     if getattr(backend, "aclose", None) is not None:
         return True
     if getattr(backend, "close", None) is not None:

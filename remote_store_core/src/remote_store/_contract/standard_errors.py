@@ -113,9 +113,9 @@ def first_with_others(errors: Iterable[RemoteStoreError]) -> RemoteStoreError:
         errors: At least one, in the order in which they came.
     """
     first, *rest = errors
-    told: dict[int, Exception] = {id(first): first} | {id(other): other for other in first.others}
+    found: dict[int, Exception] = {id(first): first} | {id(other): other for other in first.others}
     for error in rest:
-        told |= {id(other): other for other in (error, *error.others)}
-    del told[id(first)]
-    first.others = tuple(told.values())
+        found |= {id(other): other for other in (error, *error.others)}
+    del found[id(first)]
+    first.others = tuple(found.values())
     return first

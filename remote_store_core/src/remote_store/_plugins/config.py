@@ -56,7 +56,7 @@ class RetryPolicy:
         timeout: Seconds for everything together; None for no limit.
 
     Raises:
-        ValueError: *max_attempts* is no whole number from 1 on, *timeout* is
+        ValueError: *max_attempts* is not a whole number from 1 on, *timeout* is
             not positive, or another value is negative or no finite number.
     """
 
@@ -146,8 +146,8 @@ class RegistryConfig:
                 "stores": {name: {"backend", "root_path", "options"}}}``.
 
         Raises:
-            TypeError: *data* or a section is no mapping (a section of None
-                neither), or a name or type is no str.
+            TypeError: *data* or a section is not a mapping (None is not
+                one), or a name or type is not a str.
             KeyError: A backend without ``type``, a store without ``backend``.
             ValueError: A backend, store or retry policy has an unknown key,
                 or a retry policy breaks a rule; the message names the place.
@@ -189,7 +189,7 @@ class RegistryConfig:
 
         Raises:
             OSError: The file cannot be read.
-            tomllib.TOMLDecodeError: It is no TOML, or no UTF-8.
+            tomllib.TOMLDecodeError: It is not TOML, or not UTF-8.
             KeyError: *table* or one of *stores* is missing, or a variable is
                 not set.
             TypeError, ValueError: As `from_dict` and `resolve_env`.
@@ -213,7 +213,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
         OSError: It cannot be read.
-        tomllib.TOMLDecodeError: It is no TOML, or no UTF-8.
+        tomllib.TOMLDecodeError: It is not TOML, or not UTF-8.
     """
     import tomllib  # only programs that use TOML pay for the parser
 

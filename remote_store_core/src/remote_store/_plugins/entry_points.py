@@ -19,7 +19,7 @@ __all__ = ["BackendPlugin", "scan"]
 @frozen
 class BackendPlugin:
     """
-    An entry point, as its metadata tells it.
+    An entry point, as its metadata describes it.
 
     Args:
         name: Name that it serves, in lower case, which is also its URL scheme.

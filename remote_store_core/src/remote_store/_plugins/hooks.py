@@ -103,7 +103,7 @@ class _Hub:
         self.listening = bool(self.manager.hook.remote_store_operation.get_hookimpls())
 
     def emit(self, event: OperationEvent) -> None:
-        """Tell every listener; a failing one harms neither the others nor the operation."""
+        """Call every listener; a failing one harms neither the others nor the operation."""
         for implementation in self.manager.hook.remote_store_operation.get_hookimpls():
             try:
                 implementation.function(*_arguments(implementation, {"event": event}))

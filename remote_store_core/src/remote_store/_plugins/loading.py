@@ -161,7 +161,7 @@ def import_plugin(plugin: BackendPlugin, entry_point: EntryPoint) -> Any:
         return entry_point.load()
     except (KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # a panic of compiled code is no Exception
+    except BaseException as error:  # a panic of compiled code is not an Exception
         msg = (
             f"plugin {_described(plugin)} is broken: {type(error).__name__}: {error}; "
             f"repair or remove {plugin.distribution!r}, or name {plugin.name!r} in {DENY}"
@@ -293,9 +293,9 @@ def register_backend(name: str, cls: type[Any]) -> None:
         cls: A backend class.
 
     Raises:
-        ValueError: *name* is no URL scheme (a letter, then at least one more
+        ValueError: *name* is not a URL scheme (a letter, then at least one more
             letter, digit, ``+``, ``-`` or ``.``; a single letter is a drive).
-        TypeError: *name* is no str, or *cls* no class.
+        TypeError: *name* is not a str, or *cls* is not a class.
     """
     if not isinstance(name, str) or not isinstance(cls, type):
         msg = f"register_backend takes a name and a class, got {name!r} and {cls!r}"

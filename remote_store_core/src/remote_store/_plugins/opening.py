@@ -59,7 +59,7 @@ def refuse_target(target: object) -> None:
 
 def located(cls: type[Any], name: str, url: str, options: Mapping[str, Any]) -> Any:
     """
-    Return backend and root path that a URL tells, or a `Locating` of them.
+    Return the backend and the root path that a URL names, or a `Locating` of them.
 
     Args:
         cls: The backend's class.

@@ -95,7 +95,7 @@ def resolve_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
     The value ``$${secret:REFERENCE}`` becomes the text ``${secret:REFERENCE}``.
 
     Raises:
-        ValueError: No plugin knows the reference, or the answer is no text or
+        ValueError: No plugin knows the reference, or the answer is not text or
             a blank one; the message names the option and the reference, never
             a value.
     """

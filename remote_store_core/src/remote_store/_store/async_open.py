@@ -53,7 +53,7 @@ class StoreOpening:
     """
     A store that is being opened: awaitable, and an async context manager.
 
-    It is no store yet: whatever else is done with it raises TypeError or
+    It is not a store yet: any other use of it raises TypeError or
     AttributeError, with a message that says what was forgotten.
     """
 
@@ -117,7 +117,7 @@ class StoreOpening:
             backend = as_async(hub.wrap(backend, name))
             return store_over(backend, rules.root_key(root_path), owns=True)
         except BaseException:
-            with contextlib.suppress(Exception):  # not what the caller is told
+            with contextlib.suppress(Exception):  # the caller gets the first error
                 await _close(backend)
             raise
 

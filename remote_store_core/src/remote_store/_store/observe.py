@@ -71,7 +71,7 @@ class Observed:
         self._bytes: int | None = None
 
     def note(self, result: object) -> None:
-        """Remember the bytes that a result tells of."""
+        """Remember how many bytes a result stands for."""
         if isinstance(result, bytes):
             self._bytes = (self._bytes or 0) + len(result)
         elif isinstance(result, WriteResult) and result.source != "sidecar":

@@ -88,7 +88,7 @@ def _wrapped(backend: Any, name: str, loop_thread: LoopThread | None = None) -> 
 
 
 def _close_unused(backend: Any, loop_thread: LoopThread | None = None) -> None:
-    # Whatever happens here is not what the caller is told. It may be no backend.
+    # The caller gets the error that led here. This may not be a backend at all.
     with contextlib.suppress(Exception):
         _close(_sync(backend, loop_thread))
 

@@ -199,7 +199,7 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
     Refuse user metadata that not every backend could keep.
 
     Raises:
-        ValueError: *metadata* is no mapping; a key or value is not a str; a
+        ValueError: *metadata* is not a mapping; a key or value is not a str; a
             key is empty, starts with an underscore or is not ASCII; all keys
             and values together exceed `METADATA_LIMIT` bytes of UTF-8.
     """
@@ -235,7 +235,7 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
 
 def backend_glob(root: str, pattern: str) -> str:
     """
-    Return the pattern that a backend gets: below the root, which is no pattern itself.
+    Return the pattern that a backend gets: below the root, which is not a pattern itself.
 
     Raises:
         InvalidPath, ValueError, re.error, TypeError: See `GlobPattern.parse`.

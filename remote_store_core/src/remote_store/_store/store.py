@@ -244,7 +244,7 @@ class Store:
 
         Returns:
             Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
-            backend told about the new version.
+            backend reported about the new version.
 
         Raises:
             TypeError: *content* is none of these, or yields something else.

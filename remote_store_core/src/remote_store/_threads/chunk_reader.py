@@ -49,7 +49,7 @@ class Pull:
     """
     Calls a function for the next chunk; its failure is raised by every later call, too.
 
-    Whoever goes on reading after an error must not take it for the end.
+    A reader that goes on after an error must not take it for the end.
     """
 
     def __init__(self, function: Callable[[], bytes]) -> None:

@@ -162,7 +162,7 @@ class LoopThread:
         """
         Await *last* and all tasks, then end the loop and its thread.
 
-        When the time is over, one warning tells of the tasks that are left;
+        When the time is over, one warning lists the tasks that are left;
         they are cancelled. Only the first call does anything.
 
         Args:
@@ -226,7 +226,7 @@ class _LoopCall:
         """Return True when it is done, False when the time is over."""
         done = self._done.acquire(timeout=-1 if timeout is None else timeout)
         if done:
-            self.release()  # for whoever waits next
+            self.release()  # for the next one that waits
         return done
 
     def release(self) -> None:

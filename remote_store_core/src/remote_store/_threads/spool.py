@@ -27,7 +27,7 @@ def _spool_class() -> type[SpooledTemporaryFile[bytes]]:
     import tempfile  # takes long to import, and few programs get here
 
     class Spool(tempfile.SpooledTemporaryFile[bytes]):
-        """Tells what it lacks: a FileNotFoundError would be taken for the store's answer."""
+        """Raises our error on a full disk: an OSError would look like the store's answer."""
 
         def rollover(self) -> None:
             with _no_room():

@@ -101,7 +101,7 @@ class WorkerPool:
             function: What to call.
             args: Its arguments.
             on_cancel: Called at the cancellation, before the wait: the place
-                to tell a long-running *function* to give up.
+                to make a long-running *function* give up.
         """
         call = _PoolCall(function, args)
         self._put(call)
@@ -190,7 +190,7 @@ class _PoolCall(Generic[T]):
         self.outcome: asyncio.Future[T] = self._loop.create_future()
         self._result: Any = None
         self._error: BaseException | None = None
-        #: Held by the thread that makes the call, or by whoever withdrew it first.
+        #: Held by the thread that makes the call, or by the one that withdrew it first.
         self._taken = threading.Lock()
         self._delivered = False
         self._ended: asyncio.Future[None] | None = None
@@ -241,7 +241,7 @@ class _PoolCall(Generic[T]):
         return withdrawn
 
     def abandon(self) -> None:
-        """Take the call back or, once begun, have nobody told of its end."""
+        """Take the call back or, once begun, report its end to nobody."""
         self.withdraw()
         # In place of the one that a task may wait for: cancelling that would wake it.
         self.outcome = self._loop.create_future()
@@ -271,7 +271,7 @@ class _PoolExecutor(Executor):
 
 
 class _ExecutorCall(Generic[T]):
-    """A call in a thread, for whoever takes a `concurrent.futures.Future`."""
+    """A call in a thread, for code that takes a `concurrent.futures.Future`."""
 
     __slots__ = ("_error", "_function", "_result", "_taken", "future")
 

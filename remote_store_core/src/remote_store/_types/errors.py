@@ -57,7 +57,7 @@ class RemoteStoreError(Exception):
         request_id: The service's id of the failed request.
         retry_after: Seconds that the service asked the client to wait.
         outcome_unknown: True when the request was sent and its effect cannot
-            be told: it may have happened.
+            be known: it may have happened.
         others: What else failed in an operation that goes on after a failure,
             in order: a recursive listing, sum or deletion does what it can
             and then raises the first error, and this holds the rest.
@@ -206,7 +206,7 @@ def unsupported(message: str, **fields: Any) -> RemoteStoreError:
 
     For the protocols' default methods: type checkers take a method that
     raises a NotImplementedError by its class for abstract, and would refuse
-    to construct whoever inherits it.
+    to construct a class that inherits it.
     """
     return CapabilityNotSupported(message, **fields)
 

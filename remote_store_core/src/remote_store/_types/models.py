@@ -24,7 +24,7 @@ __all__ = [
     "WriteResult",
 ]
 
-#: The `FileInfo.modified_at` of a file whose time the backend cannot tell.
+#: The `FileInfo.modified_at` of a file whose time the backend does not know.
 UNKNOWN_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -95,13 +95,13 @@ class FileInfo:
         path: Path relative to the store (or backend) that returned it.
         name: Last segment of *path*.
         size: Bytes.
-        modified_at: Aware UTC time; `UNKNOWN_TIME` where it cannot be told.
+        modified_at: Aware UTC time; `UNKNOWN_TIME` where it is not known.
         digest: None when the backend has none or, in listings, did not fetch it.
         etag: Version token without quotes, fit for an If-Match; None without one.
         content_type: Media type where the service keeps one.
         metadata: User metadata; None when there is none or, in listings, it
             was not fetched.
-        extra: Whatever else the backend wants to tell.
+        extra: Anything else that the backend knows.
     """
 
     path: RemotePath
@@ -182,7 +182,7 @@ class FolderInfo:
         file_count: Files below it, at every depth that was asked for.
         total_size: Their bytes.
         modified_at: Latest known time of any counted file, or None.
-        extra: Whatever else the backend wants to tell.
+        extra: Anything else that the backend knows.
     """
 
     path: RemotePath

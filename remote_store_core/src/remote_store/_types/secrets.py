@@ -127,7 +127,7 @@ class SecretRedactionFilter(logging.Filter):
 
 def is_secret_name(name: str) -> bool:
     """
-    Tell whether an option or a parameter of a query is secret by its name.
+    Return True if an option or a parameter of a query is secret by its name.
 
     It is when the name is, or ends in, ``key``, ``secret``, ``token``,
     ``password``, ``passphrase``, ``credential``, ``credentials``, ``sas``,
@@ -208,7 +208,7 @@ def _texts(options: Any) -> set[Secret]:
 
 
 def _is_hidden(name: object, value: object) -> bool:
-    # A switch or an absent value tells nothing; a Secret hides itself.
+    # A switch or an absent value reveals nothing; a Secret hides itself.
     if value is None or isinstance(value, (bool, Secret)):
         return False
     return is_secret_name(str(name)) or name in _declared
@@ -306,7 +306,7 @@ def parts_to_hide(text: str) -> set[Secret]:
 
 def without_secrets(error: Exception, secrets: Iterable[Secret]) -> Exception:
     """
-    Take *secrets* out of an error, and out of all that it tells of.
+    Take *secrets* out of an error, and out of all that it refers to.
 
     That is what it was raised from, the members of a group, notes, and the
     attributes of each of them. Shorter than four characters they are left:
@@ -377,7 +377,7 @@ def _clean_parts(error: BaseException, pattern: re.Pattern[str]) -> list[BaseExc
 
 
 def _stand_in(error: BaseException, pattern: re.Pattern[str]) -> BaseException:
-    """Return an error itself, or what stands in its place where it shows a secret anyhow."""
+    """Return an error itself, or what replaces it where it still shows a secret."""
     import traceback
 
     shown = traceback.format_exception(type(error), error, None, chain=False)
