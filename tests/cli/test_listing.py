@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from remote_store_cli._console import heeding_logs, human_size
+from remote_store_cli._console import human_size, showing_logs
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
@@ -174,7 +174,7 @@ def test_a_log_record_that_cannot_be_formatted_fails_nothing(
     careless = logging.makeLogRecord(
         {"msg": "%d files", "args": ("seven",), "levelno": logging.WARNING}
     )
-    with heeding_logs():
+    with showing_logs():
         # Not by a logger: that would ask pytest's own handler, too.
         logging.getLogger().handlers[-1].handle(careless)
 

@@ -19,7 +19,7 @@ from remote_store import (
 from remote_store.aio import AsyncStore
 from remote_store_cli._console import redacted
 from remote_store_cli._location import Location, Origin, parse
-from remote_store_cli._opening import Opener, Place, is_within
+from remote_store_cli._opening import OpenedPath, Opener, is_within
 from remote_store_cli._outcome import UsageError
 from remote_store_cli._settings import BackendOptions
 from remote_store_memory import AsyncMemoryBackend
@@ -156,7 +156,7 @@ async def test_two_urls_of_one_origin_share_a_store(servers: Servers) -> None:
     """They meet at the closest common folder, so that the backend itself can move."""
     opener, (a, b) = _opened("shared://h/x/in/a", "shared://h/x/out/deep/b")
     async with opener:
-        first, second = await opener.place(a), await opener.place(b)
+        first, second = await opener.open(a), await opener.open(b)
 
     assert first.store is second.store
     assert (first.key, second.key) == ("in/a", "out/deep/b")
@@ -167,7 +167,7 @@ async def test_a_chosen_root_is_not_left(servers: Servers) -> None:
     """A URL that ends in a slash is opened there, not above: there may be nothing to open."""
     opener, (a, b) = _opened("shared://h/x/in/", "shared://h/x/out/b")
     async with opener:
-        first, second = await opener.place(a), await opener.place(b)
+        first, second = await opener.open(a), await opener.open(b)
 
     assert first.store is not second.store
     assert (first.key, second.key) == ("", "b")
@@ -178,7 +178,7 @@ async def test_other_hosts_do_not_share(servers: Servers) -> None:
     """Two servers are two stores."""
     opener, (a, b) = _opened("shared://h1/x/a", "shared://h2/x/a")
     async with opener:
-        assert (await opener.place(a)).store is not (await opener.place(b)).store
+        assert (await opener.open(a)).store is not (await opener.open(b)).store
 
 
 class Creating(AsyncMemoryBackend):
@@ -478,8 +478,8 @@ def test_overlap_of_two_stores_is_told_by_their_plans(
     root: str, host: str | None, key: str, expected: bool | None
 ) -> None:
     """Native paths and the rest of the plan decide; without details nothing is claimed."""
-    outer = Place(AsyncStore(Plans("/srv/data", "h1")), "x", parse("shared://s"))
-    inner = Place(AsyncStore(Plans(root, host)), key, parse("@s"))
+    outer = OpenedPath(AsyncStore(Plans("/srv/data", "h1")), "x", parse("shared://s"))
+    inner = OpenedPath(AsyncStore(Plans(root, host)), key, parse("@s"))
 
     assert expected is is_within(inner, outer)
 

@@ -21,11 +21,11 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store.aio import AsyncStore
-from remote_store_cli._compare import Verdict, compare
+from remote_store_cli._compare import ComparisonResult, compare
 from remote_store_cli._location import parse
-from remote_store_cli._opening import Place
+from remote_store_cli._opening import OpenedPath
 from remote_store_cli._progress import Silent
-from remote_store_cli._transfer import Policy, Report, copy_file, copy_tree, move_file
+from remote_store_cli._transfer import Policy, TransferTotals, copy_file, copy_tree, move_file
 from remote_store_memory import AsyncMemoryBackend
 
 pytestmark = pytest.mark.asyncio
@@ -45,12 +45,12 @@ class Rigged:
         return members[name] if name in members else getattr(self.__dict__["_memory"], name)
 
 
-def place(key: str = "", name: str = "a", **members: Any) -> Place:
-    return Place(AsyncStore(Rigged(**members)), key, parse(f"@{name}"))
+def place(key: str = "", name: str = "a", **members: Any) -> OpenedPath:
+    return OpenedPath(AsyncStore(Rigged(**members)), key, parse(f"@{name}"))
 
 
 class Notes(Silent):
-    """A watcher that remembers."""
+    """A listener that remembers."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -347,11 +347,13 @@ async def test_stores_without_metadata_are_copied_but_never_taken_as_equal() -> 
     await source.store.write("x", b"c")
 
     assert (await copy_file(source, target, Policy(), Notes())).action == "copied"
-    assert Verdict(equal=False, by="nothing") == await compare(source, target, checksum=False)
-    assert Verdict(equal=True, by="sha256") == await compare(source, target, checksum=True)
+    assert ComparisonResult(equal=False, by="nothing") == await compare(
+        source, target, checksum=False
+    )
+    assert ComparisonResult(equal=True, by="sha256") == await compare(source, target, checksum=True)
 
 
-def rigged_info(place: Place, change: Callable[[FileInfo], FileInfo]) -> Place:
+def rigged_info(opened: OpenedPath, change: Callable[[FileInfo], FileInfo]) -> OpenedPath:
     memory = AsyncMemoryBackend()
 
     async def get_file_info(path: str) -> FileInfo:
@@ -359,21 +361,21 @@ def rigged_info(place: Place, change: Callable[[FileInfo], FileInfo]) -> Place:
 
     backend = Rigged(get_file_info=get_file_info)
     backend.__dict__["_memory"] = memory
-    return Place(AsyncStore(backend), place.key, place.location)
+    return OpenedPath(AsyncStore(backend), opened.key, opened.location)
 
 
 @pytest.mark.parametrize(
     ("first", "second", "checksum", "expected"),
     [
-        ("ab", "ab", False, Verdict(equal=True, by="digest")),
-        ("ab", "cd", False, Verdict(equal=False, by="digest")),
-        ("ab", "cd", True, Verdict(equal=False, by="digest")),
-        ("ab", None, False, Verdict(equal=True, by="size and time")),
-        ("ab", None, True, Verdict(equal=True, by="sha256")),
+        ("ab", "ab", False, ComparisonResult(equal=True, by="digest")),
+        ("ab", "cd", False, ComparisonResult(equal=False, by="digest")),
+        ("ab", "cd", True, ComparisonResult(equal=False, by="digest")),
+        ("ab", None, False, ComparisonResult(equal=True, by="size and time")),
+        ("ab", None, True, ComparisonResult(equal=True, by="sha256")),
     ],
 )
 async def test_digests_decide_where_both_have_one(
-    first: str, second: str | None, checksum: bool, expected: Verdict
+    first: str, second: str | None, checksum: bool, expected: ComparisonResult
 ) -> None:
     """A common digest is better than times, and spares the contents."""
 
@@ -403,7 +405,9 @@ async def test_an_unknown_time_proves_nothing(unknown: str) -> None:
     await source.store.write("x", b"c")
     await target.store.write("x", b"c")
 
-    assert Verdict(equal=False, by="nothing") == await compare(source, target, checksum=False)
+    assert ComparisonResult(equal=False, by="nothing") == await compare(
+        source, target, checksum=False
+    )
 
 
 async def test_move_keeps_a_source_that_changed_meanwhile() -> None:
@@ -466,7 +470,7 @@ async def test_move_across_file_systems_copies() -> None:
 
     source = place("x", move=move)
     await source.store.write("x", b"c")
-    target = Place(source.store, "y", source.location)
+    target = OpenedPath(source.store, "y", source.location)
 
     await move_file(source, target, Policy(), Notes())
 
@@ -484,7 +488,7 @@ async def test_other_failures_of_a_move_are_reported() -> None:
     await source.store.write("x", b"c")
 
     with pytest.raises(RemoteStoreError, match="disk"):
-        await move_file(source, Place(source.store, "y", source.location), Policy(), Notes())
+        await move_file(source, OpenedPath(source.store, "y", source.location), Policy(), Notes())
     assert await paths(source.store) == ["x"]
 
 
@@ -498,6 +502,6 @@ async def test_the_report_adds_up() -> None:
 
     report = await copy_tree(source, target, Policy(), notes)
 
-    assert Report(copied=1, copied_bytes=1024, skipped=report.skipped) == report
+    assert TransferTotals(copied=1, copied_bytes=1024, skipped=report.skipped) == report
     assert dict(report.skipped) == {"size and time": 1}
     assert notes.bytes == 1024

@@ -14,7 +14,7 @@ from remote_store_cli._console import warn
 from remote_store_cli._content import cat, rm
 from remote_store_cli._copying import cp, mv
 from remote_store_cli._listing import info, ls, tree
-from remote_store_cli._outcome import heeding_termination
+from remote_store_cli._outcome import handling_sigterm
 from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
 
@@ -65,10 +65,10 @@ def main() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal cannot show is no reason to fail.
+        # A name that the terminal cannot show is not a reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    with heeding_termination():
+    with handling_sigterm():
         app()
 
 

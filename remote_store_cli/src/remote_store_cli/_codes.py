@@ -12,5 +12,5 @@ USAGE: Final = 2
 PLUGIN: Final = 3
 #: Ctrl-C.
 INTERRUPTED: Final = 130
-#: SIGTERM: somebody wants the process to end.
+#: SIGTERM: a request to end.
 TERMINATED: Final = 143

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 from attrs import frozen
 
 from remote_store import UNKNOWN_TIME, Capability, FileInfo
-from remote_store_cli._opening import Place
+from remote_store_cli._opening import OpenedPath
 
-__all__ = ["Comparison", "Verdict", "compare", "sha256_of", "stat"]
+__all__ = ["Comparison", "ComparisonResult", "compare", "sha256_of", "stat"]
 
 #: What decided: the sizes; digests that both stores report; a SHA-256 made
 #: of both contents; size and modification time; nothing, for lack of facts.
@@ -19,12 +19,12 @@ Comparison: TypeAlias = Literal["size", "digest", "sha256", "size and time", "no
 
 
 @frozen
-class Verdict:
+class ComparisonResult:
     """
     The outcome of a comparison.
 
     Args:
-        equal: False also where it cannot be told.
+        equal: False also where it is not known.
         by: What decided.
     """
 
@@ -32,23 +32,23 @@ class Verdict:
     by: Comparison
 
 
-async def stat(place: Place) -> FileInfo | None:
+async def stat(opened: OpenedPath) -> FileInfo | None:
     """Return what the store knows of a file; None if it keeps no metadata."""
-    if not place.store.supports(Capability.METADATA):
+    if not opened.store.supports(Capability.METADATA):
         return None
-    return await place.store.get_file_info(place.key)
+    return await opened.store.get_file_info(opened.key)
 
 
-async def sha256_of(place: Place) -> str:
+async def sha256_of(opened: OpenedPath) -> str:
     """Return the hexadecimal SHA-256 of a file's content, reading all of it."""
     digest = hashlib.sha256()
-    async with contextlib.aclosing(place.store.read(place.key)) as chunks:
+    async with contextlib.aclosing(opened.store.read(opened.key)) as chunks:
         async for chunk in chunks:
             digest.update(chunk)
     return digest.hexdigest()
 
 
-async def compare(source: Place, target: Place, *, checksum: bool) -> Verdict:
+async def compare(source: OpenedPath, target: OpenedPath, *, checksum: bool) -> ComparisonResult:
     """
     Compare two existing files by the best that is known of both.
 
@@ -68,11 +68,13 @@ async def compare(source: Place, target: Place, *, checksum: bool) -> Verdict:
     a, b = await stat(source), await stat(target)
     if a is not None and b is not None:
         if a.size != b.size:
-            return Verdict(equal=False, by="size")
+            return ComparisonResult(equal=False, by="size")
         if a.digest and b.digest and a.digest.algorithm == b.digest.algorithm:
-            return Verdict(equal=a.digest == b.digest, by="digest")
+            return ComparisonResult(equal=a.digest == b.digest, by="digest")
     if checksum:
-        return Verdict(equal=await sha256_of(source) == await sha256_of(target), by="sha256")
+        return ComparisonResult(
+            equal=await sha256_of(source) == await sha256_of(target), by="sha256"
+        )
     if a is None or b is None or UNKNOWN_TIME in (a.modified_at, b.modified_at):
-        return Verdict(equal=False, by="nothing")
-    return Verdict(equal=b.modified_at >= a.modified_at, by="size and time")
+        return ComparisonResult(equal=False, by="nothing")
+    return ComparisonResult(equal=b.modified_at >= a.modified_at, by="size and time")

@@ -14,7 +14,6 @@ from remote_store_cli._output import drop, printable
 
 __all__ = [
     "complain",
-    "heeding_logs",
     "hide",
     "human_size",
     "iso_time",
@@ -22,6 +21,7 @@ __all__ = [
     "names_left_out",
     "redacted",
     "remark",
+    "showing_logs",
     "time_text",
     "warn",
 ]
@@ -38,7 +38,7 @@ def hide(secret: str | Secret) -> None:
 
 
 def redacted(text: str) -> str:
-    """Return *text* with everything that `hide` was told replaced."""
+    """Return *text* with everything that was given to `hide` replaced."""
     for secret in sorted(_hidden, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
@@ -86,8 +86,8 @@ _log_lines: Final = _LogLines()
 
 
 @contextlib.contextmanager
-def heeding_logs() -> Generator[None, None, None]:
-    """Show what plugins log as warnings, and heed what they say was left out."""
+def showing_logs() -> Generator[None, None, None]:
+    """Show what plugins log as warnings, and keep what they say was left out."""
     _log_lines.begin()
     logging.getLogger().addHandler(_log_lines)
     try:
@@ -97,7 +97,7 @@ def heeding_logs() -> Generator[None, None, None]:
 
 
 def names_left_out() -> bool:
-    """Tell whether a listing of this command skipped names that no path can have."""
+    """Return True if a listing of this command skipped names that no path can have."""
     return _log_lines.names_left_out
 
 
@@ -112,7 +112,7 @@ def _say(kind: str, message: str) -> None:
 
 
 def remark(line: str) -> None:
-    """Write a line to standard error; where nobody reads it, what is being done goes on."""
+    """Write a line to standard error; where it is not read, the operation goes on."""
     try:
         sys.stderr.write(f"{line}\n")
     except OSError:

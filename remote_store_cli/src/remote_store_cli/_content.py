@@ -12,7 +12,7 @@ from remote_store import FileInfo, NotFound
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import names_left_out
 from remote_store_cli._location import link_at
-from remote_store_cli._opening import Opener, Place, kind_of
+from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._outcome import EXPECTED, UsageError, complain_of, run
 from remote_store_cli._settings import BackendOption, ConfigFile
 
@@ -28,11 +28,11 @@ def cat(
 
     async def work() -> None:
         async with Opener([location], config, option) as opener:
-            place = await opener.place(opener.locations[0])
-            if not place.key:
-                msg = f"{place.location.text} is a folder"
+            opened = await opener.open(opener.locations[0])
+            if not opened.key:
+                msg = f"{opened.location.text} is a folder"
                 raise UsageError(msg)
-            async with contextlib.aclosing(place.store.read(place.key)) as chunks:
+            async with contextlib.aclosing(opened.store.read(opened.key)) as chunks:
                 async for chunk in chunks:
                     sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
@@ -63,48 +63,48 @@ def rm(
                 link.unlink(missing_ok=missing_ok)
                 return None
             try:
-                place = await opener.place(opener.locations[0])
-                if not place.key and recursive and yes:
-                    await kind_of(place)  # a root that is missing is not an empty one
+                opened = await opener.open(opener.locations[0])
+                if not opened.key and recursive and yes:
+                    await kind_of(opened)  # a root that is missing is not an empty one
             except NotFound:
                 if missing_ok:
                     return None
                 raise
-            if not place.key:
+            if not opened.key:
                 if not (recursive and yes):
-                    text = place.location.text
+                    text = opened.location.text
                     msg = f"{text} is the root of a store; -r --yes removes everything in it"
                     raise UsageError(msg)
-                return await _empty(place)
-            await _remove(place, recursive=recursive, missing_ok=missing_ok)
+                return await _empty(opened)
+            await _remove(opened, recursive=recursive, missing_ok=missing_ok)
         return None
 
     run(work)
 
 
-async def _remove(place: Place, *, recursive: bool, missing_ok: bool) -> None:
-    store, key = place.store, place.key
+async def _remove(opened: OpenedPath, *, recursive: bool, missing_ok: bool) -> None:
+    store, key = opened.store, opened.key
     if await store.is_folder(key) and not await store.is_file(key):
         if not recursive:
-            msg = f"{place.location.text} is a folder; -r removes it with everything in it"
+            msg = f"{opened.location.text} is a folder; -r removes it with everything in it"
             raise UsageError(msg)
         await store.delete_folder(key, recursive=True, missing_ok=missing_ok)
     else:
         await store.delete(key, missing_ok=missing_ok)
 
 
-async def _empty(place: Place) -> int | None:
+async def _empty(opened: OpenedPath) -> int | None:
     """Remove every child of the root; one that fails does not keep the others."""
     failed = False
-    async with contextlib.aclosing(place.store.iter_children("")) as found:
+    async with contextlib.aclosing(opened.store.iter_children("")) as found:
         children = [child async for child in found]
     for child in sorted(children, key=lambda c: c.path.as_posix()):
         path = child.path.as_posix()
         try:
             if isinstance(child, FileInfo):
-                await place.store.delete(path, missing_ok=True)
+                await opened.store.delete(path, missing_ok=True)
             else:
-                await place.store.delete_folder(path, recursive=True, missing_ok=True)
+                await opened.store.delete_folder(path, recursive=True, missing_ok=True)
         except EXPECTED as error:
             failed = True
             complain_of(error)

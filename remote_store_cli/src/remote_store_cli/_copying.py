@@ -11,11 +11,11 @@ import typer
 from remote_store import Capability
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import human_size, links_left_out, names_left_out, remark
-from remote_store_cli._opening import Opener, Place, is_within, kind_of
+from remote_store_cli._opening import OpenedPath, Opener, is_within, kind_of
 from remote_store_cli._outcome import EXPECTED, UsageError, run
 from remote_store_cli._progress import ProgressBar, Silent
 from remote_store_cli._settings import BackendOption, ConfigFile
-from remote_store_cli._transfer import Policy, Report, copy_file, copy_tree, move_file
+from remote_store_cli._transfer import Policy, TransferTotals, copy_file, copy_tree, move_file
 
 __all__ = ["cp", "mv"]
 
@@ -60,12 +60,12 @@ def cp(
 
     async def work() -> int | None:
         async with Opener([src, dst], config, option) as opener:
-            source = await opener.place(opener.locations[0])
+            source = await opener.open(opener.locations[0])
             kind = await kind_of(source)
             if kind == "folder" and not recursive:
                 msg = f"{source.location.text} is a folder; -r copies what is below it"
                 raise UsageError(msg)
-            target = await opener.place(opener.locations[1], create=True)
+            target = await opener.open(opener.locations[1], create=True)
             if kind == "file":
                 target = await _for_file(source, target)
             elif target.key and await target.store.is_file(target.key):
@@ -73,12 +73,12 @@ def cp(
                 raise UsageError(msg)
             _refuse_overlap(source, target)
             size = await _size(source, kind, quiet=quiet)
-            with _watcher(size, quiet=quiet) as watcher:
+            with _watcher(size, quiet=quiet) as listener:
                 if kind == "folder":
-                    report = await copy_tree(source, target, policy, watcher)
+                    report = await copy_tree(source, target, policy, listener)
                 else:
-                    report = Report()
-                    report.add(await copy_file(source, target, policy, watcher, size=size))
+                    report = TransferTotals()
+                    report.add(await copy_file(source, target, policy, listener, size=size))
         if not quiet:
             remark(_summary(report))
         return FAILED if report.failed or names_left_out() else None
@@ -101,37 +101,37 @@ def mv(
 
     async def work() -> None:
         async with Opener([src, dst], config, option) as opener:
-            source = await opener.place(opener.locations[0])
+            source = await opener.open(opener.locations[0])
             if await kind_of(source) == "folder":
                 msg = (
                     f"{source.location.text} is a folder; "
                     "copy it with cp -r, then remove it with rm -r"
                 )
                 raise UsageError(msg)
-            target = await opener.place(opener.locations[1], create=True)
+            target = await opener.open(opener.locations[1], create=True)
             target = await _for_file(source, target)
             _refuse_overlap(source, target)
             size = await _size(source, "file", quiet=quiet)
-            with _watcher(size, quiet=quiet) as watcher:
-                await move_file(source, target, policy, watcher)
+            with _watcher(size, quiet=quiet) as listener:
+                await move_file(source, target, policy, listener)
 
     run(work)
 
 
-async def _for_file(source: Place, target: Place) -> Place:
+async def _for_file(source: OpenedPath, target: OpenedPath) -> OpenedPath:
     """Return where a file goes: into the target if that is a folder, else to the target itself."""
     if target.location.folder or not target.key or await target.store.is_folder(target.key):
         return target.at(source.location.name)
     return target
 
 
-def _refuse_overlap(source: Place, target: Place) -> None:
+def _refuse_overlap(source: OpenedPath, target: OpenedPath) -> None:
     if is_within(target, source):
         msg = f"{target.location.text} is {source.location.text} itself or lies in it"
         raise UsageError(msg)
 
 
-async def _size(source: Place, kind: str, *, quiet: bool) -> int | None:
+async def _size(source: OpenedPath, kind: str, *, quiet: bool) -> int | None:
     """Return the bytes to expect; of a folder only where a bar makes them worth the question."""
     if not source.store.supports(Capability.METADATA):
         return None
@@ -142,7 +142,7 @@ async def _size(source: Place, kind: str, *, quiet: bool) -> int | None:
     try:
         return (await source.store.get_folder_info(source.key)).total_size
     except EXPECTED:
-        return None  # the copy goes on past it, and tells
+        return None  # the copy goes on, and reports it
 
 
 def _watcher(size: int | None, *, quiet: bool) -> contextlib.AbstractContextManager[Silent]:
@@ -151,7 +151,7 @@ def _watcher(size: int | None, *, quiet: bool) -> contextlib.AbstractContextMana
     return ProgressBar(size)
 
 
-def _summary(report: Report) -> str:
+def _summary(report: TransferTotals) -> str:
     parts = [f"copied {_files(report.copied)} ({human_size(report.copied_bytes)})"]
     parts += [f"skipped {_files(n)} equal by {by}" for by, n in sorted(report.skipped.items())]
     if report.metadata_left:

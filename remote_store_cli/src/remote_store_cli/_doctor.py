@@ -72,7 +72,7 @@ class Findings:
         versions: Of Python, the core, the command line and the contract.
         plugins: Every backend entry point.
         missing: Extras of the core that are not installed, each with the
-            line that installs it. That is no problem.
+            line that installs it. That is not a problem.
         problems: What is wrong, in words.
     """
 
@@ -163,7 +163,7 @@ def _state(plugin: BackendPlugin, *, clash: bool) -> PluginState:
 
 
 def _incomplete(plugin: BackendPlugin, cls: type[Any]) -> str | None:
-    """Tell what a class lacks to be a backend's, as far as the class alone shows it."""
+    """Return what a class lacks to be a backend, as far as the class alone shows it."""
     lacking = set(getattr(cls, "__abstractmethods__", ()))
     if not hasattr(cls, "__getattr__"):  # which may delegate the rest
         lacking |= {name for name in _METHODS if not callable(getattr(cls, name, None))}

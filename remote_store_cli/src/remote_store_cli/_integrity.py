@@ -111,7 +111,7 @@ def _is(path: Path, digest: str) -> bool:
     algorithm, _, wanted = digest.partition("=")
     try:
         found = hashlib.new(algorithm, path.read_bytes()).digest()
-    except ValueError:  # an algorithm that nobody here knows
+    except ValueError:  # an algorithm that this Python does not know
         return True
     return base64.urlsafe_b64encode(found).decode().rstrip("=") == wanted
 

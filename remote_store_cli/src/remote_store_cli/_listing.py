@@ -17,7 +17,7 @@ from remote_store_cli._console import (
     time_text,
     warn,
 )
-from remote_store_cli._opening import Opener, Place, kind_of
+from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
@@ -41,16 +41,16 @@ def ls(
 
     async def work() -> None:
         async with Opener([location], config, option) as opener:
-            place = await opener.place(opener.locations[0])
-            entries, failure = await _entries(place, recursive=recursive)
+            opened = await opener.open(opener.locations[0])
+            entries, failure = await _entries(opened, recursive=recursive)
             if as_json:
-                emit_json([_entry_facts(entry, place) for entry in entries])
+                emit_json([_entry_facts(entry, opened) for entry in entries])
             elif long:
-                for size, time, name in _long_rows(entries, place):
+                for size, time, name in _long_rows(entries, opened):
                     emit(f"{size:>10}  {time:>20}  {name}")
             else:
                 for entry in entries:
-                    emit(_shown(entry, place))
+                    emit(_shown(entry, opened))
             if failure is not None:
                 raise failure
 
@@ -58,27 +58,27 @@ def ls(
 
 
 async def _entries(
-    place: Place, *, recursive: bool
+    opened: OpenedPath, *, recursive: bool
 ) -> tuple[list[FileInfo | FolderEntry], Exception | None]:
     """
     List a folder, or a file alone.
 
     Returns:
-        What there is, sorted; and the error of a listing that went on past
-        what it tells of.
+        What there is, sorted; and the error of a listing that went on after
+        what failed.
 
     Raises:
         NotFound: Nothing is there.
         RemoteStoreError: Nothing can be listed.
     """
     entries: list[FileInfo | FolderEntry] = []
-    store = place.store
+    store = opened.store
     failure: Exception | None = None
     listing: AsyncGenerator[FileInfo | FolderEntry, None]
     if recursive:
-        listing = store.list_files(place.key, recursive=True)
+        listing = store.list_files(opened.key, recursive=True)
     else:
-        listing = store.iter_children(place.key)
+        listing = store.iter_children(opened.key)
     try:
         async with contextlib.aclosing(listing):
             async for entry in listing:
@@ -87,36 +87,38 @@ async def _entries(
         if not entries:
             raise
         failure = error
-    # Asked only where the listing cannot tell: a listing of what does not
+    # Asked only where the listing does not show it: a listing of what does not
     # exist, or is a file, is empty.
-    if not entries and await kind_of(place) == "file":
-        entries = [await store.get_file_info(place.key)]
+    if not entries and await kind_of(opened) == "file":
+        entries = [await store.get_file_info(opened.key)]
     return sorted(entries, key=lambda entry: entry.path.as_posix()), failure
 
 
-def _relative(entry: FileInfo | FolderEntry, place: Place) -> str:
+def _relative(entry: FileInfo | FolderEntry, opened: OpenedPath) -> str:
     path = entry.path.as_posix()
-    if not place.key:
+    if not opened.key:
         return path
-    return entry.name if path == place.key else path[len(place.key) + 1 :]
+    return entry.name if path == opened.key else path[len(opened.key) + 1 :]
 
 
-def _shown(entry: FileInfo | FolderEntry, place: Place) -> str:
+def _shown(entry: FileInfo | FolderEntry, opened: OpenedPath) -> str:
     slash = "/" if isinstance(entry, FolderEntry) else ""
-    return _relative(entry, place) + slash
+    return _relative(entry, opened) + slash
 
 
-def _long_rows(entries: list[FileInfo | FolderEntry], place: Place) -> list[tuple[str, str, str]]:
+def _long_rows(
+    entries: list[FileInfo | FolderEntry], opened: OpenedPath
+) -> list[tuple[str, str, str]]:
     return [
-        (human_size(entry.size), time_text(entry.modified_at), _shown(entry, place))
+        (human_size(entry.size), time_text(entry.modified_at), _shown(entry, opened))
         if isinstance(entry, FileInfo)
-        else ("-", "-", _shown(entry, place))
+        else ("-", "-", _shown(entry, opened))
         for entry in entries
     ]
 
 
-def _entry_facts(entry: FileInfo | FolderEntry, place: Place) -> dict[str, Any]:
-    path = _relative(entry, place)
+def _entry_facts(entry: FileInfo | FolderEntry, opened: OpenedPath) -> dict[str, Any]:
+    path = _relative(entry, opened)
     if isinstance(entry, FolderEntry):
         return {"path": path, "type": "folder"}
     return {"path": path, "type": "file", **_file_facts(entry)}
@@ -146,23 +148,23 @@ def tree(
 
     async def work() -> int | None:
         async with Opener([location], config, option) as opener:
-            place = await opener.place(opener.locations[0])
-            is_folder = await kind_of(place) == "folder"
-            emit(place.location.text)
+            opened = await opener.open(opener.locations[0])
+            is_folder = await kind_of(opened) == "folder"
+            emit(opened.location.text)
             if is_folder:
-                return await _draw(place, depth)
+                return await _draw(opened, depth)
         return None
 
     run(work)
 
 
-async def _draw(place: Place, depth: int | None) -> int | None:
+async def _draw(opened: OpenedPath, depth: int | None) -> int | None:
     """Walk depth first; a stack of its own, since folders may nest deeper than calls can."""
     branch, corner, bar, gap = _guides()
     files = folders = links = 0
     failed: list[Exception] = []
 
-    async def below(folder: Place) -> list[FileInfo | FolderEntry]:
+    async def below(folder: OpenedPath) -> list[FileInfo | FolderEntry]:
         try:
             entries, failure = await _entries(folder, recursive=False)
         except NotFound:
@@ -173,7 +175,7 @@ async def _draw(place: Place, depth: int | None) -> int | None:
             failed.append(failure)
         return entries[::-1]
 
-    levels = [await below(place)]
+    levels = [await below(opened)]
     prefixes = [""]
     while levels:
         if not levels[-1]:
@@ -191,12 +193,14 @@ async def _draw(place: Place, depth: int | None) -> int | None:
             if entry.is_link:
                 links += 1  # it may lead back up
                 continue
-            levels.append(await below(Place(place.store, entry.path.as_posix(), place.location)))
+            levels.append(
+                await below(OpenedPath(opened.store, entry.path.as_posix(), opened.location))
+            )
             prefixes.append(prefixes[-1] + (gap if last else bar))
     emit("")
     emit(f"{_count(folders, 'folder')}, {_count(files, 'file')}")
     if links:
-        warn(f"links to folders are not entered: {links} in {place.location.text}")
+        warn(f"links to folders are not entered: {links} in {opened.location.text}")
     for error in failed:
         complain_of(error)
     return FAILED if failed else None
@@ -224,14 +228,14 @@ def info(
 
     async def work() -> None:
         async with Opener([location], config, option) as opener:
-            place = await opener.place(opener.locations[0])
-            if await kind_of(place) == "file":
-                found: FileInfo | FolderInfo = await place.store.get_file_info(place.key)
+            opened = await opener.open(opener.locations[0])
+            if await kind_of(opened) == "file":
+                found: FileInfo | FolderInfo = await opened.store.get_file_info(opened.key)
             else:
-                found = await place.store.get_folder_info(place.key)
+                found = await opened.store.get_folder_info(opened.key)
             facts = {
-                "location": place.location.text,
-                "native_path": place.store.resolve(place.key).native_path,
+                "location": opened.location.text,
+                "native_path": opened.store.resolve(opened.key).native_path,
                 **_facts(found),
             }
             if as_json:

@@ -62,7 +62,7 @@ class Location:
         origin: Of a URL; the name of the store for ``@name/path``.
         segments: The whole path, unescaped; of a local path without links,
             the last segment included where the command follows it.
-        name: Last segment as it was written, ``""`` where there is none. The
+        name: Last segment as it was written, ``""`` where it has none. The
             copy of a link is called like the link.
         base: How many leading segments are the root of the store that is to
             be opened; the rest is the key in it.
@@ -91,7 +91,7 @@ def parse(text: str, *, follow: bool = True) -> Location:
             names one has named no root that it could leave.
 
     Raises:
-        UsageError: It is none of these, or its path has a ``..`` segment or
+        UsageError: It is not one of these, or its path has a ``..`` segment or
             an escaped ``/``. The message holds no credential of a URL, be it
             a mistyped one.
     """
@@ -200,7 +200,7 @@ def link_at(location: Location) -> Path | None:
 
 
 def _followed(path: Path) -> Path:
-    """Return where a link leads to; itself where that is nothing, or it is no link."""
+    """Return where a link leads to; itself where that is nothing, or it is not a link."""
     # What a link that leads nowhere means is for the store to say.
     return Path(os.path.realpath(path)) if path.is_symlink() and path.exists() else path
 

@@ -37,7 +37,7 @@ from remote_store_cli._location import Location, Origin, parse
 from remote_store_cli._outcome import UsageError, describe
 from remote_store_cli._settings import BackendOptions, read_config
 
-__all__ = ["Opener", "Place", "is_within", "kind_of"]
+__all__ = ["OpenedPath", "Opener", "is_within", "kind_of"]
 
 
 #: Kind of the plans whose native paths are paths of this machine.
@@ -45,7 +45,7 @@ _LOCAL: Final = "async-local"
 
 
 @frozen
-class Place:
+class OpenedPath:
     """
     A file or folder in an open store.
 
@@ -61,8 +61,8 @@ class Place:
     location: Location
     root: str = ""
 
-    def at(self, name: str) -> Place:
-        """Return the place of *name* in this folder."""
+    def at(self, name: str) -> OpenedPath:
+        """Return the path of *name* in this folder."""
         return evolve(self, key=_joined(self.key, name))
 
 
@@ -110,7 +110,7 @@ class Opener:
     ) -> None:
         await self._exit.aclose()
 
-    async def place(self, location: Location, *, create: bool = False) -> Place:
+    async def open(self, location: Location, *, create: bool = False) -> OpenedPath:
         """
         Open the store of one of the locations.
 
@@ -118,7 +118,7 @@ class Opener:
             location: One of `locations`.
             create: It is going to be written to: its root may be created.
                 Without it a backend that would create its root at opening
-                (one whose constructor takes ``create_root``) is told not to.
+                (one whose constructor takes ``create_root``) gets ``create_root=False``.
 
         Raises:
             UsageError: The backend refuses the URL or its options.
@@ -135,7 +135,7 @@ class Opener:
         if identity not in self._stores:
             self._stores[identity] = await self._open(location, base, create=create)
         root = "/".join(location.segments[:base])
-        return Place(self._stores[identity], key, location, root)
+        return OpenedPath(self._stores[identity], key, location, root)
 
     async def _open(self, location: Location, base: int, *, create: bool) -> AsyncStore:
         try:
@@ -206,32 +206,32 @@ def _shared_bases(locations: Sequence[Location]) -> dict[Location, int]:
     return bases
 
 
-async def kind_of(place: Place) -> Literal["file", "folder"]:
+async def kind_of(opened: OpenedPath) -> Literal["file", "folder"]:
     """
-    Tell what is at a place.
+    Find what is at a path: a file or a folder.
 
     Raises:
         NotFound: Nothing is there.
     """
-    if not place.key:
-        if await place.store.is_folder(""):
+    if not opened.key:
+        if await opened.store.is_folder(""):
             return "folder"
-        msg = f"no such folder: {place.location.text}"
+        msg = f"no such folder: {opened.location.text}"
         raise NotFound(msg)
-    if await place.store.is_file(place.key):
+    if await opened.store.is_file(opened.key):
         return "file"
-    if await place.store.is_folder(place.key):
+    if await opened.store.is_folder(opened.key):
         return "folder"
-    msg = f"no such file or folder: {place.location.text}"
-    raise NotFound(msg, path=place.key)
+    msg = f"no such file or folder: {opened.location.text}"
+    raise NotFound(msg, path=opened.key)
 
 
-def is_within(inner: Place, outer: Place) -> bool | None:
+def is_within(inner: OpenedPath, outer: OpenedPath) -> bool | None:
     """
-    Tell whether *inner* is *outer* or lies in it.
+    Find out whether *inner* is *outer* or lies in it.
 
     Returns:
-        None when it cannot be told: the two were named in different ways, and
+        None when it is not known: the two were named in different ways, and
         the backend does not say where its files are.
     """
     same = inner.location.origin == outer.location.origin
@@ -239,7 +239,7 @@ def is_within(inner: Place, outer: Place) -> bool | None:
         return True
     a, b = inner.store.resolve(inner.key), outer.store.resolve(outer.key)
     if a.kind == b.kind == _LOCAL:
-        # Only here two names of one origin can be one place: a link leads there.
+        # Only here two names of one origin can be one folder: a link leads there.
         return _is_below(os.path.realpath(a.native_path), os.path.realpath(b.native_path))
     if same or a.kind != b.kind:
         return False
@@ -249,7 +249,7 @@ def is_within(inner: Place, outer: Place) -> bool | None:
 
 
 def _whereabouts(plan: ResolutionPlan) -> dict[str, object]:
-    """Return what a plan says of the place and its path does not say already."""
+    """Return what a plan says beyond its path."""
     return {
         name: value
         for name, value in plan.details.items()

@@ -14,7 +14,7 @@ import typer
 
 from remote_store import PluginError, RemoteStoreError
 from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, USAGE
-from remote_store_cli._console import complain, heeding_logs
+from remote_store_cli._console import complain, showing_logs
 from remote_store_cli._output import drop
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "describe",
     "failures",
     "guarded",
-    "heeding_termination",
+    "handling_sigterm",
     "run",
     "unread",
 ]
@@ -90,7 +90,7 @@ def guarded() -> Generator[None, None, None]:
         typer.Exit: An expected error was reported. Others pass: they are defects.
     """
     try:
-        with unread(), heeding_logs():
+        with unread(), showing_logs():
             yield
             sys.stdout.flush()
     except UsageError as error:
@@ -120,7 +120,7 @@ class _Termination:
         self.came = False
         self._cancel: Callable[[], object] | None = None
 
-    def heed(self, signum: int, frame: object) -> None:
+    def interrupt(self, signum: int, frame: object) -> None:
         """End as with Ctrl-C, which leaves no temporary file and no half of anything."""
         self.came = True
         # The second one does not wait, as with Ctrl-C.
@@ -143,7 +143,7 @@ _termination: Final = _Termination()
 
 
 @contextlib.contextmanager
-def heeding_termination() -> Generator[None, None, None]:
+def handling_sigterm() -> Generator[None, None, None]:
     """
     Let SIGTERM end a program in good order, unless the caller has other plans with it.
 
@@ -151,17 +151,17 @@ def heeding_termination() -> Generator[None, None, None]:
         SystemExit: It came where nothing of a command was done: typer knows
             of Ctrl-C only.
     """
-    heeded = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    handled = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     try:
-        if heeded:
-            signal.signal(signal.SIGTERM, _termination.heed)
+        if handled:
+            signal.signal(signal.SIGTERM, _termination.interrupt)
         yield
     except (KeyboardInterrupt, SystemExit) as end:
         if _termination.came and getattr(end, "code", INTERRUPTED) == INTERRUPTED:
             raise SystemExit(TERMINATED) from None
         raise
     finally:
-        if heeded:  # the end of the interpreter has nothing to put in order
+        if handled:  # the end of the interpreter has nothing to put in order
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

@@ -1,5 +1,5 @@
 """
-What goes to standard output: lines, tables, JSON; no control character of somebody else.
+What goes to standard output: lines, tables, JSON; no control character from the data.
 
 Nothing here needs the core: the diagnosis of a core that cannot be imported
 prints by it, too.

@@ -95,7 +95,7 @@ def capabilities(
                 raise PluginError(msg)
         else:
             async with Opener([target], config, option) as opener:
-                store = (await opener.place(opener.locations[0])).store
+                store = (await opener.open(opener.locations[0])).store
                 declared = CapabilitySet(c for c in Capability if store.supports(c))
         if as_json:
             emit_json({c.value: c in declared for c in Capability})
@@ -112,7 +112,7 @@ def doctor(as_json: JsonOutput = False) -> None:
 
     with guarded():
         findings = examine()
-        with unread():  # the exit code tells also when nobody reads
+        with unread():  # the exit code counts also where the output is not read
             if as_json:
                 emit_json(findings.as_dict())
             else:

@@ -13,7 +13,7 @@ __all__ = ["ProgressBar", "Silent"]
 
 
 class Silent:
-    """A watcher that reports failures only."""
+    """A listener that reports failures only."""
 
     def advance(self, size: int) -> None:
         """Show nothing."""
@@ -28,14 +28,14 @@ class Silent:
 
 class ProgressBar(Silent):
     """
-    A watcher with a bar, the rate and the time that is left, on standard error.
+    A listener with a bar, the rate and the time that is left, on standard error.
 
     Args:
         total: Bytes to expect; None where that is not known.
     """
 
     def __init__(self, total: int | None) -> None:
-        # Imported when somebody looks: it is the slowest import of the program.
+        # Imported only for a terminal: it is the slowest import of the program.
         from rich.console import Console
         from rich.progress import (
             BarColumn,

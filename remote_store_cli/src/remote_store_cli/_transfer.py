@@ -25,10 +25,18 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_cli._compare import Comparison, compare, sha256_of, stat
-from remote_store_cli._opening import Place, is_within
+from remote_store_cli._opening import OpenedPath, is_within
 from remote_store_cli._outcome import EXPECTED, failures
 
-__all__ = ["Outcome", "Policy", "Report", "Watcher", "copy_file", "copy_tree", "move_file"]
+__all__ = [
+    "FileResult",
+    "Policy",
+    "ProgressListener",
+    "TransferTotals",
+    "copy_file",
+    "copy_tree",
+    "move_file",
+]
 
 
 @frozen
@@ -52,7 +60,7 @@ class Policy:
 
 
 @frozen
-class Outcome:
+class FileResult:
     """
     What became of one file.
 
@@ -70,7 +78,7 @@ class Outcome:
 
 
 @define
-class Report:
+class TransferTotals:
     """Sums over a transfer; *skipped* counts by what was compared."""
 
     copied: int = 0
@@ -79,7 +87,7 @@ class Report:
     failed: int = 0
     metadata_left: int = 0
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: FileResult) -> None:
         """Count one file."""
         if outcome.action == "copied":
             self.copied += 1
@@ -89,8 +97,8 @@ class Report:
         self.metadata_left += outcome.metadata_left
 
 
-class Watcher(Protocol):
-    """Who is told how a transfer goes on."""
+class ProgressListener(Protocol):
+    """Is called while a transfer goes on."""
 
     def advance(self, size: int) -> None:
         """So many bytes more have been read."""
@@ -102,7 +110,9 @@ class Watcher(Protocol):
         """A file could not be copied, or a folder not be listed."""
 
 
-async def copy_tree(source: Place, target: Place, policy: Policy, watcher: Watcher) -> Report:
+async def copy_tree(
+    source: OpenedPath, target: OpenedPath, policy: Policy, listener: ProgressListener
+) -> TransferTotals:
     """
     Copy every file below a folder to the same relative path below another.
 
@@ -113,9 +123,9 @@ async def copy_tree(source: Place, target: Place, policy: Policy, watcher: Watch
         source: A folder.
         target: A folder, which need not exist and does not lie in *source*.
         policy: How to copy.
-        watcher: Told about progress and failures.
+        listener: Called with progress and failures.
     """
-    report = Report()
+    report = TransferTotals()
     taking = asyncio.Lock()
     listing = source.store.list_files(source.key, recursive=True)
 
@@ -124,11 +134,11 @@ async def copy_tree(source: Place, target: Place, policy: Policy, watcher: Watch
             try:
                 return await anext(listing, None)
             except EXPECTED as error:
-                # It comes at the end of the listing, which went on past what it tells of.
+                # It comes at the end of the listing, which went on after what failed.
                 for failure in failures(error):
                     report.failed += 1
                     where = getattr(failure, "path", None) or source.key or source.location.text
-                    watcher.failed(where, failure)
+                    listener.failed(where, failure)
                 return None
 
     async def work() -> None:
@@ -136,11 +146,11 @@ async def copy_tree(source: Place, target: Place, policy: Policy, watcher: Watch
             path = _relative(file, source)
             try:
                 outcome = await copy_file(
-                    source.at(path), target.at(path), policy, watcher, size=file.size
+                    source.at(path), target.at(path), policy, listener, size=file.size
                 )
             except EXPECTED as error:
                 report.failed += 1
-                watcher.failed(path, error)
+                listener.failed(path, error)
             else:
                 report.add(outcome)
 
@@ -150,14 +160,19 @@ async def copy_tree(source: Place, target: Place, policy: Policy, watcher: Watch
     return report
 
 
-def _relative(file: FileInfo, folder: Place) -> str:
+def _relative(file: FileInfo, folder: OpenedPath) -> str:
     path = file.path.as_posix()
     return path[len(folder.key) + 1 :] if folder.key else path
 
 
 async def copy_file(
-    source: Place, target: Place, policy: Policy, watcher: Watcher, *, size: int | None = None
-) -> Outcome:
+    source: OpenedPath,
+    target: OpenedPath,
+    policy: Policy,
+    listener: ProgressListener,
+    *,
+    size: int | None = None,
+) -> FileResult:
     """
     Copy one file, unless the policy says that it need not be.
 
@@ -165,8 +180,8 @@ async def copy_file(
         source: A file.
         target: Where to.
         policy: How to copy.
-        watcher: Told about the bytes that were read.
-        size: Bytes, as a listing told; None where it is not known.
+        listener: Called with the bytes that were read.
+        size: Bytes, as in a listing; None where it is not known.
 
     Raises:
         AlreadyExists: There is a file that differs (or with ``skip_equal``
@@ -175,16 +190,16 @@ async def copy_file(
         RemoteStoreError: As the stores raise it.
     """
     if policy.overwrite and policy.skip_equal and await target.store.is_file(target.key):
-        skipped = await _skip(source, target, policy, watcher, size)
-        if isinstance(skipped, Outcome):
+        skipped = await _skip(source, target, policy, listener, size)
+        if isinstance(skipped, FileResult):
             return skipped
     try:
-        return await _transfer(source, target, policy, watcher, size)
+        return await _transfer(source, target, policy, listener, size)
     except AlreadyExists as error:
         if policy.overwrite or not policy.skip_equal:
             raise
-        skipped = await _skip(source, target, policy, watcher, size)
-        if isinstance(skipped, Outcome):
+        skipped = await _skip(source, target, policy, listener, size)
+        if isinstance(skipped, FileResult):
             return skipped
         why = "cannot be compared" if skipped == "nothing" else f"differs ({skipped})"
         msg = f"{target.key} exists and {why}; --overwrite replaces it"
@@ -192,23 +207,31 @@ async def copy_file(
 
 
 async def _skip(
-    source: Place, target: Place, policy: Policy, watcher: Watcher, size: int | None
-) -> Outcome | Comparison:
-    """Return the outcome of a file that is equal, else what told it apart."""
+    source: OpenedPath,
+    target: OpenedPath,
+    policy: Policy,
+    listener: ProgressListener,
+    size: int | None,
+) -> FileResult | Comparison:
+    """Return the outcome of a file that is equal, else what showed a difference."""
     verdict = await compare(source, target, checksum=policy.checksum)
     if not verdict.equal:
         return verdict.by
-    watcher.skipped(size or 0)
-    return Outcome("skipped", size, verdict.by)
+    listener.skipped(size or 0)
+    return FileResult("skipped", size, verdict.by)
 
 
 async def _transfer(
-    source: Place, target: Place, policy: Policy, watcher: Watcher, size: int | None
-) -> Outcome:
+    source: OpenedPath,
+    target: OpenedPath,
+    policy: Policy,
+    listener: ProgressListener,
+    size: int | None,
+) -> FileResult:
     if source.store is target.store and source.store.supports(Capability.COPY):
         await source.store.copy(source.key, target.key, overwrite=policy.overwrite)
-        watcher.advance(size or 0)
-        return Outcome("copied", size)
+        listener.advance(size or 0)
+        return FileResult("copied", size)
     before = await stat(source)
     metadata = None
     if before is not None:
@@ -223,7 +246,7 @@ async def _transfer(
     def advance(count: int) -> None:
         nonlocal sent
         sent += count
-        watcher.advance(count)
+        listener.advance(count)
 
     result = await write(
         target.key,
@@ -234,11 +257,11 @@ async def _transfer(
     if result.size != sent:
         msg = f"{target.key} has {result.size} bytes after the copy, but {sent} were sent"
         raise RemoteStoreError(msg, path=target.key)
-    return Outcome("copied", result.size, metadata_left=bool(metadata) and not keeps)
+    return FileResult("copied", result.size, metadata_left=bool(metadata) and not keeps)
 
 
 async def _content(
-    source: Place, before: FileInfo | None, size: int | None, advance: Callable[[int], None]
+    source: OpenedPath, before: FileInfo | None, size: int | None, advance: Callable[[int], None]
 ) -> AsyncGenerator[bytes, None]:
     """Yield one version of a file's content; what was read of two is an error at its end."""
     total = 0
@@ -262,7 +285,9 @@ async def _content(
             raise PreconditionFailed(msg, path=source.key)
 
 
-async def move_file(source: Place, target: Place, policy: Policy, watcher: Watcher) -> None:
+async def move_file(
+    source: OpenedPath, target: OpenedPath, policy: Policy, listener: ProgressListener
+) -> None:
     """
     Move one file: within a store by its own move, else by copy, verification and delete.
 
@@ -274,12 +299,12 @@ async def move_file(source: Place, target: Place, policy: Policy, watcher: Watch
         target: Where to; another file than *source*.
         policy: How to copy; equal files are not skipped, and with ``checksum``
             the verification reads both contents.
-        watcher: Told about the bytes that were read.
+        listener: Called with the bytes that were read.
 
     Raises:
         AlreadyExists: *target* exists and ``overwrite`` is off.
         PreconditionFailed: The verification failed or the source changed, and
-            it is kept; or a target that is to be replaced cannot be told from
+            it is kept; or a target that is to be replaced cannot be distinguished from
             the source, and nothing was done.
         RemoteStoreError: As the stores raise it.
     """
@@ -299,7 +324,7 @@ async def move_file(source: Place, target: Place, policy: Policy, watcher: Watch
         )
         raise PreconditionFailed(msg, path=source.key)
     before = await stat(source)
-    await copy_file(source, target, evolve(policy, skip_equal=False), watcher)
+    await copy_file(source, target, evolve(policy, skip_equal=False), listener)
     await _verify(source, target, policy)
     after = await stat(source)
     if before is not None and after is not None and _version(before) != _version(after):
@@ -316,7 +341,7 @@ def _version(info: FileInfo) -> tuple[object, ...]:
     return info.etag, info.size, info.modified_at
 
 
-async def _verify(source: Place, target: Place, policy: Policy) -> None:
+async def _verify(source: OpenedPath, target: OpenedPath, policy: Policy) -> None:
     a, b = await stat(source), await stat(target)
     fault = None
     if a is not None and b is not None:
