@@ -26,6 +26,7 @@ __all__ = [
     "etag_of",
     "extent_of",
     "foreign_answer",
+    "metadata_of",
     "no_answer",
     "quoted",
     "range_header",
@@ -104,9 +105,23 @@ def etag_of(header: str | None) -> str | None:
     return header.removeprefix('"').removesuffix('"')
 
 
-def quoted(etag: str) -> str:
-    """Return an ETag as the headers If-Match and If-None-Match want it."""
-    return f'"{etag}"'
+def quoted(etag: str | None) -> str | None:
+    """Return an ETag as the header If-Match wants it; None without one."""
+    return None if etag is None else f'"{etag}"'
+
+
+def metadata_of(headers: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """
+    Return the user metadata in the headers of an answer, their keys in lower case.
+
+    Args:
+        headers: Of the answer.
+        prefix: What the names begin with, in whatever case: ``"x-amz-meta-"``.
+    """
+    prefix = prefix.lower()
+    start = len(prefix)
+    lower = ((name.lower(), value) for name, value in headers.items())
+    return {name[start:]: value for name, value in lower if name.startswith(prefix)}
 
 
 def range_header(start: int, stop: int | None) -> str | None:

@@ -54,8 +54,7 @@ class _Stream:
         try:
             piece: bytes = await self.response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            msg = "the connection broke"
-            raise http.no_answer(msg, changes=False) from error
+            raise http.no_answer("the connection broke", changes=False) from error
         return piece
 
     async def aclose(self) -> None:
@@ -106,11 +105,9 @@ class AcmeService(ObjectService):
                 data=body if len(body) > _ONE_PIECE else bytes(body),
             )
         except aiohttp.ClientConnectorError as error:
-            msg = "the server cannot be reached"
-            raise http.no_answer(msg, changes=False) from error
+            raise http.no_answer("the server cannot be reached", changes=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            msg = "the server gave no answer"
-            raise http.no_answer(msg, changes=changes) from error
+            raise http.no_answer("the server gave no answer", changes=changes) from error
         if "Acme-Server" in response.headers and response.status < 300:
             return response
         response.close()
@@ -135,8 +132,7 @@ class AcmeService(ObjectService):
                 text = await response.read()
                 return response, json.loads(text) if text else None
             except (aiohttp.ClientError, OSError) as error:
-                msg = "the answer broke off"
-                raise http.no_answer(msg, changes=changes) from error
+                raise http.no_answer("the answer broke off", changes=changes) from error
             except ValueError as error:
                 lack = "it is no JSON"
                 raise http.foreign_answer(response.status, lack, changes=changes) from error
@@ -151,7 +147,7 @@ class AcmeService(ObjectService):
     async def get(
         self, key: str, *, start: int = 0, stop: int | None = None, if_match: str | None = None
     ) -> _Stream:
-        headers = {"Range": http.range_header(start, stop), "If-Match": _quoted(if_match)}
+        headers = {"Range": http.range_header(start, stop), "If-Match": http.quoted(if_match)}
         response = await self._send("GET", "object", key=key, headers=headers)
         try:
             first, end, size = http.extent_of(response.status, response.headers)
@@ -171,8 +167,6 @@ class AcmeService(ObjectService):
                 each["size"],
                 http.etag_of(each["etag"]),
                 http.time_of(each["modified"]),
-                content_type=each["type"],
-                metadata=each["meta"],
             )
             for each in found["objects"]
         ]
@@ -188,7 +182,7 @@ class AcmeService(ObjectService):
         return _written(response.headers)
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
-        await self._told("DELETE", "object", key=key, headers={"If-Match": _quoted(if_match)})
+        await self._told("DELETE", "object", key=key, headers={"If-Match": http.quoted(if_match)})
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
         body = json.dumps(list(keys)).encode()
@@ -199,7 +193,7 @@ class AcmeService(ObjectService):
     async def copy(
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
     ) -> Written:
-        headers = {"Acme-Source-If-Match": _quoted(if_match), **_absent(if_absent)}
+        headers = {"Acme-Source-If-Match": http.quoted(if_match), **_absent(if_absent)}
         response, _ = await self._told("PUT", "object", key=target, source=source, headers=headers)
         return _written(response.headers)
 
@@ -237,10 +231,6 @@ class AcmeService(ObjectService):
         return UploadPage(uploads)
 
 
-def _quoted(etag: str | None) -> str | None:
-    return None if etag is None else http.quoted(etag)
-
-
 def _absent(if_absent: bool) -> dict[str, str | None]:
     return {"If-None-Match": "*" if if_absent else None}
 
@@ -255,17 +245,6 @@ def _written(headers: Mapping[str, str]) -> Written:
 
 
 def _info(key: str, headers: Mapping[str, str], size: int) -> ObjectInfo:
-    metadata = {
-        name[len(_META) :].lower(): value
-        for name, value in headers.items()
-        if name.startswith(_META)
-    }
-    written = _written(headers)
-    return ObjectInfo(
-        key,
-        size,
-        written.etag,
-        written.modified,
-        content_type=headers.get("Content-Type"),
-        metadata=metadata,
-    )
+    found, metadata = _written(headers), http.metadata_of(headers, _META)
+    content_type = headers.get("Content-Type")
+    return ObjectInfo(key, size, found.etag, found.modified, None, content_type, metadata)
