@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
 
 import pytest
 from attrs import evolve
@@ -159,3 +160,20 @@ def test_the_command_ends_with_the_result(capsys: pytest.CaptureFixture[str]) ->
     """Exit code 0, and a line that counts."""
     assert main(["self-test", "-k", "CAP-011"]) == 0
     assert fnmatch.fnmatch(capsys.readouterr().out, "*correct backends, 1 mutants, 0 problems\n")
+
+
+def test_without_the_self_test_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is wrong usage, told in one line; `explain` goes without the mutants."""
+    package = "remote_store_conformance_selftest"
+    for name in [n for n in sys.modules if n.startswith(f"{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+
+    assert main(["self-test"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "pip install remote-store-conformance-selftest" in err
+    assert main(["explain", "WRITE-004"]) == 0
+    assert "which is not installed" in capsys.readouterr().out

@@ -244,12 +244,11 @@ def _selftest(module: str) -> Any:
     """
     package = "remote_store_conformance_selftest"
     try:
-        return importlib.import_module(f"{package}.{module}")
-    except ModuleNotFoundError as error:
-        if error.name != package:
-            raise
+        importlib.import_module(package)
+    except ModuleNotFoundError:
         msg = f"the self-test is not installed: pip install {package.replace('_', '-')}"
         raise UsageError(msg) from None
+    return importlib.import_module(f"{package}.{module}")
 
 
 #: What each command does; it returns the exit code.

@@ -1,53 +1,16 @@
-"""COPY: a second file with the same content."""
+"""COPY: a second file with the same content, beside what `transfer` has."""
 
 from __future__ import annotations
 
 from remote_store import Capability
-from remote_store_conformance.clauses import _transfers as transfers
 from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import expect
-from remote_store_conformance.contract.kinds import Level, Need
+from remote_store_conformance.contract.kinds import Need
 from remote_store_conformance.contract.trial import Trial
 
 C = Capability
 
 _SEE = (Need.SEED, Need.PEEK)
-
-
-@clause(
-    "COPY-001",
-    "A copied file is under its new name with the same bytes and the same user metadata; the "
-    "folders above it are made.",
-    intent="What describes the data belongs to the data.",
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def arrives(t: Trial) -> None:
-    await transfers.arrives(t, "copy")
-
-
-@clause(
-    "COPY-002",
-    "A copy of a missing file raises NotFound with the source's path and leaves the destination "
-    "alone, whatever is there and whatever overwrite says.",
-    intent="Nothing is replaced by what does not exist.",
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def missing_source(t: Trial) -> None:
-    await transfers.missing_source(t, "copy")
-
-
-@clause(
-    "COPY-003",
-    "A copy to an existing file raises AlreadyExists and changes nothing; with overwrite=True it "
-    "replaces the file as a whole.",
-    intent="Overwriting is a decision of the caller's.",
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def existing_target(t: Trial) -> None:
-    await transfers.existing_target(t, "copy")
 
 
 @clause(
@@ -69,54 +32,6 @@ async def source_unchanged(t: Trial) -> None:
             observed=after.files.get(src),
             expected=before.files[src],
         )
-
-
-@clause(
-    "COPY-005",
-    "A copy of a file onto itself changes nothing, by a store and by the backend alone; onto "
-    "itself a folder is InvalidPath and a missing file NotFound.",
-    intent="Truncate the destination, then read the source, would empty the file.",
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def onto_itself(t: Trial) -> None:
-    await transfers.onto_itself(t, "copy")
-
-
-@clause(
-    "COPY-006",
-    "A copy raises InvalidPath and changes nothing where the source is a folder, or the "
-    "destination is the root, a reserved name, a folder or a path under a file.",
-    intent="Only files are copied, and never over something that is no file.",
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def wrong_kinds(t: Trial) -> None:
-    await transfers.wrong_kinds(t, "copy")
-
-
-@clause(
-    "COPY-007",
-    "A copy returns only when its destination is complete, and until then shows nothing of it.",
-    intent="Services copy in the background, and a reader of a pending copy gets a part.",
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def complete_on_return(t: Trial) -> None:
-    await transfers.complete_on_return(t, "copy")
-
-
-@clause(
-    "COPY-008",
-    "Of several copies to one name with overwrite=False exactly one succeeds; the others get "
-    "AlreadyExists.",
-    intent="A look before the copy decides nothing, for others look at the same moment.",
-    level=Level.STOCHASTIC,
-    requires=[C.COPY],
-    needs=_SEE,
-)
-async def one_winner(t: Trial) -> None:
-    await transfers.one_winner(t, "copy")
 
 
 @clause(
