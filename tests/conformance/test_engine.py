@@ -7,6 +7,7 @@ import contextlib
 import os
 import threading
 import time
+import warnings
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, ClassVar
 
@@ -166,6 +167,23 @@ def test_what_a_backend_leaves_behind_fails_any_clause(
 
     assert result.status is Status.FAIL
     assert said in result.message
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("unclosed connection <x>", Status.FAIL),
+        # aiohttp's advice, which it calls a ResourceWarning.
+        ("Sending a large body directly with raw bytes might lock the event loop.", Status.PASS),
+    ],
+)
+def test_only_a_warning_of_something_left_open_is_a_leak(said: str, status: Status) -> None:
+    """A library may also warn of the way in which a resource is used."""
+
+    async def warned(t: Trial) -> None:
+        warnings.warn(said, ResourceWarning, stacklevel=1)
+
+    assert run_one(clause_of(warned)).status is status
 
 
 def test_the_reference_leaves_nothing() -> None:

@@ -15,6 +15,7 @@ from remote_store import Capability, CapabilitySet
 from remote_store_conformance.clauses import all_clauses
 from remote_store_conformance.cli import main
 from remote_store_conformance.contract.expect import expect
+from remote_store_conformance.contract.kinds import Level
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.engine.session import Session
 from remote_store_conformance.report import badge, data, html, markdown, terminal
@@ -250,6 +251,21 @@ def test_a_part_is_compared_with_what_it_is_a_part_of(tmp_path: Path) -> None:
     assert data.differences(part, whole)[0] == []
     worse, _ = data.differences(whole, report_of(fails))
     assert [line.partition(" (")[0] for line in worse] == ["WRITE-999: pass -> fail"]
+
+
+def test_a_rule_that_does_not_bind_is_counted_as_a_warning() -> None:
+    """No total calls a broken SHOULD a failure; the report still holds its status."""
+    clauses = [clause_of(fails), clause_of(fails, level=Level.SHOULD)]
+    with StandIn().offered() as target, Session(target) as session:
+        report = data.as_report(session.run_all(clauses))
+    lines: list[str] = []
+    terminal.Live(lines.append).end(report)
+
+    assert data.counts(report) == {"fail": 1, "warning": 1}
+    assert [e["status"] for e in report["clauses"]] == ["fail", "fail"]
+    assert "1 fail, 1 warning" in "\n".join(lines)
+    assert "1 fail, 1 warning" in markdown.render([report])
+    assert '<li class="s-warning"><b>1</b> warning</li>' in html.render([report])
 
 
 def test_the_badge_counts_what_was_proven() -> None:

@@ -23,7 +23,9 @@ from remote_store_conformance.plugins.lookup import target_of_url
 from remote_store_conformance.results.result import Result, Status
 from remote_store_conformance.results.waivers import UsageError
 from remote_store_conformance.tools.operations import OPERATIONS, Form
+from remote_store_conformance_selftest.mutants.pages import DeletesOneByOne
 from remote_store_conformance_selftest.reference import Content, ReferenceBackend
+from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
 from remote_store_conformance_selftest.slowed import SlowedStandIn
 from remote_store_conformance_selftest.stand_in import StandIn, TreeProbe
 
@@ -287,6 +289,19 @@ class SwallowsOne:
 
 
 LISTINGS = {op.method for op in OPERATIONS if op.form is Form.LISTING} | {"read"}
+
+
+def test_a_recursive_delete_may_break_off_where_it_says_so() -> None:
+    """A backend that deletes file by file keeps the rule; one request that does all needs none."""
+    one_by_one = WireStandIn(backend=DeletesOneByOne)
+    at_once = WireStandIn(backend=WireBackend)
+
+    (some,), (none,) = results_of(one_by_one, "FAULT-012"), results_of(at_once, "FAULT-012")
+    removed = some.evidence["removed_before_it_broke_off"]
+    assert (some.status, some.message) == (Status.PASS, "")
+    assert 2 < len(removed)
+    assert 0 < sum(removed) < some.evidence["entries"]
+    assert none.status is Status.INAPPLICABLE
 
 
 def test_a_url_takes_what_a_target_has() -> None:

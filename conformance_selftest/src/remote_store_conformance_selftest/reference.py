@@ -18,25 +18,37 @@ from typing import ClassVar, Final
 from attrs import evolve
 
 from remote_store import (
-    AlreadyExists,
     Capability,
     CapabilityNotSupported,
     CapabilitySet,
     ContentDigest,
-    DirectoryNotEmpty,
     FileInfo,
     FolderEntry,
     FolderInfo,
     GlobPattern,
-    InvalidPath,
     NotFound,
     RemotePath,
-    StoreClosed,
     WriteResult,
+)
+from remote_store.authoring import (
+    LeftOut,
+    already_exists,
+    ancestor_is_file,
+    as_bytes,
+    cannot_delete_root,
+    closed,
+    file_key,
+    folder_key,
+    folder_not_empty,
+    is_a_file,
+    is_a_folder,
+    is_key,
+    not_found,
+    target_key,
 )
 from remote_store_conformance_selftest.tree import File, Tree, parents
 
-__all__ = ["ALL", "File", "ReferenceBackend", "Tree", "is_path"]
+__all__ = ["ALL", "File", "ReferenceBackend", "Tree"]
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +59,6 @@ ALL: Final = CapabilitySet(Capability)
 CHUNK: Final = 1 << 16
 
 Content = bytes | AsyncIterator[bytes]
-
-
-def is_path(key: str) -> bool:
-    """Tell whether a key is the normal form of a path."""
-    try:
-        return RemotePath(key).as_posix() == key
-    except InvalidPath:
-        return False
 
 
 async def turn() -> None:
@@ -95,24 +99,16 @@ class ReferenceBackend:
 
     # Errors and rules ------------------------------------------------------
 
-    def invalid(self, what: str, path: str) -> InvalidPath:
-        return InvalidPath(f"{what}: {path}", path=path, backend=self.name)
-
     def missing(self, path: str) -> NotFound:
-        return NotFound(f"not found: {path}", path=path, backend=self.name)
+        return not_found(path, self.name)
 
     def key(self, path: str) -> str:
         """Return the normal form of a key."""
-        segments = path.split("/")
-        if path.startswith("/") or ".." in segments or "\0" in path:
-            raise self.invalid("malformed path", path)
-        return "/".join(s for s in segments if s not in ("", "."))
+        return folder_key(path, self.name)
 
     def require(self, capability: Capability, path: str) -> None:
         """Refuse what is not declared."""
-        if self._closed and self.tree.terminal:
-            msg = f"the backend is closed: {path}"
-            raise StoreClosed(msg, path=path, backend=self.name)
+        self.check_open(path)
         if capability not in self._declared:
             msg = f"{capability.value!r} is not supported: {path}"
             raise CapabilityNotSupported(
@@ -121,8 +117,7 @@ class ReferenceBackend:
 
     def check_open(self, path: str) -> None:
         if self._closed and self.tree.terminal:
-            msg = f"the backend is closed: {path}"
-            raise StoreClosed(msg, path=path, backend=self.name)
+            raise closed(self.name, path)
 
     def file(self, path: str) -> File:
         """Return the file at *path*."""
@@ -131,24 +126,20 @@ class ReferenceBackend:
             if key in self.tree.files:
                 return self.tree.files[key]
             if self.tree.is_folder(key):
-                raise self.invalid("exists as a directory", path)
+                raise is_a_folder(path, self.name)
         raise self.missing(path)
 
     def check_target(self, path: str, *, overwrite: bool) -> str:
         """Return the key of a file that may be written."""
-        key = self.key(path)
-        if not key:
-            raise self.invalid("path must not be empty", path)
-        if key.rpartition("/")[2].startswith(".~tmp."):
-            raise self.invalid("reserved for temporary files", path)
+        key = target_key(self.key(path), self.name)
         if not self.tree.shared_names:
             if self.tree.is_folder(key):
-                raise self.invalid("exists as a directory", path)
+                raise is_a_folder(path, self.name)
             for parent in parents(key):
                 if parent in self.tree.files:
-                    raise self.invalid(f"{parent} exists as a file", path)
+                    raise ancestor_is_file(path, self.name, parent)
         if key in self.tree.files and not overwrite:
-            raise AlreadyExists(f"already exists: {path}", path=path, backend=self.name)
+            raise already_exists(path, self.name)
         return key
 
     def digest(self, content: bytes) -> ContentDigest:
@@ -203,7 +194,7 @@ class ReferenceBackend:
         key = self.key(path)
         if not self.tree.is_folder(key):
             if key in self.tree.files:
-                raise self.invalid("exists as a file", path)
+                raise is_a_file(path, self.name)
             raise self.missing(path)
         files = [self.tree.files[k] for k in self.below(key)]
         return FolderInfo(
@@ -221,13 +212,11 @@ class ReferenceBackend:
 
     def usable(self, keys: list[str]) -> list[str]:
         """Return the keys that are paths; others were not put there through a store."""
-        found = [key for key in keys if is_path(key)]
-        if len(found) < len(keys):
-            told = {"names_left_out": True}
-            _log.warning(
-                "%d keys that are no paths are left out", len(keys) - len(found), extra=told
-            )
-        return found
+        left_out = LeftOut(_log, self.name)
+        for key in keys:
+            if not is_key(key):
+                left_out.name(key)
+        return list(filter(is_key, keys))
 
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
@@ -315,10 +304,7 @@ class ReferenceBackend:
             raise TypeError(msg)
         parts = []
         async for chunk in content:
-            if not isinstance(chunk, bytes):
-                msg = f"content must consist of bytes, got {type(chunk).__name__}"
-                raise TypeError(msg)
-            parts.append(chunk)
+            parts.append(as_bytes(chunk))  # noqa: PERF401 - a mutant stops in between
         return b"".join(parts)
 
     def commit(
@@ -361,7 +347,7 @@ class ReferenceBackend:
         self.require(Capability.DELETE, path)
         key = self.key(path)
         if not key:
-            raise self.invalid("path must not be empty", path)
+            raise cannot_delete_root(path, self.name)
         await turn()
         with self.tree.lock:
             self.remove_folder(path, key, recursive=recursive, missing_ok=missing_ok)
@@ -370,14 +356,14 @@ class ReferenceBackend:
         """Remove a folder; called with the lock held."""
         if not self.tree.is_folder(key):
             if key in self.tree.files:
-                raise self.invalid("exists as a file", path)
+                raise is_a_file(path, self.name)
             if not missing_ok:
                 raise self.missing(path)
             return
         files = self.below(key)
         folders = {f for f in self.tree.folders if f.startswith(f"{key}/")}
         if (files or folders) and not recursive:
-            raise DirectoryNotEmpty(f"folder not empty: {path}", path=path, backend=self.name)
+            raise folder_not_empty(path, self.name)
         for file in files:
             del self.tree.files[file]
         self.tree.folders -= folders | {key}
@@ -397,8 +383,7 @@ class ReferenceBackend:
     def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> None:
         """Move or copy a file in one step; called with the lock held."""
         for path in (src, dst):
-            if not self.key(path):
-                raise self.invalid("path must not be empty", path)
+            file_key(self.key(path), self.name)
         file = self.file(src)
         if self.key(src) == self.key(dst):
             return
@@ -421,8 +406,7 @@ class ReferenceBackend:
 
     async def check_health(self) -> None:
         if self._closed and self.tree.terminal:
-            msg = "the backend is closed"
-            raise StoreClosed(msg, backend=self.name)
+            raise closed(self.name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(files={len(self.tree.files)})"

@@ -20,12 +20,11 @@ from remote_store import (
     FolderEntry,
     FolderInfo,
     GlobPattern,
-    InvalidPath,
     PermissionDenied,
     RemoteStoreError,
-    StoreClosed,
     WriteResult,
 )
+from remote_store.authoring import closed, folder_key
 from remote_store_conformance.targets.recording import as_backend
 from remote_store_conformance.targets.target import Scratch, Target
 from remote_store_conformance_selftest.reference import ALL, Content
@@ -87,8 +86,7 @@ class WireBackend:
         path = str(arguments.get("path", arguments.get("src", "")))
         self.check_open(path)
         for key in (path, str(arguments.get("dst", ""))):
-            if key.startswith("/") or ".." in key.split("/") or "\0" in key:
-                raise InvalidPath(f"malformed path: {key!r}", path=key, backend=self.name)
+            folder_key(key, self.name)
         # The caller's own exceptions come from inside this block, so errors
         # of the network are mapped where they are made.
         reader, writer = await self.guarded(
@@ -185,8 +183,7 @@ class WireBackend:
 
     def check_open(self, path: str) -> None:
         if self._closed:
-            msg = f"the backend is closed: {path}"
-            raise StoreClosed(msg, path=path, backend=self.name)
+            raise closed(self.name, path)
 
     def require(self, capability: Capability, path: str) -> None:
         """Refuse what is not declared."""

@@ -12,7 +12,7 @@ from attrs import frozen
 from remote_store import Capability, RemoteStoreError
 from remote_store_conformance.clauses._listed import lists, names_of, paths_of
 from remote_store_conformance.contract.clause import clause
-from remote_store_conformance.contract.expect import Unverified, expect
+from remote_store_conformance.contract.expect import Inapplicable, Unverified, expect
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.targets.proxy import Fault, http_answer
@@ -154,7 +154,7 @@ async def pages(t: Trial) -> None:
 async def _deleted(t: Trial, folder: _Folder, what: str) -> None:
     beside = await t.seed_file(f"{folder.path}-beside", b"x")
     await t.store.delete_folder(folder.path, recursive=True)
-    left = [name for name in await t.names() if name.startswith(f"{folder.path}/")]
+    left = await _below(t, folder)
     expect(
         not left,
         f"delete_folder(recursive=True) {what} left some of them",
@@ -256,3 +256,72 @@ async def later_page_fails(t: Trial) -> None:
     if not seen:
         msg = f"no listing of {number} entries takes a second page (Target.max_list)"
         raise Unverified(msg)
+
+
+@clause(
+    "FAULT-012",
+    "A recursive delete one of whose later requests fails raises, with its outcome unknown if "
+    "something is gone, or finishes; what it left, the next one removes.",
+    intent="Half a folder that is said to be gone, or to be untouched, is looked for by nobody.",
+    requires=[C.DELETE],
+    needs=[Need.SEED],
+    seconds=240,
+)
+async def delete_breaks_off(t: Trial) -> None:
+    needs_wire(t)
+    # More than services usually list, or take away, at a time.
+    number = min(_MANY, t.target.max_list)
+    names = tuple(f"entry-{n:05d}" for n in range(number))
+    folder = _Folder(t.name("many"), names[_LAST:], names[:_LAST])
+    await _fill(t, folder)
+    beside = await t.seed_file(f"{folder.path}-beside", b"x")
+    answer = http_answer(403, "Forbidden", b"", *t.target.error_headers)
+    left, broken_off = number, []
+    # Ever later: services take one file, or hundreds, with one request.
+    for skip in (2**n for n in range(14)):
+        fault = Fault("answer", answer=answer, skip=skip, times=_ALWAYS)
+        error: RemoteStoreError | None = None
+        async with broken(t, fault, always=False) as wire:
+            try:
+                await t.store.delete_folder(folder.path, recursive=True)
+            except RemoteStoreError as raised:
+                error = raised
+            hit = bool(wire.hits)
+        before, left = left, len(await _below(t, folder))
+        what = f"delete_folder(recursive=True) whose requests after {skip} were answered 403"
+        expect(
+            error is not None or not left,
+            f"{what} returned, and left some of the files",
+            observed=f"{left} of {before} are there",
+            expected="an error, or none of them",
+        )
+        expect(
+            error is None or left == before or error.outcome_unknown,
+            f"{what} removed some of the files, and its error does not say so",
+            observed=f"{type(error).__name__}: {error}; {left} of {before} are there",
+            expected="outcome_unknown",
+        )
+        broken_off += [before - left] if hit and error else []
+        if not hit or not left:
+            break
+    t.note(entries=number, removed_before_it_broke_off=broken_off)
+    await t.store.delete_folder(folder.path, recursive=True, missing_ok=True)
+    still = await _below(t, folder)
+    expect(
+        not still,
+        "delete_folder(recursive=True) after one that broke off left some of the files",
+        observed=f"{len(still)}, such as {still[:3]}",
+        expected="none",
+    )
+    expect(
+        await t.store.is_file(beside),
+        "delete_folder(recursive=True) that broke off took a file beside the folder",
+        observed=beside,
+    )
+    if not broken_off:
+        msg = "the service removes a folder with one request"
+        raise Inapplicable(msg)
+
+
+async def _below(t: Trial, folder: _Folder) -> list[str]:
+    return [name for name in await t.names() if name.startswith(f"{folder.path}/")]

@@ -17,8 +17,8 @@ C = Capability
 
 @clause(
     "PATH-002",
-    "A backend that is called directly refuses a leading slash, a '..' segment and a NUL "
-    "with InvalidPath before any I/O.",
+    "A backend that is called directly refuses a leading slash, a '..' segment, a backslash and a "
+    "NUL with InvalidPath before any I/O.",
     intent="Adapters call backends without a store, and a key must never leave its place.",
 )
 async def malformed_keys(t: Trial) -> None:
@@ -52,6 +52,7 @@ def _malformed(t: Trial, key: str) -> dict[str, str]:
         "a '..' segment": f"{t.prefix}/folder/../{key.rpartition('/')[2]}",
         "a '..' at the end": f"{key}/..",
         "a leading slash": f"/{key}",
+        "a backslash": f"{key}\\name",
         "a NUL": f"{key}\0",
     }
 

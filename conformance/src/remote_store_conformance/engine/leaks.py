@@ -19,6 +19,10 @@ __all__ = ["Watch"]
 
 _FDS: Final = "/proc/self/fd"
 
+#: How warnings about resources begin that are advice, and tell of nothing that was left open:
+#: aiohttp's about the way in which a body is sent.
+_ADVICE: Final = ("Sending a large body directly",)
+
 #: Seconds that a thread or descriptor may take to go away after a close.
 _GRACE: Final = 2.0
 
@@ -131,8 +135,9 @@ class Watch:
 
     def _check_warnings(self, caught: list[warnings.WarningMessage]) -> None:
         for warning in caught:
-            never_awaited = "was never awaited" in str(warning.message)
-            if issubclass(warning.category, ResourceWarning) or never_awaited:
+            said = str(warning.message)
+            left_open = issubclass(warning.category, ResourceWarning)
+            if (left_open and not said.startswith(_ADVICE)) or "was never awaited" in said:
                 self._report(f"{warning.category.__name__}: {warning.message}")
 
     def _on_unraisable(self, unraisable: Any) -> None:

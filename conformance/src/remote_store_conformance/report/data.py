@@ -20,11 +20,13 @@ from remote_store_conformance.results.waivers import UsageError
 
 __all__ = [
     "SCHEMA",
+    "WARNING",
     "Report",
     "as_report",
     "counts",
     "differences",
     "entry_of",
+    "label_of",
     "load",
     "plugin_of",
     "save",
@@ -33,6 +35,9 @@ __all__ = [
 
 #: Version of the form of a report. A reader that knows another one says so.
 SCHEMA: Final = 1
+
+#: What a reader is told in place of the status of a broken rule that does not bind.
+WARNING: Final = "warning"
 
 Report: TypeAlias = dict[str, Any]
 
@@ -129,9 +134,18 @@ def _capabilities(run: Run) -> dict[str, str]:
 
 
 def counts(report: Report) -> dict[str, int]:
-    """Return how often each status came, in the order of `Status`."""
-    statuses = [entry["status"] for entry in report["clauses"]]
-    return {s.value: statuses.count(s.value) for s in Status if s.value in statuses}
+    """Return how often each status came, in the order of `Status`; a SHOULD warns, it fails not."""
+    found: dict[str, int] = {}
+    for status in (label_of(entry) for entry in report["clauses"]):
+        found[status] = found.get(status, 0) + 1
+    order = [Status.PASS.value, Status.FAIL.value, WARNING, *(s.value for s in Status)]
+    return {status: found[status] for status in dict.fromkeys(order) if status in found}
+
+
+def label_of(entry: Mapping[str, Any]) -> str:
+    """Return the status of an entry as a reader is told it: a rule that does not bind warns."""
+    warns = entry["status"] == Status.FAIL.value and not entry["blocks"]
+    return WARNING if warns else str(entry["status"])
 
 
 def save(report: Report, path: Path) -> None:

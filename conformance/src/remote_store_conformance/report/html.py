@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from remote_store_conformance.contract.kinds import FAMILIES
-from remote_store_conformance.report.data import Report, counts
+from remote_store_conformance.report.data import Report, counts, label_of
 
 __all__ = ["render"]
 
@@ -118,22 +118,13 @@ def _folders(about: Mapping[str, Any]) -> str:
 def _odd(report: Report) -> str:
     """Return links to the clauses that somebody should look at: nobody searches 170 rows."""
     links = [
-        f'<a class="{_css(entry)}" href="#{entry["id"]}">{entry["id"]}</a>'
+        f'<a class="s-{label_of(entry)}" href="#{entry["id"]}">{entry["id"]}</a>'
         for status in reversed(STATUSES)
         if status not in _EXPECTED
         for entry in report["clauses"]
         if entry["status"] == status
     ]
     return f'<p class="odd">{"".join(links)}</p>' if links else ""
-
-
-def _warns(entry: dict[str, Any]) -> bool:
-    """Tell whether an entry is a failure that does not count against the verdict."""
-    return entry["status"] == "fail" and not entry["blocks"]
-
-
-def _css(entry: dict[str, Any]) -> str:
-    return "s-waived" if _warns(entry) else f"s-{entry['status']}"
 
 
 def _scroll(reports: Sequence[Report]) -> str:
@@ -209,9 +200,9 @@ def _row(entry: dict[str, Any], by_target: Sequence[dict[str, dict[str, Any]]]) 
             cells.append("<td></td>")
             continue
         glyph, meaning = STATUSES[status]
-        word = "warning" if _warns(found[name]) else status
+        word = label_of(found[name])
         cells.append(
-            f'<td class="{_css(found[name])}">'
+            f'<td class="s-{word}">'
             f'<button popovertarget="d-{name}" title="{name}: {meaning}">'
             f"<b>{glyph}</b><span>{word}</span></button></td>"
         )

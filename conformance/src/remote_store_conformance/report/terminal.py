@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from remote_store_conformance.contract.kinds import FAMILIES
-from remote_store_conformance.report.data import Report, as_report, counts, entry_of
+from remote_store_conformance.report.data import Report, as_report, counts, entry_of, label_of
 from remote_store_conformance.results.result import Result
 from remote_store_conformance.results.run import Run
 
@@ -93,9 +93,7 @@ def _attention(report: Report) -> Iterator[str]:
 
 
 def _entry(entry: dict[str, Any]) -> Iterator[str]:
-    warns = entry["status"] == "fail" and not entry["blocks"]
-    label = "warning" if warns else entry["status"]
-    yield f"{label.upper()} {entry['id']} ({entry['level']}) {entry['text']}"
+    yield f"{label_of(entry).upper()} {entry['id']} ({entry['level']}) {entry['text']}"
     for name in ("message", "observed", "expected"):
         if entry[name]:
             yield from _wrapped(f"{name}: {entry[name]}", "    ")

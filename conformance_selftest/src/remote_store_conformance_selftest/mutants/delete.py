@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from remote_store import DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store.authoring import ancestor_is_file
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import File, ReferenceBackend
 
@@ -42,7 +43,7 @@ class ComplainsOfTheWay(ReferenceBackend):
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         if self.key(path).rpartition("/")[0] in self.tree.files:
-            raise self.invalid("a parent is a file", path)
+            raise ancestor_is_file(path, self.name)
         await super().delete(path, missing_ok=missing_ok)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from remote_store import AlreadyExists, FileInfo, InvalidPath, NotFound
+from remote_store.authoring import is_a_folder
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import ReferenceBackend
 from remote_store_conformance_selftest.tree import File
@@ -83,8 +84,11 @@ class _DetailedInvalidPath(InvalidPath):
 class HasErrorsOfItsOwn(ReferenceBackend):
     """A subclass of an error takes arguments that unpickling does not hand over."""
 
-    def invalid(self, what: str, path: str) -> InvalidPath:
-        return _DetailedInvalidPath(what, path, self.name)
+    def file(self, path: str) -> File:
+        try:
+            return super().file(path)
+        except InvalidPath as error:
+            raise _DetailedInvalidPath("exists as a directory", path, self.name) from error
 
 
 @mutant("ERR-004", "a secret of the target", "repr", target=_SECRETS)
@@ -133,5 +137,5 @@ class HidesTheCause(ReferenceBackend):
             return self.tree.files[self.key(path)]
         except KeyError:
             if self.tree.is_folder(self.key(path)):
-                raise self.invalid("exists as a directory", path) from None
+                raise is_a_folder(path, self.name) from None
             raise self.missing(path) from None

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from remote_store import FileInfo, FolderInfo, NotFound, RemotePath, WriteResult
+from remote_store.authoring import ancestor_is_file
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import Content, File, ReferenceBackend
 
@@ -51,7 +52,7 @@ class TakesTheWayForMalformed(ReferenceBackend):
 
     async def get_file_info(self, path: str) -> FileInfo:
         if self.key(path).rpartition("/")[0] in self.tree.files:
-            raise self.invalid("a parent is a file", path)
+            raise ancestor_is_file(path, self.name)
         return await super().get_file_info(path)
 
 

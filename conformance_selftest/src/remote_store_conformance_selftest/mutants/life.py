@@ -93,9 +93,10 @@ class BreaksAfterTheClose(ReferenceBackend):
 class ForgetsToDeclareItsEnd(ReferenceBackend):
     """A close is final, but close_is_terminal does not say so."""
 
-    def check_open(self, path: str) -> None:
+    async def exists(self, path: str) -> bool:
         if self._closed:
-            raise RemoteStoreError(f"closed: {path}", path=path, backend=self.name)
+            raise RemoteStoreError("closed", path=path, backend=self.name)
+        return await super().exists(path)
 
 
 @mutant("LIFE-004", "a task is left behind")

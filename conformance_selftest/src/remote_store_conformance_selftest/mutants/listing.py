@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from attrs import asdict, evolve
 
-from remote_store import FileInfo, FolderEntry, GlobPattern, RemotePath, WriteResult
+from remote_store import FileInfo, FolderEntry, GlobPattern, InvalidPath, RemotePath, WriteResult
+from remote_store.authoring import is_key
 from remote_store_conformance_selftest.mutants import mutant
-from remote_store_conformance_selftest.reference import Content, ReferenceBackend, is_path
+from remote_store_conformance_selftest.reference import Content, ReferenceBackend
 
 
 @mutant("LIST-001", "missing", "recursive=True")
@@ -335,8 +336,8 @@ class FailsAtForeignKeys(ReferenceBackend):
 
     def usable(self, keys: list[str]) -> list[str]:
         for key in keys:
-            if not is_path(key):
-                raise self.invalid("no path", key)
+            if not is_key(key):
+                raise InvalidPath("no path", path=key, backend=self.name)
         return keys
 
 
@@ -345,7 +346,7 @@ class HidesThemInSilence(ReferenceBackend):
     """Keys that are no paths are left out, and nobody is told."""
 
     def usable(self, keys: list[str]) -> list[str]:
-        return [key for key in keys if is_path(key)]
+        return [key for key in keys if is_key(key)]
 
 
 @mutant("LIST-012", "cannot be told from others", flat=True)
@@ -353,7 +354,7 @@ class WarnsOfThemInPassing(ReferenceBackend):
     """Programs see one warning among others, and take the listing for complete."""
 
     def usable(self, keys: list[str]) -> list[str]:
-        found = [key for key in keys if is_path(key)]
+        found = [key for key in keys if is_key(key)]
         if len(found) < len(keys):
             logging.getLogger(__name__).warning("%d keys are no paths", len(keys) - len(found))
         return found

@@ -167,3 +167,54 @@ class EndsAtAPageOfNonsense(WireBackend):
         except RemoteStoreError:
             if not got:
                 raise
+
+
+class DeletesOneByOne(WireBackend):
+    """A backend whose service knows no folders: it removes them file by file."""
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        if not recursive:
+            await super().delete_folder(path, missing_ok=missing_ok)
+            return
+        begun = False
+        for file in [file async for file in self.list_files(path, recursive=True)]:
+            try:
+                await self.delete(file.path.as_posix())
+            except RemoteStoreError as error:
+                error.outcome_unknown |= begun
+                self.failed(error)
+            else:
+                begun = True
+        await super().delete_folder(path, recursive=True, missing_ok=True)
+
+    def failed(self, error: RemoteStoreError) -> None:
+        raise error
+
+
+@mutant("FAULT-012", "left some of the files")
+class DeletesWhatItCan(DeletesOneByOne):
+    """A file that cannot be deleted is passed over, and nobody is told."""
+
+    def failed(self, error: RemoteStoreError) -> None:
+        self.passed_over = True
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        self.passed_over = False
+        try:
+            await super().delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+        except RemoteStoreError:
+            if not self.passed_over:
+                raise
+
+
+@mutant("FAULT-012", "its error does not say so")
+class ForgetsWhatIsGone(DeletesOneByOne):
+    """The error of the file at which a recursive delete ends is all that is told."""
+
+    def failed(self, error: RemoteStoreError) -> None:
+        error.outcome_unknown = False
+        raise error

@@ -44,6 +44,14 @@ class StripsTheLeadingSlash(ReferenceBackend):
         return super().key(path.lstrip("/") if path.strip("/") else path)
 
 
+@mutant("PATH-002", "a backslash", "nothing was raised")
+class TakesABackslashForASlash(ReferenceBackend):
+    """A backslash is taken for a slash instead of refused."""
+
+    def key(self, path: str) -> str:
+        return super().key(path.replace("\\", "/"))
+
+
 @mutant("PATH-002", "a NUL", "ValueError")
 class LeavesTheNulToTheSystem(ReferenceBackend):
     """A NUL is left to the operating system, whose ValueError comes out."""

@@ -17,6 +17,7 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
+from remote_store.authoring import is_a_folder
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import Content, File, ReferenceBackend, turn
 from remote_store_conformance_selftest.tree import parents
@@ -283,7 +284,7 @@ class ForbidsFoldersTheirName(ReferenceBackend):
 
     def check_target(self, path: str, *, overwrite: bool) -> str:
         if self.tree.is_folder(self.key(path)):
-            raise self.invalid("exists as a directory", path)
+            raise is_a_folder(path, self.name)
         return super().check_target(path, overwrite=overwrite)
 
 
