@@ -259,7 +259,7 @@ async def test_a_hanging_block_is_left_at_once(
     def hang(self: Any, size: int) -> bytes:
         calls.append(size)
         if len(calls) > 1:
-            with self._lease.use():
+            with self._shared.use():
                 entered.set()
                 assert go.wait(50)
                 return io.FileIO.read(self, size) or b""
@@ -340,7 +340,7 @@ async def test_cancelled_while_closing_a_reader(
 
     def hang(self: Any, size: int) -> bytes:
         if self.tell():
-            with self._lease.use():
+            with self._shared.use():
                 entered.set()
                 assert go.wait(50)
         return read(self, size)
@@ -381,10 +381,10 @@ async def test_cancelled_while_cleaning_up(
     entered = threading.Event()
     discard = temp_file.TempFile.discard
 
-    def slow_discard(draft: temp_file.TempFile) -> None:
+    def slow_discard(temporary: temp_file.TempFile) -> None:
         entered.set()
         time.sleep(0.2)
-        discard(draft)
+        discard(temporary)
 
     async def source() -> AsyncIterator[bytes]:
         yield b"x"

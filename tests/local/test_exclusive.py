@@ -274,9 +274,9 @@ async def test_nothing_large_is_written_in_vain(
     written: list[int] = []
     original = temp_file.TempFile.write
 
-    def write(draft: temp_file.TempFile, data: bytes, *args: Any) -> None:
+    def write(temporary: temp_file.TempFile, data: bytes, *args: Any) -> None:
         written.append(len(data))
-        original(draft, data, *args)
+        original(temporary, data, *args)
 
     monkeypatch.setattr(temp_file.TempFile, "write", write)
     with pytest.raises(AlreadyExists):

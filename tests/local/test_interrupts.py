@@ -153,7 +153,7 @@ def test_a_fork_removes_nothing(root: Path) -> None:
     assert litter(root) == []
 
 
-def test_a_draft_that_is_forgotten(local: LocalBackend, root: Path) -> None:
+def test_a_temporary_file_that_is_forgotten(local: LocalBackend, root: Path) -> None:
     """A block that is never ended leaves nothing once nobody can end it."""
     block = local.open_atomic("f")
     block.__enter__()

@@ -214,7 +214,8 @@ def seem_of_group(monkeypatch: pytest.MonkeyPatch, gid: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "kept"), [(0o640, 0o600), (0o664, 0o644), (0o644, 0o644), (0o604, 0o604)]
+    ("mode", "kept"),
+    [(0o640, 0o600), (0o664, 0o644), (0o644, 0o644), (0o604, 0o604)],
 )
 async def test_a_group_never_gains_rights(
     local: LocalBackend,
@@ -271,7 +272,7 @@ async def test_owner_and_group_are_kept(local: LocalBackend, root: Path) -> None
     assert rights(root / "f") == rights(root / "g") == (1234, 777, 0o640)
 
 
-async def test_no_other_group_sees_a_draft(local: LocalBackend, root: Path) -> None:
+async def test_no_other_group_sees_a_temporary_file(local: LocalBackend, root: Path) -> None:
     """While it is written, a file grants its group no more than everybody."""
     old = os.umask(0)
     try:

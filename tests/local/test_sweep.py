@@ -76,9 +76,9 @@ async def test_old_times_of_a_copy_are_no_age(
     times: list[float] = []
     with monkeypatch.context() as patch:
 
-        def die(draft: temp_file.TempFile, place: object) -> None:
-            times.append(os.fstat(draft.fd).st_mtime)
-            draft._litter = ""  # nobody cleans up
+        def die(temporary: temp_file.TempFile, place: object) -> None:
+            times.append(os.fstat(temporary.fd).st_mtime)
+            temporary._litter = ""  # nobody cleans up
             raise KeyboardInterrupt
 
         patch.setattr(temp_file.TempFile, "_publish", die)

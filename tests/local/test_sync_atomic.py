@@ -66,7 +66,7 @@ def test_open_atomic_fails(local: LocalBackend, root: Path) -> None:
                 fail_within(local, key, error)
             assert caught.value is error
             file: Any = error.args[0]
-            victim = os.open(root / "f", os.O_RDWR)  # may well get the draft's descriptor
+            victim = os.open(root / "f", os.O_RDWR)  # may well get the temporary file's descriptor
             for call in (file.flush, lambda file=file: file.write(b"late")):
                 with pytest.raises(ValueError, match="closed file"):
                     call()

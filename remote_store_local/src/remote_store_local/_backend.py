@@ -36,7 +36,7 @@ _PAGE: Final = 256
 
 
 class _Stop:
-    """Whether a thread shall stop: a threading.Event nobody waits for, at a tenth of the cost."""
+    """Whether a thread shall stop: a threading.Event without waiting, at a tenth of the cost."""
 
     __slots__ = ("_asked",)
 
@@ -54,7 +54,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
     """
     Files below one folder of this machine.
 
-    Every key stays below *root*, whatever symbolic links say. A write is
+    Every key stays below *root*, also where symbolic links lead out of it. A write is
     visible as a whole or not at all, and exclusive without ``overwrite``,
     among tasks, threads and processes. User metadata and the ETag live in
     extended attributes of the file; where the file system has none, neither
@@ -166,7 +166,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         Look into the root.
 
         Raises:
-            NotFound: It is missing, or is no folder.
+            NotFound: It is missing, or is not a folder.
             PermissionDenied: It cannot be listed.
         """
         await self._pool.query(self._files.check, "")
@@ -209,7 +209,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         one may do no more than everybody. ACLs and extended attributes of
         others are not kept. A file behind a link is replaced there, and the
         link stays. Folders that a failed write created are removed, as far as
-        nobody uses them.
+        they are empty.
 
         Raises:
             InvalidPath, AlreadyExists, CapabilityNotSupported, ValueError: As
@@ -259,8 +259,8 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         Delete a folder; of a link only the link.
 
-        With *recursive*, links are removed and never followed. What somebody
-        else writes into it meanwhile stays, as if it had been written a
+        With *recursive*, links are removed and never followed. What another
+        program writes into it meanwhile stays, as if it had been written a
         moment later.
 
         Raises:
@@ -288,7 +288,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Raises:
             PermissionDenied, RemoteStoreError: Folders could not be swept, of
-                which ``path`` names the first and ``others`` tell the rest;
+                which ``path`` names the first and ``others`` are the rest;
                 all others were.
         """
         return await self._stoppable(sweep, self._files, path)

@@ -18,7 +18,7 @@ from remote_store import (
 from remote_store.authoring import folder_key
 from remote_store_local._errors import translate
 from remote_store_local._files import Fsync, LocalFiles
-from remote_store_local._keys import kept
+from remote_store_local._keys import refuse_device_names
 from remote_store_local._url import folder_of_url
 
 __all__ = ["Rooted"]
@@ -143,7 +143,7 @@ class Rooted:
         Raises:
             InvalidPath: *path* is malformed.
         """
-        key = kept(folder_key(path, self._NAME), self._NAME)
+        key = refuse_device_names(folder_key(path, self._NAME), self._NAME)
         return os.path.join(self._root, *key.split("/")) if key else self._root
 
     def to_key(self, native_path: str) -> str:
@@ -160,7 +160,7 @@ class Rooted:
             msg = f"path is not under the root {self._root!r}: {native_path!r}"
             raise InvalidPath(msg, path=native_path, backend=self._NAME)
         key = native_path[len(base) :].replace(os.sep, "/")
-        return kept(folder_key(key, self._NAME), self._NAME)
+        return refuse_device_names(folder_key(key, self._NAME), self._NAME)
 
     def resolve(self, path: str) -> ResolutionPlan:
         """Return the absolute path of a key as a plan; details hold the ``root``."""

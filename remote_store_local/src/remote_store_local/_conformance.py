@@ -1,7 +1,7 @@
 """
 What the conformance kit checks of this plugin; imported by the kit alone.
 
-The kit is no dependency: it hands over its own `Target` class.
+The kit is not a dependency: it passes its own `Target` class.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WAYS: Final[dict[str, Callable[[Path], AsyncBackend]]] = {
 
 
 class _Scratch(Protocol):
-    """The place that the kit gives to one run."""
+    """The folder that the kit gives to one run."""
 
     @property
     def folder(self) -> Path:
@@ -53,7 +53,7 @@ def conformance_targets(target: Callable[..., Any]) -> Iterator[Any]:
             environment="local",
             # Another process always opens the async class; it proves nothing of the others.
             url=_url if name == "local" else None,
-            probe=lambda backend, scratch: _Files(_root(scratch)),
+            probe=lambda backend, scratch: _DiskFiles(_root(scratch)),
         )
 
 
@@ -80,7 +80,7 @@ def _opener(
 
 
 @frozen
-class _Files:
+class _DiskFiles:
     """The way to the files that does not lead through the plugin."""
 
     root: Path

@@ -17,7 +17,7 @@ from remote_store import (
 )
 from remote_store.authoring import first_with_others
 
-__all__ = ["Refusals", "is_refusal", "mapped", "translate"]
+__all__ = ["CollectedErrors", "is_refusal", "mapped", "translate"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +64,7 @@ def is_refusal(error: OSError) -> bool:
     return error.errno in _TABLE
 
 
-class Refusals:
+class CollectedErrors:
     """
     What failed in an operation that goes on all the same, and raises at its end.
 
@@ -84,7 +84,7 @@ class Refusals:
         self._errors.append(error)
         return error
 
-    def settle(self, *, changed: bool = False) -> None:
+    def raise_first(self, *, changed: bool = False) -> None:
         """
         Raise the first error if there is one; its ``others`` are the rest.
 

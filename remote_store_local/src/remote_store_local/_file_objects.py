@@ -17,7 +17,7 @@ from remote_store import RemoteStoreError, WritableContent, WriteResult
 from remote_store.authoring import as_bytes
 from remote_store_local._errors import mapped, translate
 from remote_store_local._files import LocalFiles
-from remote_store_local._fs.folder import let_go
+from remote_store_local._fs.folder import close_quietly
 from remote_store_local._fs.temp_file import TempFile, abandon
 from remote_store_local._fs.version import ended_early
 from remote_store_local._read import shrunk
@@ -125,7 +125,7 @@ def open_reader(files: LocalFiles, key: str) -> BinaryIO:
     try:
         raw = _ReadFile(files, key, fd, found)
     except BaseException:
-        let_go(fd)
+        close_quietly(fd)
         raise
     return cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
 
@@ -141,7 +141,7 @@ def write_from(files: LocalFiles, key: str, content: WritableContent, write: Wri
         write: What is to be done with it.
 
     Raises:
-        TypeError: *content* is no binary file.
+        TypeError: *content* is not a binary file.
         AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError: See
             `begin` and `finish`; an existing key and a bad path before *content* is read.
     """

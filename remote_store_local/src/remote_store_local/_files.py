@@ -29,7 +29,7 @@ from remote_store.authoring import (
     target_key,
 )
 from remote_store_local._errors import mapped, translate
-from remote_store_local._fs.folder import let_go
+from remote_store_local._fs.folder import close_quietly
 from remote_store_local._fs.renameat2 import renames_exclusively
 from remote_store_local._fs.resolve import Resolved, Root, best_method
 from remote_store_local._fs.xattrs import (
@@ -39,7 +39,7 @@ from remote_store_local._fs.xattrs import (
     modified_at,
     read_attributes,
 )
-from remote_store_local._keys import kept
+from remote_store_local._keys import refuse_device_names
 
 __all__ = ["RETRIES", "Fsync", "LocalFiles"]
 
@@ -47,8 +47,8 @@ Fsync = Literal["always", "atomic", "never"]
 Kind = Literal["file", "folder"]
 
 #: How folders refuse a new file that can be read all the same; those of /proc
-#: say ENOENT. A full disk is one of them: its reader, and whoever is to clear
-#: it, need a backend too.
+#: say ENOENT. A full disk is one of them: reading it and making room on it
+#: need a backend too.
 _UNWRITABLE: Final = frozenset(
     {
         *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT),
@@ -97,7 +97,7 @@ class LocalFiles:
 
     def key(self, key: str) -> str:
         """Return *key* in normal form, the root as ``""``; raises as `folder_key`."""
-        return kept(folder_key(key, self.name), self.name)
+        return refuse_device_names(folder_key(key, self.name), self.name)
 
     def file_key(self, key: str) -> str:
         """
@@ -106,7 +106,7 @@ class LocalFiles:
         Raises:
             InvalidPath: It is malformed, or the root.
         """
-        return kept(file_key(key, self.name), self.name)
+        return refuse_device_names(file_key(key, self.name), self.name)
 
     def target_key(self, key: str) -> str:
         """
@@ -115,7 +115,7 @@ class LocalFiles:
         Raises:
             InvalidPath: It is malformed, the root, or reserved.
         """
-        return kept(target_key(key, self.name), self.name)
+        return refuse_device_names(target_key(key, self.name), self.name)
 
     def missing(self, key: str) -> NotFound:
         """Return the error for a key where nothing is; it names the root if that is missing."""
@@ -200,11 +200,11 @@ class LocalFiles:
             try:
                 found = os.fstat(fd)
             except BaseException:
-                let_go(fd)
+                close_quietly(fd)
                 raise
             if stat.S_ISREG(found.st_mode):
                 return fd, found
-            let_go(fd)  # swapped for something else
+            close_quietly(fd)  # swapped for something else
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
 
     @mapped
@@ -214,7 +214,7 @@ class LocalFiles:
         try:
             generation, metadata = read_attributes(fd) if self.keeps_metadata else (None, b"")
         finally:
-            let_go(fd)
+            close_quietly(fd)
         path = RemotePath(key)
         return FileInfo(
             path,
@@ -235,7 +235,7 @@ class LocalFiles:
         Prove that the root can be used.
 
         Raises:
-            NotFound: It is missing, or is no folder.
+            NotFound: It is missing, or is not a folder.
             PermissionDenied: It cannot be listed.
         """
         with os.scandir(self.root.path) as entries:

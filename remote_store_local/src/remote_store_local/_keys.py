@@ -8,7 +8,7 @@ from typing import Final
 
 from remote_store import InvalidPath
 
-__all__ = ["WINDOWS", "kept", "windows_refuses"]
+__all__ = ["WINDOWS", "refuse_device_names", "windows_refuses"]
 
 WINDOWS: Final = os.name == "nt"
 
@@ -32,7 +32,7 @@ def windows_refuses(key: str) -> bool:
     )
 
 
-def kept(key: str, backend: str, *, windows: bool = WINDOWS) -> str:
+def refuse_device_names(key: str, backend: str, *, windows: bool = WINDOWS) -> str:
     """
     Return a key in normal form, unless the system would keep it under another name.
 

@@ -29,7 +29,7 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store.authoring import RESERVED_PREFIX, LeftOut, is_a_file, is_key, is_reserved
-from remote_store_local._errors import Refusals, mapped
+from remote_store_local._errors import CollectedErrors, mapped
 from remote_store_local._files import LocalFiles
 from remote_store_local._fs.folder import OpenFolder, is_own_folder
 from remote_store_local._fs.resolve import Root
@@ -73,7 +73,7 @@ class FolderWalk:
         self._wants = wants or (lambda key: True)
         self._folders = folders
         self._left_out = LeftOut(_log, key)
-        self._refusals = Refusals(root.backend)
+        self._errors_met = CollectedErrors(root.backend)
 
     def entries(self) -> Generator[FileInfo | FolderEntry, None, None]:
         """
@@ -121,10 +121,10 @@ class FolderWalk:
             except OSError as error:
                 self._refuse(error, key)
         self._left_out.finish()
-        self._refusals.settle()
+        self._errors_met.raise_first()
 
     def _refuse(self, error: OSError | RemoteStoreError, key: str) -> None:
-        ours = self._refusals.note(error, key)
+        ours = self._errors_met.note(error, key)
         if self._depth == 0:
             raise ours
 
@@ -139,8 +139,8 @@ class FolderWalk:
     def _look(
         self, folder: OpenFolder, key: str, entry: os.DirEntry[str], goes_down: bool
     ) -> FileInfo | FolderEntry | None:
-        """Return what an entry that is no folder is, None for what is not listed."""
-        is_file = entry.is_file(follow_symlinks=False)  # which the listing tells
+        """Return the item of an entry that is not a folder; None for what is not listed."""
+        is_file = entry.is_file(follow_symlinks=False)  # known from the listing
         if is_file and not self._wants(key):
             return None
         try:
@@ -246,11 +246,11 @@ class PageReader(Generic[T]):
         items: The generator; closed on release.
     """
 
-    __slots__ = ("_error", "_items", "_lease", "ended")
+    __slots__ = ("_error", "_items", "_shared", "ended")
 
     def __init__(self, items: Generator[T, None, None]) -> None:
         self._items = items
-        self._lease = SharedClose(items.close)
+        self._shared = SharedClose(items.close)
         self._error: Exception | None = None
         #: Whether nothing comes after the last page.
         self.ended = False
@@ -263,7 +263,7 @@ class PageReader(Generic[T]):
         the next one.
         """
         page: list[T] = []
-        with self._lease.use() as usable:
+        with self._shared.use() as usable:
             if self._error is not None:
                 raise self._error
             if usable:
@@ -279,4 +279,4 @@ class PageReader(Generic[T]):
 
     def release(self) -> None:
         """Close the generator, at the latest when the page that is running ends."""
-        self._lease.release()
+        self._shared.release()

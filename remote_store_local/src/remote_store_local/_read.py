@@ -15,7 +15,7 @@ from collections.abc import Callable
 from remote_store import PreconditionFailed
 from remote_store_local._errors import mapped
 from remote_store_local._files import LocalFiles
-from remote_store_local._fs.folder import let_go
+from remote_store_local._fs.folder import close_quietly
 from remote_store_local._fs.shared_close import SharedClose
 from remote_store_local._fs.version import ended_early, first_read
 
@@ -28,14 +28,14 @@ def read_bytes(files: LocalFiles, key: str) -> bytes:
     fd, found = files.open_file(key)
     try:
         size = found.st_size
-        # One byte more than expected tells the end without another call.
+        # One byte more than expected shows the end without another call.
         data = os.read(fd, first_read(size, sys.maxsize))
         if len(data) != size:
             data = _drain(fd, data, size)
             if ended_early(fd, found, len(data)):
                 raise shrunk(files, key, len(data), size)
     except BaseException:
-        let_go(fd)
+        close_quietly(fd)
         raise
     os.close(fd)
     return data
@@ -68,20 +68,20 @@ class SharedFile(io.FileIO):
 
     Args:
         fd: Its descriptor.
-        lease: Keeps it open.
+        shared: Keeps it open.
         found: What it was when it was opened.
     """
 
-    def __init__(self, fd: int, lease: SharedClose, found: os.stat_result) -> None:
+    def __init__(self, fd: int, shared: SharedClose, found: os.stat_result) -> None:
         super().__init__(fd, "rb")
-        self._lease = lease
+        self._shared = shared
         self._found = found
         #: False if it ended before its size, because another program cut it short.
         self.whole = True
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return at most *size* bytes, none at the end or once released."""
-        if not self._lease.enter():  # in the inner loop of streams: no generator
+        if not self._shared.enter():  # in the inner loop of streams: no generator
             return b""
         try:
             data = super().read(size) or b""
@@ -89,19 +89,19 @@ class SharedFile(io.FileIO):
                 self.whole = not ended_early(self.fileno(), self._found, self.tell())
             return data
         finally:
-            self._lease.leave()
+            self._shared.leave()
 
 
 class LazyFile:
     """A file that is opened by its first read, in whichever thread that happens."""
 
-    __slots__ = ("_lease", "ended", "file", "got", "size")
+    __slots__ = ("_shared", "ended", "file", "got", "size")
 
     def __init__(self) -> None:
         self.file: SharedFile | None = None
         self.size = self.got = 0
         self.ended = False
-        self._lease = SharedClose(self._close)
+        self._shared = SharedClose(self._close)
 
     def start(self, open_file: Callable[[], tuple[int, os.stat_result]], chunk: int) -> bytes:
         """
@@ -111,11 +111,11 @@ class LazyFile:
             open_file: Gives descriptor and status of a regular file.
             chunk: Bytes to read, one more if that shows the end.
         """
-        with self._lease.use() as usable:
+        with self._shared.use() as usable:
             if not usable:
                 return b""
             fd, found = open_file()
-            self.file = SharedFile(fd, self._lease, found)
+            self.file = SharedFile(fd, self._shared, found)
             self.size = found.st_size
             wanted = first_read(self.size, chunk)
             return self.took(self.file.read(wanted), wanted)
@@ -139,7 +139,7 @@ class LazyFile:
         Count what a read gave.
 
         Nothing is the end, and so is a little less where the known size is
-        reached: whatever else gives less may have more.
+        reached: any other short read may have more.
         """
         self.got += len(data)
         self.ended = not data or (len(data) < wanted and self.got == self.size)
@@ -152,7 +152,7 @@ class LazyFile:
         Raises:
             OSError: The system said so while closing it.
         """
-        self._lease.release()
+        self._shared.release()
 
     def _close(self) -> None:
         if self.file is not None:

@@ -54,10 +54,10 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
         if not source.whole:
             raise shrunk(files, key, source.got, source.size)
     except BaseException:
-        with contextlib.suppress(OSError):  # of what nobody wants any more
+        with contextlib.suppress(OSError):  # the reader has gone
             source.release()
         if ahead is not None:
-            await _let_go(ahead)
+            await _end_read_ahead(ahead)
         raise
     try:
         source.release()
@@ -65,12 +65,12 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
         raise translate(error, key, files.name) from error
 
 
-async def _let_go(ahead: asyncio.Task[bytes]) -> None:
+async def _end_read_ahead(ahead: asyncio.Task[bytes]) -> None:
     """
-    Wait for a read-ahead that nobody wants: its thread closes the file.
+    Wait for a read-ahead that is not wanted any more: its thread closes the file.
 
-    Whoever closes a reader finds the file closed. Whoever was cancelled, or
-    is while closing it, leaves the thread behind at once.
+    A caller that closes a reader finds the file closed. A caller that was
+    cancelled, or is while closing it, leaves the thread behind at once.
     """
     task = asyncio.current_task()
     try:

@@ -94,7 +94,7 @@ class LocalBackend(Rooted, Backend):
         Look into the root.
 
         Raises:
-            NotFound: It is missing, or is no folder.
+            NotFound: It is missing, or is not a folder.
             PermissionDenied: It cannot be listed.
         """
         self._files.check("")
@@ -169,7 +169,7 @@ class LocalBackend(Rooted, Backend):
 
         Raises:
             InvalidPath, AlreadyExists: At the start of the block; and at its
-                end, if somebody else took the name meanwhile.
+                end, if another writer took the name meanwhile.
             PreconditionFailed: At the end: the folder was deleted meanwhile.
         """
         return open_temp_file(self._files, path, overwrite=overwrite)

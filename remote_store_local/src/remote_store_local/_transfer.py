@@ -12,14 +12,14 @@ from remote_store import AlreadyExists, NotFound, PreconditionFailed, RemoteStor
 from remote_store_local._errors import is_refusal, mapped
 from remote_store_local._files import RETRIES, LocalFiles
 from remote_store_local._fs.destination import (
-    is_at,
-    open_target,
-    refuse_kind,
-    remove_made,
-    taken_by,
+    open_destination,
+    raise_taken,
+    refuse_existing,
+    remove_created,
+    was_renamed,
 )
-from remote_store_local._fs.folder import let_go
-from remote_store_local._fs.fsync import names_synced
+from remote_store_local._fs.folder import close_quietly
+from remote_store_local._fs.fsync import fsync_names
 from remote_store_local._fs.renameat2 import rename_exclusive
 from remote_store_local._fs.resolve import Resolved
 from remote_store_local._fs.temp_file import TempFile
@@ -41,31 +41,31 @@ def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
     dst_key = files.target_key(dst)
     for left in range(RETRIES - 1, -1, -1):
         with files.resolve_file(key) as source:
-            made: list[str] = []
+            created: list[str] = []
             try:
-                with _target(files, dst_key, made) as target:
+                with _target(files, dst_key, created) as target:
                     if _same_place(source, target):
                         return
-                    refuse_kind(files.root, dst, target, overwrite=overwrite)
+                    refuse_existing(files.root, dst, target, overwrite=overwrite)
                     if files.fsync == "always":
                         folders = (target.folder, source.folder)
-                        with names_synced(files.root, dst, folders, made):
+                        with fsync_names(files.root, dst, folders, created):
                             _rename(files, dst, source, target, overwrite)
                     else:
                         _rename(files, dst, source, target, overwrite)
                 return
             except FileNotFoundError as error:
-                remove_made(files.root, made)
+                remove_created(files.root, created)
                 if isinstance(error, NotFound) or not left:
                     raise
             except BaseException:
-                remove_made(files.root, made)
+                remove_created(files.root, created)
                 raise
 
 
 @mapped
-def _target(files: LocalFiles, dst: str, made: list[str]) -> Resolved:
-    return open_target(files.root, dst, made)
+def _target(files: LocalFiles, dst: str, created: list[str]) -> Resolved:
+    return open_destination(files.root, dst, created)
 
 
 def _rename(
@@ -95,7 +95,7 @@ def _rename(
     except OSError as error:
         _refuse_moved(files, dst, source, target, error)
         if isinstance(error, (FileExistsError, IsADirectoryError)):
-            taken_by(files.root, dst, target.folder, target.name, error)
+            raise_taken(files.root, dst, target.folder, target.name, error)
         raise
     if linked:
         _unlink_source(files, dst, source, target)
@@ -114,7 +114,7 @@ def _refuse_moved(
     Raises:
         AlreadyExists, NotFound, RemoteStoreError: With ``outcome_unknown``.
     """
-    if source.found is None or not is_at(
+    if source.found is None or not was_renamed(
         files.root, dst, target.folder, target.name, source.found, error
     ):
         return
@@ -132,10 +132,10 @@ def _unlink_source(files: LocalFiles, key: str, source: Resolved, target: Resolv
     Remove the old name of a file that was given its new one by a link.
 
     Where it is gone already, another move was faster, and the new name must
-    not stay beside that of the other. It stays if it is the file's last one:
-    whatever happened (a delete, the lost answer of a network file system),
-    nothing is lost. Where the system refuses, the new name must not stay
-    either, unless the old one is gone all the same. A file that somebody has
+    not stay beside that of the other. It stays if it is the file's last one,
+    so that nothing is lost after a delete or the lost answer of a network
+    file system. Where the system refuses, the new name must not stay
+    either, unless the old one is gone all the same. A file that another program has
     put in its place since stays, but for one that comes between the last two
     system calls.
     """
@@ -149,7 +149,7 @@ def _unlink_source(files: LocalFiles, key: str, source: Resolved, target: Resolv
         if isinstance(error, FileNotFoundError):
             if found.st_nlink == 1:
                 return
-        elif not is_refusal(error) and not is_at(
+        elif not is_refusal(error) and not was_renamed(
             files.root, key, source.folder, source.name, source.found, error
         ):
             return
@@ -175,7 +175,7 @@ def copy(
 
         def fill(temp_file: TempFile) -> None:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
-            _pump(files, key, fd, found, temp_file, stopped)
+            _copy_content(files, key, fd, found, temp_file, stopped)
             if ended_early(fd, found, temp_file.written):
                 raise shrunk(files, key, temp_file.written, found.st_size)
             if not is_same_version(found, os.fstat(fd)):
@@ -188,7 +188,7 @@ def copy(
             if not _is_same_file(files, files.key(key), dst_key):
                 raise
     finally:
-        let_go(fd)
+        close_quietly(fd)
 
 
 def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
@@ -205,7 +205,7 @@ def _read(files: LocalFiles, key: str, fd: int, size: int) -> bytes:
     return os.read(fd, size)
 
 
-def _pump(
+def _copy_content(
     files: LocalFiles,
     key: str,
     fd: int,
@@ -214,7 +214,7 @@ def _pump(
     stopped: Callable[[], bool],
 ) -> None:
     size = found.st_size
-    # One byte more than expected tells the end of a small file without another call.
+    # One byte more than expected shows the end of a small file without another call.
     data = _read(files, key, fd, first_read(size, _STEP))
     temp_file.write(data, stopped)
     if len(data) != size or size >= _STEP:
@@ -239,7 +239,7 @@ def _is_second_link(source: Resolved, target: Resolved) -> bool:
     one, other = source.found, target.found
     if one is None or other is None or one.st_nlink < 2 or not os.path.samestat(one, other):
         return False
-    # Where case is ignored, the same name in other letters is no second link.
+    # Where case is ignored, the same name in other letters is not a second link.
     return source.name.casefold() != target.name.casefold() or not _same_folder(source, target)
 
 

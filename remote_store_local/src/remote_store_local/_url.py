@@ -26,7 +26,7 @@ def folder_of_url(url: str, *, windows: bool = WINDOWS) -> str:
 
     Raises:
         ValueError: Another scheme, a host, a query or fragment, nothing left,
-            or a byte sequence that is no UTF-8 or has a NUL.
+            or a byte sequence that is not UTF-8 or has a NUL.
     """
     scheme, colon, rest = url.partition(":")
     if not colon or scheme.lower() not in _SCHEMES:

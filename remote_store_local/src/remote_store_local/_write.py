@@ -79,7 +79,7 @@ def finish(
     Write the last bytes of a temporary file and publish it.
 
     Raises:
-        AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
+        AlreadyExists, InvalidPath: Another writer took the name meanwhile.
         PreconditionFailed: The folder was deleted meanwhile.
         RemoteStoreError: The system could not write; with ``outcome_unknown``
             the file is in place, and may yet be lost to a power loss.
@@ -139,7 +139,7 @@ def _attempts(
     like: os.stat_result | None = None,
 ) -> T:
     # Most keys that must not exist do not. A small file is created without
-    # asking; whatever stands in its way is found out by a second attempt.
+    # asking; a second attempt finds out what stands in its way.
     look = write.overwrite or size > _SMALL
     left = RETRIES
     while True:
@@ -161,7 +161,7 @@ def _attempts(
 
 
 def _is_final(error: OSError | RemoteStoreError, key: str) -> bool:
-    """Tell whether a second attempt cannot help: it may have worked, or it is another file's."""
+    """Return True if a second attempt cannot help: this may have worked, or another file failed."""
     return isinstance(error, RemoteStoreError) and (error.outcome_unknown or error.path != key)
 
 

@@ -1,4 +1,4 @@
-"""The place that a file is to get: finding it, making the folders above it, refusing it."""
+"""The destination of a write: finding it, making the folders above it, refusing it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from remote_store_local._errors import is_refusal
 from remote_store_local._fs.folder import OpenFolder
 from remote_store_local._fs.resolve import Resolved, Root
 
-__all__ = ["TRIES", "is_at", "open_target", "refuse_kind", "remove_made", "taken_by"]
+__all__ = [
+    "TRIES",
+    "open_destination",
+    "raise_taken",
+    "refuse_existing",
+    "remove_created",
+    "was_renamed",
+]
 
 #: How often a folder may vanish under a writer before it gives up.
 TRIES: Final = 100
 
 
-def refuse_kind(root: Root, key: str, target: Resolved, *, overwrite: bool) -> None:
+def refuse_existing(root: Root, key: str, target: Resolved, *, overwrite: bool) -> None:
     """
     Refuse a target that cannot be written.
 
@@ -39,28 +46,28 @@ def refuse_kind(root: Root, key: str, target: Resolved, *, overwrite: bool) -> N
         raise already_exists(key, root.backend)
 
 
-def open_target(root: Root, key: str, made: list[str], *, look: bool = True) -> Resolved:
+def open_destination(root: Root, key: str, created: list[str], *, look: bool = True) -> Resolved:
     """
-    Find the place to write a key to, creating the folders above it.
+    Find the destination of a key, creating the folders above it.
 
     Args:
         root: Where.
         key: Key of a file.
-        made: Gets the keys of the folders that were created.
-        look: Look what is there; the place of a key that was not looked at
-            says that nothing is.
+        created: Gets the keys of the folders that were created.
+        look: Look what is there; a destination that was not looked at
+            counts as free.
 
     Raises:
         InvalidPath: A segment above *key* is a file.
-        NotFound: The root itself is missing, or is no folder.
+        NotFound: The root itself is missing, or is not a folder.
         OSError: A folder cannot be created.
     """
     for _ in range(TRIES):
         try:
             try:
-                return _possible(root.resolve(key)) if look else root.resolve_folder(key)
+                return _refuse_impossible(root.resolve(key)) if look else root.resolve_folder(key)
             except FileNotFoundError:
-                _make_folders(root, key, made)
+                _make_folders(root, key, created)
         except NotADirectoryError as error:
             if lost := root.lost_root(key):
                 raise lost from error
@@ -69,7 +76,7 @@ def open_target(root: Root, key: str, made: list[str], *, look: bool = True) -> 
     raise PreconditionFailed(msg, path=key, backend=root.backend)
 
 
-def _possible(target: Resolved) -> Resolved:
+def _refuse_impossible(target: Resolved) -> Resolved:
     """Refuse, before anything is written, a name that no file can have."""
     if target.absence is not None and target.absence.errno != errno.ENOENT:
         target.folder.close()
@@ -77,7 +84,7 @@ def _possible(target: Resolved) -> Resolved:
     return target
 
 
-def _make_folders(root: Root, key: str, made: list[str]) -> None:
+def _make_folders(root: Root, key: str, created: list[str]) -> None:
     """Create what is missing above *key*, starting at the nearest folder that exists."""
     missing: list[str] = []
     above = root.canonical(key).rpartition("/")[0]
@@ -96,7 +103,7 @@ def _make_folders(root: Root, key: str, made: list[str]) -> None:
         with folder:
             try:
                 folder.mkdir(name)
-                made.append(above)
+                created.append(above)
             except FileExistsError:
                 pass  # another writer was faster
             except FileNotFoundError:
@@ -108,23 +115,23 @@ def _make_folders(root: Root, key: str, made: list[str]) -> None:
     folder.close()
 
 
-def remove_made(root: Root, made: list[str]) -> None:
-    """Remove folders that a failed write created, as far as nobody uses them."""
-    for key in reversed(made):
+def remove_created(root: Root, created: list[str]) -> None:
+    """Remove folders that a failed write created, as far as they are empty."""
+    for key in reversed(created):
         above, _, name = key.rpartition("/")
         try:
             with root.open_folder(above) as folder:
                 folder.rmdir(name)
         except OSError:
             return
-    made.clear()
+    created.clear()
 
 
-def is_at(
+def was_renamed(
     root: Root, key: str, folder: OpenFolder, name: str, own: os.stat_result | int, error: OSError
 ) -> bool:
     """
-    Tell whether a file has its new name although the system refused it.
+    Find out whether a file has its new name although the system refused it.
 
     A network file system whose answer was lost repeats the call, and so
     meets what the first one did.
@@ -138,7 +145,7 @@ def is_at(
         error: What the system said.
 
     Raises:
-        RemoteStoreError: It cannot be told: ``outcome_unknown`` is True.
+        RemoteStoreError: It is not known: ``outcome_unknown`` is True.
     """
     try:
         known = os.fstat(own) if isinstance(own, int) else own
@@ -152,7 +159,7 @@ def is_at(
         raise RemoteStoreError(msg, path=key, backend=root.backend, outcome_unknown=True) from error
 
 
-def taken_by(root: Root, key: str, folder: OpenFolder, name: str, error: OSError) -> None:
+def raise_taken(root: Root, key: str, folder: OpenFolder, name: str, error: OSError) -> None:
     """
     Say what took the name of a file that was about to get it.
 

@@ -9,7 +9,7 @@ import stat
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["ENTER", "LIST", "NOFOLLOW", "OpenFolder", "enter", "is_own_folder", "let_go"]
+__all__ = ["ENTER", "LIST", "NOFOLLOW", "OpenFolder", "close_quietly", "enter", "is_own_folder"]
 
 _DIRECTORY: Final = getattr(os, "O_DIRECTORY", 0)
 NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -25,11 +25,11 @@ _SAFE: Final = (
 )
 
 
-def let_go(fd: int) -> None:
+def close_quietly(fd: int) -> None:
     """
     Close a descriptor through which nothing was written.
 
-    Whatever the system says, it is closed, and nothing is lost by it.
+    It is closed even if the system reports an error, and nothing is lost by it.
     """
     try:  # noqa: SIM105 - several for each operation: no context manager
         os.close(fd)
@@ -56,7 +56,7 @@ class OpenFolder:
         """Close the descriptor; idempotent."""
         fd, self.fd = self.fd, None
         if fd is not None:
-            let_go(fd)
+            close_quietly(fd)
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """
 Bringing names to the disk, so that a power loss does not take them.
 
-Whatever can be refused is refused while nothing has changed yet; what fails
+What can be refused is refused while nothing has changed yet; what fails
 once the change is made says that it was made.
 """
 
@@ -15,10 +15,10 @@ from remote_store import RemoteStoreError
 from remote_store_local._fs.folder import OpenFolder
 from remote_store_local._fs.resolve import Root
 
-__all__ = ["in_place_but", "names_synced"]
+__all__ = ["fsync_names", "not_durable"]
 
 
-def in_place_but(root: Root, key: str, error: OSError) -> RemoteStoreError:
+def not_durable(root: Root, key: str, error: OSError) -> RemoteStoreError:
     """Return the error for what the system failed at when a file had its name already."""
     msg = (
         f"The file is in place, but whether it survives a power loss is not certain: "
@@ -27,7 +27,7 @@ def in_place_but(root: Root, key: str, error: OSError) -> RemoteStoreError:
     return RemoteStoreError(msg, path=key, backend=root.backend, outcome_unknown=True)
 
 
-class _SyncedNames:
+class _FolderToSync:
     """The names in a folder, ready to be synced."""
 
     def __init__(self, folder: OpenFolder) -> None:
@@ -49,8 +49,8 @@ class _SyncedNames:
 
 
 @contextlib.contextmanager
-def names_synced(
-    root: Root, key: str, folders: Sequence[OpenFolder], made: Sequence[str]
+def fsync_names(
+    root: Root, key: str, folders: Sequence[OpenFolder], created: Sequence[str]
 ) -> Generator[None, None, None]:
     """
     Bring to the disk what the block changes in some folders.
@@ -59,7 +59,7 @@ def names_synced(
         root: Where.
         key: Key of the file that the block gives a name, for the error.
         folders: The folders in which names change.
-        made: Keys of folders that were just created, which are to survive as well.
+        created: Keys of folders that were just created, which are to survive as well.
 
     Raises:
         OSError: A folder cannot be opened or synced; the block has not begun.
@@ -67,18 +67,18 @@ def names_synced(
             is there all the same: ``outcome_unknown`` is True.
     """
     with contextlib.ExitStack() as stack:
-        for below in made:
+        for below in created:
             with (
                 root.open_folder(below.rpartition("/")[0]) as above,
-                contextlib.closing(_SyncedNames(above)) as names,
+                contextlib.closing(_FolderToSync(above)) as names,
             ):
                 names.sync()
         opened = [
-            stack.enter_context(contextlib.closing(_SyncedNames(folder))) for folder in folders
+            stack.enter_context(contextlib.closing(_FolderToSync(folder))) for folder in folders
         ]
         yield
         try:
             for names in opened:
                 names.sync()
         except OSError as error:
-            raise in_place_but(root, key, error) from error
+            raise not_durable(root, key, error) from error

@@ -1,5 +1,5 @@
 """
-Giving a file a name that nobody has: of several callers one succeeds.
+Giving a file a name that is free: of several callers one succeeds.
 
 Linux has a system call for it that Python does not offer, ``renameat2``;
 elsewhere a second link is made, which is refused in the same way.
@@ -62,7 +62,7 @@ def rename_exclusive(
     source: OpenFolder, src: str, target: OpenFolder, dst: str, *, atomic: bool
 ) -> bool:
     """
-    Give a file another name that nobody has: one of several callers succeeds.
+    Give a file another name that is free: one of several callers succeeds.
 
     Args:
         source: Folder of the file.

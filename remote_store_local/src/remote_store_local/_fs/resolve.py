@@ -1,5 +1,5 @@
 """
-Finding what a key names without leaving the root, whatever the links on the way say.
+Finding what a key names without leaving the root, also where links on the way lead out.
 
 A key is resolved in two steps: its folder is opened, and everything that
 follows is done relative to that open folder and to one name in it, which is
@@ -8,7 +8,7 @@ never followed when it is a link. How a folder is opened is the `Method`:
 - ``walk``: one step at a time, each relative to the folder above and refusing
   links; wherever calls take ``dir_fd``. No race can lead out: a folder that
   is swapped for a link is refused like any other link.
-- ``path``: its real path is compared with the root's (Windows). Somebody who
+- ``path``: its real path is compared with the root's (Windows). A program that
   swaps a folder for a link at the very moment could win a race.
 
 A link is resolved by its real path, which has to lie below the root, and the
@@ -24,14 +24,14 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from remote_store import InvalidPath, NotFound
-from remote_store_local._fs.folder import ENTER, LIST, NOFOLLOW, OpenFolder, enter, let_go
+from remote_store_local._fs.folder import ENTER, LIST, NOFOLLOW, OpenFolder, close_quietly, enter
 
 __all__ = ["Method", "Resolved", "Root", "best_method"]
 
 Method = Literal["walk", "path"]
 
 _MAX_LINKS: Final = 40
-#: "No file can have that name": nothing is there, whatever the reason.
+#: "No file can have that name": so nothing is there.
 _IMPOSSIBLE: Final = {errno.ENAMETOOLONG, errno.EILSEQ}
 _DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename, os.link}
 
@@ -49,7 +49,7 @@ def _real_path(path: str) -> str:
         try:
             return os.path.realpath(path)
         except OSError as error:
-            # It was a link when it was looked at, and is none any more.
+            # It was a link when it was looked at, and is not a link any more.
             if error.errno not in (errno.EINVAL, errno.ENOENT):
                 raise
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
@@ -118,7 +118,7 @@ class Root:
 
     def lost_root(self, key: str) -> NotFound | None:
         """
-        Return the error for *key* if the root is no folder, or not any more; else None.
+        Return the error for *key* if the root is not a folder, or gone; else None.
 
         Only asked where something is missing anyway.
         """
@@ -185,11 +185,11 @@ class Root:
         try:
             for name in between:
                 below = enter(fd, name, ENTER | NOFOLLOW)
-                let_go(fd)
+                close_quietly(fd)
                 fd = below
             return OpenFolder(enter(fd, last, flags))
         finally:
-            let_go(fd)
+            close_quietly(fd)
 
     def _checked_path(self, key: str) -> OpenFolder:
         path = self.path

@@ -14,17 +14,17 @@ import os
 from collections.abc import Callable
 
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_local._errors import Refusals
+from remote_store_local._errors import CollectedErrors
 from remote_store_local._fs.folder import OpenFolder
 from remote_store_local._fs.resolve import Root
-from remote_store_local._fs.sweep import may_go
+from remote_store_local._fs.sweep import is_removable
 from remote_store_local._fs.temp_file import Stopped
 
 __all__ = ["remove_tree"]
 
 
 class _OpenedFolder:
-    """A folder on the way down: its name, who it is, and the subfolders still to do."""
+    """A folder on the way down: its name, its identity, and the subfolders still to do."""
 
     __slots__ = ("identity", "name", "waiting")
 
@@ -78,12 +78,12 @@ def remove_tree(
     """
     removal = _Removal(root, key)
     removal.run(parent, name, stopped)
-    removal.refusals.settle(changed=removal.changed)
+    removal.errors.raise_first(changed=removal.changed)
 
 
 class _Removal:
     def __init__(self, root: Root, key: str) -> None:
-        self.refusals = Refusals(root.backend)
+        self.errors = CollectedErrors(root.backend)
         self.changed = False
         self._key = key
         self._levels: list[_OpenedFolder] = []
@@ -94,7 +94,7 @@ class _Removal:
         except (FileNotFoundError, NotADirectoryError):
             raise
         except OSError as error:
-            self.refusals.note(error, self._key)
+            self.errors.note(error, self._key)
             return
         try:
             self._enter(name, folder)
@@ -119,7 +119,7 @@ class _Removal:
                 self._levels.pop()
                 self._rmdir(folder, level.name, path)
         except OSError as error:  # the way back up is lost
-            self.refusals.note(error, self._path())
+            self.errors.note(error, self._path())
             return
         finally:
             folder.close()
@@ -129,14 +129,14 @@ class _Removal:
         return "/".join([self._key, *(level.name for level in self._levels[1:]), *names])
 
     def _enter(self, name: str, folder: OpenFolder) -> None:
-        """Go on in an open folder: remove what is no folder, and note what is."""
+        """Go on in an open folder: remove the files and links, and note the folders."""
         level = _OpenedFolder(name, folder)
         self._levels.append(level)
         try:
             with os.scandir(folder.handle) as entries:
                 found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         except OSError as error:
-            self.refusals.note(error, self._path())
+            self.errors.note(error, self._path())
             return
         refused = False  # one error for each folder: all entries may have the same
         for name, is_folder in found:
@@ -147,13 +147,13 @@ class _Removal:
                 self._unlink(folder, name)
             except OSError as error:
                 if not refused:
-                    self.refusals.note(error, self._path(name))
+                    self.errors.note(error, self._path(name))
                 refused = True
 
     def _unlink(self, folder: OpenFolder, name: str) -> None:
         # A file that is being written is its writer's: it will be there
         # afterwards, as if it had been written a moment later.
-        if name.startswith(RESERVED_PREFIX) and not may_go(folder, name):
+        if name.startswith(RESERVED_PREFIX) and not is_removable(folder, name):
             return
         with contextlib.suppress(FileNotFoundError):
             folder.unlink(name)
@@ -166,12 +166,12 @@ class _Removal:
             return None
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.ENOTDIR):
-                self.refusals.note(error, self._path(name))
+                self.errors.note(error, self._path(name))
                 return None
         try:
             self._unlink(folder, name)  # swapped for a link or a file meanwhile
         except OSError as error:
-            self.refusals.note(error, self._path(name))
+            self.errors.note(error, self._path(name))
         return None
 
     def _rmdir(self, folder: OpenFolder, name: str, path: str) -> None:
@@ -182,4 +182,4 @@ class _Removal:
             pass
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                self.refusals.note(error, path)
+                self.errors.note(error, path)

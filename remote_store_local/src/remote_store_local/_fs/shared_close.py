@@ -1,4 +1,4 @@
-"""Things that a worker thread may be using at the moment when their owner lets go of them."""
+"""Closing what a worker thread may be using when its owner is done with it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["SharedClose"]
 
 class SharedClose:
     """
-    Closes something as soon as nobody uses it.
+    Closes something as soon as no thread uses it.
 
     A cancelled read or listing is left behind at once, and its thread with
     it; closing a file under a running system call would let that call hit
-    whatever gets the descriptor next.
+    the file that gets the descriptor next.
 
     Args:
         close: Called exactly once.

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_local._errors import Refusals
-from remote_store_local._fs.folder import OpenFolder, is_own_folder, let_go
+from remote_store_local._errors import CollectedErrors
+from remote_store_local._fs.folder import OpenFolder, close_quietly, is_own_folder
 from remote_store_local._fs.resolve import Root
 from remote_store_local._fs.temp_file import fcntl
 
-__all__ = ["is_live", "is_stale", "may_go", "now", "sweep_folder", "sweep_tree"]
+__all__ = ["is_live", "is_removable", "is_stale", "now", "sweep_folder", "sweep_tree"]
 
 #: Seconds that a temporary file is left alone: also the writer on another
 #: machine, whose lock cannot be seen here, should be done by then.
 STALE: Final = 24 * 3600.0
-#: "There are no locks here": a writer has none either, and age alone tells.
+#: "There are no locks here": a writer has none either, and age alone decides.
 _NO_LOCKS: Final = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -34,11 +34,11 @@ def is_live(folder: OpenFolder, name: str) -> bool:
     """
     Return True if a living process is writing a temporary file.
 
-    That is a file whose lock somebody holds: a link or a folder is nobody's.
-    Where the file system has no locks, a stale one is nobody's either.
+    That is a file whose lock a process holds; a link or a folder has no writer.
+    Where the file system has no locks, a stale one counts as abandoned.
 
     Raises:
-        OSError: It cannot be told, because the file may not be opened, or the
+        OSError: It is not known, because the file may not be opened, or the
             system cannot say who holds its lock.
     """
     if fcntl is None:
@@ -60,16 +60,16 @@ def is_live(folder: OpenFolder, name: str) -> bool:
         if error.errno not in _NO_LOCKS or not is_stale(found):
             raise
     finally:
-        let_go(fd)
+        close_quietly(fd)
     return False
 
 
-def may_go(folder: OpenFolder, name: str) -> bool:
+def is_removable(folder: OpenFolder, name: str) -> bool:
     """
     Return True if a temporary file may be removed together with its folder.
 
     Raises:
-        OSError: Whether it is being written cannot be told, and it is not stale.
+        OSError: Whether it is being written is not known, and it is not stale.
     """
     try:
         return not is_live(folder, name)
@@ -82,7 +82,7 @@ def may_go(folder: OpenFolder, name: str) -> bool:
 def is_stale(found: os.stat_result) -> bool:
     """Return True if a temporary file is older than any write should take."""
     # A copy gives its file the old time of its source: only the change of its
-    # status tells how old it is.
+    # status shows how old it is.
     return now() - max(found.st_mtime, found.st_ctime) >= STALE
 
 
@@ -99,7 +99,7 @@ def sweep_folder(folder: OpenFolder) -> int:
             try:
                 live = is_live(folder, name)
             except PermissionError:
-                continue  # cannot be told
+                continue  # it is not known whether it is live
             if not live:
                 folder.unlink(name)
                 removed += 1
@@ -124,7 +124,7 @@ def sweep_tree(root: Root, key: str, stopped: Callable[[], bool]) -> int:
             further folders, and all the rest was swept.
     """
     removed = 0
-    refusals = Refusals(root.backend)
+    errors = CollectedErrors(root.backend)
     waiting = [key]
     while waiting and not stopped():
         above = waiting.pop()
@@ -140,6 +140,6 @@ def sweep_tree(root: Root, key: str, stopped: Callable[[], bool]) -> int:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            refusals.note(error, above)
-    refusals.settle()
+            errors.note(error, above)
+    errors.raise_first()
     return removed

@@ -2,8 +2,8 @@
 How a file comes into being: whole, or not at all.
 
 A `TempFile` is a temporary file in the target's own folder. It is created
-exclusively, locked while its writer lives (so that a sweep can tell it from
-litter), and given the target's name in one step when it is complete. Whatever
+exclusively, locked while its writer lives (so that a sweep leaves it
+alone), and given the target's name in one step when it is complete. What
 happens before that step leaves the target untouched; so what a file system
 may refuse late (a network file system says only at a close that a disk is
 full) is asked for before it.
@@ -22,14 +22,14 @@ from remote_store import PreconditionFailed
 from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._fs.destination import (
     TRIES,
-    is_at,
-    open_target,
-    refuse_kind,
-    remove_made,
-    taken_by,
+    open_destination,
+    raise_taken,
+    refuse_existing,
+    remove_created,
+    was_renamed,
 )
 from remote_store_local._fs.folder import OpenFolder
-from remote_store_local._fs.fsync import in_place_but, names_synced
+from remote_store_local._fs.fsync import fsync_names, not_durable
 from remote_store_local._fs.renameat2 import RENAMES_OPEN_FILES, rename_exclusive
 from remote_store_local._fs.resolve import Resolved, Root
 from remote_store_local._fs.xattrs import write_attributes
@@ -71,7 +71,7 @@ class Stopped(Exception):
 
 
 def never_stop() -> bool:
-    """Say that nobody was cancelled."""
+    """Say that the caller was not cancelled."""
     return False
 
 
@@ -120,16 +120,16 @@ class TempFile:
         atomic: Whether the file system renames without replacing.
         like: A file whose owner, group and permissions it gets if it replaces
             none; None for those of any new file.
-        look: Look what is at the key. Without, whatever is there is in the way
+        look: Look what is at the key. Without, anything there is in the way
             when the file is published, also a link that could be followed.
 
     Raises:
-        InvalidPath, AlreadyExists, NotFound, OSError: See `open_target`, `refuse_kind`.
+        InvalidPath, AlreadyExists, NotFound, OSError: See `open_destination`, `refuse_existing`.
     """
 
     #: Descriptor, -1 for none.
     fd = -1
-    #: Whether the key has the new content, whatever failed afterwards.
+    #: Whether the key has the new content, whatever fails afterwards.
     published = False
     #: Name of the temporary file as long as there may be one.
     _litter = ""
@@ -155,7 +155,7 @@ class TempFile:
         self._sync = sync
         self._atomic = atomic
         self._like = like
-        self._made: list[str] = []
+        self._created: list[str] = []
         self._generation = os.urandom(16).hex()
         self._temporary = RESERVED_PREFIX + self._generation
         self._forks = _forks
@@ -174,9 +174,9 @@ class TempFile:
 
     def _create(self, look: bool) -> None:
         for _ in range(TRIES):
-            self._target = target = open_target(self._root, self.key, self._made, look=look)
+            self._target = target = open_destination(self._root, self.key, self._created, look=look)
             if target.found is not None:
-                refuse_kind(self._root, self.key, target, overwrite=self._overwrite)
+                refuse_existing(self._root, self.key, target, overwrite=self._overwrite)
                 # A private file stays private, whatever the umask.
                 self._like = target.found
             self._litter = self._temporary
@@ -190,7 +190,7 @@ class TempFile:
                     0o666 if self._like is None else _for_any_group(self._like) | 0o600,
                 )
             except FileExistsError:
-                # Nobody else has such a name: it was made, and the answer was lost.
+                # Nobody else has such a name: it was created, and the answer was lost.
                 self._discard()
                 continue
             except FileNotFoundError:
@@ -236,7 +236,7 @@ class TempFile:
             What the published file looks like, and its generation if it keeps one.
 
         Raises:
-            AlreadyExists, InvalidPath: Somebody else took the name meanwhile.
+            AlreadyExists, InvalidPath: Another writer took the name meanwhile.
             PreconditionFailed: The folder was deleted meanwhile.
             CapabilityNotSupported: The file system keeps no metadata.
             OSError: The system could not; the key is as it was.
@@ -267,7 +267,7 @@ class TempFile:
             found = os.fstat(self.fd) if self.fd >= 0 else target.folder.stat(target.name)
             self._close_file()
         except OSError as error:
-            raise in_place_but(self._root, self.key, error) from error
+            raise not_durable(self._root, self.key, error) from error
         target.folder.close()
         self._target = None
         return found, generation
@@ -276,7 +276,7 @@ class TempFile:
         folder, name = target.folder, target.name
         try:
             if self._sync:
-                with names_synced(self._root, self.key, (folder,), self._made):
+                with fsync_names(self._root, self.key, (folder,), self._created):
                     self._rename(folder, name)
             else:
                 self._rename(folder, name)
@@ -284,7 +284,7 @@ class TempFile:
             msg = "Its folder was deleted while it was being written"
             raise PreconditionFailed(msg, path=self.key, backend=self._root.backend) from error
         except (FileExistsError, IsADirectoryError) as error:
-            taken_by(self._root, self.key, folder, name, error)
+            raise_taken(self._root, self.key, folder, name, error)
 
     def _rename(self, folder: OpenFolder, name: str) -> None:
         linked = False
@@ -302,7 +302,7 @@ class TempFile:
                 )
         except OSError as error:
             # Nobody else has this file: if it is there, the answer was wrong.
-            if self.fd < 0 or not is_at(self._root, self.key, folder, name, self.fd, error):
+            if self.fd < 0 or not was_renamed(self._root, self.key, folder, name, self.fd, error):
                 raise
             linked = True  # or renamed; at any rate the old name must go
         self.published = True
@@ -343,7 +343,7 @@ class TempFile:
             self._litter = ""
             target.folder.close()
         if not self.published:
-            remove_made(self._root, self._made)
+            remove_created(self._root, self._created)
         self._target = None
         if refusal is not None:
             raise refusal

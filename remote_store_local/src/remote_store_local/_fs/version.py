@@ -1,9 +1,9 @@
 """
 What a file was when it was opened, and whether it still is when its reader comes to the end.
 
-The size that the system tells at first is a promise only of an ordinary file
-that nobody writes to. One that grows is longer; the files of /proc say 0 and
-those of /sys 4096, whatever they hold, and may give less than was asked for
+The size that the system gives at first is true only of an ordinary file
+that is not being written to. One that grows is longer; the files of /proc say 0 and
+those of /sys 4096, whatever they contain, and may give less than was asked for
 before their end.
 """
 
@@ -20,7 +20,7 @@ _UNSIZED: Final = 1 << 16
 
 def first_read(size: int, limit: int) -> int:
     """
-    Return how many bytes to ask for at first: one more than are expected tells that it is all.
+    Return how many bytes to ask for at first: one more than expected shows the end.
 
     Args:
         size: Bytes that the file says it has.
@@ -34,7 +34,7 @@ def is_same_version(found: os.stat_result, now: os.stat_result) -> bool:
     Return True if nothing was written to a file between two looks at its descriptor.
 
     Its other names do not matter: where it was replaced by another file, the
-    change time tells nothing.
+    change time shows nothing.
     """
     return (found.st_size, found.st_mtime_ns) == (now.st_size, now.st_mtime_ns) and (
         found.st_ctime_ns == now.st_ctime_ns or found.st_nlink != now.st_nlink
@@ -43,7 +43,7 @@ def is_same_version(found: os.stat_result, now: os.stat_result) -> bool:
 
 def ended_early(fd: int, found: os.stat_result, got: int) -> bool:
     """
-    Tell whether a file that gave no more bytes has lost some since it was opened.
+    Return True if a file that gave no more bytes has lost some since it was opened.
 
     Args:
         fd: Its descriptor, at the end.

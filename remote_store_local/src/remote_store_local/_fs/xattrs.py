@@ -42,7 +42,7 @@ _DECODED: Final = 1 << 17
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: "No room for an attribute of that size", in the spellings of the file systems.
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ERANGE}
-#: "There are no attributes here": anything else is a failure, and no answer.
+#: "There are no attributes here": any other error is a failure, not an answer.
 _NONE_HERE: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 #: "There is no such attribute", in the two spellings of the systems.
 _NO_ATTRIBUTE: Final = {errno.ENODATA, getattr(errno, "ENOATTR", errno.ENODATA)}
@@ -53,7 +53,7 @@ def keeps_attributes(path: str) -> bool:
     Return True if the file system at *path* keeps extended attributes; writes nothing.
 
     Raises:
-        OSError: It cannot be told.
+        OSError: The system does not say.
     """
     if not hasattr(os, "getxattr"):
         return False
@@ -89,7 +89,7 @@ def decode_metadata(raw: bytes, key: str, backend: str) -> dict[str, str] | None
     Return the metadata of an attribute's value, None for ``b""``.
 
     Raises:
-        RemoteStoreError: The value is none of ours.
+        RemoteStoreError: The value was not written by this library.
     """
     if not raw:
         return None
@@ -113,7 +113,7 @@ def no_metadata(key: str, backend: str) -> CapabilityNotSupported:
 
 
 def _is_full(fd: int) -> bool:
-    """Tell whether a file system has no room for anything, so that no attribute is too large."""
+    """Return True if the file system is full: then it is not the attribute that is too large."""
     try:
         return os.fstatvfs(fd).f_bavail == 0
     except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remote_store import InvalidPath
-from remote_store_local._keys import kept, windows_refuses
+from remote_store_local._keys import refuse_device_names, windows_refuses
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from remote_store_local._keys import kept, windows_refuses
 )
 def test_other_characters_are_ordinary(key: str) -> None:
     """Off Windows no other character is special."""
-    assert kept(key, "b", windows=False) == key
+    assert refuse_device_names(key, "b", windows=False) == key
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_windows_names(key: str) -> None:
     """On Windows nothing that is a drive, stream, device or altered name is accepted."""
     assert windows_refuses(key)
     with pytest.raises(InvalidPath, match="Windows"):
-        kept(key, "b", windows=True)
+        refuse_device_names(key, "b", windows=True)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_windows_names(key: str) -> None:
 def test_windows_keeps_ordinary_names(key: str) -> None:
     """Names that only resemble devices are ordinary."""
     assert not windows_refuses(key)
-    assert kept(key, "b", windows=True) == key
+    assert refuse_device_names(key, "b", windows=True) == key
