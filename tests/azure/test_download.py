@@ -14,7 +14,7 @@ from tests.azure.azurite import Azurite
 from tests.azure.wiring import MIB, Wired, wired
 
 from remote_store import InvalidPath, NotFound, PermissionDenied, PreconditionFailed
-from remote_store_azure._blob.read import chunks, content
+from remote_store_azure._blob.read import BlobReader
 
 pytestmark = pytest.mark.asyncio
 
@@ -48,8 +48,8 @@ async def test_round_trip(
     """READ-001: whole and in chunks the content is what was stored, at any concurrency."""
     data = store(service, container, size)
     async with wired(azurite, container, max_concurrency=concurrency) as found:
-        assert await content(found.wire, "a", "a") == data
-        parts = [part async for part in chunks(found.wire, "a", "a")]
+        assert await BlobReader(found.wire, "a").read_all() == data
+        parts = [part async for part in BlobReader(found.wire, "a")]
         assert b"".join(parts) == data
         assert all(type(part) is bytes and part for part in parts)
         assert in_use(found) == 0
@@ -63,7 +63,7 @@ async def test_what_a_read_costs(
     async with wired(azurite, container) as found:
         for size in (0, 10, 24 * MIB):
             store(service, container, size)
-            async for _ in chunks(found.wire, "a", "a"):
+            async for _ in BlobReader(found.wire, "a"):
                 pass
             (request,) = found.transport.taken()
             assert (request.method, request.status) == ("GET", 200)
@@ -81,13 +81,13 @@ async def test_what_a_parallel_read_costs(
             (MIB, [(0, 4)]),
         ):
             store(service, container, size)
-            await content(found.wire, "a", "a")
+            await BlobReader(found.wire, "a").read_all()
             requests = found.transport.taken()
             ranges = sorted(r.headers["x-ms-range"] for r in requests)
             assert ranges == sorted(f"bytes={a * MIB}-{b * MIB - 1}" for a, b in expected)
             assert ["if-match" in r.headers for r in requests].count(False) == 1
         store(service, container, 0)
-        assert await content(found.wire, "a", "a") == b""
+        assert await BlobReader(found.wire, "a").read_all() == b""
         assert [r.status for r in found.transport.taken()] == [416, 200]
 
 
@@ -98,7 +98,7 @@ async def test_the_callers_sizes_win(
     data = store(service, container, 2500)
     sizes: dict[str, Any] = {"max_single_get_size": 500, "max_chunk_get_size": 1000}
     async with wired(azurite, container, max_concurrency=2, **sizes) as found:
-        assert await content(found.wire, "a", "a") == data
+        assert await BlobReader(found.wire, "a").read_all() == data
         ranges = {r.headers["x-ms-range"] for r in found.transport.taken()}
     assert ranges == {"bytes=0-499", "bytes=500-1499", "bytes=1500-2499"}
 
@@ -110,7 +110,7 @@ async def test_read_ahead_is_bounded(
     """A consumer that waits after its first chunk lets at most `max_concurrency` requests run."""
     store(service, container, 40 * MIB)
     async with wired(azurite, container, max_concurrency=concurrency) as found:
-        async with aclosing(chunks(found.wire, "a", "a")) as source:
+        async with aclosing(BlobReader(found.wire, "a")) as source:
             await anext(source)
             await asyncio.sleep(0.5)
             assert len(found.transport.requests) <= concurrency
@@ -128,7 +128,7 @@ async def test_what_is_given_up_holds_no_connection(
     async with wired(azurite, container, max_concurrency=concurrency) as found:
 
         async def consume() -> None:
-            async with aclosing(chunks(found.wire, "a", "a")) as source:
+            async with aclosing(BlobReader(found.wire, "a")) as source:
                 async for _ in source:
                     if way == "close":
                         return
@@ -156,7 +156,7 @@ async def test_a_blob_replaced_between_ranges_is_never_spliced(
     got: list[bytes] = []
 
     async def use(found: Wired) -> None:
-        async with aclosing(chunks(found.wire, "a", "a")) as source:
+        async with aclosing(BlobReader(found.wire, "a")) as source:
             async for part in source:
                 if not got and replace:
                     store(service, container, 30 * MIB)
@@ -191,7 +191,7 @@ async def test_the_check_comes_first(
 
     async with wired(azurite, container, max_concurrency=concurrency) as found:
         with pytest.raises(InvalidPath) as caught:
-            await anext(chunks(found.wire, "a", "a", check=check))
+            await anext(BlobReader(found.wire, "a", check=check))
         assert caught.value is boom
         assert await settled(found) == 0
     assert [h["x-ms-blob-type"] for h in seen] == ["BlockBlob"]
@@ -201,12 +201,12 @@ async def test_a_missing_blob_or_container(azurite: Azurite, container: str) -> 
     """NotFound with the service's code, after one request."""
     async with wired(azurite, container) as found:
         with pytest.raises(NotFound) as caught:
-            await content(found.wire, "a/b", "a/b")
+            await BlobReader(found.wire, "a/b").read_all()
         assert (caught.value.path, caught.value.code) == ("a/b", "BlobNotFound")
         assert len(found.sent()) == 1
     async with wired(azurite, "no-such-container") as found:
         with pytest.raises(NotFound) as caught:
-            await content(found.wire, "a/b", "a/b")
+            await BlobReader(found.wire, "a/b").read_all()
         assert caught.value.code == "ContainerNotFound"
 
 
@@ -220,4 +220,4 @@ async def test_what_cannot_be_told_raises(azurite: Azurite, container: str) -> N
 
         found.transport.after = after
         with pytest.raises(PermissionDenied):
-            await content(found.wire, "a", "a")
+            await BlobReader(found.wire, "a").read_all()

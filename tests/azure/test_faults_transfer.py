@@ -13,7 +13,7 @@ import pytest
 from tests.azure.scripted import Server, clients_for, reply, scripted, usual
 
 from remote_store import BackendUnavailable, PreconditionFailed, RemoteStoreError, RetryPolicy
-from remote_store_azure._blob.read import chunks, content
+from remote_store_azure._blob.read import BlobReader
 
 pytestmark = pytest.mark.asyncio
 
@@ -92,7 +92,7 @@ async def run(host: Host, use: Callable[[Any], Awaitable[Any]], **options: Any) 
 
 
 async def read(wire: Any) -> bytes:
-    return await content(wire, "a", "a")
+    return await BlobReader(wire, "a").read_all()
 
 
 @pytest.mark.parametrize("cut", [reset_after, end_after])
@@ -131,7 +131,7 @@ async def test_no_progress_ends_it() -> None:
     got: list[bytes] = []
 
     async def use(wire: Any) -> None:
-        async with aclosing(chunks(wire, "a", "a")) as source:
+        async with aclosing(BlobReader(wire, "a")) as source:
             async for part in source:
                 got.append(part)  # noqa: PERF401 - what came before an error counts
 
@@ -163,7 +163,7 @@ async def test_a_blob_replaced_meanwhile_is_not_spliced() -> None:
     got: list[bytes] = []
 
     async def use(wire: Any) -> None:
-        async with aclosing(chunks(wire, "a", "a")) as source:
+        async with aclosing(BlobReader(wire, "a")) as source:
             async for part in source:
                 got.append(part)  # noqa: PERF401 - what came before an error counts
 
@@ -249,7 +249,7 @@ async def test_the_first_chunk_is_handed_out_at_once() -> None:
     host.data = bytes(64 << 20)
 
     async def use(wire: Any) -> None:
-        async with aclosing(chunks(wire, "a", "a")) as source:
+        async with aclosing(BlobReader(wire, "a")) as source:
             async with asyncio.timeout(10):
                 await anext(source)
             got_first.set()
@@ -275,7 +275,7 @@ async def test_a_consumer_that_waits_holds_the_server_back() -> None:
     host.data = bytes(64 << 20)
 
     async def use(wire: Any) -> int:
-        async with aclosing(chunks(wire, "a", "a")) as source:
+        async with aclosing(BlobReader(wire, "a")) as source:
             await anext(source)
             await asyncio.sleep(0.5)
             held = sent

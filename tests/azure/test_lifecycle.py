@@ -217,7 +217,7 @@ async def test_stream_of_a_closed_backend(short_grace: float) -> None:
         clients = clients_for(server)
         with clients.running() as wire:
             streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
-            async with aclosing(streaming.chunks()) as chunks:
+            async with aclosing(streaming) as chunks:
                 assert await anext(chunks)
                 await clients.aclose()
                 with pytest.raises(StoreClosed):

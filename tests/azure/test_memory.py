@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.azure.azurite import API_VERSION, Azurite
 
-from remote_store_azure._blob.read import chunks, content
+from remote_store_azure._blob.read import BlobReader
 from remote_store_azure._blob.write import upload
 from remote_store_azure._connect.account import account_of
 from remote_store_azure._http.clients import Clients
@@ -43,10 +43,10 @@ async def transfer(clients: Clients, what: str, mib: int) -> None:
             name = f"{what}{mib}"
             await upload(wire, name, name, stream(mib), exclusive=exclusive, metadata=None)
         elif what == "down whole":
-            assert len(await content(wire, f"down{mib}", "")) == mib * MIB
+            assert len(await BlobReader(wire, f"down{mib}").read_all()) == mib * MIB
         else:
             total = 0
-            async for chunk in chunks(wire, f"down{mib}", ""):
+            async for chunk in BlobReader(wire, f"down{mib}"):
                 total += len(chunk)
             assert total == mib * MIB
 

@@ -143,7 +143,7 @@ async def test_streamed_errors() -> None:
         with clients.running() as wire:
             streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
             with pytest.raises(RemoteStoreError) as caught:
-                [chunk async for chunk in streaming.chunks()]
+                [chunk async for chunk in streaming]
         refuse_secrets(*everything(caught.value))
         await clients.aclose()
 

@@ -125,7 +125,7 @@ async def test_stream(azurite: Azurite, container: str) -> None:
         for _ in range(2):
             streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
             assert streaming.headers["Content-Length"] == str(len(content))
-            chunks = [chunk async for chunk in streaming.chunks()]
+            chunks = [chunk async for chunk in streaming]
             assert len(chunks) > 4
             assert b"".join(chunks) == content
     await clients.aclose()
@@ -148,7 +148,7 @@ async def test_stream_abandoned() -> None:
         clients = clients_for(server)
         with clients.running() as wire:
             streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
-            async with aclosing(streaming.chunks()) as chunks:
+            async with aclosing(streaming) as chunks:
                 assert await anext(chunks)
             await asyncio.wait_for(gone.wait(), 5)
         await clients.aclose()
@@ -188,7 +188,7 @@ async def test_streamed_answer_breaks_off() -> None:
         clients = clients_for(server)
         with clients.running() as wire:
             streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
-            async with aclosing(streaming.chunks()) as chunks:
+            async with aclosing(streaming) as chunks:
                 assert await anext(chunks) == b"half"
                 with pytest.raises(BackendUnavailable):
                     await anext(chunks)
@@ -202,7 +202,7 @@ async def test_encoded_content_is_not_decoded() -> None:
         with clients.running() as wire:
             answer = await wire.send(GET_BLOB, wire.url("k"), path="k")
             streaming = await wire.stream(GET_BLOB, wire.url("k"), path="k")
-            chunks = [chunk async for chunk in streaming.chunks()]
+            chunks = [chunk async for chunk in streaming]
         assert answer.body == b"".join(chunks) == b"\x1f\x8bnot gzip"
         await clients.aclose()
 

@@ -393,7 +393,7 @@ class AsyncAzureBackend(AsyncBackend):
         with self._clients.running() as session:
             key = file_key(path, NAME)
             strategy = self._strategy or await self._detected(session, key)
-            return await strategy.read_bytes(session, key)
+            return await strategy.read(session, key).read_all()
 
     # Writing ---------------------------------------------------------------
 

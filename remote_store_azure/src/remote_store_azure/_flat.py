@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
@@ -21,7 +22,6 @@ from remote_store import (
 from remote_store.aio import AsyncWritableContent
 from remote_store.authoring import folder_not_empty, is_a_file
 from remote_store_azure import _list as listing
-from remote_store_azure._blob import read as download
 from remote_store_azure._blob import transfer as moves
 from remote_store_azure._blob.delete_many import delete_all
 from remote_store_azure._blob.headers import deletion, file_info, is_directory, write_result
@@ -34,6 +34,7 @@ from remote_store_azure._blob.probe import (
     refuse_folder,
     refuse_target,
 )
+from remote_store_azure._blob.read import BlobReader
 from remote_store_azure._blob.write import upload
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
@@ -112,33 +113,14 @@ class Flat:
 
     # Reading ---------------------------------------------------------------
 
-    async def read(self, session: Session, key: str) -> AsyncGenerator[bytes, None]:
-        """Yield the content of a file."""
-
-        def check(headers: Mapping[str, str]) -> None:
-            refuse_folder(key, headers)
-
-        async with aclosing(download.chunks(session, key, key, check=check)) as found:
-            try:
-                first = await anext(found)
-            except StopAsyncIteration:
-                return
-            except NotFound as error:
-                raise await absent(session, key, error) from error.__cause__
-            yield first
-            async for chunk in found:
-                yield chunk
-
-    async def read_bytes(self, session: Session, key: str) -> bytes:
+    def read(self, session: Session, key: str) -> BlobReader:
         """Return the content of a file."""
-
-        def check(headers: Mapping[str, str]) -> None:
-            refuse_folder(key, headers)
-
-        try:
-            return await download.content(session, key, key, check=check)
-        except NotFound as error:
-            raise await absent(session, key, error) from error.__cause__
+        return BlobReader(
+            session,
+            key,
+            check=partial(refuse_folder, key),
+            missing=partial(absent, session, key),
+        )
 
     # Writing ---------------------------------------------------------------
 

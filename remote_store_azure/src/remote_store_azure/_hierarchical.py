@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from attrs import evolve, frozen
@@ -21,9 +21,9 @@ from remote_store import (
 )
 from remote_store.aio import AsyncWritableContent
 from remote_store_azure import _list as listing
-from remote_store_azure._blob import read as download
 from remote_store_azure._blob.headers import file_info, is_directory, metadata_headers, write_result
 from remote_store_azure._blob.probe import archived, head, refuse_folder
+from remote_store_azure._blob.read import BlobReader
 from remote_store_azure._blob.transfer import at_source, complete, likeness, typed
 from remote_store_azure._blob.write import may_be
 from remote_store_azure._datalake import requests as dfs
@@ -102,25 +102,10 @@ class Hierarchical:
 
     # Reading ---------------------------------------------------------------
 
-    async def read(self, session: Session, key: str) -> AsyncGenerator[bytes, None]:
-        """Yield the content of a file."""
-        refuse_dots(key)
-
-        def check(headers: Mapping[str, str]) -> None:
-            refuse_folder(key, headers)
-
-        async with aclosing(download.chunks(session, key, key, check=check)) as found:
-            async for chunk in found:
-                yield chunk
-
-    async def read_bytes(self, session: Session, key: str) -> bytes:
+    def read(self, session: Session, key: str) -> BlobReader:
         """Return the content of a file."""
         refuse_dots(key)
-
-        def check(headers: Mapping[str, str]) -> None:
-            refuse_folder(key, headers)
-
-        return await download.content(session, key, key, check=check)
+        return BlobReader(session, key, check=partial(refuse_folder, key))
 
     # Writing ---------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from remote_store import FileInfo, FolderEntry, FolderInfo, GlobPattern, WriteRe
 from remote_store.aio import AsyncWritableContent
 
 if TYPE_CHECKING:
+    from remote_store_azure._blob.read import BlobReader
     from remote_store_azure._http.session import Session
 
 __all__ = ["Strategy", "strategy_for"]
@@ -35,12 +36,8 @@ class Strategy(Protocol):
         """Return True if a folder is there."""
         ...
 
-    def read(self, session: Session, key: str) -> AsyncGenerator[bytes, None]:
-        """Yield the content of a file."""
-        ...
-
-    async def read_bytes(self, session: Session, key: str) -> bytes:
-        """Return the content of a file."""
+    def read(self, session: Session, key: str) -> BlobReader:
+        """Return the content of a file, which is asked for at the first pull."""
         ...
 
     async def write(

@@ -8,7 +8,7 @@ and one on the source holds a move to the version that it removes afterwards.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
 from remote_store_azure._blob.headers import deletion, kept_headers, metadata_of
 from remote_store_azure._blob.probe import absent, archived, head, look, other_type, refuse_folder
-from remote_store_azure._blob.read import chunks
+from remote_store_azure._blob.read import BlobReader
 from remote_store_azure._blob.write import upload
 from remote_store_azure._http.progress import Progress
 from remote_store_azure._keys import NAME
@@ -266,7 +266,7 @@ class _Copy:
                 msg = "The source was changed by somebody else; it stays"
                 raise PreconditionFailed(msg, path=self.src, backend=NAME)
 
-        content: AsyncGenerator[bytes, None] = chunks(self.session, self.src, self.src, check=check)
+        content = BlobReader(self.session, self.src, check=check)
         async with aclosing(content):
             await upload(
                 self.session,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Self
 
 from attrs import define, field
 
@@ -46,7 +46,7 @@ class Response:
 
 class StreamedResponse:
     """
-    An answer whose body is still to come; it is closed in every case.
+    An answer whose body is still to come: an async iterator over its bytes, to be closed.
 
     Attributes:
         status: HTTP status.
@@ -55,7 +55,7 @@ class StreamedResponse:
         path: As of `Response`.
     """
 
-    __slots__ = ("_pull", "_response", "headers", "lost", "path", "status")
+    __slots__ = ("_pull", "_response", "_source", "headers", "lost", "path", "status")
 
     def __init__(
         self,
@@ -66,32 +66,42 @@ class StreamedResponse:
     ) -> None:
         self._response = sdk_response
         self._pull = pull
+        self._source: Any = None
         self.path = path
         self.status: int = sdk_response.status_code
         self.headers = headers_of(sdk_response)
         self.lost = lost
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self.next()
+        except BaseException:
+            await self.aclose()
+            raise
+        if chunk:
+            return chunk
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def next(self) -> bytes:
         """
-        Yield the body as it arrives, undecoded; the connection is free afterwards.
+        Return the next bytes of the body as they arrive, undecoded; none at its end.
 
         Raises:
             BackendUnavailable: The connection broke or was too slow.
             StoreClosed: The backend was closed meanwhile.
         """
-        source = self._response.iter_raw()
-        try:
-            while True:
-                chunk = await self._pull(source)
-                if not chunk:
-                    return
-                yield chunk
-        finally:
-            await source.aclose()
-            await self.close()
+        if self._source is None:
+            self._source = self._response.iter_raw()
+        return await self._pull(self._source)
 
-    async def close(self) -> None:
-        """Drop what is still to come; idempotent."""
+    async def aclose(self) -> None:
+        """Drop what is still to come, and free the connection; idempotent."""
+        if self._source is not None:
+            await self._source.aclose()
         await self._response.close()
 
 
