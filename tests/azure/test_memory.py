@@ -41,7 +41,7 @@ async def transfer(clients: Clients, what: str, mib: int) -> None:
         if what.startswith("up"):
             exclusive = what == "up exclusive"
             name = f"{what}{mib}"
-            await upload(wire, name, name, stream(mib), exclusive=exclusive, metadata=None)
+            await upload(wire, name, stream(mib), exclusive=exclusive, metadata=None)
         elif what == "down whole":
             assert len(await BlobReader(wire, f"down{mib}").read_all()) == mib * MIB
         else:

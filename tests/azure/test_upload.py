@@ -130,7 +130,7 @@ async def test_round_trip(
     async with wired(azurite, container) as found:
         for name, content in (("b", data), ("s", given_chunks(b"", data[:7], b"", data[7:]))):
             answer, written = await upload(
-                found.wire, name, name, content, exclusive=exclusive, metadata={"Some_Key": "v"}
+                found.wire, name, content, exclusive=exclusive, metadata={"Some_Key": "v"}
             )
             blob = service.get_blob_client(container, name)
             got = blob.download_blob()
@@ -149,7 +149,7 @@ async def test_what_a_write_costs(azurite: Azurite, container: str) -> None:
     async with wired(azurite, container) as found:
 
         async def cost(name: str, content: Any, exclusive: bool) -> Any:
-            await upload(found.wire, name, name, content, exclusive=exclusive, metadata=None)
+            await upload(found.wire, name, content, exclusive=exclusive, metadata=None)
             return found.sent()
 
         eight = bytes(8 * MIB)
@@ -168,12 +168,12 @@ async def test_the_callers_sizes_win(azurite: Azurite, container: str) -> None:
     """`max_single_put_size` and `max_block_size` decide what is one request and one block."""
     options: dict[str, Any] = {"max_single_put_size": 1000, "max_block_size": 2000}
     async with wired(azurite, container, **options) as found:
-        await upload(found.wire, "a", "a", bytes(1000), exclusive=False, metadata=None)
+        await upload(found.wire, "a", bytes(1000), exclusive=False, metadata=None)
         assert found.sent() == [("PUT", "", 201)]
-        await upload(found.wire, "a", "a", bytes(5000), exclusive=False, metadata=None)
+        await upload(found.wire, "a", bytes(5000), exclusive=False, metadata=None)
         assert [kind for _, kind, _ in found.sent()] == ["block"] * 3 + ["blocklist"]
         stream = chunked(bytes(1500), 100)
-        await upload(found.wire, "a", "a", stream, exclusive=False, metadata=None)
+        await upload(found.wire, "a", stream, exclusive=False, metadata=None)
         assert [kind for _, kind, _ in found.sent()] == ["block", "blocklist"]
 
 
@@ -187,7 +187,7 @@ async def test_an_existing_blob_is_left_alone(
     async with wired(azurite, container) as found:
         for content in (bytes(size), chunked(bytes(size), MIB)):
             with pytest.raises(AlreadyExists) as caught:
-                await upload(found.wire, "a", "a", content, exclusive=True, metadata=None)
+                await upload(found.wire, "a", content, exclusive=True, metadata=None)
             assert (caught.value.path, caught.value.outcome_unknown) == ("a", False)
             kinds = {kind for _, kind, _ in found.sent()}
             assert kinds == {""}
@@ -210,7 +210,7 @@ async def test_a_long_stream_for_an_existing_blob_is_refused_early(
 
     async with wired(azurite, container) as found:
         with pytest.raises(AlreadyExists):
-            await upload(found.wire, "a", "a", source(), exclusive=True, metadata=None)
+            await upload(found.wire, "a", source(), exclusive=True, metadata=None)
         assert found.sent() == [("HEAD", "", 200)]
     assert pulled <= 5 * MIB
 
@@ -227,7 +227,7 @@ async def test_uncommitted_blocks_of_others_are_no_blob(
     data = os.urandom(size)
     content = chunked(data, MIB) if streamed else data
     async with wired(azurite, container) as found:
-        await upload(found.wire, "a", "a", content, exclusive=True, metadata={"k": "v"})
+        await upload(found.wire, "a", content, exclusive=True, metadata={"k": "v"})
     got = blob.download_blob()
     assert got.readall() == data
     assert got.properties.metadata == {"k": "v"}
@@ -241,7 +241,7 @@ async def test_blocks_of_another_kind_are_explained(
     service.get_blob_client(container, "a").stage_block(b64encode(b"x").decode(), b"orphan")
     async with wired(azurite, container) as found:
         with pytest.raises(Exception, match="another program left") as caught:
-            await upload(found.wire, "a", "a", bytes(9 * MIB), exclusive=False, metadata=None)
+            await upload(found.wire, "a", bytes(9 * MIB), exclusive=False, metadata=None)
     assert getattr(caught.value, "code", None) == "InvalidBlobOrBlock"
     assert caught.value.__cause__ is not None
 
@@ -251,9 +251,7 @@ async def test_a_content_type(azurite: Azurite, service: BlobServiceClient, cont
     """A blob has the media type that it was given, and the MD5 that the service made."""
     async with wired(azurite, container) as found:
         kept = {"x-ms-blob-content-type": "text/plain"}
-        answer, _ = await upload(
-            found.wire, "a", "a", b"x", exclusive=True, metadata=None, kept=kept
-        )
+        answer, _ = await upload(found.wire, "a", b"x", exclusive=True, metadata=None, kept=kept)
     settings_ = service.get_blob_client(container, "a").get_blob_properties().content_settings
     assert settings_.content_type == "text/plain"
     assert b64encode(bytes(settings_.content_md5 or b"")).decode() == answer.headers["Content-MD5"]
@@ -268,7 +266,7 @@ async def test_what_cannot_be_kept_is_refused_first(
     source = given_chunks(b"x")
     async with wired(azurite, container) as found:
         with pytest.raises(ValueError):
-            await upload(found.wire, "a", "a", source, exclusive=False, metadata=metadata)
+            await upload(found.wire, "a", source, exclusive=False, metadata=metadata)
         assert found.sent() == []
     assert await anext(source) == b"x"
 
@@ -288,7 +286,7 @@ async def test_the_callers_exception_passes(
 
     async with wired(azurite, container, max_concurrency=3) as found:
         with pytest.raises(LookupError) as caught:
-            await upload(found.wire, "a", "a", source(), exclusive=False, metadata=None)
+            await upload(found.wire, "a", source(), exclusive=False, metadata=None)
         assert caught.value is boom
         assert len(asyncio.all_tasks()) == 1
         assert ("PUT", "blocklist", 201) not in found.sent()
@@ -300,9 +298,7 @@ async def test_other_things_than_bytes_are_refused(azurite: Azurite, container: 
     """A chunk that is no bytes raises TypeError, and nothing becomes visible."""
     async with wired(azurite, container) as found:
         with pytest.raises(TypeError, match="str"):
-            await upload(
-                found.wire, "a", "a", given_chunks(b"x", "y"), exclusive=False, metadata=None
-            )
+            await upload(found.wire, "a", given_chunks(b"x", "y"), exclusive=False, metadata=None)
         assert found.sent() == []
 
 
@@ -312,7 +308,7 @@ async def test_an_absent_container(azurite: Azurite) -> None:
     async with wired(azurite, "no-such-container") as found:
         for content in (b"x", bytes(9 * MIB)):
             with pytest.raises(NotFound) as caught:
-                await upload(found.wire, "a", "a", content, exclusive=False, metadata=None)
+                await upload(found.wire, "a", content, exclusive=False, metadata=None)
             assert caught.value.code == "ContainerNotFound"
 
 
@@ -337,9 +333,7 @@ async def test_as_many_blocks_in_flight_as_allowed(
             return answer
 
         found.transport.before, found.transport.after = before, after
-        await upload(
-            found.wire, "a", "a", chunked(bytes(40 * MIB), MIB), exclusive=False, metadata=None
-        )
+        await upload(found.wire, "a", chunked(bytes(40 * MIB), MIB), exclusive=False, metadata=None)
     assert most == concurrency
 
 
@@ -367,7 +361,7 @@ async def test_a_failed_block_ends_the_upload(azurite: Azurite, service: BlobSer
 
         found.transport.before = before
         with pytest.raises(NotFound):
-            await upload(found.wire, "a", "a", source(), exclusive=False, metadata=None)
+            await upload(found.wire, "a", source(), exclusive=False, metadata=None)
         assert len(asyncio.all_tasks()) == 1
     assert pulled < 40
 
@@ -389,7 +383,7 @@ async def test_a_cancelled_upload_leaves_nothing_visible(
 
     async with wired(azurite, container, max_concurrency=2) as found:
         task = asyncio.create_task(
-            upload(found.wire, "a", "a", source(), exclusive=False, metadata=None)
+            upload(found.wire, "a", source(), exclusive=False, metadata=None)
         )
         await started.wait()
         task.cancel()

@@ -70,7 +70,7 @@ async def test_one_of_sixteen_exclusive_writers_wins(
             name = f"r{round_}"
             results = await asyncio.gather(
                 *(
-                    upload(wires[n % 2], name, name, make(n), exclusive=True, metadata=None)
+                    upload(wires[n % 2], name, make(n), exclusive=True, metadata=None)
                     for n in range(16)
                 ),
                 return_exceptions=True,
@@ -93,7 +93,6 @@ async def test_an_overwriting_stream_that_lost_says_so(
             *(
                 upload(
                     found.wire,
-                    "a",
                     "a",
                     slowly(bytes([n]) * 3500, 700),
                     exclusive=False,
@@ -129,7 +128,7 @@ async def test_discarded_blocks(
 
         found.transport.after = after
         with pytest.raises(PreconditionFailed) as caught:
-            await upload(found.wire, "a", "a", bytes(3500), exclusive=exclusive, metadata=None)
+            await upload(found.wire, "a", bytes(3500), exclusive=exclusive, metadata=None)
     error = caught.value
     assert (error.path, error.code, error.status) == ("a", "InvalidBlockList", 400)
     assert error.outcome_unknown is False
@@ -143,7 +142,7 @@ async def test_blocks_discarded_by_the_winner(
     async with wired(azurite, container, **SMALL) as found:
         say(found, is_commit, 400, "InvalidBlockList")
         with pytest.raises(AlreadyExists):
-            await upload(found.wire, "a", "a", bytes(3500), exclusive=True, metadata=None)
+            await upload(found.wire, "a", bytes(3500), exclusive=True, metadata=None)
         assert found.sent()[-1] == ("HEAD", "", 200)
 
 
@@ -156,7 +155,7 @@ async def test_a_stream_knows_its_own_commit(
     async with wired(azurite, container, **SMALL) as found:
         lose(found, is_commit)
         answer, size = await upload(
-            found.wire, "a", "a", chunked(data, 700), exclusive=exclusive, metadata={"k": "v"}
+            found.wire, "a", chunked(data, 700), exclusive=exclusive, metadata={"k": "v"}
         )
         last = [request for request in found.sent() if request[1] == "blocklist"]
     expected = [("PUT", "blocklist", 201), ("PUT", "blocklist", 201)]
@@ -188,7 +187,7 @@ async def test_a_stream_does_not_take_anothers_blob_for_its_own(
         found.transport.before = before
         lose(found, is_commit)
         with pytest.raises(AlreadyExists):
-            await upload(found.wire, "a", "a", bytes(3500), exclusive=True, metadata=None)
+            await upload(found.wire, "a", bytes(3500), exclusive=True, metadata=None)
         assert ("GET", "blocklist", 200) in found.sent()
 
 
@@ -218,7 +217,7 @@ async def test_a_lost_commit_that_was_overwritten(
 
         found.transport.after = after
         with pytest.raises(PreconditionFailed) as caught:
-            await upload(found.wire, "a", "a", bytes(3500), exclusive=False, metadata=None)
+            await upload(found.wire, "a", bytes(3500), exclusive=False, metadata=None)
     assert caught.value.outcome_unknown is True
     assert content_of(service, container) == b"other"
 
@@ -247,7 +246,7 @@ async def test_a_lost_answer_to_an_exclusive_put(
     async with wired(azurite, container) as found:
         lose(found, is_put)
         with pytest.raises(AlreadyExists) as caught:
-            await upload(found.wire, "a", "a", b"same", exclusive=True, metadata={"k": "v"})
+            await upload(found.wire, "a", b"same", exclusive=True, metadata={"k": "v"})
         assert [status for _, _, status in found.sent()] == [409, 409, 200]
     assert caught.value.outcome_unknown is unknown
 
@@ -259,7 +258,7 @@ async def test_an_own_put_whose_answer_was_lost(
     async with wired(azurite, container) as found:
         lose(found, is_put)
         with pytest.raises(AlreadyExists, match="may be this write's own") as caught:
-            await upload(found.wire, "a", "a", b"mine", exclusive=True, metadata=None)
+            await upload(found.wire, "a", b"mine", exclusive=True, metadata=None)
     assert caught.value.outcome_unknown is True
     assert content_of(service, container) == b"mine"
 
@@ -270,7 +269,7 @@ async def test_an_overwriting_put_is_simply_sent_again(
     """A lost answer to an overwriting write is no error: the second attempt succeeds."""
     async with wired(azurite, container) as found:
         lose(found, is_put, 2)
-        await upload(found.wire, "a", "a", b"mine", exclusive=False, metadata=None)
+        await upload(found.wire, "a", b"mine", exclusive=False, metadata=None)
     assert content_of(service, container) == b"mine"
 
 
@@ -283,7 +282,7 @@ async def test_a_conflict_of_another_kind_is_not_an_existing_blob(
             for status, code in ((409, "SnapshotsPresent"), (412, "LeaseIdMissing")):
                 say(found, wanted, status, code)
                 with pytest.raises(RemoteStoreError) as caught:
-                    await upload(found.wire, code, "a", bytes(size), exclusive=True, metadata=None)
+                    await upload(found.wire, code, bytes(size), exclusive=True, metadata=None)
                 assert not isinstance(caught.value, AlreadyExists)
                 assert caught.value.code == code
                 service.get_blob_client(container, code).delete_blob()
@@ -297,8 +296,8 @@ async def test_who_may_only_create_can_write_exclusively(
     async with wired(azurite, container, **SMALL) as found:
         say(found, lambda method, kind: method == "HEAD", 403, "AuthorizationFailure", 9)
         with pytest.raises(AlreadyExists):
-            await upload(found.wire, "old", "old", b"x", exclusive=True, metadata=None)
+            await upload(found.wire, "old", b"x", exclusive=True, metadata=None)
         with pytest.raises(AlreadyExists):
-            await upload(found.wire, "old", "old", bytes(3500), exclusive=True, metadata=None)
-        await upload(found.wire, "new", "new", bytes(3500), exclusive=True, metadata=None)
+            await upload(found.wire, "old", bytes(3500), exclusive=True, metadata=None)
+        await upload(found.wire, "new", bytes(3500), exclusive=True, metadata=None)
     assert content_of(service, container, "new") == bytes(3500)

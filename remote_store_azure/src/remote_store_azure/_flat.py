@@ -35,6 +35,7 @@ from remote_store_azure._blob.probe import (
     refuse_target,
 )
 from remote_store_azure._blob.read import BlobReader
+from remote_store_azure._blob.refusals import is_condition
 from remote_store_azure._blob.write import upload
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
@@ -138,7 +139,7 @@ class Flat:
         if self.reject_under_file:
             await refuse_target(session, key)
         response, size = await upload(
-            session, key, key, content, exclusive=not overwrite, metadata=metadata
+            session, key, content, exclusive=not overwrite, metadata=metadata
         )
         # What commits a list of blocks tells the MD5 of that list.
         whole = "x-ms-blob-type" in response.sdk_response.request.headers
@@ -204,7 +205,7 @@ class Flat:
         response = await session.send(
             DELETE_BLOB, session.url(name), path=key, headers=headers, accept=(202, 404, 412)
         )
-        if response.status == 412 and not moves.is_condition(response):
+        if response.status == 412 and not is_condition(response):
             raise session.error(response)
         return response.status != 412
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import evolve
-
-from remote_store import InvalidPath, NotFound, RemoteStoreError
+from remote_store import AlreadyExists, InvalidPath, NotFound, RemoteStoreError
 from remote_store.authoring import ancestor_is_file, is_a_folder
 from remote_store_azure._blob.headers import is_directory
 from remote_store_azure._blob.list_blobs import page
@@ -20,7 +18,6 @@ from remote_store_azure._http.progress import Progress
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
 from remote_store_azure._rest.operations import HEAD_BLOB
-from remote_store_azure._rest.outcome import in_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "a_folder",
     "absent",
-    "archived",
     "below",
     "container_exists",
     "head",
     "is_folder",
     "look",
     "look_at_container",
-    "other_type",
+    "refuse_existing",
     "refuse_folder",
     "refuse_target",
 ]
@@ -47,46 +43,23 @@ __all__ = [
 
 #: Who may write need not be allowed to look.
 _LOOK: Final = (200, 401, 403, 404)
-_TYPES: Final = {"AppendBlob": "an append blob", "PageBlob": "a page blob"}
 
 
-async def look(session: Session, key: str, path: str | None = None) -> Response:
+async def look(
+    session: Session, key: str, path: str | None = None, *, deadline: float | None = None
+) -> Response:
     """
     Return the headers of a blob; status 404 where there is none, 401 or 403 without the right.
 
     Args:
-        session: The container.
+        session: Of the container.
         key: Of the blob.
         path: Key that errors name, if it is another one.
+        deadline: When to give up, in the loop's time; None for the policy's limit.
     """
-    return await session.send(HEAD_BLOB, session.url(key), path=path or key, accept=_LOOK)
-
-
-async def archived(session: Session, response: Response, src: str) -> RemoteStoreError:
-    """
-    Return the error for a copy that met a file in the archive tier.
-
-    Args:
-        session: The container.
-        response: The refusal; its path is the destination.
-        src: Key of the source, which the error names unless it is the destination that is there.
-    """
-    with in_doubt(response.lost):
-        found = await look(session, src)
-    online = found.status == 200 and found.headers.get("x-ms-access-tier", "") != "Archive"
-    return session.error(response if online else evolve(response, path=src))
-
-
-async def other_type(session: Session, response: Response) -> RemoteStoreError:
-    """Return the error for a blob whose type refuses a request; it is at the path of *response*."""
-    with in_doubt(response.lost):
-        found = await look(session, response.path or "")
-    kind = _TYPES.get(found.headers.get("x-ms-blob-type", ""), "a blob of another type")
-    msg = (
-        f"The file is {kind}, which the service does not let this request replace; delete it "
-        f"first: {response.path} ({response.status} {response.code})"
+    return await session.send(
+        HEAD_BLOB, session.url(key), path=path or key, accept=_LOOK, deadline=deadline
     )
-    return session.error(response, msg)
 
 
 async def head(session: Session, key: str) -> Response:
@@ -165,6 +138,30 @@ async def absent(session: Session, key: str, error: RemoteStoreError) -> RemoteS
     if error.code not in NO_STORAGE and await is_folder(session, key):
         return a_folder(key, error)
     return error
+
+
+async def refuse_existing(session: Session, key: str, *, real_folders: bool = False) -> None:
+    """
+    Refuse a key that is taken, to spare the transfer of content for nothing.
+
+    Without the right to look nothing is refused: the write itself decides.
+
+    Args:
+        session: Of the container.
+        key: Of the file to be made.
+        real_folders: A blob that stands for a folder is one, and no file.
+
+    Raises:
+        AlreadyExists: By a file.
+        InvalidPath: By a folder.
+    """
+    there = await look(session, key)
+    if there.status != 200:
+        return
+    if real_folders and is_directory(there.headers):
+        raise a_folder(key)
+    msg = f"Already exists: {key}"
+    raise AlreadyExists(msg, path=key, backend=NAME)
 
 
 def refuse_folder(key: str, headers: Mapping[str, str]) -> None:

@@ -10,14 +10,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, field, frozen
 
-from remote_store import AlreadyExists, PreconditionFailed, RemoteStoreError
+from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store_azure._blob.headers import deletion, kept_headers, metadata_of
-from remote_store_azure._blob.probe import absent, archived, head, look, other_type, refuse_folder
+from remote_store_azure._blob.probe import absent, head, look, refuse_folder
 from remote_store_azure._blob.read import BlobReader
+from remote_store_azure._blob.refusals import (
+    already_exists,
+    archived,
+    at_source,
+    error_as,
+    is_condition,
+    other_type,
+)
 from remote_store_azure._blob.write import upload
 from remote_store_azure._http.progress import Progress
 from remote_store_azure._keys import NAME
@@ -29,17 +37,7 @@ if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
     from remote_store_azure._rest.response import Response
 
-__all__ = [
-    "at_source",
-    "complete",
-    "copy",
-    "is_condition",
-    "likeness",
-    "move",
-    "source",
-    "told",
-    "typed",
-]
+__all__ = ["complete", "copy", "likeness", "move", "source"]
 
 #: Seconds between two looks at a copy that the service has not finished.
 _FIRST_WAIT: Final = 0.05
@@ -129,37 +127,7 @@ async def _remove(session: Session, src: str, headers: Mapping[str, str]) -> Non
             if response.status == 404 or (await head(session, src)).status == 404:
                 return  # an attempt that got no answer has removed it
     msg = "The source of a move was changed or removed by somebody else"
-    raise typed(session, response, PreconditionFailed, msg, src, outcome_unknown=response.lost)
-
-
-def is_condition(response: Response) -> bool:
-    """Return True for a 412 that is about what we asked for, not about a lease."""
-    return response.code in (
-        "",
-        "ConditionNotMet",
-        "SourceConditionNotMet",
-        "TargetConditionNotMet",
-    )
-
-
-def typed(
-    session: Session,
-    response: Response,
-    cls: type[RemoteStoreError],
-    message: str,
-    key: str,
-    **fields: Any,
-) -> RemoteStoreError:
-    """Return an error of another class than the table's, with all that the answer tells."""
-    return told(session, response, cls(message, path=key, backend=NAME, **fields))
-
-
-def told(session: Session, response: Response, error: RemoteStoreError) -> RemoteStoreError:
-    """Return an error of ours with all that an answer tells."""
-    native = session.error(response)
-    error.status, error.code, error.request_id = native.status, native.code, native.request_id
-    error.__cause__ = native.__cause__
-    return error
+    raise error_as(session, response, PreconditionFailed, msg, src, outcome_unknown=response.lost)
 
 
 @frozen
@@ -216,7 +184,7 @@ class _Copy:
                 raise self.session.error(response)
             if self.etag is not None and await self._source_changed(response):
                 msg = "The source of a move was changed by somebody else; it stays"
-                raise typed(
+                raise error_as(
                     self.session,
                     response,
                     PreconditionFailed,
@@ -239,10 +207,7 @@ class _Copy:
             return
         with in_doubt(response.lost):
             unknown = response.lost and (there.status != 200 or await self._may_be_ours(there))
-        msg = f"Already exists: {self.dst}"
-        if unknown:
-            msg += " (an attempt to write it got no answer: it may be what this copy made)"
-        raise typed(self.session, response, AlreadyExists, msg, self.dst, outcome_unknown=unknown)
+        raise already_exists(self.session, response, unknown=unknown)
 
     async def _source_changed(self, response: Response) -> bool:
         """Tell a condition on the source that failed from one on the destination."""
@@ -271,17 +236,11 @@ class _Copy:
             await upload(
                 self.session,
                 self.dst,
-                self.dst,
                 content,
                 exclusive=True,
                 metadata=metadata_of(version.headers),
                 kept=kept_headers(version.headers),
             )
-
-
-def at_source(response: Response, src: str) -> Response:
-    """Return *response* to a copy as one about its source, if that is what was refused."""
-    return evolve(response, path=src) if response.code == "CannotVerifyCopySource" else response
 
 
 async def complete(session: Session, dst: str, response: Response) -> None:

@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from remote_store import AlreadyExists, RemoteStoreError
+from remote_store import RemoteStoreError
 from remote_store_azure._blob.blocks import (
     BlockIds,
     Gatherer,
@@ -22,10 +22,10 @@ from remote_store_azure._blob.blocks import (
     size_of_block,
 )
 from remote_store_azure._blob.headers import metadata_headers, metadata_of
-from remote_store_azure._blob.probe import look, other_type
+from remote_store_azure._blob.probe import look, refuse_existing
+from remote_store_azure._blob.refusals import already_exists, is_taken, refusal
 from remote_store_azure._http.tasks import Tasks
-from remote_store_azure._rest.body import Body
-from remote_store_azure._rest.errors import NO_OVERWRITE, OTHER_TYPE
+from remote_store_azure._rest.body import OCTET_STREAM, Body
 from remote_store_azure._rest.operations import BLOCK_LIST, COMMIT, PUT_BLOB, PUT_BLOCK
 from remote_store_azure._rest.outcome import in_doubt, untouched
 
@@ -37,17 +37,8 @@ __all__ = ["may_be", "upload"]
 
 _Pieces = Sequence[bytes | memoryview]
 
-#: Codes with which a blob in the way refuses `If-None-Match: *`.
-_TAKEN: Final = {
-    "",
-    "BlobAlreadyExists",
-    "ConditionNotMet",
-    "PathAlreadyExists",
-    "TargetConditionNotMet",
-}
 #: Bytes above which aiohttp does not want a body in one piece.
 _ONE_PIECE: Final = 1 << 18
-_TYPE: Final = "application/octet-stream"
 _BLOCKS: Final = (
     "content that does not fit one request is sent in blocks, which needs the right to write, not "
     "only to create"
@@ -56,8 +47,7 @@ _BLOCKS: Final = (
 
 async def upload(
     session: Session,
-    name: str,
-    path: str | None,
+    key: str,
     content: bytes | AsyncIterator[bytes],
     *,
     exclusive: bool,
@@ -69,8 +59,7 @@ async def upload(
 
     Args:
         session: The container.
-        name: Name of the blob.
-        path: Key that errors name.
+        key: Name of the blob, which errors name.
         content: Its bytes. The exceptions of an iterator pass unchanged; it
             is not closed.
         exclusive: Whether a blob of that name is to be left as it is. One that
@@ -93,11 +82,11 @@ async def upload(
         ValueError: The service would not keep *metadata* as they are.
         RemoteStoreError: By the table of errors.
     """
-    headers = {"x-ms-blob-content-type": _TYPE, **(kept or {}), **metadata_headers(metadata)}
+    headers = {"x-ms-blob-content-type": OCTET_STREAM, **(kept or {}), **metadata_headers(metadata)}
     smallest = session.options.block_size
     if isinstance(content, bytes):
         if len(content) <= session.options.max_single_put:
-            response = await _put(session, name, path, [content], exclusive, headers)
+            response = await _put(session, key, [content], exclusive, headers)
             return response, len(content)
         source = Gatherer(_whole(content))
         block: _Pieces = await source.take(smallest)
@@ -106,11 +95,11 @@ async def upload(
         block = await source.take(smallest)
         size = sum(map(len, block))
         if size <= session.options.max_single_put and await source.ended():
-            return await _put(session, name, path, block, exclusive, headers), size
+            return await _put(session, key, block, exclusive, headers), size
     if exclusive:
-        await _refuse_existing(session, name, path)
+        await refuse_existing(session, key)
     async with Tasks(session.max_concurrency) as sending:
-        blocks = _Blocks(session, name, path, sending)
+        blocks = _Blocks(session, key, sending)
         while block:
             await blocks.add(block)
             block = await source.take(size_of_block(blocks.count, smallest))
@@ -123,8 +112,7 @@ async def _whole(content: bytes) -> AsyncIterator[bytes]:
 
 async def _put(
     session: Session,
-    name: str,
-    path: str | None,
+    key: str,
     pieces: _Pieces,
     exclusive: bool,
     headers: Mapping[str, str],
@@ -132,42 +120,28 @@ async def _put(
     condition = {"If-None-Match": "*"} if exclusive else {}
     response = await session.send(
         PUT_BLOB,
-        session.url(name),
-        path=path,
+        session.url(key),
+        path=key,
         headers={"x-ms-blob-type": "BlockBlob", **headers, **condition},
         body=_body(pieces),
         accept=(201, 403, 409, 412) if exclusive else (201, 409),
     )
     if response.status == 201:
         return response
-    if not (exclusive and _is_taken(response)):
-        raise await _not_made(session, response)
+    if not (exclusive and is_taken(response)):
+        raise await refusal(session, response)
     with in_doubt(response.lost):
-        found = await look(session, name)
+        found = await look(session, key)
     if found.status == 404:
         # Nothing is there but uncommitted blocks of an upload that ended or
         # still goes on; a commit passes them by.
         async with Tasks(1) as sending:
-            one = _Blocks(session, name, path, sending)
+            one = _Blocks(session, key, sending)
             if any(pieces):
                 await one.add(pieces)
             return await one.commit(exclusive, headers)
     ours = response.lost and (found.status != 200 or may_be(found, pieces, headers))
-    raise _refused(session, response, unknown=ours)
-
-
-def _is_taken(response: Response) -> bool:
-    """Return True for the refusal to create a blob because there is one."""
-    return response.code == NO_OVERWRITE if response.status == 403 else response.code in _TAKEN
-
-
-async def _not_made(session: Session, response: Response) -> RemoteStoreError:
-    """Return the error for any other refusal."""
-    return (
-        await other_type(session, response)
-        if response.code == OTHER_TYPE
-        else session.error(response)
-    )
+    raise already_exists(session, response, unknown=ours)
 
 
 def _body(pieces: _Pieces) -> bytes | Body:
@@ -192,38 +166,12 @@ def _folded(headers: Mapping[str, str]) -> dict[str, str]:
     return {key.lower(): value for key, value in (metadata_of(headers) or {}).items()}
 
 
-def _exists(session: Session, path: str | None) -> AlreadyExists:
-    msg = f"Already exists: {path}"
-    return AlreadyExists(msg, path=path, backend=session.backend)
-
-
-def _refused(session: Session, response: Response, *, unknown: bool) -> AlreadyExists:
-    """Return the error for an answer that means that there is a blob already."""
-    native = session.error(response)
-    error = _exists(session, response.path)
-    error.status, error.code, error.request_id = native.status, native.code, native.request_id
-    error.outcome_unknown = unknown
-    if unknown:
-        words = "an attempt to write it got no answer: it may be this write's own"
-        error.args = (f"{error.args[0]} ({words})",)
-    error.__cause__ = native.__cause__
-    return error
-
-
-async def _refuse_existing(session: Session, name: str, path: str | None) -> None:
-    # Only to spare the transfer; who may not look is told by the commit.
-    found = await look(session, name)
-    if found.status == 200:
-        raise _exists(session, path)
-
-
 class _Blocks:
     """The blocks of one upload."""
 
-    def __init__(self, session: Session, name: str, path: str | None, sending: Tasks) -> None:
+    def __init__(self, session: Session, key: str, sending: Tasks) -> None:
         self._session = session
-        self._name = name
-        self._path = path
+        self._key = key
         self._ids = BlockIds()
         self._sending = sending
         self.count = 0
@@ -239,13 +187,13 @@ class _Blocks:
         with untouched():
             response = await self._session.send(
                 PUT_BLOCK,
-                self._session.url(self._name, f"comp=block&blockid={block_id}"),
-                path=self._path,
+                self._session.url(self._key, f"comp=block&blockid={block_id}"),
+                path=self._key,
                 body=body,
                 accept=(201, 400, 403, 409),
             )
             if response.status == 409:
-                raise await _not_made(self._session, response)
+                raise await refusal(self._session, response)
         if response.status == 201:
             return
         if response.status == 403:
@@ -257,7 +205,7 @@ class _Blocks:
         if response.code == "InvalidBlobOrBlock":
             message = (
                 "Uncommitted blocks that another program left under this name prevent an upload "
-                f"in blocks: {self._path!r}; the service drops them after a week, and at once when "
+                f"in blocks: {self._key!r}; the service drops them after a week, and at once when "
                 "the name is written in one piece or deleted"
             )
         raise self._session.error(response, message, outcome_unknown=False)
@@ -269,8 +217,8 @@ class _Blocks:
         condition = {"If-None-Match": "*"} if exclusive else {}
         response = await self._session.send(
             COMMIT,
-            self._session.url(self._name, "comp=blocklist"),
-            path=self._path,
+            self._session.url(self._key, "comp=blocklist"),
+            path=self._key,
             headers={**headers, **condition},
             body=_body([block_list(ids)]),
             accept=(201, 400, 403, 409, 412) if exclusive else (201, 400, 409),
@@ -278,8 +226,8 @@ class _Blocks:
         if response.status == 201:
             return response
         discarded = response.status == 400 and response.code == "InvalidBlockList"
-        if not discarded and (response.status == 400 or not (exclusive and _is_taken(response))):
-            raise await _not_made(self._session, response)
+        if not discarded and (response.status == 400 or not (exclusive and is_taken(response))):
+            raise await refusal(self._session, response)
         gone = False
         if response.lost:  # it may have been this commit that made the blob
             with in_doubt(response.lost):
@@ -288,18 +236,18 @@ class _Blocks:
                 return found
             gone = found is not None
         if not discarded:
-            raise _refused(self._session, response, unknown=gone)
+            raise already_exists(self._session, response, unknown=gone)
         if exclusive:
             with in_doubt(response.lost):
-                await _refuse_existing(self._session, self._name, self._path)
+                await refuse_existing(self._session, self._key)
         raise self._discarded(response)
 
     async def _committed(self, ids: list[str]) -> Response | None:
         """Return the answer that the blob consists of just *ids*, or is absent; else None."""
         response = await self._session.send(
             BLOCK_LIST,
-            self._session.url(self._name, "comp=blocklist&blocklisttype=committed"),
-            path=self._path,
+            self._session.url(self._key, "comp=blocklist&blocklisttype=committed"),
+            path=self._key,
             accept=(200, 404),
         )
         if response.status == 404:
@@ -313,7 +261,7 @@ class _Blocks:
     def _discarded(self, response: Response) -> RemoteStoreError:
         msg = (
             "Another write of the same file came between, and the service discarded what this "
-            f"one had sent; nothing was written: {self._path}"
+            f"one had sent; nothing was written: {self._key}"
         )
         if response.lost:
             msg = msg.replace("nothing was written", "unless an attempt without an answer did it")

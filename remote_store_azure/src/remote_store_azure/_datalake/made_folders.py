@@ -19,8 +19,8 @@ from attrs import frozen
 
 from remote_store import RemoteStoreError
 from remote_store_azure._blob.headers import is_directory
+from remote_store_azure._blob.probe import look
 from remote_store_azure._datalake import requests as dfs
-from remote_store_azure._rest.operations import HEAD_BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -71,13 +71,7 @@ class Made:
 
     async def _remove(self, session: Session, folder: str, path: str, deadline: float) -> None:
         while folder:
-            there = await session.send(
-                HEAD_BLOB,
-                session.url(folder),
-                path=path,
-                accept=(200, 401, 403, 404),
-                deadline=deadline,
-            )
+            there = await look(session, folder, path, deadline=deadline)
             etag = there.headers.get("ETag", "")
             if there.status != 200 or not is_directory(there.headers) or not self._made(etag):
                 return

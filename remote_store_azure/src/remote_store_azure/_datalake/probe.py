@@ -9,13 +9,13 @@ does not tell a folder from a file, or a file above from one at the key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from remote_store import AlreadyExists, InvalidPath, PreconditionFailed, RemoteStoreError
+from remote_store import InvalidPath, PreconditionFailed, RemoteStoreError
 from remote_store.authoring import ancestor_is_file, is_a_file
 from remote_store_azure._blob.headers import is_directory
 from remote_store_azure._blob.probe import a_folder, head, look
-from remote_store_azure._blob.transfer import told, typed
+from remote_store_azure._blob.refusals import already_exists, error_as, with_details
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_OVERWRITE
 from remote_store_azure._rest.outcome import in_doubt
@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     from remote_store_azure._rest.response import Response
 
 __all__ = [
+    "TRIES",
     "file_at",
     "folder_at",
     "loses_dots",
     "refuse_dots",
-    "refuse_existing",
     "refused",
     "under_file",
 ]
+
+
+#: How often an operation looks again at what was replaced after it looked.
+TRIES: Final = 5
 
 
 def loses_dots(key: str) -> bool:
@@ -94,23 +98,6 @@ async def folder_at(session: Session, key: str) -> Response:
     return response
 
 
-async def refuse_existing(session: Session, key: str) -> None:
-    """
-    Refuse a key that is taken, to spare the transfer of content for nothing.
-
-    Raises:
-        AlreadyExists: By a file.
-        InvalidPath: By a folder.
-    """
-    there = await look(session, key)
-    if there.status != 200:
-        return
-    if is_directory(there.headers):
-        raise a_folder(key)
-    msg = f"Already exists: {key}"
-    raise AlreadyExists(msg, path=key, backend=NAME)
-
-
 async def refused(
     session: Session,
     response: Response,
@@ -138,7 +125,7 @@ async def refused(
         below = await under_file(session, response) if there.status == 404 else None
     if there.status == 404 and response.status == 404 and below is None:
         msg = "Something in the way went while this was written, and nothing was written"
-        return typed(session, response, PreconditionFailed, msg, key)
+        return error_as(session, response, PreconditionFailed, msg, key)
     if there.status == 404:
         return below or error  # whatever it was, it has gone
     if there.status != 200 and response.code != NO_OVERWRITE:
@@ -148,10 +135,7 @@ async def refused(
     if not exclusive:
         return error
     unknown = response.lost and (there.status != 200 or ours is None or ours(there))
-    msg = f"Already exists: {key}"
-    if unknown:
-        msg += " (an attempt to write it got no answer: it may be this one's own)"
-    return typed(session, response, AlreadyExists, msg, key, outcome_unknown=unknown)
+    return already_exists(session, response, unknown=unknown)
 
 
 async def under_file(session: Session, response: Response) -> RemoteStoreError | None:
@@ -169,7 +153,7 @@ async def under_file(session: Session, response: Response) -> RemoteStoreError |
     above = await _file_above(session, key)
     if above is None:
         return None
-    return told(session, response, ancestor_is_file(key, NAME, above))
+    return with_details(session, response, ancestor_is_file(key, NAME, above))
 
 
 async def _file_above(session: Session, key: str) -> str | None:

@@ -10,7 +10,7 @@ from attrs import evolve
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
 from remote_store_azure._blob.probe import head
-from remote_store_azure._blob.transfer import typed
+from remote_store_azure._blob.refusals import error_as
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
 from remote_store_azure._datalake.probe import refused
@@ -131,7 +131,7 @@ async def _reason(
         return session.error(missing, outcome_unknown=response.lost)
     if response.code == "SourceConditionNotMet":
         msg = f"The source was changed by somebody else meanwhile; it stays: {source}"
-        return typed(
+        return error_as(
             session, response, PreconditionFailed, msg, source, outcome_unknown=response.lost
         )
     # Another file there is never ours: its ETag would have told.

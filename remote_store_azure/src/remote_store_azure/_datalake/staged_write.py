@@ -21,22 +21,21 @@ from remote_store import NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
 from remote_store.authoring import RESERVED_PREFIX
 from remote_store_azure._blob.blocks import Gatherer, size_of_block
-from remote_store_azure._blob.probe import head
+from remote_store_azure._blob.probe import head, look, refuse_existing
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
-from remote_store_azure._datalake.probe import refuse_existing, refused
+from remote_store_azure._datalake.probe import refused
 from remote_store_azure._datalake.rename import rename
 from remote_store_azure._http.tasks import Tasks, end_all
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
-from remote_store_azure._rest.operations import HEAD_BLOB
 from remote_store_azure._rest.outcome import untouched
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
     from remote_store_azure._rest.response import Response
 
-__all__ = ["STALE", "write"]
+__all__ = ["STALE", "staged_write"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ _LONGEST: Final = 1024
 _LARGEST: Final = 100 << 20
 
 
-async def write(
+async def staged_write(
     session: Session,
     key: str,
     content: bytes | AsyncIterator[bytes],
@@ -95,7 +94,7 @@ async def write(
     if exclusive and not block:
         return await _create_empty(session, key, metadata), 0
     if exclusive and not last:
-        await refuse_existing(session, key)
+        await refuse_existing(session, key, real_folders=True)
     async with _Draft(session, key) as draft:
         await draft.create(metadata)
         while block:
@@ -237,7 +236,7 @@ class _Draft:
         Give it the name of its target, where it is old or new at every moment.
 
         Raises:
-            AlreadyExists, InvalidPath, PreconditionFailed: See `write`.
+            AlreadyExists, InvalidPath, PreconditionFailed: See `staged_write`.
         """
         try:
             response = await rename(
@@ -297,12 +296,6 @@ class _Draft:
             response, made = self._creation.result()
             return made if response.status == 201 else None
         # It got no answer, and may have been done all the same.
-        there = await self._session.send(
-            HEAD_BLOB,
-            self._session.url(self._name),
-            path=self._key,
-            accept=(200, 401, 403, 404),
-            deadline=deadline,
-        )
+        there = await look(self._session, self._name, self._key, deadline=deadline)
         now = asyncio.get_running_loop().time()
         return Made(self._session.etag(there), now - self._begun) if there.status == 200 else None

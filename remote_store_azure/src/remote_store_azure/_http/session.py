@@ -18,7 +18,7 @@ from remote_store_azure._connect.account import Account
 from remote_store_azure._connect.options import Tuning
 from remote_store_azure._http.in_flight import Cleanup, InFlight, Waiting
 from remote_store_azure._http.sdk_errors import SdkErrors
-from remote_store_azure._rest.body import PIECE, Body
+from remote_store_azure._rest.body import OCTET_STREAM, PIECE, Body
 from remote_store_azure._rest.errors import NO_STORAGE, REFUSALS, UNSURE, error_of
 from remote_store_azure._rest.operations import SHORT, Operation
 from remote_store_azure._rest.outcome import AttemptRecord
@@ -337,7 +337,7 @@ class Session(Urls):
             # Both are signed, so aiohttp must not be the one to add them.
             sent["Content-Length"] = str(len(body))
             if "Content-Type" not in sent and len(body):
-                sent["Content-Type"] = "application/octet-stream"
+                sent["Content-Type"] = OCTET_STREAM
             if isinstance(body, bytes) and len(body) > PIECE:
                 body = Body([body])
         content: Any = body or None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Self
 
-__all__ = ["PIECE", "Body"]
+__all__ = ["OCTET_STREAM", "PIECE", "Body"]
+
+#: The media type of bytes that nobody says more about.
+OCTET_STREAM: Final = "application/octet-stream"
 
 #: Bytes handed to the connection at once: what a slow connection buffers.
 PIECE: Final = 256 * 1024

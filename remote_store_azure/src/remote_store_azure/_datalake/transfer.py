@@ -1,0 +1,103 @@
+"""Moving and copying a file of a hierarchical account, in the version that was seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from remote_store import PreconditionFailed, RemoteStoreError
+from remote_store_azure._blob.refusals import archived, at_source, error_as
+from remote_store_azure._blob.transfer import complete, likeness
+from remote_store_azure._datalake.probe import TRIES, file_at, refused, under_file
+from remote_store_azure._datalake.rename import rename
+from remote_store_azure._rest.errors import ARCHIVED, NO_OVERWRITE
+from remote_store_azure._rest.operations import COPY
+from remote_store_azure._rest.outcome import in_doubt
+
+if TYPE_CHECKING:
+    from remote_store_azure._http.session import Session
+    from remote_store_azure._rest.response import Response
+
+__all__ = ["copy", "move"]
+
+
+async def move(session: Session, src: str, dst: str, *, exclusive: bool) -> None:
+    """
+    Rename a file.
+
+    Raises:
+        NotFound: There is no file at *src*.
+        InvalidPath: One of the keys is a folder, or *dst* lies under a file.
+        AlreadyExists: *exclusive*, and there is a file at *dst*.
+        PreconditionFailed: The file was replaced meanwhile.
+    """
+    version = await file_at(session, src)
+    if src != dst:
+        await rename(session, src, dst, etag=session.etag(version), exclusive=exclusive)
+
+
+async def copy(session: Session, src: str, dst: str, *, exclusive: bool) -> None:
+    """
+    Let the service copy a file, and wait until that is complete.
+
+    Raises:
+        NotFound, InvalidPath, AlreadyExists: As `move`.
+        PreconditionFailed: The source was replaced again and again, or *dst*
+            before the copy was complete.
+    """
+    for left in reversed(range(TRIES)):
+        version = await file_at(session, src)
+        if src == dst:
+            return
+        response = await _copy(session, src, dst, version, exclusive=exclusive)
+        if response.status in (201, 202):
+            await complete(session, dst, response)
+            return
+        if response.status == 404:
+            raise await _nothing_copied(session, src, response)
+        if response.code != "SourceConditionNotMet" or response.lost or not left:
+            raise await _not_copied(session, src, response, version, exclusive=exclusive)
+
+
+async def _copy(
+    session: Session, src: str, dst: str, version: Response, *, exclusive: bool
+) -> Response:
+    headers = {
+        "x-ms-copy-source": session.source_url(src),
+        "x-ms-source-if-match": session.etag(version),
+    }
+    if exclusive:
+        headers["If-None-Match"] = "*"
+    return await session.send(
+        COPY, session.url(dst), path=dst, headers=headers, accept=(201, 202, 403, 404, 409, 412)
+    )
+
+
+async def _nothing_copied(session: Session, src: str, response: Response) -> RemoteStoreError:
+    """Tell a source that has gone from a destination below a file: the answer is the same."""
+    error = session.error(evolve(response, path=src))
+    if response.code == "BlobNotFound":
+        with in_doubt(response.lost):
+            return await under_file(session, response) or error
+    return error
+
+
+async def _not_copied(
+    session: Session, src: str, response: Response, version: Response, *, exclusive: bool
+) -> RemoteStoreError:
+    if response.code == "SourceConditionNotMet":
+        msg = f"The source of a copy was changed by somebody else meanwhile: {src}"
+        return error_as(
+            session, response, PreconditionFailed, msg, src, outcome_unknown=response.lost
+        )
+    if response.code in ARCHIVED:
+        return await archived(session, response, src)
+    if response.status == 403 and not (exclusive and response.code == NO_OVERWRITE):
+        return session.error(at_source(response, src))
+    return await refused(
+        session,
+        response,
+        exclusive=exclusive,
+        ours=lambda there: likeness(there.headers) == likeness(version.headers),
+    )
