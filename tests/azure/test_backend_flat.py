@@ -364,8 +364,8 @@ def test_several_loops(azurite: Azurite, container: str) -> None:
         return [info.name async for info in backend.list_files("")]
 
     assert asyncio.run(use(0)) == ["f0"]
-    strategy = backend._strategy
+    strategy = backend._kind.strategy
     assert strategy is not None
     assert asyncio.run(use(1)) == ["f0", "f1"]
-    assert backend._strategy is strategy
+    assert backend._kind.strategy is strategy
     asyncio.run(backend.aclose())

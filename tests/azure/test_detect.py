@@ -13,7 +13,7 @@ from tests.azure.flat import QUICK, Flat, flat
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store.aio import AsyncStore
-from remote_store_azure import AsyncAzureBackend, _backend, _strategy
+from remote_store_azure import AsyncAzureBackend, _account_kind
 from remote_store_azure._account_kind import is_hierarchical
 
 pytestmark = pytest.mark.asyncio
@@ -185,7 +185,7 @@ async def test_many_at_once_ask_once(
         first.cancel()
         assert await asyncio.gather(*others) == [False] * 8
         assert box.sent().count(ACCOUNT) in (2, 3)  # what was cancelled may have asked once
-        assert box.backend._detecting == {}
+        assert box.backend._kind._asking == {}
 
 
 async def test_a_lost_question_is_asked_again(
@@ -215,13 +215,13 @@ async def test_the_answer_chooses_the_strategy(
 ) -> None:
     """What is found out, or passed, is what the operations are done with."""
     asked: list[bool] = []
-    real = _strategy.strategy_for
+    real = _account_kind.strategy_for
 
     def strategy_for(*, hierarchical: bool, **options: bool) -> Any:
         asked.append(hierarchical)
         return real(hierarchical=False, **options)
 
-    monkeypatch.setattr(_backend, "strategy_for", strategy_for)
+    monkeypatch.setattr(_account_kind, "strategy_for", strategy_for)
     async with flat(azurite, service, container, hns=None) as box:
         Script(box, account=[(200, TRUE)])
         await box.backend.exists("a")

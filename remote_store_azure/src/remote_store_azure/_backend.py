@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from remote_store import (
     Capability,
-    CapabilityNotSupported,
     CapabilitySet,
     FileInfo,
     FolderEntry,
@@ -23,7 +21,7 @@ from remote_store import (
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.authoring import cannot_delete_root, file_key, folder_key, is_a_folder
-from remote_store_azure._account_kind import is_hierarchical
+from remote_store_azure._account_kind import AccountKind
 from remote_store_azure._blob.headers import metadata_headers
 from remote_store_azure._blob.probe import container_exists, look_at_container
 from remote_store_azure._connect.account import account_of
@@ -32,7 +30,7 @@ from remote_store_azure._connect.url import place_of
 from remote_store_azure._hierarchical import Hierarchical
 from remote_store_azure._http.clients import Clients
 from remote_store_azure._keys import NAME, target_key
-from remote_store_azure._strategy import Strategy, strategy_for
+from remote_store_azure._strategy import Strategy
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -151,11 +149,13 @@ class AsyncAzureBackend(AsyncBackend):
             max_concurrency=max_concurrency,
             name=NAME,
         )
-        self._rejects = reject_write_under_file_ancestor
+        self._kind = AccountKind(
+            hns=hns,
+            reject_under_file=reject_write_under_file_ancestor,
+            delete_snapshots=delete_snapshots,
+        )
         missing = set() if hns else {Capability.ATOMIC_MOVE}
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
-        self._strategy: Strategy | None = None if hns is None else self._strategy_for(hns)
-        self._detecting: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._connected: Self | None = None
 
     @classmethod
@@ -176,33 +176,9 @@ class AsyncAzureBackend(AsyncBackend):
 
     # Which account it is ---------------------------------------------------
 
-    def _strategy_for(self, hierarchical: bool) -> Strategy:
-        return strategy_for(
-            hierarchical=hierarchical,
-            reject_under_file=self._rejects,
-            delete_snapshots=self._options["delete_snapshots"],
-        )
-
-    async def _detected(self, session: Session, path: str | None) -> Strategy:
-        """Return the strategy for this account; it is asked once, for an operation at *path*."""
-        loop = asyncio.get_running_loop()
-        lock = self._detecting.setdefault(loop, asyncio.Lock())
-        try:
-            async with lock:
-                if self._strategy is None:
-                    found = await is_hierarchical(session, path)
-                    if found is None:
-                        # The container is absent, which is the same on both.
-                        return self._strategy_for(False)
-                    self._strategy = self._strategy_for(found)
-        finally:
-            # A lock that was waited for keeps its loop alive.
-            self._detecting.pop(loop, None)
-        return self._strategy
-
     async def connected(self) -> Self:
         """
-        Find out which kind of account it is; awaited by whoever opens a store.
+        Find out which kind of account it is; opening a store awaits this.
 
         Returns:
             The backend to use, the same object at every call: on a
@@ -217,7 +193,7 @@ class AsyncAzureBackend(AsyncBackend):
         if self._connected is not None:
             return self._connected
         with self._clients.running() as session:
-            strategy = self._strategy or await self._detected(session, None)
+            strategy = self._kind.strategy or await self._kind.detect(session, None)
         if self._options["hns"] is not None or not isinstance(strategy, Hierarchical):
             return self
         if self._connected is None:  # another call may have been faster
@@ -276,14 +252,7 @@ class AsyncAzureBackend(AsyncBackend):
             CapabilityNotSupported: Another type is asked for.
             RuntimeError: No event loop is running.
         """
-        self._clients.refuse_closed()
-        if _names_a_file_system_client(type_hint):
-            return cast("T", self._clients.file_system_client())
-        msg = (
-            f"backend {NAME!r} does not expose {type_hint!r}; it does expose "
-            "azure.storage.filedatalake.aio.FileSystemClient"
-        )
-        raise CapabilityNotSupported(msg, backend=NAME, capability="unwrap")
+        return self._clients.unwrap(type_hint)
 
     def __repr__(self) -> str:
         # The URL as the caller gave it may hold a password or a token.
@@ -309,7 +278,7 @@ class AsyncAzureBackend(AsyncBackend):
             key = folder_key(path, NAME)
             if not key:
                 return await container_exists(session)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.exists(session, key)
 
     async def is_file(self, path: str) -> bool:
@@ -318,7 +287,7 @@ class AsyncAzureBackend(AsyncBackend):
             key = folder_key(path, NAME)
             if not key:
                 return False
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.is_file(session, key)
 
     async def is_folder(self, path: str) -> bool:
@@ -332,7 +301,7 @@ class AsyncAzureBackend(AsyncBackend):
             key = folder_key(path, NAME)
             if not key:
                 return await container_exists(session)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.is_folder(session, key)
 
     async def get_file_info(self, path: str) -> FileInfo:
@@ -341,7 +310,7 @@ class AsyncAzureBackend(AsyncBackend):
             key = folder_key(path, NAME)
             if not key:
                 raise is_a_folder(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.get_file_info(session, key)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
@@ -354,7 +323,7 @@ class AsyncAzureBackend(AsyncBackend):
         """
         with self._clients.running() as session:
             key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.get_folder_info(session, key)
 
     async def check_health(self) -> None:
@@ -383,7 +352,7 @@ class AsyncAzureBackend(AsyncBackend):
         """
         with self._clients.running() as session:
             key = file_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             async with aclosing(strategy.read(session, key)) as chunks:
                 async for chunk in chunks:
                     yield chunk
@@ -392,7 +361,7 @@ class AsyncAzureBackend(AsyncBackend):
         """Return the whole content of a file; raises as `read`."""
         with self._clients.running() as session:
             key = file_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.read(session, key).read_all()
 
     # Writing ---------------------------------------------------------------
@@ -454,7 +423,7 @@ class AsyncAzureBackend(AsyncBackend):
             if metadata:
                 metadata = dict(metadata)
                 metadata_headers(metadata)  # before anything is sent
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             return await strategy.write(
                 session,
                 key,
@@ -479,7 +448,7 @@ class AsyncAzureBackend(AsyncBackend):
         """
         with self._clients.running() as session:
             key = file_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             await strategy.delete(session, key, missing_ok=missing_ok)
 
     async def delete_folder(
@@ -498,7 +467,7 @@ class AsyncAzureBackend(AsyncBackend):
             key = folder_key(path, NAME)
             if not key:
                 raise cannot_delete_root(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
             await strategy.delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
 
     # Moving and copying ----------------------------------------------------
@@ -518,7 +487,7 @@ class AsyncAzureBackend(AsyncBackend):
         with self._clients.running() as session:
             target = target_key(dst)
             source = file_key(src, NAME)
-            strategy = self._strategy or await self._detected(session, source)
+            strategy = self._kind.strategy or await self._kind.detect(session, source)
             await strategy.move(session, source, target, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
@@ -526,38 +495,41 @@ class AsyncAzureBackend(AsyncBackend):
         with self._clients.running() as session:
             target = target_key(dst)
             source = file_key(src, NAME)
-            strategy = self._strategy or await self._detected(session, source)
+            strategy = self._kind.strategy or await self._kind.detect(session, source)
             await strategy.copy(session, source, target, overwrite=overwrite)
 
     # Listing ---------------------------------------------------------------
 
-    async def list_files(
+    def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncGenerator[FileInfo, None]:
         """Yield the files of a folder; folders below *max_depth* are not asked for."""
-        with self._clients.running() as session:
-            key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
-            found = strategy.list_files(session, key, recursive=recursive, max_depth=max_depth)
-            async with aclosing(found):
-                async for info in found:
-                    yield info
+        return self._listed(
+            path,
+            lambda strategy, session, key: strategy.list_files(
+                session, key, recursive=recursive, max_depth=max_depth
+            ),
+        )
 
-    async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
+    def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder."""
-        with self._clients.running() as session:
-            key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
-            async with aclosing(strategy.list_folders(session, key)) as found:
-                async for entry in found:
-                    yield entry
+        return self._listed(
+            path, lambda strategy, session, key: strategy.list_folders(session, key)
+        )
 
-    async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+    def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder in one pass."""
+        return self._listed(
+            path, lambda strategy, session, key: strategy.iter_children(session, key)
+        )
+
+    async def _listed(
+        self, path: str, listing: Callable[[Strategy, Session, str], AsyncGenerator[T, None]]
+    ) -> AsyncGenerator[T, None]:
         with self._clients.running() as session:
             key = folder_key(path, NAME)
-            strategy = self._strategy or await self._detected(session, key)
-            async with aclosing(strategy.iter_children(session, key)) as found:
+            strategy = self._kind.strategy or await self._kind.detect(session, key)
+            async with aclosing(listing(strategy, session, key)) as found:
                 async for entry in found:
                     yield entry
 
@@ -575,7 +547,7 @@ class AsyncAzureBackend(AsyncBackend):
             except UnicodeEncodeError as error:
                 msg = f"glob pattern has no UTF-8 form: {pattern!r}"
                 raise InvalidPath(msg, path=pattern, backend=NAME) from error
-            strategy = self._strategy or await self._detected(session, pattern)
+            strategy = self._kind.strategy or await self._kind.detect(session, pattern)
             async with aclosing(strategy.glob(session, parsed)) as found:
                 async for info in found:
                     yield info
@@ -591,16 +563,6 @@ class AsyncAzureBackend(AsyncBackend):
         passed in stays open. Idempotent.
         """
         await self._clients.aclose()
-
-
-def _names_a_file_system_client(type_hint: object) -> bool:
-    # Whoever asks for it has imported it; nobody else should have to.
-    module = getattr(type_hint, "__module__", "")
-    if not isinstance(module, str) or not module.startswith("azure.storage.filedatalake"):
-        return False
-    from azure.storage.filedatalake.aio import FileSystemClient
-
-    return type_hint is FileSystemClient
 
 
 def _rebuilt(cls: type[AsyncAzureBackend], options: dict[str, Any]) -> AsyncAzureBackend:

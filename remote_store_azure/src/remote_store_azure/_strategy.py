@@ -1,4 +1,4 @@
-"""What the two kinds of accounts do each in its own way, and which of them an account gets."""
+"""What the two kinds of accounts do each in its own way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from remote_store_azure._blob.read import BlobReader
     from remote_store_azure._http.session import Session
 
-__all__ = ["Strategy", "strategy_for"]
+__all__ = ["Strategy"]
 
 
 class Strategy(Protocol):
@@ -98,25 +98,3 @@ class Strategy(Protocol):
     async def copy(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy a file; onto itself it is looked for and left alone."""
         ...
-
-
-def strategy_for(
-    *, hierarchical: bool, reject_under_file: bool, delete_snapshots: bool
-) -> Strategy:
-    """
-    Return the strategy for one kind of account.
-
-    Args:
-        hierarchical: Folders are real.
-        reject_under_file: Look for files above a target; hierarchical
-            accounts refuse such targets by themselves.
-        delete_snapshots: Delete a file with its snapshots; hierarchical
-            accounts have none.
-    """
-    if hierarchical:
-        from remote_store_azure._hierarchical import Hierarchical
-
-        return Hierarchical()
-    from remote_store_azure._flat import Flat
-
-    return Flat(reject_under_file, delete_snapshots)

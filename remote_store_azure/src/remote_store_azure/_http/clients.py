@@ -9,9 +9,9 @@ import os
 import weakref
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
-from remote_store import RetryPolicy
+from remote_store import CapabilityNotSupported, RetryPolicy
 from remote_store.authoring import closed
 from remote_store_azure._connect.account import Account
 from remote_store_azure._connect.credentials import opened, refuse_pickling
@@ -20,6 +20,8 @@ from remote_store_azure._http.in_flight import InFlight
 from remote_store_azure._http.session import Session
 
 __all__ = ["Clients", "LoopState"]
+
+T = TypeVar("T")
 
 #: Seconds that a close waits for running calls.
 GRACE: Final = 5.0
@@ -171,6 +173,24 @@ class Clients:
             raise closed(self.name)
         return state
 
+    def unwrap(self, type_hint: type[T]) -> T:
+        """
+        Return the SDK's own client of this container, if it is the one that is asked for.
+
+        Raises:
+            StoreClosed: After `aclose`.
+            CapabilityNotSupported: Another type is asked for.
+            RuntimeError: No event loop is running.
+        """
+        self.refuse_closed()
+        if _names_a_file_system_client(type_hint):
+            return cast("T", self.file_system_client())
+        msg = (
+            f"backend {self.name!r} does not expose {type_hint!r}; it does expose "
+            "azure.storage.filedatalake.aio.FileSystemClient"
+        )
+        raise CapabilityNotSupported(msg, backend=self.name, capability="unwrap")
+
     def file_system_client(self) -> Any:
         """
         Return the SDK's FileSystemClient of this container for the running loop.
@@ -232,6 +252,16 @@ class Clients:
                 raise TypeError(msg)
         settings = (self.account, self._retry, self._options, self._max_concurrency, self.name)
         return _rebuilt, settings
+
+
+def _names_a_file_system_client(type_hint: object) -> bool:
+    # A program that asks for it has imported it; others need not.
+    module = getattr(type_hint, "__module__", "")
+    if not isinstance(module, str) or not module.startswith("azure.storage.filedatalake"):
+        return False
+    from azure.storage.filedatalake.aio import FileSystemClient
+
+    return type_hint is FileSystemClient
 
 
 def _rebuilt(
