@@ -91,7 +91,7 @@ def already_exists(session: Session, response: Response, *, unknown: bool) -> Re
     """
     msg = f"Already exists: {response.path}"
     if unknown:
-        msg += " (an attempt to write it got no answer: it may be this operation's own)"
+        msg += " (an attempt to write it got no answer: it may be this write's own)"
     key = response.path or ""
     return error_as(session, response, AlreadyExists, msg, key, outcome_unknown=unknown)
 
