@@ -20,7 +20,7 @@ from remote_store.aio import AsyncStore
 from remote_store_cli._console import redacted
 from remote_store_cli._location import Location, Origin, parse
 from remote_store_cli._opening import OpenedPath, Opener, is_within
-from remote_store_cli._outcome import UsageError
+from remote_store_cli._outcome import InvalidCommand
 from remote_store_cli._settings import BackendOptions
 from remote_store_memory import AsyncMemoryBackend
 
@@ -55,7 +55,7 @@ def test_parse(text: str, segments: tuple[str, ...], base: int, folder: bool) ->
 )
 def test_parse_refuses(text: str) -> None:
     """What could mean two things, or leave its folder, is refused."""
-    with pytest.raises(UsageError):
+    with pytest.raises(InvalidCommand):
         parse(text)
 
 
@@ -72,7 +72,7 @@ def test_parse_refuses(text: str) -> None:
 )
 def test_a_mistyped_url_is_not_repeated(text: str) -> None:
     """What is no URL, but looks like one, is neither printed nor taken for a path."""
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(InvalidCommand) as caught:
         parse(text)
 
     assert "TOPSECRET" not in str(caught.value)
@@ -445,7 +445,7 @@ def test_redaction_takes_the_longest_secret_first() -> None:
 
 def test_an_option_for_no_location() -> None:
     """Options are for URLs: a command that only names stores has no use for them."""
-    with pytest.raises(UsageError):
+    with pytest.raises(InvalidCommand):
         BackendOptions.parse(["a=b"]).check_used([])
 
 

@@ -13,7 +13,7 @@ from remote_store_cli._codes import FAILED
 from remote_store_cli._console import names_left_out
 from remote_store_cli._location import link_at
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
-from remote_store_cli._outcome import EXPECTED, UsageError, complain_of, run
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, complain_of, run
 from remote_store_cli._settings import BackendOption, ConfigFile
 
 __all__ = ["cat", "rm"]
@@ -31,7 +31,7 @@ def cat(
             opened = await opener.open(opener.locations[0])
             if not opened.key:
                 msg = f"{opened.location.text} is a folder"
-                raise UsageError(msg)
+                raise InvalidCommand(msg)
             async with contextlib.aclosing(opened.store.read(opened.key)) as chunks:
                 async for chunk in chunks:
                     sys.stdout.buffer.write(chunk)
@@ -74,7 +74,7 @@ def rm(
                 if not (recursive and yes):
                     text = opened.location.text
                     msg = f"{text} is the root of a store; -r --yes removes everything in it"
-                    raise UsageError(msg)
+                    raise InvalidCommand(msg)
                 return await _empty(opened)
             await _remove(opened, recursive=recursive, missing_ok=missing_ok)
         return None
@@ -87,7 +87,7 @@ async def _remove(opened: OpenedPath, *, recursive: bool, missing_ok: bool) -> N
     if await store.is_folder(key) and not await store.is_file(key):
         if not recursive:
             msg = f"{opened.location.text} is a folder; -r removes it with everything in it"
-            raise UsageError(msg)
+            raise InvalidCommand(msg)
         await store.delete_folder(key, recursive=True, missing_ok=missing_ok)
     else:
         await store.delete(key, missing_ok=missing_ok)

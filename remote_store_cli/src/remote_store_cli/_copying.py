@@ -12,7 +12,7 @@ from remote_store import Capability
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import human_size, links_left_out, names_left_out, remark
 from remote_store_cli._opening import OpenedPath, Opener, is_within, kind_of
-from remote_store_cli._outcome import EXPECTED, UsageError, run
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
 from remote_store_cli._progress import ProgressBar, Silent
 from remote_store_cli._settings import BackendOption, ConfigFile
 from remote_store_cli._transfer import Policy, TransferTotals, copy_file, copy_tree, move_file
@@ -64,13 +64,13 @@ def cp(
             kind = await kind_of(source)
             if kind == "folder" and not recursive:
                 msg = f"{source.location.text} is a folder; -r copies what is below it"
-                raise UsageError(msg)
+                raise InvalidCommand(msg)
             target = await opener.open(opener.locations[1], create=True)
             if kind == "file":
                 target = await _for_file(source, target)
             elif target.key and await target.store.is_file(target.key):
                 msg = f"{target.location.text} is a file, and {source.location.text} a folder"
-                raise UsageError(msg)
+                raise InvalidCommand(msg)
             _refuse_overlap(source, target)
             size = await _size(source, kind, quiet=quiet)
             with _watcher(size, quiet=quiet) as listener:
@@ -107,7 +107,7 @@ def mv(
                     f"{source.location.text} is a folder; "
                     "copy it with cp -r, then remove it with rm -r"
                 )
-                raise UsageError(msg)
+                raise InvalidCommand(msg)
             target = await opener.open(opener.locations[1], create=True)
             target = await _for_file(source, target)
             _refuse_overlap(source, target)
@@ -128,7 +128,7 @@ async def _for_file(source: OpenedPath, target: OpenedPath) -> OpenedPath:
 def _refuse_overlap(source: OpenedPath, target: OpenedPath) -> None:
     if is_within(target, source):
         msg = f"{target.location.text} is {source.location.text} itself or lies in it"
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
 
 
 async def _size(source: OpenedPath, kind: str, *, quiet: bool) -> int | None:

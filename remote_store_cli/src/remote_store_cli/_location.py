@@ -12,7 +12,7 @@ from attrs import frozen
 
 from remote_store import redact_url
 from remote_store_cli._console import hide
-from remote_store_cli._outcome import UsageError
+from remote_store_cli._outcome import InvalidCommand
 
 __all__ = ["Location", "Origin", "link_at", "parse"]
 
@@ -91,16 +91,16 @@ def parse(text: str, *, follow: bool = True) -> Location:
             names one has named no root that it could leave.
 
     Raises:
-        UsageError: It is not one of these, or its path has a ``..`` segment or
+        InvalidCommand: It is not one of these, or its path has a ``..`` segment or
             an escaped ``/``. The message holds no credential of a URL, be it
             a mistyped one.
     """
     if not text:
         msg = "a location must not be empty"
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     if "\0" in text:
         msg = "a location must not contain a NUL character"
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     if text.startswith("@"):
         return _named(text)
     if match := _URL.fullmatch(text):
@@ -111,14 +111,14 @@ def parse(text: str, *, follow: bool = True) -> Location:
             f"after {scheme[0]!r} a URL needs '//'; "
             "a path with a colon in its first segment begins with './'"
         )
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     before, separator, _ = text.partition("://")
     if separator and "/" not in before:
         msg = (
             "what stands before '://' cannot be the name of a plugin (letters, digits, '+', '-', "
             "'.'); a path of this form begins with './'"
         )
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     return _from_path(text, follow=follow)
 
 
@@ -128,7 +128,7 @@ def _named(text: str) -> Location:
         msg = (
             f"{text!r}: the name of a store is missing; write @NAME/path, or './{text}' for a file"
         )
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     folder = path.endswith("/")
     segments = _segments(text, path.split("/"))
     return Location(text, name, segments, _last(segments), 0, folder, explicit_root=False)
@@ -166,7 +166,7 @@ def _segments(text: str, parts: list[str]) -> tuple[str, ...]:
     for part in parts:
         if part == ".." or "/" in part or "\0" in part:
             msg = f"{text!r}: a path must not have a '..' segment, nor an escaped '/' or NUL"
-            raise UsageError(msg)
+            raise InvalidCommand(msg)
     return tuple(part for part in parts if part not in ("", "."))
 
 

@@ -34,7 +34,7 @@ from remote_store import (
 from remote_store.aio import AsyncRegistry, AsyncStore, open_store
 from remote_store_cli._console import hide
 from remote_store_cli._location import Location, Origin, parse
-from remote_store_cli._outcome import UsageError, describe
+from remote_store_cli._outcome import InvalidCommand, describe
 from remote_store_cli._settings import BackendOptions, read_config
 
 __all__ = ["OpenedPath", "Opener", "is_within", "kind_of"]
@@ -77,7 +77,7 @@ class Opener:
         follow: Take a link for what it leads to, see `parse`.
 
     Raises:
-        UsageError: A location, an option or the configuration is wrong.
+        InvalidCommand: A location, an option or the configuration is wrong.
         PluginError: A plugin is missing or broken.
     """
 
@@ -121,7 +121,7 @@ class Opener:
                 (one whose constructor takes ``create_root``) gets ``create_root=False``.
 
         Raises:
-            UsageError: The backend refuses the URL or its options.
+            InvalidCommand: The backend refuses the URL or its options.
             PluginError: The plugin is missing or broken.
             RemoteStoreError: The store cannot be opened.
         """
@@ -130,7 +130,7 @@ class Opener:
         if "\\" in key:
             # A store would take it for "/", and so for another file.
             msg = f"{location.text!r}: no path in a store can hold a backslash"
-            raise UsageError(msg)
+            raise InvalidCommand(msg)
         identity = (location.origin, location.segments[:base])
         if identity not in self._stores:
             self._stores[identity] = await self._open(location, base, create=create)
@@ -146,7 +146,7 @@ class Opener:
             raise  # some of them are ValueErrors, too
         except ValueError as error:
             msg = f"{location.text}: {error}"
-            raise UsageError(msg) from error
+            raise InvalidCommand(msg) from error
         except (TypeError, ImportError) as error:
             msg = f"the plugin of {location.text} cannot be used: {error}"
             raise PluginError(msg) from error
@@ -175,7 +175,7 @@ class Opener:
             return await registry.get_store(name)
         except InvalidPath as error:
             msg = f"the root of @{name} cannot be used: {describe(error)}"
-            raise UsageError(msg) from error
+            raise InvalidCommand(msg) from error
 
 
 def _hide_declared(plugin: str, options: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from remote_store_cli._output import drop
 
 __all__ = [
     "EXPECTED",
-    "UsageError",
+    "InvalidCommand",
     "about",
     "complain_of",
     "describe",
@@ -36,7 +36,7 @@ T = TypeVar("T")
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)
 
 
-class UsageError(Exception):
+class InvalidCommand(Exception):
     """Raised when the command cannot be carried out as it was given."""
 
 
@@ -93,7 +93,7 @@ def guarded() -> Generator[None, None, None]:
         with unread(), showing_logs():
             yield
             sys.stdout.flush()
-    except UsageError as error:
+    except InvalidCommand as error:
         _end(error, USAGE)
     except PluginError as error:
         _end(error, PLUGIN)

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from remote_store import RegistryConfig, Secret, resolve_env
 from remote_store_cli._console import hide
-from remote_store_cli._outcome import UsageError
+from remote_store_cli._outcome import InvalidCommand
 
 __all__ = ["BackendOption", "BackendOptions", "ConfigFile", "JsonOutput", "read_config"]
 
@@ -55,7 +55,7 @@ class BackendOptions:
         Read ``KEY=TEXT``, ``KEY:=JSON`` and both after ``SCHEME:``.
 
         Raises:
-            UsageError: A text is neither, its JSON is malformed, or it names
+            InvalidCommand: A text is neither, its JSON is malformed, or it names
                 an environment variable that is not set or malformed.
         """
         return cls(tuple(_parsed(text) for text in texts))
@@ -70,13 +70,13 @@ class BackendOptions:
         Refuse an option that no location of the command would get.
 
         Raises:
-            UsageError: There is one.
+            InvalidCommand: There is one.
         """
         present = set(schemes)
         for scheme, key, _ in self._given:
             if not present or (scheme is not None and scheme not in present):
                 msg = f"option {key!r} is for no location of this command; it takes only URLs' ones"
-                raise UsageError(msg)
+                raise InvalidCommand(msg)
 
 
 def _parsed(text: str) -> tuple[str | None, str, Any]:
@@ -84,7 +84,7 @@ def _parsed(text: str) -> tuple[str | None, str, Any]:
     if match is None:
         # Its text is not repeated: it may be a credential.
         msg = "an --option is KEY=TEXT or KEY:=JSON, with SCHEME: before it for one plugin only"
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     key, value = match["key"], match["value"]
     scheme = match["scheme"].lower() if match["scheme"] else None
     if match["kind"] == ":=":
@@ -92,12 +92,12 @@ def _parsed(text: str) -> tuple[str | None, str, Any]:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:  # too many digits, too deep
             msg = f"option {key!r} is no JSON; for plain text write {key}=TEXT"
-            raise UsageError(msg) from error
+            raise InvalidCommand(msg) from error
     try:
         return scheme, key, resolve_env(value)
     except (KeyError, ValueError) as error:
         msg = f"option {key!r}: {error.args[0]}"
-        raise UsageError(msg) from error
+        raise InvalidCommand(msg) from error
 
 
 def _with_secrets(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -129,19 +129,19 @@ def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
         The stores that are wanted, and their backends.
 
     Raises:
-        UsageError: There is no file, it cannot be read or understood, or it
+        InvalidCommand: There is no file, it cannot be read or understood, or it
             lacks one of *names*.
     """
     if path is None:
         msg = f"@{names[0]} needs a file that describes it: --config FILE or REMOTE_STORE_CONFIG"
-        raise UsageError(msg)
+        raise InvalidCommand(msg)
     try:
         config = RegistryConfig.from_toml(path, resolve_env_vars=True, stores=names)
         config.validate()
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = error.args[0] if isinstance(error, KeyError) else error
         msg = f"configuration {str(path)!r}: {reason}"
-        raise UsageError(msg) from error
+        raise InvalidCommand(msg) from error
     for options in [
         *(backend.options for backend in config.backends.values()),
         *(store.options for store in config.stores.values()),

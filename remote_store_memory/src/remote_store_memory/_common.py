@@ -18,7 +18,7 @@ from remote_store import (
 )
 from remote_store.authoring import as_bytes, folder_key
 from remote_store_memory._mutable_tree import MutableTree
-from remote_store_memory._nodes import Files, FolderNode, Snapshot
+from remote_store_memory._nodes import Files, FolderNode, FolderSnapshot
 
 __all__ = ["Buffer", "Memory", "plain_bytes"]
 
@@ -163,7 +163,7 @@ class Memory:
             yield from page
         yield from self._folder_entries(path, now)
 
-    def _folder_entries(self, path: str, now: Snapshot) -> Iterator[FolderEntry]:
+    def _folder_entries(self, path: str, now: FolderSnapshot) -> Iterator[FolderEntry]:
         """Yield the subfolders of *path*."""
         above = folder_key(path, self._NAME, utf8=False)
         for name in now.folders:

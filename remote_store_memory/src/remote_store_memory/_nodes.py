@@ -6,7 +6,7 @@ import weakref
 from datetime import datetime
 from typing import TypeAlias, final
 
-__all__ = ["Files", "FolderNode", "Folders", "Snapshot", "Version"]
+__all__ = ["Files", "FolderNode", "FolderSnapshot", "Folders", "Version"]
 
 #: One version of a file: its content, when it was written, its number (unique in
 #: the tree) and, only if it has any, its user metadata in a dict of its own.
@@ -29,9 +29,9 @@ class FolderNode:
         #: Whether it was deleted.
         self.gone = False
         #: Where listings hold on to the two dicts, which then do not change: they are replaced.
-        self.snapshot: weakref.ref[Snapshot] | None = None
+        self.snapshot: weakref.ref[FolderSnapshot] | None = None
 
-    def held(self) -> Snapshot | None:
+    def held(self) -> FolderSnapshot | None:
         """Return what listings hold on to, None where none does."""
         return None if self.snapshot is None else self.snapshot()
 
@@ -41,7 +41,7 @@ Folders: TypeAlias = dict[str, FolderNode]
 
 
 @final
-class Snapshot:
+class FolderSnapshot:
     """
     What was in a folder at one moment.
 

@@ -8,7 +8,7 @@ finalisers:
   moment at which a part of it shows.
 - Looking takes no lock. It finds a folder by its key, and in it a file by its
   own: two looks, whose answer was right at some moment since the first.
-- A listing holds on to one folder at a time, without copying it (`Snapshot`).
+- A listing holds on to one folder at a time, without copying it (`FolderSnapshot`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from remote_store.authoring import (
     target_key,
 )
 from remote_store_memory._atomic import NOTHING, AtomicChanges, Plan
-from remote_store_memory._nodes import Files, FolderNode, Folders, Snapshot, Version
+from remote_store_memory._nodes import Files, FolderNode, Folders, FolderSnapshot, Version
 
 __all__ = ["LONGEST", "FolderTree", "is_ordinary"]
 
@@ -126,11 +126,11 @@ class FolderTree(AtomicChanges):
         found = self.entry(key)
         return found if isinstance(found, FolderNode) else self._refuse_folder(key, found)
 
-    def snapshot(self, folder: FolderNode) -> Snapshot:
+    def snapshot(self, folder: FolderNode) -> FolderSnapshot:
         """Return what is in *folder* now; nothing once it was deleted."""
         return self._make(self._take_snapshot, folder)
 
-    def _take_snapshot(self, plan: Plan, folder: FolderNode) -> Snapshot:
+    def _take_snapshot(self, plan: Plan, folder: FolderNode) -> FolderSnapshot:
         if folder.gone:
             plan.append(NOTHING)
             return _EMPTY
@@ -138,7 +138,7 @@ class FolderTree(AtomicChanges):
         if held is not None:
             plan.append(NOTHING)
             return held
-        held = Snapshot(folder.files, folder.folders)
+        held = FolderSnapshot(folder.files, folder.folders)
         plan.append((setattr, folder, "snapshot", weakref.ref(held)))
         return held
 
@@ -262,4 +262,4 @@ def is_ordinary(key: str, name: str) -> bool:
 
 
 #: What is in a folder that was deleted.
-_EMPTY: Final = Snapshot({}, {})
+_EMPTY: Final = FolderSnapshot({}, {})
