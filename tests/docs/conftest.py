@@ -138,12 +138,12 @@ def _blocks_of() -> Callable[..., list[Block]]:
 
 @pytest.fixture(scope="session")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which the example plugin is installed, entry point and all."""
+    """A folder into which the example plugins are installed, entry points and all."""
     folder = tmp_path_factory.mktemp("acme")
-    project = ROOT / "examples" / "acme-backend"
+    projects = [ROOT / "examples" / name for name in ("acme-backend", "acme-objects")]
     pip = (sys.executable, "-P", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps")
     subprocess.run(
-        [*pip, "--no-build-isolation", "--target", folder, project], check=True, cwd=folder
+        [*pip, "--no-build-isolation", "--target", folder, *projects], check=True, cwd=folder
     )
     return folder
 

@@ -61,6 +61,7 @@ def object_target(
         more: Further fields of the target: *secrets*, *error_headers*, *waivers*.
     """
     place = _Place(backend, url, dict(options or {}), endpoint, start)
+    page = place.build(None).description.page
     return target(
         name=name,
         open=place.opened,
@@ -68,7 +69,8 @@ def object_target(
         endpoint=endpoint,
         url=lambda scratch: place.through(scratch.endpoint),
         probe=lambda _, scratch: _Objects(place),
-        **{"environment": "emulator", **more},
+        # Two pages and a bit more show whether they are put together.
+        **{"environment": "emulator", "max_list": min(5_100, 2 * page + 100), **more},
     )
 
 
@@ -93,11 +95,8 @@ class _Place:
 
         return led(self.url), {name: led(value) for name, value in self.options.items()}
 
-    def open(self, endpoint: tuple[str, int] | None) -> ObjectBackend:
+    def build(self, endpoint: tuple[str, int] | None) -> ObjectBackend:
         """Return a backend; those of the kit do not wait long before they try again."""
-        if self.start is not None:
-            self.start()
-            self.start = None
         url, options = self.through(endpoint)
         retry = RetryPolicy(backoff_base=0.05, jitter=0)
         made: ObjectBackend = self.backend.from_url(url, **{"retry": retry, **options})[0]
@@ -106,7 +105,10 @@ class _Place:
     @contextlib.asynccontextmanager
     async def opened(self, scratch: _Scratch) -> AsyncGenerator[AsyncBackend, None]:
         """Open a backend for one run."""
-        backend = self.open(scratch.endpoint)
+        if self.start is not None:
+            self.start()
+            self.start = None
+        backend = self.build(scratch.endpoint)
         try:
             yield backend
         finally:
@@ -121,7 +123,7 @@ class _Objects:
 
     @contextlib.asynccontextmanager
     async def _service(self) -> AsyncGenerator[ObjectService, None]:
-        service = self.place.open(None).connect()
+        service = self.place.build(None).connect()
         try:
             yield service
         finally:
@@ -159,7 +161,7 @@ class _Objects:
     async def _names(self, service: ObjectService, prefix: str) -> list[str]:
         names: list[str] = []
         token, first = "", True
-        limit = self.place.open(None).description.page
+        limit = self.place.build(None).description.page
         while first or token:
             page = await service.list_page(f"{prefix}/", token=token, limit=limit)
             names += [info.key for info in page.objects]
@@ -168,7 +170,7 @@ class _Objects:
 
     async def remove(self, prefix: str) -> None:
         """Remove a folder with everything in it."""
-        batch = self.place.open(None).description.batch
+        batch = self.place.build(None).description.batch
         async with self._service() as service:
             names = await self._names(service, prefix)
             for start in range(0, len(names), batch or 1):

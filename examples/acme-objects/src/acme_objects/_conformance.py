@@ -30,7 +30,6 @@ def conformance_targets(target: Callable[..., Any]) -> Iterator[Any]:
         AcmeObjects,
         f"acme-objects://{host}:{port}",
         endpoint=(host, port),
-        error_headers=("Acme-Server: 1",),
         start=lambda: _start(port),
     )
 

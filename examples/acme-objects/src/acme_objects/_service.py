@@ -29,6 +29,8 @@ __all__ = ["AcmeService"]
 _META = "Acme-Meta-"
 #: Bytes above which aiohttp does not want a body in one piece.
 _ONE_PIECE = 1 << 18
+#: Refusals that count only from the server itself: of access, or for a while, anybody may.
+_ABOUT_OBJECTS = (404, 412, 416)
 
 
 async def _sent_once(request: Any, handler: Any) -> Any:
@@ -108,16 +110,17 @@ class AcmeService(ObjectService):
             raise http.no_answer("the server cannot be reached", changes=False) from error
         except (aiohttp.ClientError, OSError) as error:
             raise http.no_answer("the server gave no answer", changes=changes) from error
-        if "Acme-Server" in response.headers and response.status < 300:
+        status = response.status
+        if "Acme-Server" not in response.headers and (status < 400 or status in _ABOUT_OBJECTS):
+            response.close()
+            raise http.foreign_answer(status, "it has no header of the server's", changes=changes)
+        if status < 300:
             return response
         response.close()
-        if "Acme-Server" not in response.headers:
-            lack = "it has no header of the server's"
-            raise http.foreign_answer(response.status, lack, changes=changes)
         word = response.headers.get("Acme-Error", "")
         raise http.error_of(
-            response.status,
-            f"The server answers {response.status} {word}",
+            status,
+            f"The server answers {status} {word}",
             changes=changes,
             code=word,
             retry_after=http.retry_after_of(response.headers),
@@ -185,10 +188,8 @@ class AcmeService(ObjectService):
         await self._told("DELETE", "object", key=key, headers={"If-Match": http.quoted(if_match)})
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
-        body = json.dumps(list(keys)).encode()
-        _, told = await self._told("POST", "delete", body=body)
-        words = told["refused"].items()
-        return {key: RemoteStoreError(word, code=word) for key, word in words}
+        _, told = await self._told("POST", "delete", body=json.dumps(list(keys)).encode())
+        return {key: RemoteStoreError(word) for key, word in told["refused"].items()}
 
     async def copy(
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
@@ -208,8 +209,7 @@ class AcmeService(ObjectService):
         return Part(number, len(body))
 
     async def commit(self, upload: Upload, parts: Sequence[Part], *, if_absent: bool) -> Written:
-        body = json.dumps([part.number for part in parts]).encode()
-        headers = _absent(if_absent)
+        body, headers = json.dumps([part.number for part in parts]).encode(), _absent(if_absent)
         response, _ = await self._told("POST", "upload", id=upload.id, headers=headers, body=body)
         return _written(response.headers)
 
@@ -236,8 +236,8 @@ def _absent(if_absent: bool) -> dict[str, str | None]:
 
 
 def _headers(attributes: Attributes) -> dict[str, str | None]:
-    metadata = {_META + name: value for name, value in attributes.metadata.items()}
-    return {"Content-Type": attributes.content_type, **metadata}
+    metadata = attributes.metadata.items()
+    return {"Content-Type": attributes.content_type, **{_META + k: v for k, v in metadata}}
 
 
 def _written(headers: Mapping[str, str]) -> Written:
