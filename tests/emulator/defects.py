@@ -1,25 +1,16 @@
 """
-Deliberate defects of the emulator: each is a patch to the function in which a rule lives.
+The deliberate defects of the emulator, each a patch to the function in which a rule lives.
 
 They exist to test tests: while one of them is in force, some check of the
-emulator or of a client must fail. A defect that nobody notices is a hole.
-
-A patch replaces a part of a function's source, which must stand there exactly
-once; so a rule that changes takes its defect along, or says that it is lost.
-Only the code of the function object is exchanged: whoever has imported the
-function has the defect, and does not have it afterwards.
+emulator or of a client must fail. A defect that no check notices is a hole.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import inspect
-import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from types import CodeType, FunctionType
-from typing import Any
+from dataclasses import replace
+
+from tests.emulator.defect import Defect
 
 from hns_emulator._auth import verify
 from hns_emulator._endpoints import blob, common, containers, dfs, messages, tables
@@ -29,65 +20,9 @@ from hns_emulator._state.account import AccountState
 from hns_emulator._state.clock import Clock
 from hns_emulator._state.conditions import Conditions, parse_conditions
 
-__all__ = ["DEFECTS", "Defect", "in_force"]
+__all__ = ["DEFECTS"]
 
 _PAUSE = 0.2  # seconds; long enough for rivals to arrive on a busy machine
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """
-    One broken rule.
-
-    Attributes:
-        name: What it is called.
-        meaning: What the emulator does wrong.
-        function: Where the rule lives.
-        rule: A part of the function's source.
-        broken: What stands there instead.
-    """
-
-    name: str
-    meaning: str
-    function: Any
-    rule: str
-    broken: str
-
-    def code(self) -> CodeType:
-        """
-        Return the code of the function with the defect.
-
-        Raises:
-            ValueError: The rule does not stand in the function exactly once.
-        """
-        source = textwrap.dedent(inspect.getsource(self.function))
-        if source.count(self.rule) != 1:
-            msg = f"{self.name}: {self.rule!r} is not once in {self.function.__qualname__}"
-            raise ValueError(msg)
-        # Line numbers would be those of another file: tracebacks name the defect instead.
-        made = dict(self.function.__globals__)
-        patched = "from __future__ import annotations\n" + source.replace(self.rule, self.broken)
-        exec(compile(patched, f"<defect {self.name}>", "exec"), made)
-        function = made[self.function.__name__]
-        assert isinstance(function, FunctionType)
-        return function.__code__
-
-
-@contextlib.contextmanager
-def in_force(name: str) -> Iterator[None]:
-    """
-    Break a rule in this process for as long as the block runs.
-
-    Args:
-        name: One of `DEFECTS`.
-    """
-    defect = DEFECTS[name]
-    function = defect.function
-    kept, function.__code__ = function.__code__, defect.code()
-    try:
-        yield
-    finally:
-        function.__code__ = kept
 
 
 async def rename_in_two_steps(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.emulator.account import Filesystem, Probe
-from tests.emulator.defects import DEFECTS, Defect, in_force
+from tests.emulator.defect import Defect
+from tests.emulator.defects import DEFECTS
 from tests.emulator.probes import PROBES
 
 from hns_emulator import HnsEmulator
@@ -60,7 +61,7 @@ SOME = [
 def test_defect_is_noticed(defect: str) -> None:
     """With a defect at least one probe fails, or one recorded exchange differs."""
     folder = os.environ.get("REMOTE_STORE_HNS_RECORDINGS")
-    with in_force(defect):
+    with DEFECTS[defect].in_force():
         found = first_failure()
         if found is None and folder is not None:
             differing = replay(Path(folder)).of("differs")
@@ -72,7 +73,7 @@ def test_every_defect_has_its_rule() -> None:
     """Each finds what it replaces, and leaves the emulator as it was."""
     for defect in DEFECTS.values():
         before = defect.function.__code__
-        with in_force(defect.name):
+        with defect.in_force():
             assert defect.function.__code__ is not before
         assert defect.function.__code__ is before
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.azure.hns.lake import FS, Lake, collected
-from tests.emulator.defects import in_force
+from tests.emulator.defects import DEFECTS
 
 from remote_store import BackendUnavailable, Capability, PermissionDenied, StoreClosed
 from remote_store.aio import open_store
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio
 @pytest.fixture
 def silent() -> Iterator[None]:
     """The account leaves out what tells its kind."""
-    with in_force("hns-flag-missing"):
+    with DEFECTS["hns-flag-missing"].in_force():
         yield
 
 
