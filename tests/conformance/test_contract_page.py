@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import fields
 
 from remote_store import Capability
 from remote_store_conformance.clauses import all_clauses
 from remote_store_conformance.cli import main
-from remote_store_conformance.targets.target import Target
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,13 +59,3 @@ def test_the_table_of_capabilities_is_that_of_the_registry(
     assert held is not None
     assert held[1] == printed, "stale: paste what `remote-store-conform list --capabilities` prints"
     assert re.findall(r"^\| `(\w+)`", printed, re.MULTILINE) == [c.name for c in Capability]
-
-
-def test_the_page_tells_every_field_of_a_target() -> None:
-    """Whoever writes a target for a network finds all that it may declare."""
-    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"`(\w+)(?:\(\w+(?:, \w+)*\))?`", page))
-
-    # The others are told where they matter, in the docstring of Target.
-    rare = {"name", "plugin", "persistent", "loops", "waivers"}
-    assert {a.name for a in fields(Target)} - rare <= told
