@@ -19,9 +19,8 @@ from remote_store_conformance.tools.operations import (
     Form,
     Operation,
     declared,
-    look,
-    set_scene,
 )
+from remote_store_conformance.tools.scenes import look, set_scene
 from remote_store_conformance.tools.sources import Source
 from remote_store_conformance_selftest.stand_in import StandIn
 

@@ -14,14 +14,8 @@ from remote_store_conformance.tools.cancelling import (
     cancel_after_seconds,
     cancel_after_steps,
 )
-from remote_store_conformance.tools.operations import (
-    CHANGING,
-    Operation,
-    Scene,
-    State,
-    declared,
-    set_scene,
-)
+from remote_store_conformance.tools.operations import CHANGING, Operation, Scene, State, declared
+from remote_store_conformance.tools.scenes import set_scene
 from remote_store_conformance.tools.sources import Source, pattern
 
 __all__ = ["Run", "sweep"]

@@ -14,7 +14,8 @@ from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import expect
 from remote_store_conformance.contract.kinds import Level, Need
 from remote_store_conformance.contract.trial import Trial
-from remote_store_conformance.tools.operations import declared, set_scene
+from remote_store_conformance.tools.operations import declared
+from remote_store_conformance.tools.scenes import set_scene
 from remote_store_conformance.tools.sources import Source
 
 #: A call that is said to block has done so this many times and not once else, for this part

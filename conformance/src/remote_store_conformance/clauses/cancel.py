@@ -13,13 +13,8 @@ from remote_store_conformance.contract.expect import Violation, expect
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.tools.cancelling import cancel_after_steps, cancel_when
-from remote_store_conformance.tools.operations import (
-    LOOKING,
-    declared,
-    look,
-    set_scene,
-    shown_state,
-)
+from remote_store_conformance.tools.operations import LOOKING, declared
+from remote_store_conformance.tools.scenes import look, set_scene, shown_state
 from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability

@@ -11,7 +11,8 @@ from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import Inapplicable, Unverified, Violation, expect
 from remote_store_conformance.contract.kinds import Level, Trait
 from remote_store_conformance.contract.trial import Trial
-from remote_store_conformance.tools.operations import OPERATIONS, Form, declared, set_scene
+from remote_store_conformance.tools.operations import OPERATIONS, Form, declared
+from remote_store_conformance.tools.scenes import set_scene
 from remote_store_conformance.tools.sources import Source
 from remote_store_conformance.tools.undeclared import (
     ask_raw,

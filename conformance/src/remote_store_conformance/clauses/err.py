@@ -14,14 +14,8 @@ from remote_store import RemoteStoreError
 from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import Inapplicable, Violation, expect
 from remote_store_conformance.contract.trial import Trial
-from remote_store_conformance.tools.operations import (
-    Operation,
-    Scene,
-    Wrong,
-    declared,
-    set_scene,
-    wrong_scenes,
-)
+from remote_store_conformance.tools.operations import Operation, Scene, declared
+from remote_store_conformance.tools.scenes import Wrong, set_scene, wrong_scenes
 from remote_store_conformance.tools.sources import Source
 
 #: An operation that failed, as the paths its error may be about, and what it raised.

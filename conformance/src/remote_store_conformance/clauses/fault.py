@@ -26,15 +26,8 @@ from remote_store_conformance.contract.trial import Trial, collect
 from remote_store_conformance.targets.proxy import Fault, Wire, http_answer
 from remote_store_conformance.tools.cancelling import cancel_when
 from remote_store_conformance.tools.faults import Outcome, broken, make, needs_wire, tell_the_truth
-from remote_store_conformance.tools.operations import (
-    CHANGING,
-    Operation,
-    declared,
-    look,
-    set_scene,
-    settle_call,
-    shown_state,
-)
+from remote_store_conformance.tools.operations import CHANGING, Operation, declared, settle_call
+from remote_store_conformance.tools.scenes import look, set_scene, shown_state
 from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability

@@ -16,14 +16,8 @@ from remote_store_conformance.contract.kinds import Level, Need, Trait
 from remote_store_conformance.contract.trial import Trial, collect
 from remote_store_conformance.targets.proxy import Fault
 from remote_store_conformance.tools.faults import cut, needs_wire
-from remote_store_conformance.tools.operations import (
-    Form,
-    Operation,
-    Scene,
-    declared,
-    set_scene,
-    wrong_scenes,
-)
+from remote_store_conformance.tools.operations import Form, Operation, Scene, declared
+from remote_store_conformance.tools.scenes import set_scene, wrong_scenes
 from remote_store_conformance.tools.sources import CallerError, Source
 
 C = Capability

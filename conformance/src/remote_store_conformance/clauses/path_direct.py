@@ -9,7 +9,8 @@ from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import expect, raises
 from remote_store_conformance.contract.kinds import Need
 from remote_store_conformance.contract.trial import Trial, collect
-from remote_store_conformance.tools.operations import Form, Operation, declared, set_scene
+from remote_store_conformance.tools.operations import Form, Operation, declared
+from remote_store_conformance.tools.scenes import set_scene
 from remote_store_conformance.tools.sources import Source
 
 C = Capability

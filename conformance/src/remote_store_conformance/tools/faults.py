@@ -14,14 +14,8 @@ from remote_store_conformance.contract.expect import Inapplicable, Unverified, e
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.targets.proxy import Fault, Wire
-from remote_store_conformance.tools.operations import (
-    CHANGING,
-    Operation,
-    Scene,
-    State,
-    look,
-    shown_state,
-)
+from remote_store_conformance.tools.operations import CHANGING, Operation, Scene, State
+from remote_store_conformance.tools.scenes import look, shown_state
 from remote_store_conformance.tools.sources import Source
 
 __all__ = ["Outcome", "broken", "cut", "make", "needs_wire", "tell_the_truth"]

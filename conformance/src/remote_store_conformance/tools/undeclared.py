@@ -14,14 +14,8 @@ from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.expect import Violation, expect
 from remote_store_conformance.contract.kinds import GATES
 from remote_store_conformance.contract.trial import Trial
-from remote_store_conformance.tools.operations import (
-    OPERATIONS,
-    Operation,
-    Scene,
-    repair,
-    set_scene,
-    settle_call,
-)
+from remote_store_conformance.tools.operations import OPERATIONS, Operation, Scene, settle_call
+from remote_store_conformance.tools.scenes import repair, set_scene
 from remote_store_conformance.tools.sources import Source
 
 __all__ = [
