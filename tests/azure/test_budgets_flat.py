@@ -114,6 +114,7 @@ async def test_refusals(box: Flat, call: Call, error: type[Exception], requests:
     assert box.sent() == requests
 
 
+@pytest.mark.long
 async def test_long_streams(box: Flat) -> None:
     """64 MiB are sixteen blocks and a commit, and one look before them if exclusive."""
     blocks = ["PUT block"] * 16 + ["PUT blocklist"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Installed
+    from tests.cli.conftest import Cli, Installed
 
 pytestmark = pytest.mark.slow
 
@@ -99,15 +99,23 @@ def everything_below(folder: Path) -> list[str]:
         (["ls", "nonesuch://x"], 3),
     ],
 )
-def test_exit_codes(installed: Installed, tmp_path: Path, arguments: list[str], code: int) -> None:
+def test_exit_codes(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int
+) -> None:
     """The documented exit codes, and never a traceback."""
     (tmp_path / "f").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
 
-    got, _, err = installed.run(*arguments, cwd=tmp_path)
+    assert (code != 0) == bool(cli(*arguments, code=code).stderr)
 
-    assert code == got, err
-    assert "Traceback" not in err
-    assert (code != 0) == bool(err)
+
+def test_exit_codes_of_the_process(installed: Installed, tmp_path: Path) -> None:
+    """The console script ends with the code of the command."""
+    for arguments, code in ((["ls", "."], 0), (["cat", "missing"], 1), (["nonsense"], 2)):
+        got, _, err = installed.run(*arguments, cwd=tmp_path)
+        assert code == got, err
+        assert "Traceback" not in err
+        assert (code != 0) == bool(err)
 
 
 def test_a_copy_on_the_local_plugin(installed: Installed, tmp_path: Path) -> None:
@@ -142,13 +150,15 @@ def test_a_copy_on_the_local_plugin(installed: Installed, tmp_path: Path) -> Non
     ],
 )
 def test_looking_creates_no_folder(
-    installed: Installed, tmp_path: Path, arguments: list[str]
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     """A location that is read, or whose source is missing, leaves the disk as it was."""
     work = tmp_path / "work"
     work.mkdir()
 
-    installed.run(*[a.format(work) for a in arguments], cwd=work)
+    monkeypatch.chdir(work)
+
+    cli(*[a.format(work) for a in arguments], code="--missing-ok" not in arguments)
 
     assert list(work.iterdir()) == []
 

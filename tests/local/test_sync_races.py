@@ -23,7 +23,9 @@ def test_one_of_many_threads_wins(root: Path, kind: str, rounds: int) -> None:
     assert litter(root) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS[1:])]
+)
 def test_check_then_act_fails_the_race(
     root: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,8 +112,9 @@ def test_call_that_the_loop_never_took(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runner.loop.is_closed()
 
 
-def test_many_threads() -> None:
-    """32 threads x 64 mixed operations on one adapter, 20 rounds: no deadlock, no mixed result."""
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_many_threads(rounds: int) -> None:
+    """32 threads x 64 mixed operations on one adapter, each round: no deadlock, no mixed result."""
     with AsyncBackendSyncAdapter(AsyncMemoryBackend()) as adapter:
         store = Store(adapter)
         failures: list[BaseException] = []
@@ -152,7 +153,7 @@ def test_many_threads() -> None:
             except BaseException as error:
                 failures.append(error)
 
-        for round_ in range(20):
+        for round_ in range(rounds):
             threads = [
                 threading.Thread(target=work, args=(n, round_), daemon=True) for n in range(32)
             ]
