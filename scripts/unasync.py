@@ -44,7 +44,7 @@ WORDS: Final = {
     # Docstrings.
     r"Return an async iterator over": "Yield",
     r"an async generator": "a generator",
-    r"[;,]?\s+\(?at the (?:call|first pull)\)?": "",
+    r"[;,]?\s+\(?at\s+the\s+(?:call|first\s+pull)\)?": "",
     r'"async-': '"',
     r"On the first pull: (\w)": r"\1",
     r", async or not\. What blocks is read in a thread, a\s+file in steps of 1 MiB\.": ".",

@@ -15,12 +15,6 @@ from remote_store._contract.content import (
     SyncContentSource,
     WritableContent,
 )
-from remote_store._plugins.config import (
-    BackendConfig,
-    RegistryConfig,
-    RetryPolicy,
-    StoreProfile,
-)
 from remote_store._plugins.hooks import (
     OperationEvent,
     hookimpl,
@@ -66,9 +60,6 @@ from remote_store._types.errors import (
     RemoteStoreError,
     ResourceLocked,
     StoreClosed,
-)
-from remote_store._types.glob import (
-    GlobPattern,
 )
 from remote_store._types.models import (
     UNKNOWN_TIME,
@@ -173,17 +164,33 @@ def _version() -> str:
 
 if TYPE_CHECKING:
     from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
+    from remote_store._plugins.config import (
+        BackendConfig,
+        RegistryConfig,
+        RetryPolicy,
+        StoreProfile,
+    )
+    from remote_store._types.glob import GlobPattern
 
     __version__: str
 else:
+    # Not before they are asked for: a sync program has no use for asyncio, and
+    # most programs open a URL and name files.
+    _LATER = {
+        "AsyncBackendSyncAdapter": "remote_store._bridge.to_sync",
+        "BackendConfig": "remote_store._plugins.config",
+        "GlobPattern": "remote_store._types.glob",
+        "RegistryConfig": "remote_store._plugins.config",
+        "RetryPolicy": "remote_store._plugins.config",
+        "StoreProfile": "remote_store._plugins.config",
+    }
 
     def __getattr__(name: str) -> Any:
         if name == "__version__":
             return _version()
-        if name == "AsyncBackendSyncAdapter":
-            # Not before it is asked for: a sync program has no use for asyncio.
-            from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
+        if module := _LATER.get(name):
+            from importlib import import_module
 
-            return AsyncBackendSyncAdapter
+            return getattr(import_module(module), name)
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg, name=name)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from attrs import frozen
-
-from remote_store._plugins.config import RegistryConfig, StoreProfile, no_store
 from remote_store._plugins.references import resolve_secrets
 from remote_store._types.secrets import (
     Secret,
@@ -19,6 +16,9 @@ from remote_store._types.secrets import (
     without_secrets,
 )
 
+if TYPE_CHECKING:
+    from remote_store._plugins.config import RegistryConfig
+
 __all__ = [
     "ConfiguredStore",
     "Locating",
@@ -27,6 +27,7 @@ __all__ = [
     "located",
     "refuse_target",
     "scheme_of",
+    "validated",
 ]
 
 
@@ -52,7 +53,11 @@ def refuse_target(target: object) -> None:
     Raises:
         TypeError: *target* is neither a str nor a profile.
     """
-    if not isinstance(target, (str, StoreProfile)):
+    if isinstance(target, str):
+        return
+    from remote_store._plugins.config import StoreProfile  # only for programs that have one
+
+    if not isinstance(target, StoreProfile):
         msg = f"open_store takes a URL or a StoreProfile, got {type(target).__name__}"
         raise TypeError(msg)
 
@@ -205,8 +210,21 @@ def _refused(name: str, arguments: Mapping[str, Any], error: Exception) -> Value
     return refusal
 
 
-@frozen
-class ConfiguredStore:
+def validated(config: RegistryConfig | None) -> RegistryConfig:
+    """
+    Return a configuration, an empty one for None.
+
+    Raises:
+        ValueError: A store names an unknown backend.
+    """
+    from remote_store._plugins.config import RegistryConfig
+
+    config = config or RegistryConfig()
+    config.validate()
+    return config
+
+
+class ConfiguredStore(NamedTuple):
     """
     Where a store of a configuration is.
 
@@ -231,6 +249,8 @@ def configured_store(config: RegistryConfig, name: str) -> ConfiguredStore:
         KeyError: There is no such store.
     """
     if name not in config.stores:
+        from remote_store._plugins.config import no_store
+
         raise KeyError(no_store(name, config.stores))
     profile = config.stores[name]
     backend = config.backends[profile.backend]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 from remote_store._contract.async_closing import Closing
 from remote_store._store.async_store import AsyncStore
 from remote_store._store.descent import Descent
 from remote_store._types.capabilities import Capability
-from remote_store._types.glob import GlobPattern
 from remote_store._types.models import FileInfo, FolderEntry
+
+if TYPE_CHECKING:
+    from remote_store._types.glob import GlobPattern
 
 __all__ = ["glob_files"]
 
@@ -32,6 +35,8 @@ def glob_files(store: AsyncStore, pattern: str) -> AsyncGenerator[FileInfo, None
         CapabilityNotSupported: The backend declares neither GLOB nor LIST; at
             the call.
     """
+    from remote_store._types.glob import GlobPattern  # few programs use globs
+
     if store.supports(Capability.GLOB):
         return store.glob(pattern)
     parsed = GlobPattern.parse(pattern)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from remote_store._bridge.to_async import as_async
 from remote_store._contract.async_backend import AsyncBackend
-from remote_store._plugins.config import RegistryConfig, StoreProfile
 from remote_store._plugins.hooks import hub
 from remote_store._plugins.loading import load_backend, load_listeners
 from remote_store._plugins.opening import (
@@ -21,10 +20,14 @@ from remote_store._plugins.opening import (
     located,
     refuse_target,
     scheme_of,
+    validated,
 )
 from remote_store._store import rules
 from remote_store._store.async_store import AsyncStore, store_over
 from remote_store._types.errors import StoreClosed
+
+if TYPE_CHECKING:
+    from remote_store._plugins.config import RegistryConfig, StoreProfile
 
 __all__ = ["AsyncRegistry", "StoreOpening", "open_store"]
 
@@ -105,7 +108,7 @@ class StoreOpening:
     async def _open(self) -> AsyncStore:
         load_listeners()
         target = self._target
-        if isinstance(target, StoreProfile):
+        if not isinstance(target, str):
             name, root_path = target.backend.lower(), target.root_path
             backend = construct(load_backend(name), name, {**target.options, **self._options})
         else:
@@ -154,8 +157,7 @@ class AsyncRegistry:
     """
 
     def __init__(self, config: RegistryConfig | None = None) -> None:
-        self._config = config or RegistryConfig()
-        self._config.validate()
+        self._config = validated(config)
         # No lock guards them: what builds a backend is a plugin's code, which
         # may come back here, in this thread or in one that it waits for.
         self._built: dict[str, Any] = {}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from remote_store._contract.closing import closing
 from remote_store._store.descent import Descent
 from remote_store._store.store import Store
 from remote_store._types.capabilities import Capability
-from remote_store._types.glob import GlobPattern
 from remote_store._types.models import FileInfo, FolderEntry
+
+if TYPE_CHECKING:
+    from remote_store._types.glob import GlobPattern
 
 __all__ = ["glob_files"]
 
@@ -28,9 +31,10 @@ def glob_files(store: Store, pattern: str) -> Generator[FileInfo, None, None]:
 
     Raises:
         InvalidPath, ValueError, re.error: See `remote_store.GlobPattern.parse`.
-        CapabilityNotSupported: The backend declares neither GLOB nor LIST; at
-            the call.
+        CapabilityNotSupported: The backend declares neither GLOB nor LIST.
     """
+    from remote_store._types.glob import GlobPattern  # few programs use globs
+
     if store.supports(Capability.GLOB):
         yield from store.glob(pattern)
         return

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from remote_store._contract import members
 from remote_store._contract.backend import Backend
-from remote_store._plugins.config import RegistryConfig, StoreProfile
 from remote_store._plugins.hooks import hub
 from remote_store._plugins.loading import load_backend, load_listeners
 from remote_store._plugins.opening import (
@@ -18,11 +17,13 @@ from remote_store._plugins.opening import (
     located,
     refuse_target,
     scheme_of,
+    validated,
 )
 from remote_store._store import rules
 from remote_store._store.store import Store, store_over
 
 if TYPE_CHECKING:
+    from remote_store._plugins.config import RegistryConfig, StoreProfile
     from remote_store._threads.loop_thread import LoopThread
 
 __all__ = ["Registry", "open_store"]
@@ -49,7 +50,7 @@ def open_store(target: str | StoreProfile, /, **options: Any) -> Store:
     refuse_target(target)
     load_listeners()
     loop_thread = None
-    if isinstance(target, StoreProfile):
+    if not isinstance(target, str):
         name, root_path = target.backend.lower(), target.root_path
         backend = construct(load_backend(name, sync=True), name, {**target.options, **options})
     else:
@@ -121,8 +122,7 @@ class Registry:
     """
 
     def __init__(self, config: RegistryConfig | None = None) -> None:
-        self._config = config or RegistryConfig()
-        self._config.validate()
+        self._config = validated(config)
         # No lock guards it: what builds a backend is a plugin's code, which may
         # come back here, in this thread or in one that it waits for.
         self._backends: dict[str, Backend] = {}

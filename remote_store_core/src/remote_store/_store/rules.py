@@ -14,7 +14,6 @@ from typing import Final
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import InvalidPath, NotFound
-from remote_store._types.glob import GlobPattern, escape_glob
 from remote_store._types.models import (
     UNKNOWN_TIME,
     FileInfo,
@@ -240,6 +239,8 @@ def backend_glob(root: str, pattern: str) -> str:
     Raises:
         InvalidPath, ValueError, re.error, TypeError: See `GlobPattern.parse`.
     """
+    from remote_store._types.glob import GlobPattern, escape_glob  # few programs use globs
+
     text = GlobPattern.parse(pattern).text
     return f"{escape_glob(root)}/{text}" if root else text
 
