@@ -13,7 +13,7 @@ from tests.conformance.conftest import run_one
 from remote_store import AlreadyExists, NotFound, PreconditionFailed, WriteResult
 from remote_store_conformance.clauses import find
 from remote_store_conformance.programs.interleavings import (
-    Call,
+    Interleaved,
     copying,
     deleting,
     ends,
@@ -71,7 +71,7 @@ def start(*paths: str) -> Model:
 
 
 def outcomes(
-    model: Model, *calls: Call
+    model: Model, *calls: Interleaved
 ) -> set[tuple[object, object, tuple[tuple[str, bytes], ...]]]:
     """Every pair of answers, and the files that are then there."""
     return {

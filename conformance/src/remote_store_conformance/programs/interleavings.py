@@ -20,7 +20,7 @@ from remote_store import NotFound, PreconditionFailed
 from remote_store_conformance.programs.model import Answer, Model
 from remote_store_conformance.programs.steps import Step, delete, transfer, write
 
-__all__ = ["Call", "End", "copying", "deleting", "ends", "moving", "writing"]
+__all__ = ["End", "Interleaved", "copying", "deleting", "ends", "moving", "writing"]
 
 #: The answers that a call may give where its last moment has come.
 Answers: TypeAlias = tuple[Answer, ...]
@@ -30,7 +30,7 @@ Play: TypeAlias = Callable[[Model], Generator[None, None, Answers]]
 
 
 @frozen
-class Call:
+class Interleaved:
     """
     A call that meets another one.
 
@@ -51,7 +51,7 @@ class End:
     model: Model
 
 
-def ends(start: Model, calls: Sequence[Call]) -> list[End]:
+def ends(start: Model, calls: Sequence[Interleaved]) -> list[End]:
     """Return everything that two calls may come to that begin at the same time."""
     first, second = calls
     return [
@@ -87,13 +87,13 @@ def _at_once(step: Step) -> Play:
     return play
 
 
-def deleting(path: str, *, missing_ok: bool) -> Call:
+def deleting(path: str, *, missing_ok: bool) -> Interleaved:
     """Return a delete."""
     step = delete(path, missing_ok)
-    return Call(step, (_at_once(step),))
+    return Interleaved(step, (_at_once(step),))
 
 
-def writing(path: str, content: bytes, *, overwrite: bool, chunked: bool) -> Call:
+def writing(path: str, content: bytes, *, overwrite: bool, chunked: bool) -> Interleaved:
     """Return a write."""
     step = write(path, content, overwrite, atomic=False, chunked=chunked)
 
@@ -105,7 +105,7 @@ def writing(path: str, content: bytes, *, overwrite: bool, chunked: bool) -> Cal
         return (PreconditionFailed,) if after not in (None, before) else (step.play(model),)
 
     plays = (_at_once(step), lost) if chunked and overwrite else (_at_once(step),)
-    return Call(step, plays)
+    return Interleaved(step, plays)
 
 
 def _refusals(model: Model, src: str, dst: str, overwrite: bool) -> Answers:
@@ -114,14 +114,14 @@ def _refusals(model: Model, src: str, dst: str, overwrite: bool) -> Answers:
     return tuple(reason for reason in reasons if reason is not None)
 
 
-def copying(src: str, dst: str, *, overwrite: bool) -> Call:
+def copying(src: str, dst: str, *, overwrite: bool) -> Interleaved:
     """Return a copy."""
-    return Call(
+    return Interleaved(
         transfer("copy", src, dst, overwrite), tuple(_in_parts(src, dst, overwrite, keep=True))
     )
 
 
-def moving(src: str, dst: str, *, overwrite: bool, atomic: bool) -> Call:
+def moving(src: str, dst: str, *, overwrite: bool, atomic: bool) -> Interleaved:
     """Return a move; *atomic* if ATOMIC_MOVE is declared."""
     step = transfer("move", src, dst, overwrite)
 
@@ -139,8 +139,8 @@ def moving(src: str, dst: str, *, overwrite: bool, atomic: bool) -> Call:
         return refusals or (step.play(model),)
 
     if atomic:
-        return Call(step, (at_once, exact))
-    return Call(step, (at_once, *_in_parts(src, dst, overwrite, keep=False)))
+        return Interleaved(step, (at_once, exact))
+    return Interleaved(step, (at_once, *_in_parts(src, dst, overwrite, keep=False)))
 
 
 def _in_parts(src: str, dst: str, overwrite: bool, *, keep: bool) -> Iterator[Play]:

@@ -19,7 +19,7 @@ from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.expect import Inapplicable, Violation
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.programs.interleavings import (
-    Call,
+    Interleaved,
     copying,
     deleting,
     ends,
@@ -40,7 +40,7 @@ _PATHS: Final = ("a", "ab")
 _TRIED: Final = {"in-process": 1_000, "local": 250, "emulator": 50, "live": 12}
 
 
-def _calls(*, atomic: bool) -> list[Call]:
+def _calls(*, atomic: bool) -> list[Interleaved]:
     flags = (False, True)
     found = [
         writing(path, content, overwrite=overwrite, chunked=chunked)
@@ -89,7 +89,9 @@ async def run_pairs(trial: Trial) -> None:
     trial.note(pairs=len(tried), of=len(cases))
 
 
-async def _meet(trial: Trial, store: AsyncStore, start: Model, pair: tuple[Call, Call]) -> None:
+async def _meet(
+    trial: Trial, store: AsyncStore, start: Model, pair: tuple[Interleaved, Interleaved]
+) -> None:
     steps = [call.step for call in pair]
     calls = asyncio.gather(*(outcome(step.call(store)) for step in steps))
     observed = await trial.within(calls, f"{steps[0].text} beside {steps[1].text}")

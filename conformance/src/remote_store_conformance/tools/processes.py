@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     # Not in the other processes, which should be there at once.
     from remote_store_conformance.contract.trial import Trial
 
-__all__ = ["Call", "ProcessOutcome", "Victim", "kill_writers", "race_processes"]
+__all__ = ["Order", "ProcessOutcome", "Victim", "kill_writers", "race_processes"]
 
 #: Name of a method of the store, and its arguments by name: paths as in the
 #: trial's store, content as str.
-Call: TypeAlias = tuple[str, Mapping[str, Any]]
+Order: TypeAlias = tuple[str, Mapping[str, Any]]
 
 #: Most seconds that a writer who is not held goes on before it is killed.
 _RUN: Final = 0.05
@@ -72,7 +72,7 @@ class Victim:
 
 
 async def race_processes(
-    trial: Trial, rounds: Sequence[Sequence[Call]]
+    trial: Trial, rounds: Sequence[Sequence[Order]]
 ) -> list[list[ProcessOutcome]]:
     """
     Let processes make one call each, all at the same moment, round after round.
