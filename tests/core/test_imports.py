@@ -76,6 +76,24 @@ def test_all_is_sorted_and_complete(name: str) -> None:
         assert here - modules <= set(plain) | {"TYPE_CHECKING", "Any"}
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("remote_store", "authoring.not_found"),
+        ("remote_store", "ext.glob.glob_files"),
+        ("remote_store.aio", "aio.ext.glob.glob_files"),
+        ("remote_store.aio", "aio.workers.WorkerPool"),
+    ],
+)
+def test_public_modules_are_attributes(
+    module: str, name: str, run_python: Callable[..., str]
+) -> None:
+    """Who imported the package reaches its public modules by their names."""
+    out = run_python(f"import {module}\nprint(remote_store.{name}.__name__)\n")
+
+    assert out.strip() == name.rpartition(".")[2]
+
+
 def test_missing_names() -> None:
     """A plugin of ours that is missing gives the install line, anything else AttributeError."""
     with pytest.raises(AttributeError, match=r"remote_store\.aio"):

@@ -33,16 +33,6 @@ from remote_store._plugins.loading import list_plugins as _list_plugins
 from remote_store._plugins.references import (
     resolve_env,
 )
-from remote_store._store.glob_files import (
-    glob_files,
-)
-from remote_store._store.open import (
-    Registry,
-    open_store,
-)
-from remote_store._store.store import (
-    Store,
-)
 from remote_store._types.capabilities import (
     Capability,
     CapabilitySet,
@@ -170,27 +160,36 @@ if TYPE_CHECKING:
         RetryPolicy,
         StoreProfile,
     )
+    from remote_store._store.glob_files import glob_files
+    from remote_store._store.open import Registry, open_store
+    from remote_store._store.store import Store
     from remote_store._types.glob import GlobPattern
 
     __version__: str
 else:
-    # Not before they are asked for: a sync program has no use for asyncio, and
-    # most programs open a URL and name files.
+    # Not before they are asked for: a sync program has no use for asyncio, an
+    # async one none for the sync store, and most open a URL and name files.
     _LATER = {
         "AsyncBackendSyncAdapter": "remote_store._bridge.to_sync",
         "BackendConfig": "remote_store._plugins.config",
         "GlobPattern": "remote_store._types.glob",
+        "Registry": "remote_store._store.open",
         "RegistryConfig": "remote_store._plugins.config",
         "RetryPolicy": "remote_store._plugins.config",
+        "Store": "remote_store._store.store",
         "StoreProfile": "remote_store._plugins.config",
+        "glob_files": "remote_store._store.glob_files",
+        "open_store": "remote_store._store.open",
     }
 
     def __getattr__(name: str) -> Any:
         if name == "__version__":
             return _version()
-        if module := _LATER.get(name):
-            from importlib import import_module
+        from importlib import import_module
 
-            return getattr(import_module(module), name)
+        if name in ("authoring", "ext"):
+            return import_module(f"remote_store.{name}")
+        if module := _LATER.get(name):
+            return globals().setdefault(name, getattr(import_module(module), name))
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg, name=name)

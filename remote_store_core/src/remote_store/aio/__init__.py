@@ -16,6 +16,8 @@ from remote_store._plugins.loading import lazy_classes as _lazy_classes
 from remote_store._store.async_glob_files import glob_files
 from remote_store._store.async_open import AsyncRegistry, StoreOpening, open_store
 from remote_store._store.async_store import AsyncStore
+from remote_store.aio import ext as ext
+from remote_store.aio import workers as workers
 
 __all__ = [
     "AsyncBackend",
