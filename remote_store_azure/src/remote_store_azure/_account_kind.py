@@ -110,15 +110,15 @@ async def is_hierarchical(session: Session, path: str | None) -> bool | None:
     """
     Return whether the account has a hierarchical namespace.
 
-    The account tells by itself, or to credentials of narrower rights by what
+    The account says it, or shows it to credentials of narrower rights by what
     its listing looks like, or by whether it keeps access control lists.
 
     Args:
-        session: The container.
+        session: Of the container.
         path: Key of the operation that has to know, for errors.
 
     Returns:
-        None while the container is absent and nothing else told.
+        None while the container is absent and nothing else says it.
 
     Raises:
         PermissionDenied: The credentials are refused, or none of the
@@ -157,7 +157,7 @@ async def _ask(
         return await session.send(operation, url, path=path, accept=_NO_ANSWER)
     except PermissionDenied as error:
         if error.status is None:
-            raise  # the credential itself failed, nobody was asked
+            raise  # the credential itself failed, no request was sent
         return error
 
 
@@ -168,7 +168,7 @@ async def _has_access_control(
     Ask the Data Lake service, which a flat account may not even have.
 
     Args:
-        session: The container.
+        session: Of the container.
         path: Key for errors.
         refusal: Of the question before, if it was refused: then only a clear answer counts.
     """
@@ -177,7 +177,7 @@ async def _has_access_control(
         response = await _ask(session, ACCESS_CONTROL, url, path)
     except BackendUnavailable as error:
         if refusal is not None and error.status is not None:
-            raise _undecided(refusal) from error  # a server, but it is no Data Lake service
+            raise _undecided(refusal) from error  # a server, but not a Data Lake service
         if not isinstance(error, StoreClosed):  # a network may let only the Blob service through
             error.args = (f"{error.args[0]}; {_ADVICE}",)
         raise

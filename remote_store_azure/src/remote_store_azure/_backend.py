@@ -1,4 +1,4 @@
-"""The front: the page's signature, checks that need no service, and the way to a strategy."""
+"""The backend's front: arguments, checks that need no service, and the choice of a strategy."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ class AsyncAzureBackend(AsyncBackend):
         Return True if a file or folder is at *path*; of the root, if the container is there.
 
         Raises:
-            PermissionDenied: The service does not tell. Only a definite answer is False.
+            PermissionDenied: The service does not say. Only a definite answer is False.
         """
         with self._clients.running() as session:
             key = folder_key(path, NAME)
@@ -461,7 +461,7 @@ class AsyncAzureBackend(AsyncBackend):
             InvalidPath, NotFound, DirectoryNotEmpty: As in the protocol.
             RemoteStoreError: A blob below could not be deleted, PermissionDenied
                 for example if it has snapshots; every other one is. The
-                error's ``others`` tell of further blobs that were refused.
+                error's ``others`` are the errors of further blobs.
         """
         with self._clients.running() as session:
             key = folder_key(path, NAME)
@@ -481,7 +481,7 @@ class AsyncAzureBackend(AsyncBackend):
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As in the protocol.
-            PreconditionFailed: Somebody else changed or removed the source
+            PreconditionFailed: Another client changed or removed the source
                 meanwhile; the message says what there is now.
         """
         with self._clients.running() as session:

@@ -54,7 +54,7 @@ class Flat:
     The operations on a flat account.
 
     A file and a folder of one name may coexist. A blob that other tools made
-    to stand for a folder is no file: by the metadata ``hdi_isfolder``, or by
+    to stand for a folder is not a file: by the metadata ``hdi_isfolder``, or by
     a name that ends in a slash. An otherwise empty folder of the first sort
     is listed, but `is_folder`, which is one request, does not see it.
 
@@ -141,7 +141,7 @@ class Flat:
         response, size = await upload(
             session, key, content, exclusive=not overwrite, metadata=metadata
         )
-        # What commits a list of blocks tells the MD5 of that list.
+        # The response to the commit of a list of blocks has the MD5 of that list.
         whole = "x-ms-blob-type" in response.sdk_response.request.headers
         return write_result(key, response.headers, size, metadata, md5=whole)
 

@@ -43,8 +43,8 @@ def lister(left_out: LeftOut) -> Callable[[str], RemotePath | None]:
     """
     Return a function from blob names to what one listing shows of them.
 
-    It gives None for names that are no path of a store, which *left_out* is
-    told, and for our temporary files.
+    It gives None for names that are not paths of a store, of which *left_out*
+    takes note, and for our temporary files.
     """
 
     def shown(name: str) -> RemotePath | None:

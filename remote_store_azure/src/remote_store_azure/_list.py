@@ -65,7 +65,7 @@ class Pages(Protocol):
 
         Args:
             prefix: What the names begin with.
-            marker: `Page.marker` of the page before; ``""`` for the first one.
+            marker: `Page.marker` of the previous page; ``""`` for the first one.
             whole: With all that is in the folders below, else these folders
                 are in `Page.prefixes`.
         """
@@ -123,7 +123,7 @@ def is_literal(pattern: GlobPattern) -> bool:
 
 
 async def nothing() -> AsyncGenerator[FileInfo, None]:
-    """Yield nothing, and ask nobody."""
+    """Yield nothing, and send nothing."""
     return
     yield  # makes this an async generator
 

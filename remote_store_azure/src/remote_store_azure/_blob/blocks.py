@@ -35,7 +35,7 @@ class BlockIds:
     """
     Names for the blocks of one upload, 48 characters each.
 
-    Nobody else makes the same ones, so that they tell whose upload was
+    No other client makes the same ones, so that they show whose upload was
     committed; and they are as long as those of the SDK, since all uncommitted
     blocks of a blob have to be named at one length.
     """
@@ -65,7 +65,7 @@ def committed_ids(body: bytes) -> list[str]:
     Return the ids in the body of a Get Block List answer.
 
     Raises:
-        ValueError: It is no such document.
+        ValueError: It is another document.
     """
     parser = XMLParser()  # noqa: S314 - the answer of the account's own endpoint
     try:

@@ -42,7 +42,7 @@ async def delete_all(
     cannot be reached. Where it refuses batches, they are deleted one by one.
 
     Args:
-        session: The container.
+        session: Of the container.
         path: Key that errors of the batches themselves name; an error of a
             blob names the blob.
         names: Names of the blobs. Exceptions of an iterator pass unchanged,
@@ -163,7 +163,7 @@ class _Deletion:
         with_them = {"delete_snapshots": "include"} if self._snapshots else {}
         try:
             # The SDK's own method, since each part is signed by itself.
-            with self._session.waiting(self._path, record):
+            with self._session.in_flight.waiting(self._path, record):
                 client = self._session.client
                 answers = await client.delete_blobs(
                     *names, raise_on_any_failure=False, **with_them, **options
@@ -180,7 +180,7 @@ class _Deletion:
         except RemoteStoreError:
             raise
         except Exception as error:  # noqa: BLE001 - named below
-            # The SDK's parser raises whatever comes of what is no batch's answer.
+            # The SDK's parser raises any error for what is not the response to a batch.
             _log.debug("the answer to a batch cannot be read: %r", error)
             self._refused = True
             parts = []

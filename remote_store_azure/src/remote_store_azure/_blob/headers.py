@@ -1,4 +1,4 @@
-"""What the headers of an answer tell about a blob, and the headers that carry user metadata."""
+"""What the headers of a response say about a blob, and the headers that carry user metadata."""
 
 from __future__ import annotations
 
@@ -106,11 +106,11 @@ def metadata_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
     """
     Return the headers that store user metadata.
 
-    The service changes, trims or refuses whatever is no identifier or not
+    The service changes, trims or refuses whatever is not an identifier or not
     printable, so that it could not be returned as it was given.
 
     Raises:
-        ValueError: A key is no ASCII identifier, equals another one but for
+        ValueError: A key is not an ASCII identifier, equals another one but for
             its case, or marks folders; a value has other than printable ASCII
             characters, or begins or ends with a blank.
     """
@@ -164,10 +164,10 @@ def deletion(snapshots: bool, etag: str | None = None) -> dict[str, str]:
 
 def file_info(key: str, headers: Mapping[str, str]) -> FileInfo:
     """
-    Return what the answer to a HEAD or GET of a whole blob tells about it.
+    Return what the response to a HEAD or GET of a whole blob says about it.
 
     Raises:
-        RemoteStoreError: It does not tell the size.
+        RemoteStoreError: It does not have the size.
     """
     size = headers.get("Content-Length", "")
     if not size.isdecimal():
@@ -195,7 +195,7 @@ def write_result(
     md5: bool = True,
 ) -> WriteResult:
     """
-    Return what the answer to a write tells.
+    Return what the response to a write says.
 
     Args:
         key: The key.

@@ -32,12 +32,12 @@ async def page(
     Return one page of a listing: one request.
 
     Args:
-        session: The container.
+        session: Of the container.
         path: Key that errors name.
         prefix: What the names start with; ``""`` for every blob.
         delimiter: Names that have it after the prefix come as one entry of
             `Page.prefixes` each.
-        marker: `Page.marker` of the page before; ``""`` for the first one.
+        marker: `Page.marker` of the previous page; ``""`` for the first one.
         limit: Most entries wanted; None for the service's own limit of 5000.
         include: What else to fetch of each blob, separated by commas; ``""``
             for nothing. Without ``metadata`` a directory marker of a flat
@@ -45,8 +45,8 @@ async def page(
 
     Raises:
         NotFound: The container is absent.
-        RemoteStoreError: The answer is no listing, or one of something else;
-            other answers by the table of errors.
+        RemoteStoreError: The response is not a listing, or one of something
+            else; other responses by the table of errors.
     """
     query = "restype=container&comp=list"
     if prefix:
@@ -91,7 +91,7 @@ def _other(found: Page, prefix: str, delimiter: str) -> str | None:
 
 
 def tokens_of(found: Page, prefix: str) -> tuple[str, ...]:
-    """Return what tells that a page came before, which is not the last one of its listing."""
+    """Return what shows that a page came before, which is not the last one of its listing."""
     first = ""
     if found.blobs:
         first = f"blob {found.blobs[0].name}"

@@ -76,7 +76,7 @@ def http_time(text: str) -> datetime:
     Return the time of an HTTP date such as ``Fri, 19 Jun 2026 17:06:07 GMT``.
 
     Raises:
-        ValueError: *text* is no such date.
+        ValueError: *text* is not such a date.
     """
     # Fixed columns, since each blob of a listing has one: the parser of the
     # standard library takes twenty times as long.
@@ -110,7 +110,7 @@ def parse_page(body: bytes) -> Generator[None, None, Page]:
     second, and each step of it a few milliseconds.
 
     Raises:
-        ValueError: It is no such document.
+        ValueError: It is another document.
     """
     # The answer of the account's own endpoint; expat itself limits what
     # entities may expand to.
@@ -120,7 +120,7 @@ def parse_page(body: bytes) -> Generator[None, None, Page]:
             parser.feed(body[start : start + _PIECE])
             yield
         root: Element = parser.close()
-    except (SyntaxError, LookupError) as error:  # the latter for an encoding that nobody knows
+    except (SyntaxError, LookupError) as error:  # the latter for an unknown encoding
         msg = f"it is no XML: {error}"
         raise ValueError(msg) from error
     if root.tag != "EnumerationResults":

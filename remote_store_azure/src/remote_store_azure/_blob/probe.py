@@ -3,7 +3,7 @@ What is at a key of a flat account: a file, a folder, or nothing.
 
 A folder is there as long as a blob's name begins with its key and a slash.
 Most operations need not know; they ask here when the service has found no
-blob, to tell a folder from nothing.
+blob, whether there is a folder or nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-#: Who may write need not be allowed to look.
+#: A client that may write need not be allowed to look.
 _LOOK: Final = (200, 401, 403, 404)
 
 
@@ -73,13 +73,13 @@ async def look_at_container(session: Session) -> None:
 
     Raises:
         NotFound: It is absent.
-        PermissionDenied, BackendUnavailable: It cannot be told.
+        PermissionDenied, BackendUnavailable: The service does not say.
     """
     await page(session, None, prefix="", limit=1, include="")
 
 
 async def container_exists(session: Session) -> bool:
-    """Return whether the container is there; raises what does not tell."""
+    """Return whether the container is there; raises if the service does not say."""
     try:
         await look_at_container(session)
     except NotFound as error:
@@ -98,7 +98,7 @@ async def below(session: Session, key: str, count: int) -> list[Blob]:
     """Return the first blobs below *key*, at most *count*; none if the container is absent."""
     blobs: list[Blob] = []
     marker = ""
-    progress: Progress | None = None  # nearly always one page tells
+    progress: Progress | None = None  # nearly always one page is enough
     while True:
         left = count - len(blobs)
         try:
@@ -117,7 +117,7 @@ async def below(session: Session, key: str, count: int) -> list[Blob]:
 
 
 def a_folder(key: str, refusal: RemoteStoreError | None = None) -> InvalidPath:
-    """Return the error for a folder where a file is needed, with what a *refusal* of it tells."""
+    """Return the error for a folder where a file is needed, with what a *refusal* of it says."""
     error = is_a_folder(key, NAME)
     if refusal is not None:
         error.status, error.code = refusal.status, refusal.code
@@ -131,7 +131,7 @@ async def absent(session: Session, key: str, error: RemoteStoreError) -> RemoteS
     Return what to raise where there is no blob.
 
     Args:
-        session: The container.
+        session: Of the container.
         key: Where no blob was found.
         error: The NotFound that the service's answer means by itself.
     """

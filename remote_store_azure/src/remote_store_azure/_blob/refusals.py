@@ -108,7 +108,7 @@ async def archived(session: Session, response: Response, src: str) -> RemoteStor
     Return the error for a copy that met a file in the archive tier.
 
     Args:
-        session: The container.
+        session: Of the container.
         response: The refusal; its path is the destination.
         src: Key of the source, which the error names unless it is the destination that is there.
     """

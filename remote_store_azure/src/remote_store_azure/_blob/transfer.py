@@ -67,7 +67,7 @@ async def copy(session: Session, src: str, dst: str, *, overwrite: bool) -> None
         NotFound, InvalidPath: See `source`.
         AlreadyExists: *overwrite* is False and there is a blob at *dst*; with
             ``outcome_unknown`` if that may be what this copy itself has made.
-        PreconditionFailed: Somebody else replaced or removed *dst* before the
+        PreconditionFailed: Another client replaced or removed *dst* before the
             copy was complete.
     """
     await _Copy(session, src, dst, overwrite=overwrite).run()
@@ -86,7 +86,7 @@ async def move(
     Copy one version of *src*, and remove that version once the copy is complete.
 
     Args:
-        session: The container.
+        session: Of the container.
         src: Key of the source.
         dst: Key of the destination.
         version: What `source` returned.
@@ -136,7 +136,7 @@ class _Copy:
     One copy.
 
     Args:
-        session: The container.
+        session: Of the container.
         src: Key of the source.
         dst: Key of the destination.
         overwrite: Replace a blob at *dst*.
@@ -201,7 +201,7 @@ class _Copy:
         with in_doubt(response.lost):
             there = await look(self.session, self.dst)
         if there.status == 404:
-            # Only blocks are there that somebody staged and never committed:
+            # Only blocks are there that a client staged and never committed:
             # no file, but enough for the service to refuse the copy.
             await self._by_hand()
             return
@@ -210,7 +210,7 @@ class _Copy:
         raise already_exists(self.session, response, unknown=unknown)
 
     async def _source_changed(self, response: Response) -> bool:
-        """Tell a condition on the source that failed from one on the destination."""
+        """Return True if a condition on the source failed, not one on the destination."""
         if response.code != "ConditionNotMet":
             return response.code == "SourceConditionNotMet"
         with in_doubt(response.lost):
@@ -248,12 +248,12 @@ async def complete(session: Session, dst: str, response: Response) -> None:
     Wait until the service says that a copy is complete.
 
     Args:
-        session: The container.
+        session: Of the container.
         dst: Key of the destination.
         response: The answer to the request that began the copy.
 
     Raises:
-        PreconditionFailed: Somebody else replaced or removed *dst* meanwhile.
+        PreconditionFailed: Another client replaced or removed *dst* meanwhile.
         RemoteStoreError: The service gave up, or says nothing of it any more.
         BackendUnavailable: It copies no further for as long as the policy's
             ``timeout``, or an hour; with ``outcome_unknown``.
@@ -287,7 +287,7 @@ async def complete(session: Session, dst: str, response: Response) -> None:
 
 
 async def _remove_rest(session: Session, dst: str, response: Response) -> None:
-    """Remove the empty blob that a failed copy leaves, unless somebody has replaced it."""
+    """Remove the empty blob that a failed copy leaves, unless another client has replaced it."""
     etag = response.headers.get("ETag")
     if etag is not None:
         response = await session.send(

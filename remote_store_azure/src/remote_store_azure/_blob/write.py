@@ -58,7 +58,7 @@ async def upload(
     Write a blob of any size; memory holds a block for each request in flight and one more.
 
     Args:
-        session: The container.
+        session: Of the container.
         key: Name of the blob, which errors name.
         content: Its bytes. The exceptions of an iterator pass unchanged; it
             is not closed.

@@ -18,7 +18,7 @@ _SYSTEM: Final = ("$root", "$web", "$logs", "$blobchangefeed")
 
 def refuse_name(container: object) -> None:
     """
-    Refuse what is no name of a container.
+    Refuse what cannot be the name of a container.
 
     Raises:
         ValueError: It breaks the service's rule, which the message says.

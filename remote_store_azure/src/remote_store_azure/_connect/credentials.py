@@ -40,7 +40,7 @@ def kind_of(credential: Any) -> tuple[Literal["key", "sas", "token", "object"], 
             return "key", dict(credential)
         msg = "a dict as credential needs account_name and account_key"
         raise ValueError(msg)
-    # Whoever holds one of the SDK's objects has imported its module already.
+    # A program that holds one of the SDK's objects has imported its module already.
     core: Any = sys.modules.get("azure.core.credentials")
     if core is not None and isinstance(
         credential, (core.AzureNamedKeyCredential, core.AzureSasCredential)

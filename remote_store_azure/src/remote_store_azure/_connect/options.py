@@ -149,7 +149,7 @@ def tuning_of(options: Mapping[str, Any], retry: RetryPolicy | None) -> Tuning:
         retry: The caller's, which must not say the same again.
 
     Raises:
-        TypeError: A name is no str.
+        TypeError: A name is not a str.
         ValueError: An option cannot work, or clashes with *retry*. No value
             is shown but that of a number.
     """

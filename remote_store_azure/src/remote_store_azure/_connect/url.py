@@ -32,7 +32,7 @@ def place_of(url: str) -> tuple[str, str, dict[str, Any]]:
 
     Raises:
         ValueError: Another scheme, no container, a user or port, a fragment,
-            a root that is no UTF-8, an unknown or repeated option, or a value
+            a root that is not UTF-8, an unknown or repeated option, or a value
             of the wrong kind.
     """
     try:

@@ -59,7 +59,7 @@ async def delete(session: Session, key: str, *, recursive: bool | None) -> None:
             return
         if response.status in (404, 409):  # 409: a file is above it by now
             if response.lost or begun:
-                return  # an attempt that got no answer has done it, or somebody the rest
+                return  # an attempt that got no response has done it, or another client the rest
             raise error_as(session, response, NotFound, f"Not found: {key}", key)
         if response.lost:
             with in_doubt(response.lost):

@@ -28,7 +28,7 @@ __all__ = ["PathPages", "entries_of", "page"]
 
 _log = logging.getLogger(__name__)
 
-#: Temporary files that one listing removes at most, so that it does not take for ever.
+#: Temporary files that one listing removes at most, so that it does not take too long.
 _SWEPT: Final = 16
 
 
@@ -130,16 +130,16 @@ async def page(
     Return one page of what is in a folder; None where nothing is and it is not *required*.
 
     Args:
-        session: The container.
+        session: Of the container.
         folder: Its key, ``""`` for the root. It must not be a file.
         recursive: Also what is in the folders below it.
-        continuation: Of the page before.
+        continuation: Of the previous page.
         required: The folder is known to have been there.
 
     Raises:
-        NotFound: It is *required* and absent, or it vanished after the page before.
-        RemoteStoreError: The answer is no listing, or one of something else;
-            other answers by the table of errors.
+        NotFound: It is *required* and absent, or it vanished after the previous page.
+        RemoteStoreError: The response is not a listing, or one of something
+            else; other responses by the table of errors.
     """
     response = await dfs.paths(session, folder, recursive=recursive, continuation=continuation)
     missing = response.status == 404 or response.code == "PathConflict"
@@ -166,10 +166,10 @@ async def page(
 
 def entries_of(body: bytes) -> list[Blob]:
     """
-    Return what a page tells.
+    Return the entries of a page.
 
     Raises:
-        ValueError: It is no listing.
+        ValueError: It is not a listing.
     """
     try:
         listed = json.loads(body)["paths"]
@@ -187,7 +187,7 @@ def _entry(found: Mapping[str, Any]) -> Blob:
     if not isinstance(name, str) or not name:
         msg = f"no name: {name!r}"
         raise TypeError(msg)
-    name.encode()  # JSON can say what is no text, and UnicodeEncodeError is a ValueError
+    name.encode()  # JSON can hold what has no UTF-8 form, and UnicodeEncodeError is a ValueError
     modified = found.get("lastModified")
     size = str(found.get("contentLength", 0))
     if not is_size(size):

@@ -1,8 +1,8 @@
 """
-Folders that a write made and nobody uses: a failed one takes them away again.
+Folders that a write made and no file uses: a write that fails removes them again.
 
-The service makes missing folders along with a file and does not tell which. The
-version of a folder tells: it is the time of its creation, in steps of 100 ns by
+The service makes missing folders along with a file and does not say which. The
+version of a folder shows it: it is the time of its creation, in steps of 100 ns by
 the service's clock, and stays when something is put into the folder. So a
 folder whose version is as old as the file, or older by less than the request
 for the file took, was made by this request (or by another in that moment). It
@@ -55,10 +55,10 @@ class Made:
         """
         Remove a folder and those above it, from the lowest up, as long as the request made them.
 
-        Failures are no matter of the caller's, who has one already; they are logged.
+        Failures are logged, not raised: the caller has an error already.
 
         Args:
-            session: The container.
+            session: Of the container.
             folder: The lowest; nothing may be in it any more.
             path: Key that errors name.
             deadline: In the loop's time. It takes two requests for each folder,

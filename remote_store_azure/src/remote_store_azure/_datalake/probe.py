@@ -1,9 +1,9 @@
 """
 What is at a key of a hierarchical account, and what stands in the way of a file.
 
-Each key is a file, a folder or nothing, and one request tells which. Why the
+Each key is a file, a folder or nothing, and one request shows which. Why the
 service refused to make a file is asked for afterwards: the code of its answer
-does not tell a folder from a file, or a file above from one at the key.
+does not distinguish a folder from a file, or a file above from one at the key.
 """
 
 from __future__ import annotations
@@ -109,11 +109,11 @@ async def refused(
     Return why the service would not make a file.
 
     Args:
-        session: The container.
+        session: Of the container.
         response: With status 409 or 412, or 404 though it creates, or the code
-            for who may not overwrite; its path is the key.
+            for clients that may not overwrite; its path is the key.
         exclusive: It was asked for only where nothing is.
-        ours: Tells whether the file there may be what this request made in an
+        ours: Decides whether the file there may be what this request made in an
             attempt that got no answer.
     """
     error = session.error(response)
@@ -143,11 +143,11 @@ async def under_file(session: Session, response: Response) -> RemoteStoreError |
     Return the error for a file that stands where the path of an answer needs a folder.
 
     Args:
-        session: The container.
+        session: Of the container.
         response: The refusal to make a file.
 
     Returns:
-        None if there is no such file.
+        None if there is none.
     """
     key = response.path or ""
     above = await _file_above(session, key)

@@ -25,7 +25,7 @@ __all__ = ["rename"]
 
 #: Seconds that the removal of a folder takes at most which was made for nothing.
 _PATIENCE: Final = 10.0
-#: How often the folder of a destination is made, which somebody else removes each time.
+#: How often the folder of a destination is made, which another client removes each time.
 _TRIES: Final = 3
 
 
@@ -39,7 +39,7 @@ async def rename(
     lost recognises its own success.
 
     Args:
-        session: The container.
+        session: Of the container.
         source: Its name.
         target: The new one. Its folder is made if it is missing, which takes
             two more requests, and taken away again if nothing comes of it.
@@ -81,7 +81,7 @@ class _Parent:
     The folder of a destination; one that was made for nothing goes with an exception.
 
     Args:
-        session: The container.
+        session: Of the container.
         target: The destination.
     """
 
@@ -97,15 +97,15 @@ class _Parent:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # A coroutine that is thrown away has no loop to wait on.
         if self._making and kind is not None and kind is not GeneratorExit:
-            await settle(self._session.spare(self._remove()))
+            await settle(self._session.in_flight.spare(self._remove()))
 
     async def make(self) -> None:
         """Make it, unless it is there by now."""
-        making = self._session.spare(
+        making = self._session.in_flight.spare(
             made_by(dfs.create_folder(self._session, self._folder, self._target))
         )
         self._making.append(making)
-        with self._session.waiting(self._target):
+        with self._session.in_flight.waiting(self._target):
             await asyncio.shield(making)
 
     async def _remove(self) -> None:
@@ -134,5 +134,5 @@ async def _reason(
         return error_as(
             session, response, PreconditionFailed, msg, source, outcome_unknown=response.lost
         )
-    # Another file there is never ours: its ETag would have told.
+    # Another file there is never ours: its ETag would have shown it.
     return await refused(session, response, exclusive=exclusive, ours=lambda _: False)

@@ -47,7 +47,7 @@ async def create_file(
     Create an empty file, and the folders above it.
 
     Args:
-        session: The container.
+        session: Of the container.
         name: Of the file.
         path: Key that errors name.
         metadata: User metadata, ASCII.
@@ -83,10 +83,10 @@ async def append(
     accept: Container[int] = (202,),
 ) -> Response:
     """
-    Append to a file; what was appended is no part of it before a flush.
+    Append to a file; what was appended is not part of it before a flush.
 
     Args:
-        session: The container.
+        session: Of the container.
         name: Of the file.
         path: Key that errors name.
         position: Where in the file, in bytes. Any order will do, and the same
@@ -111,7 +111,7 @@ async def rename(
     Give a file another name; its folder has to be there already.
 
     Args:
-        session: The container.
+        session: Of the container.
         source: Its name.
         target: The new one, also for errors. A file there is replaced.
         etag: Version of the source, in quotes.
@@ -145,7 +145,7 @@ async def delete(
     Delete a file or folder.
 
     Args:
-        session: The container.
+        session: Of the container.
         name: Of the file or folder.
         path: Key that errors name.
         etag: Only this version, in quotes.
@@ -176,10 +176,10 @@ async def paths(
     List what is in a folder; one page, status 404 where nothing is, or 409 below a file.
 
     Args:
-        session: The container.
+        session: Of the container.
         folder: Its key, ``""`` for the root.
         recursive: Also what is in the folders below it.
-        continuation: From the page before.
+        continuation: From the previous page.
     """
     query = f"resource=filesystem&recursive={str(recursive).lower()}"
     if folder:

@@ -63,7 +63,7 @@ async def staged_write(
     Write a file of any size; memory holds a block for each request in flight and two more.
 
     Args:
-        session: The container.
+        session: Of the container.
         key: Of the file.
         content: Its bytes. The exceptions of an iterator pass unchanged; it
             is not closed.
@@ -77,7 +77,7 @@ async def staged_write(
     Raises:
         AlreadyExists: *exclusive*, and there is a file.
         InvalidPath: There is a folder, or a file above *key*.
-        PreconditionFailed: Somebody else removed the temporary file. With
+        PreconditionFailed: Another client removed the temporary file. With
             ``outcome_unknown`` if the rename got no answer.
         TypeError: A chunk is not bytes.
         RemoteStoreError: By the table of errors.
@@ -138,7 +138,7 @@ class _Draft:
     The temporary file of one write; leaving the context removes it unless it was published.
 
     Args:
-        session: The container.
+        session: Of the container.
         key: The target, beside which it lies; also for errors.
     """
 
@@ -164,8 +164,8 @@ class _Draft:
         await self._sending.__aexit__(kind, error, traceback)
         if kind is GeneratorExit:
             return  # the coroutine is thrown away: there is no loop to wait on
-        if self._session.settle(self._remove):
-            await settle(self._session.spare(self._remove(PATIENCE)))
+        if self._session.in_flight.take_cleanup(self._remove):
+            await settle(self._session.in_flight.spare(self._remove(PATIENCE)))
 
     async def create(self, metadata: Mapping[str, str] | None) -> None:
         """
@@ -175,19 +175,19 @@ class _Draft:
             InvalidPath: There is a file above the target.
         """
         session = self._session
-        session.owe(self._remove, self._key)
+        session.in_flight.owe_cleanup(self._remove, self._key)
         self._begun = asyncio.get_running_loop().time()
         request = dfs.create_file(session, self._name, self._key, metadata, accept=(201, 409))
-        self._creation = session.spare(made_by(request))
+        self._creation = session.in_flight.spare(made_by(request))
         with untouched():
             try:
-                with session.waiting(self._key):
+                with session.in_flight.waiting(self._key):
                     response, _ = await asyncio.shield(self._creation)
                 if response.status != 201:
                     raise await refused(session, response, exclusive=False)
             except RemoteStoreError as error:
                 if not error.outcome_unknown:
-                    session.settle(self._remove)  # there is nothing to be removed
+                    session.in_flight.take_cleanup(self._remove)  # there is nothing to be removed
                 raise
             self._etag = session.etag(response)
         self._seen = asyncio.get_running_loop().time()
@@ -244,7 +244,7 @@ class _Draft:
             )
         except NotFound as error:
             raise self._gone(error) from error.__cause__
-        self._session.settle(self._remove)
+        self._session.in_flight.take_cleanup(self._remove)
         return response
 
     def _gone(self, error: RemoteStoreError) -> RemoteStoreError:

@@ -75,7 +75,7 @@ async def _copy(
 
 
 async def _nothing_copied(session: Session, src: str, response: Response) -> RemoteStoreError:
-    """Tell a source that has gone from a destination below a file: the answer is the same."""
+    """Return the error for a missing source, or for a target below a file: one code means both."""
     error = session.error(evolve(response, path=src))
     if response.code == "BlobNotFound":
         with in_doubt(response.lost):

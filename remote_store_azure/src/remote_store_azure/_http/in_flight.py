@@ -62,9 +62,9 @@ class InFlight:
         if self._idle is not None and not self.count:
             self._idle.set()
 
-    def owe(self, cleanup: Cleanup, path: str | None) -> None:
+    def owe_cleanup(self, cleanup: Cleanup, path: str | None) -> None:
         """
-        Take note of what is left to be done if the backend is closed before `settle`.
+        Take note of what is left to be done if the backend is closed before `take_cleanup`.
 
         Raises:
             StoreClosed: It is closed already.
@@ -73,7 +73,7 @@ class InFlight:
             raise closed(self.backend, path)
         self._cleanups.add(cleanup)
 
-    def settle(self, cleanup: Cleanup) -> bool:
+    def take_cleanup(self, cleanup: Cleanup) -> bool:
         """Return True if *cleanup* is still to be done, and leave it to the caller."""
         if cleanup not in self._cleanups:
             return False
@@ -86,6 +86,10 @@ class InFlight:
         self._spared.add(task)
         task.add_done_callback(self._spared.discard)
         return task
+
+    def waiting(self, path: str | None, record: AttemptRecord | None = None) -> Waiting:
+        """Return a context manager around one wait for the service; see `Waiting`."""
+        return Waiting(self, path, record)
 
     def begin(self, path: str | None) -> asyncio.Task[Any]:
         """
@@ -141,7 +145,7 @@ class InFlight:
             return
         _, late = await asyncio.wait(self._spared, timeout=seconds)
         if mine:
-            await asyncio.wait(mine)  # they end by themselves, and tell what stays
+            await asyncio.wait(mine)  # they end by themselves, and log what stays
         self._spared -= late
         self._interrupt()
         await self._interrupted()
@@ -168,7 +172,7 @@ class Waiting:
         in_flight: Those of the event loop.
         path: The key concerned, for errors.
         record: Of the change that is waited for, None if it is none. When the
-            wait is ended, nobody knows the outcome of an attempt that is on
+            wait is ended, the outcome is unknown of an attempt that is on
             its way or was lost.
 
     Raises:

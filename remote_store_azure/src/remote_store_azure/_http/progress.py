@@ -1,4 +1,4 @@
-"""Whether a loop of requests gets anywhere: what the service says must not keep it for ever."""
+"""Whether a loop of requests makes progress: what the service says must not keep it endless."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Progress:
     How far a loop of requests has come.
 
     Args:
-        session: The container.
+        session: Of the container.
         path: Key that errors name.
         what: What the loop is about, for errors.
     """
@@ -41,7 +41,7 @@ class Progress:
         Take note of an answer after which the loop goes on.
 
         Args:
-            tokens: What tells its place, such as where the next page starts;
+            tokens: What shows its place, such as where the next page starts;
                 empty ones count for nothing.
             moved: It brought the loop further, by an entry for example.
 

@@ -53,7 +53,7 @@ async def answered_once(request: Any, handler: Any) -> Any:
     Keep aiohttp from repeating a request behind our back, as its middleware.
 
     It sends idempotent requests once more when a connection is dropped. A
-    repeated exclusive write then meets its own success as somebody else's;
+    repeated exclusive write then takes its own success for that of another client;
     repeats are ours to make and to know of. Also the place to bound the one
     kind of answer that the SDK reads by itself.
     """

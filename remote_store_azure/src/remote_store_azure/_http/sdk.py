@@ -88,7 +88,9 @@ def build_file_system_client(
     account: Account, credential: Any, options: Mapping[str, Any], retry: Any
 ) -> Any:
     """Return a new FileSystemClient, for `unwrap`; see `build_client`."""
-    from azure.storage.filedatalake.aio import FileSystemClient  # only who asks for one pays
+    from azure.storage.filedatalake.aio import (
+        FileSystemClient,
+    )  # rarely asked for
 
     options = {**options, "permit_redirects": False}
     if callable(options.get("transport")):

@@ -9,14 +9,14 @@ out: they cost more than everything else of a small call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Coroutine, Mapping
+from collections.abc import Container, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._connect.account import Account
 from remote_store_azure._connect.options import Tuning
-from remote_store_azure._http.in_flight import Cleanup, InFlight, Waiting
+from remote_store_azure._http.in_flight import InFlight
 from remote_store_azure._http.sdk_errors import SdkErrors
 from remote_store_azure._rest.body import OCTET_STREAM, PIECE, Body
 from remote_store_azure._rest.errors import NO_STORAGE, REFUSALS, UNSURE, error_of
@@ -39,6 +39,7 @@ class Session(Urls):
     Sends requests about one container, from one event loop.
 
     Attributes:
+        in_flight: What waits for the service in this loop; see `InFlight`.
         client: The SDK's ContainerClient, for what is not written by hand;
             map what it raises with `native`.
         container: Name of the container.
@@ -76,7 +77,7 @@ class Session(Urls):
         self._never_sent = retries.never_sent
         self._request = retries.Request
         self._run = sdk.pipeline_of(client).run
-        self._in_flight = in_flight
+        self.in_flight = in_flight
         self._version: str = client.api_version
         self._no_storage = (
             f"The container {account.container!r} of {account.blob_url} does not exist; make it, "
@@ -101,7 +102,7 @@ class Session(Urls):
         """
         Send a request and return the service's whole answer.
 
-        What is no answer of the service is met as a failure of the connection
+        What is not a response of the service is met as a failure of the connection
         is: the request is sent again, as `policy` says. So is a GET whose
         answer breaks off.
 
@@ -112,7 +113,7 @@ class Session(Urls):
             headers: Of the request; version, date and authentication are added.
             body: Of the request.
             accept: Statuses that are returned; any other raises, and so do answers that
-                tell nothing, whatever their status is.
+                say nothing, whatever their status is.
             timeout: Seconds for everything together; None for the policy's.
             deadline: Instead of *timeout*, the loop's time when it is over.
 
@@ -127,7 +128,7 @@ class Session(Urls):
         failures = 0
         while True:
             request = self._prepared(operation, url, headers, body, deadline)
-            with self.waiting(path, None if operation.method in _READING else request):
+            with self.in_flight.waiting(path, None if operation.method in _READING else request):
                 sdk_response = await self._respond(request, path)
                 content = await self._content(request, sdk_response, path, deadline)
             if isinstance(content, RemoteStoreError):
@@ -168,11 +169,11 @@ class Session(Urls):
         """
         deadline = self._deadline(timeout, deadline)
         request = self._prepared(operation, url, headers, None, deadline)
-        with self.waiting(path):
+        with self.in_flight.waiting(path):
             sdk_response = await self._respond(request, path)
             if sdk_response.status_code in accept:
                 lost = request.lost
-                pull = partial(self._pull, path=path, deadline=deadline)
+                pull = partial(self._pull, path, deadline)
                 return StreamedResponse(sdk_response, pull, path, lost)
             content = await self._content(request, sdk_response, path, deadline)
         if isinstance(content, RemoteStoreError):
@@ -184,8 +185,8 @@ class Session(Urls):
         )
         raise self.error(response)
 
-    async def _pull(self, source: Any, *, path: str | None, deadline: float | None) -> bytes:
-        with self.waiting(path):
+    async def _pull(self, path: str | None, deadline: float | None, source: Any) -> bytes:
+        with self.in_flight.waiting(path):
             try:
                 if deadline is None:
                     return await anext(source, b"")
@@ -193,24 +194,6 @@ class Session(Urls):
                     return await anext(source, b"")
             except (self._exceptions.AzureError, TimeoutError) as error:
                 raise self._sdk_errors.no_answer(error, path, outcome_unknown=False) from error
-
-    # --- closing -----------------------------------------------------------
-
-    def waiting(self, path: str | None, record: AttemptRecord | None = None) -> Waiting:
-        """Return a context manager around one wait for the service; see `Waiting`."""
-        return Waiting(self._in_flight, path, record)
-
-    def spare(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run *work* in a task that a close waits for and does not end; see `InFlight.spare`."""
-        return self._in_flight.spare(work)
-
-    def owe(self, cleanup: Cleanup, path: str | None) -> None:
-        """Let a close do *cleanup* for a call that is not over then; see `InFlight.owe`."""
-        self._in_flight.owe(cleanup, path)
-
-    def settle(self, cleanup: Cleanup) -> bool:
-        """Return True if no close has begun *cleanup*, and forget it; see `InFlight.settle`."""
-        return self._in_flight.settle(cleanup)
 
     # --- patience --------------------------------------------------------
 
@@ -230,7 +213,7 @@ class Session(Urls):
         Raises:
             RemoteStoreError: *error*, when attempts or time are used up.
         """
-        if failures >= self.policy.max_attempts or self._in_flight.closed:
+        if failures >= self.policy.max_attempts or self.in_flight.closed:
             raise error
         wait = (
             self._retry.pause(failures, error.retry_after)
@@ -258,10 +241,10 @@ class Session(Urls):
         Args:
             response: An answer, accepted or not.
             message: Instead of the table's words; where the container is absent, that is said.
-            outcome_unknown: Instead of what the answer tells.
+            outcome_unknown: Instead of what the response says.
         """
         if outcome_unknown is None:
-            # A refusal tells of the attempt that it answers, not of one that was lost.
+            # A refusal is about the attempt that it answers, not about one that was lost.
             outcome_unknown = response.method not in _READING and (
                 response.status in UNSURE or response.lost
             )
@@ -284,7 +267,7 @@ class Session(Urls):
         Return the version of what *response* is about, in quotes.
 
         Raises:
-            RemoteStoreError: It does not tell.
+            RemoteStoreError: The response has no ETag.
         """
         etag: str | None = response.headers.get("ETag")
         if etag is None:
@@ -299,7 +282,7 @@ class Session(Urls):
         record = AttemptRecord()
         record.operation = operation
         if self._retry is None:
-            record.pending = True  # a retry policy of the caller's own does not tell
+            record.pending = True  # a retry policy of the caller's own does not say
             return record, {}
         return record, {"tried": record}
 
@@ -344,7 +327,7 @@ class Session(Urls):
         request = self._request(operation.method, url, headers=sent, content=content)
         request.operation = operation
         request.deadline = deadline
-        request.pending = self._retry is None  # a policy of the caller's own does not tell
+        request.pending = self._retry is None  # a policy of the caller's own does not say
         return request
 
     async def _respond(self, request: Any, path: str | None) -> Any:
@@ -392,7 +375,7 @@ class Session(Urls):
     def _may_have_arrived(self, record: AttemptRecord, error: BaseException) -> bool:
         if isinstance(error, self._exceptions.ClientAuthenticationError):
             return record.lost  # this attempt was not sent
-        # A retry policy of the caller's own does not tell what it tried.
+        # A retry policy of the caller's own does not say what it tried.
         return self._retry is None or record.lost or not self._never_sent(error)
 
     async def _content(

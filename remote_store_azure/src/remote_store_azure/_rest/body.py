@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 __all__ = ["OCTET_STREAM", "PIECE", "Body"]
 
-#: The media type of bytes that nobody says more about.
+#: The media type of bytes of which no other is known.
 OCTET_STREAM: Final = "application/octet-stream"
 
 #: Bytes handed to the connection at once: what a slow connection buffers.

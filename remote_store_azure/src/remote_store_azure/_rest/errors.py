@@ -39,13 +39,13 @@ UNSURE: Final = frozenset({408, 500, 502, 504})
 
 #: Codes of files whose content has to be fetched from the archive before it can be used.
 ARCHIVED: Final = frozenset({"BlobArchived", "BlobBeingRehydrated"})
-#: The code that says that a file is there to who may only create files.
+#: The code that says to clients which may only create files that a file is there.
 NO_OVERWRITE: Final = "UnauthorizedBlobOverwrite"
-#: The code that says that a blob is no block blob, or the other way round.
+#: The code that says that a blob is of another type than the request is for.
 OTHER_TYPE: Final = "InvalidBlobType"
 #: Codes that say that the container itself is absent, not what it was asked for.
 NO_STORAGE: Final = frozenset({"ContainerNotFound", "FilesystemNotFound"})
-#: Codes that tell nothing about the storage, though their status seems to: no caller may take
+#: Codes that say nothing about the storage, though their status seems to: no caller may take
 #: them for absence or conflict. The service answers callers without rights as if nothing was there.
 REFUSALS: Final = frozenset(
     {

@@ -47,7 +47,7 @@ _MARKS: Final = ("x-ms-request-id", "x-ms-version")
 _ERROR: Final = "x-ms-error-code"
 #: Bytes of a body at whose beginning its proof stands.
 _BEGINNING: Final = 1024
-#: Bytes of the body of an answer that is an error, or that tells nothing by its body.
+#: Bytes of the body of a response that is an error, or whose body says nothing.
 SHORT: Final = 64 << 10
 #: Bytes of a page of a listing, and of a list of blocks: 5,000 blobs with 8 KiB of metadata
 #: each are below it, and so are the names of 50,000 blocks.

@@ -1,7 +1,7 @@
 """
 What a failure says about a change: whether it may have been made all the same.
 
-Each request tells by itself (`Session.error`), from what it was tried; the
+`Session.error` decides it for each request, by its attempts; the
 functions are for operations that take more than one.
 """
 
@@ -32,10 +32,10 @@ class AttemptRecord:
 @contextmanager
 def in_doubt(doubtful: bool) -> Iterator[None]:
     """
-    Mark the errors of a look that was to tell what became of a change.
+    Mark the errors of a request that was to show what became of a change.
 
     Args:
-        doubtful: Nothing else tells; of a request that was refused this is
+        doubtful: Nothing else shows it; of a request that was refused this is
             so if an attempt before the refusal got no answer.
     """
     try:

@@ -86,9 +86,9 @@ class StreamedResponse:
         await self.aclose()
         raise StopAsyncIteration
 
-    async def next(self) -> bytes:
+    def next(self) -> Awaitable[bytes]:
         """
-        Return the next bytes of the body as they arrive, undecoded; none at its end.
+        Return, once awaited, the next bytes of the body as they arrive, undecoded; none at its end.
 
         Raises:
             BackendUnavailable: The connection broke or was too slow.
@@ -96,7 +96,7 @@ class StreamedResponse:
         """
         if self._source is None:
             self._source = self._response.iter_raw()
-        return await self._pull(self._source)
+        return self._pull(self._source)
 
     async def aclose(self) -> None:
         """Drop what is still to come, and free the connection; idempotent."""
