@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "docs" / "conformance"
+#: Targets that no wheel ships.
+PLUGIN = ROOT / "tests" / "azure" / "conformance_targets.py"
 
 TARGETS = [
     *("memory", "memory:sync", "memory:bridges"),
@@ -31,6 +33,7 @@ def main(arguments: list[str]) -> int:
     REPORTS.mkdir(exist_ok=True)
     chosen = arguments if arguments and not arguments[0].startswith("-") else TARGETS + arguments
     command = [sys.executable, "-P", "-m", "remote_store_conformance", "run", *chosen, "--strict"]
+    command += ["--plugin", str(PLUGIN)]
     for form, name in (("json", "report.json"), ("markdown", "report.md"), ("html", "matrix.html")):
         command += [f"--{form}", str(REPORTS / name)]
     with azurite.running() as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,47 @@ def test_a_hook_is_known_by_its_name() -> None:
     kit.register(Marked())
 
     assert [t.name for t in kit.targets({"name": "marked"})] == ["marked", "plain"]
+
+
+UNSHIPPED = """
+import contextlib
+
+from remote_store.backends import AsyncMemoryBackend
+
+
+@contextlib.asynccontextmanager
+async def opened(scratch):
+    yield AsyncMemoryBackend()
+
+
+def conformance_targets(target):
+    yield target(name="mine:here", open=opened, plugin="memory", persistent=False)
+"""
+
+
+def test_targets_may_stand_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No distribution has to ship them; the process that runs the clauses takes them, too."""
+    file = tmp_path / "my_targets.py"
+    file.write_text(UNSHIPPED)
+
+    assert main(["list", "--targets", "--plugin", str(file)]) == 0
+    assert "mine:here" in capsys.readouterr().out
+    assert main(["run", "mine:here", "-p", str(file), "-k", "CAP-011"]) == 0
+    assert "mine:here" in capsys.readouterr().out
+    assert main(["run", "mine:here", "-k", "CAP-011"]) == 2
+
+
+@pytest.mark.parametrize("text", [None, "1 / 0", "raise SystemError"])
+def test_a_file_that_cannot_be_loaded_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    """Wrong usage, and no traceback."""
+    file = tmp_path / "broken.py"
+    if text is not None:
+        file.write_text(text)
+
+    assert main(["run", "mine:here", "-p", str(file)]) == 2
+    assert "broken.py: " in capsys.readouterr().err
 
 
 def test_one_command_checks_several_targets(capsys: pytest.CaptureFixture[str]) -> None:

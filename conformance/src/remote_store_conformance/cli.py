@@ -68,10 +68,12 @@ def _say(text: str, *, error: bool = False) -> None:
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def _kit() -> Kit:
+def _kit(plugins: Sequence[str]) -> Kit:
     kit = Kit()
     for problem in kit.load_shipped():
         _say(f"warning: targets of {problem} are left out", error=True)
+    for plugin in plugins:
+        kit.load(plugin)
     return kit
 
 
@@ -81,7 +83,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.badge and (part := part_of(c.id for c in clauses)):
         msg = f"--badge is about the whole contract, and -k chooses a part of it: {part}"
         raise UsageError(msg)
-    kit = _kit()
+    kit = _kit(given.plugin)
     targets = targets_of(kit, given)
     runs = []
     for target in targets:
@@ -119,6 +121,8 @@ def _child(given: argparse.Namespace) -> int:
 
     def open_session(order: Mapping[str, Any]) -> Session:
         asked = parser(None).parse_args(order["arguments"])
+        for plugin in asked.plugin:
+            kit.load(plugin)
         (target,) = [t for t in targets_of(kit, asked) if t.name == order["target"]]
         return session_for(kit, target, asked)
 
@@ -154,7 +158,7 @@ def _code(run: Run, *, strict: bool) -> int:
 
 def _list(given: argparse.Namespace) -> int:
     if given.targets:
-        for target in _kit().targets():
+        for target in _kit(given.plugin).targets():
             _say(f"{target.name:<30} {target.environment}")
         return _OK
     if given.capabilities:

@@ -86,6 +86,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         run.add_argument(
             f"--{name.replace('_', '-')}", type=of, metavar=metavar, help=f"with --url: {what}"
         )
+    _plugin_option(run)
     _shared_options(run)
     run.add_argument("--strict", action="store_true", help="what is unverified gives exit code 4")
     for name, what in REPORTS.items():
@@ -97,6 +98,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="list clauses, targets, or capabilities")
     listing.add_argument("--targets", action="store_true", help="list targets")
+    _plugin_option(listing)
     listing.add_argument(
         "--capabilities", action="store_true", help="list what is checked of each capability"
     )
@@ -124,6 +126,17 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: 2)"
     )
     return made
+
+
+def _plugin_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-p",
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="also take targets from this Python file, or module, which no distribution ships",
+    )
 
 
 def _shared_options(run: argparse.ArgumentParser) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import itertools
+import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import pluggy
@@ -13,6 +17,7 @@ import pluggy
 from remote_store.aio import AsyncBackend
 from remote_store_conformance.plugins.hookspecs import GROUP, PROJECT, Hooks
 from remote_store_conformance.results.run import Run
+from remote_store_conformance.results.waivers import UsageError
 from remote_store_conformance.targets.proxy import Wire
 from remote_store_conformance.targets.target import Meter, Probe, Scratch, Target, Waiver
 
@@ -72,6 +77,27 @@ class Kit:
                 problems.append(f"{entry_point.value}: {type(error).__name__}: {error}")
         return problems
 
+    def load(self, source: str) -> None:
+        """
+        Register a module that no installed distribution ships.
+
+        Args:
+            source: Path of a Python file, or name of a module.
+
+        Raises:
+            UsageError: It cannot be loaded, whatever it raises.
+        """
+        try:
+            loaded = (
+                _module_at(Path(source))
+                if source.endswith(".py")
+                else importlib.import_module(source)
+            )
+        except Exception as error:
+            msg = f"--plugin {source}: {type(error).__name__}: {error}"
+            raise UsageError(msg) from error
+        self.register(loaded, source)
+
     def targets(self, config: Mapping[str, str] | None = None) -> list[Target]:
         """Return all targets that plugins offer, sorted by name."""
         offered = self._plugins.hook.conformance_targets(config=dict(config or {}), target=Target)
@@ -101,3 +127,15 @@ class Kit:
     def report(self, run: Run) -> None:
         """Hand a finished run to whoever wants it."""
         self._plugins.hook.conformance_report(run=run)
+
+
+def _module_at(path: Path) -> ModuleType:
+    """Return the module in a file, which may be anywhere."""
+    name = f"remote_store_conformance_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # the name ends in .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look for it there
+    spec.loader.exec_module(module)
+    return module
