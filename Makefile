@@ -28,8 +28,8 @@ test: $(DEV) ## Run check, then the tests that are not long; minutes, installati
 quick: $(DEV) ## Run those that are not slow and need no server; no check, under a minute.
 	@scripts/test -m "not slow and not long and not server" $(SERVERLESS)
 
-test-all: check .azurite/.stamp ## Run everything, as CI does: long tests, coverage, clients from the package index.
-	@scripts/test --cov --cov-report=term
+test-all: check .azurite/.stamp ## Run everything, as CI does: on built wheels, with coverage, and clients from the index.
+	@scripts/wheels && VENV=.wheels scripts/test --cov --cov-report=term
 	@$(RUN) -m pytest -q -m clients tests/emulator
 
 check: lint types imports sync ## Everything but the tests.
@@ -68,7 +68,7 @@ bench: $(DEV) ## Run the benchmarks; numbers are ratios measured side by side.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN) "$$file" || exit 1; done
 
 clean: ## Remove everything that was generated, .venv included.
-	rm -rf .venv .azurite build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
+	rm -rf .venv .wheels .azurite build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stamp-%: $(INSTALL_FROM)
