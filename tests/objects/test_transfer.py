@@ -86,6 +86,19 @@ async def test_a_source_that_is_none() -> None:
         await bucket.backend().copy("a", "b")
 
 
+async def test_a_missing_source_comes_before_a_target_that_is_there() -> None:
+    """Whichever of the two a service judges first; also where an answer was lost."""
+    bucket = bucket_of()
+    bucket.put("f/x", b"")
+    for fault in (None, lose):
+        for source, kind in (("none", NotFound), ("f", InvalidPath)):
+            judged = raising(PreconditionFailed("the target", status=412))
+            bucket.faults["copy"] += [judged] if fault is None else [fault, judged]
+            with pytest.raises(kind) as caught:
+                await bucket.backend().copy(source, "a")
+            assert (caught.value.path, caught.value.outcome_unknown) == (source, fault is lose)
+
+
 @pytest.mark.parametrize("overwrite", [True, False])
 async def test_a_source_that_changes_stays(overwrite: bool) -> None:
     """Before the copy, nothing is done; after it, the copy stays, which the error says."""

@@ -106,32 +106,17 @@ class ObjectBackend(AsyncBackend):
         if retry is not None and not isinstance(retry, RetryPolicy):
             msg = f"retry must be a RetryPolicy or None, got {type(retry).__name__}"
             raise TypeError(msg)
-        growth = max(1, description.max_parts // _DOUBLINGS) if growth is None else growth
-        for name, value in (
-            ("max_concurrency", max_concurrency),
-            ("single_put", single_put),
-            ("part_size", part_size),
-            ("growth", growth),
-        ):
-            if not isinstance(value, int) or isinstance(value, bool):
-                msg = f"{name} must be an int, got {type(value).__name__}"
-                raise TypeError(msg)
-            if value < 1:
-                msg = f"{name} must be at least 1, got {value}"
-                raise ValueError(msg)
+        sizes = Sizes(
+            single_put=single_put,
+            part_size=part_size,
+            growth=max(1, description.max_parts // _DOUBLINGS) if growth is None else growth,
+            max_concurrency=max_concurrency,
+        )
         #: Makes the service; for what needs its verbs past all that is here.
         self.connect = connect
         self._description = description
         self._retry = retry
-        self._sizes = Sizes(
-            # Without parts there is nothing else to do with more.
-            put=min(single_put, description.max_put)
-            if description.uploads
-            else description.max_put,
-            part=min(max(part_size, description.min_part), description.max_part),
-            growth=growth,
-            concurrency=max_concurrency,
-        )
+        self._sizes = sizes.within(description)
         self._rejects = reject_write_under_file_ancestor
         self._start()
 

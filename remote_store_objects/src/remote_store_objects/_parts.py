@@ -24,8 +24,8 @@ def part_size(index: int, sizes: Sizes, limits: Description) -> int:
     streams need more memory than the smallest parts do.
     """
     if limits.equal_parts:
-        return sizes.part
-    return min(limits.max_part, sizes.part << min(index // sizes.growth, 40))
+        return sizes.part_size
+    return min(limits.max_part, sizes.part_size << min(index // sizes.growth, 40))
 
 
 class Gatherer:

@@ -102,9 +102,9 @@ class _Version:
         session, get = self.session, self.session.service.get
         sizes = session.sizes
         try:
-            if sizes.concurrency > 1 and self._pinning:
+            if sizes.max_concurrency > 1 and self._pinning:
                 stream = await session.ask(
-                    self.key, get, self.key, stop=sizes.part, if_match=if_match
+                    self.key, get, self.key, stop=sizes.part_size, if_match=if_match
                 )
             else:
                 stream = await session.ask(self.key, get, self.key, if_match=if_match)
@@ -243,7 +243,7 @@ class Reading:
             BackendUnavailable: The connection broke again and again.
             RemoteStoreError: By the errors of the service.
         """
-        concurrency = self._version.session.sizes.concurrency if self._version.pinned else 1
+        concurrency = self._version.session.sizes.max_concurrency if self._version.pinned else 1
         if self._first is not None:
             if self._next < self.info.size and concurrency > 1:
                 self._start(concurrency - 1)
@@ -262,7 +262,7 @@ class Reading:
 
     def _start(self, count: int) -> None:
         """Have *count* ranges under way or waiting, as long as there are so many."""
-        size = self._version.session.sizes.part
+        size = self._version.session.sizes.part_size
         while len(self._tasks) < count and self._next < self.info.size:
             start, self._next = self._next, min(self._next + size, self.info.size)
             self._tasks.append(asyncio.create_task(self._fetch(start, self._next)))

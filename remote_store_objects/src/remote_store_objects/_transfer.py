@@ -27,7 +27,7 @@ from remote_store import (
     ResourceLocked,
 )
 from remote_store_objects._delete import delete_version
-from remote_store_objects._probe import absent, find, refuse_target, source
+from remote_store_objects._probe import absent, find, head, refuse_target, source
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
 from remote_store_objects._read import open_reading
@@ -171,16 +171,16 @@ class _Copy:
             refusal = error
         else:
             return
-        if self.etag is not None and await self._source_changed(refusal):
-            raise self._changed(refusal)
         if not self.exclusive:
-            raise refusal
+            raise refusal if self.etag is None else self._changed(refusal)
+        # Either condition may be the one that failed, and the source comes first.
+        with in_doubt(refusal.outcome_unknown):
+            now = await self._source(refusal)
         unknown = refusal.outcome_unknown
         if unknown:
             with in_doubt(True):
                 there = await find(session, self.dst)
-                ours = await find(session, self.src)
-            unknown = there is None or ours is None or _likeness(there) == _likeness(ours)
+            unknown = there is None or _likeness(there) == _likeness(now)
         raise exclusive_refused(session, self.dst, refusal, unknown=unknown)
 
     async def _no_source(self, error: NotFound) -> RemoteStoreError:
@@ -189,13 +189,26 @@ class _Copy:
         with in_doubt(error.outcome_unknown):
             return await absent(self.session, self.src, error)
 
-    async def _source_changed(self, refusal: RemoteStoreError) -> bool:
-        """Tell a condition on the source that failed from one on the target."""
-        if not self.exclusive:
-            return True
-        with in_doubt(refusal.outcome_unknown):
-            now = await find(self.session, self.src)
-        return now is None or now.etag != self.etag
+    async def _source(self, refusal: RemoteStoreError) -> ObjectInfo:
+        """
+        Return what the source is now.
+
+        Raises:
+            PreconditionFailed: It is another version than that of a move.
+            NotFound, InvalidPath: There is none any more, or there was none.
+        """
+        try:
+            now = await head(self.session, self.src)
+        except NotFound as error:
+            if self.etag is not None:
+                changed = self._changed(refusal)
+                raise changed from changed.__cause__
+            error.outcome_unknown = refusal.outcome_unknown
+            missing = await self._no_source(error)
+            raise missing from missing.__cause__
+        if self.etag is not None and now.etag != self.etag:
+            raise self._changed(refusal)
+        return now
 
     def _changed(self, refusal: RemoteStoreError) -> PreconditionFailed:
         msg = "The source was changed or removed by somebody else; nothing was done to it"

@@ -87,14 +87,14 @@ async def write(
     if exclusive:
         refuse_unexclusive(session, key)
     if isinstance(content, bytes):
-        if len(content) <= sizes.put:
+        if len(content) <= sizes.single_put:
             return await _put(session, key, Body([content]), exclusive, attributes), len(content)
         content = _whole(content)
     source = Gatherer(content)
     in_parts = limits.uploads and (not exclusive or Condition.COMMIT_IF_ABSENT in limits.conditions)
-    piece = await source.take(sizes.part if in_parts else sizes.put)
+    piece = await source.take(sizes.part_size if in_parts else sizes.single_put)
     size = sum(map(len, piece))
-    if size <= sizes.put and await source.ended():
+    if size <= sizes.single_put and await source.ended():
         return await _put(session, key, Body(piece), exclusive, attributes), size
     if not in_parts:
         raise _too_large(session, key, exclusive)
@@ -130,7 +130,7 @@ def refuse_unexclusive(session: Session, key: str) -> None:
 
 
 def _too_large(session: Session, key: str, exclusive: bool) -> RemoteStoreError:
-    limit = session.sizes.put
+    limit = session.sizes.single_put
     if session.description.uploads and exclusive:
         msg = (
             f"the service decides overwrite=False only for what one request holds, {limit} bytes "
@@ -217,7 +217,7 @@ class Uploading:
     def __init__(self, session: Session, key: str) -> None:
         self._session = session
         self._key = key
-        self._sending = Tasks(session.sizes.concurrency)
+        self._sending = Tasks(session.sizes.max_concurrency)
         self._parts: dict[int, Part] = {}
         self._upload: Upload | None = None
         self._beginning: asyncio.Task[Upload] | None = None

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, ParamSpec, TypeVar
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy, StoreClosed
 from remote_store_objects._protocol.description import Description
@@ -20,23 +20,46 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _is_number(instance: object, attribute: Attribute[int], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        msg = f"{attribute.name} must be an int, got {type(value).__name__}"
+        raise TypeError(msg)
+    if value < 1:
+        msg = f"{attribute.name} must be at least 1, got {value}"
+        raise ValueError(msg)
+
+
 @frozen(kw_only=True)
 class Sizes:
     """
     How content is cut.
 
     Args:
-        put: Bytes up to which content is written in one request.
-        part: Bytes of a part: of an upload until it grows, and of a range
+        single_put: Bytes up to which content is written in one request.
+        part_size: Bytes of a part: of an upload until it grows, and of a range
             where several are read at once.
         growth: Parts after which their size doubles.
-        concurrency: Requests of one call that may run at once.
+        max_concurrency: Requests of one call that may run at once.
+
+    Raises:
+        TypeError: One is no int.
+        ValueError: One is below 1.
     """
 
-    put: int
-    part: int
-    growth: int
-    concurrency: int
+    single_put: int = field(validator=_is_number)
+    part_size: int = field(validator=_is_number)
+    growth: int = field(validator=_is_number)
+    max_concurrency: int = field(validator=_is_number)
+
+    def within(self, limits: Description) -> Sizes:
+        """Return what of it the service allows."""
+        return Sizes(
+            # Without parts there is nothing else to do with more.
+            single_put=min(self.single_put, limits.max_put) if limits.uploads else limits.max_put,
+            part_size=min(max(self.part_size, limits.min_part), limits.max_part),
+            growth=self.growth,
+            max_concurrency=self.max_concurrency,
+        )
 
 
 class Session:
