@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -95,6 +96,10 @@ class Bucket:
     faults: dict[str, deque[Fault | None]] = field(factory=lambda: defaultdict(deque))
     services: list[MemoryService] = field(factory=list)
     tells_committed: bool = True
+    #: Which upload made which version.
+    made_by: dict[str, str] = field(factory=dict)
+    #: Services of several loops may be in several threads.
+    lock: Any = field(factory=threading.RLock)
     _numbers: Any = field(factory=lambda: itertools.count(1))
 
     def connect(self) -> MemoryService:
@@ -105,11 +110,15 @@ class Bucket:
     def backend(self, **options: Any) -> ObjectBackend:
         return ObjectBackend(self.connect, self.description, **{"retry": QUICK, **options})
 
+    def name(self, kind: str) -> str:
+        """Return a new name for a version or an upload."""
+        return f"{kind}{next(self._numbers):06}"
+
     def put(self, key: str, content: bytes = b"", **fields: Any) -> ObjectInfo:
         """Make an object past the service."""
-        fields.setdefault("modified", datetime(2024, 1, 1, tzinfo=UTC))
+        fields.setdefault("modified", datetime.now(UTC))
         fields.setdefault("metadata", {})
-        info = ObjectInfo(key, len(content), f"v{next(self._numbers)}", **fields)
+        info = ObjectInfo(key, len(content), self.name("v"), **fields)
         self.objects[key] = info, content
         return info
 
@@ -129,11 +138,16 @@ class _Stream:
     info: ObjectInfo
     start: int
     stop: int
-    pieces: deque[bytes]
+    places: deque[int]
+    content: bytes
+    size: int
 
     async def receive(self) -> bytes:
         def act() -> bytes:
-            return self.pieces.popleft() if self.pieces else b""
+            if not self.places:
+                return b""
+            place = self.places.popleft()
+            return self.content[place : min(place + self.size, self.stop)]
 
         faults = self.bucket.faults["receive"]
         fault = faults.popleft() if faults else None
@@ -141,7 +155,12 @@ class _Stream:
         return piece
 
     async def aclose(self) -> None:
-        self.pieces.clear()
+        self.places.clear()
+
+
+def _told(info: ObjectInfo) -> ObjectInfo:
+    """Return what an answer says: its own metadata, not the stored ones."""
+    return info._replace(metadata=dict(info.metadata or {}))
 
 
 class MemoryService(ObjectService):
@@ -166,7 +185,8 @@ class MemoryService(ObjectService):
         def checked() -> Any:
             if not self.bucket.there:
                 raise StorageNotFound("no bucket b; make it with mkbucket b")
-            return act()
+            with self.bucket.lock:
+                return act()
 
         return checked() if fault is None else fault(checked)
 
@@ -194,7 +214,7 @@ class MemoryService(ObjectService):
         return Written(info.etag, info.modified)
 
     async def head(self, key: str) -> ObjectInfo:
-        info: ObjectInfo = self._do("head", key, lambda: self._find(key)[0])
+        info: ObjectInfo = self._do("head", key, lambda: _told(self._find(key)[0]))
         return info
 
     async def get(
@@ -206,10 +226,8 @@ class MemoryService(ObjectService):
             if ranged and start >= len(content):
                 raise RemoteStoreError("no such range", status=416)
             end = len(content) if stop is None else min(stop, len(content))
-            pieces = [
-                content[at : min(at + self.piece, end)] for at in range(start, end, self.piece)
-            ]
-            return _Stream(self.bucket, info, start, end, deque(pieces))
+            places = deque(range(start, end, self.piece))
+            return _Stream(self.bucket, _told(info), start, end, places, content, self.piece)
 
         stream: _Stream = self._do("get", (key, start, stop, if_match), act)
         return stream
@@ -232,7 +250,7 @@ class MemoryService(ObjectService):
                     return Page(objects, prefixes, last)
                 last = name
                 if cut < 0:
-                    objects.append(self.bucket.objects[key][0])
+                    objects.append(_told(self.bucket.objects[key][0]))
                 else:
                     prefixes.append(name)
             return Page(objects, prefixes)
@@ -284,7 +302,7 @@ class MemoryService(ObjectService):
 
     async def begin_upload(self, key: str, *, attributes: Attributes) -> Upload:
         def act() -> Upload:
-            upload = Upload(key, f"u{len(self.bucket.uploads)}", datetime.now(UTC))
+            upload = Upload(key, self.bucket.name("u"), datetime.now(UTC))
             self.bucket.uploads[upload.id] = upload, attributes, {}
             return upload
 
@@ -312,7 +330,7 @@ class MemoryService(ObjectService):
             assert [part.number for part in parts] == sorted(sent) == [*range(1, len(sent) + 1)]
             content = b"".join(sent[part.number] for part in parts)
             written = self._make(upload.key, content, attributes, if_absent)
-            self.bucket.put(upload.key, content, metadata={"upload": upload.id})
+            self.bucket.made_by[written.etag or ""] = upload.id
             del self.bucket.uploads[upload.id]
             return written
 
@@ -324,9 +342,9 @@ class MemoryService(ObjectService):
             return None
 
         def act() -> Written | None:
-            info = self.bucket.objects.get(upload.key, (None,))[0]
-            ours = info is not None and (info.metadata or {}).get("upload") == upload.id
-            return Written(info.etag, info.modified) if info is not None and ours else None
+            info, _ = self._find(upload.key)
+            ours = self.bucket.made_by.get(info.etag or "") == upload.id
+            return Written(info.etag, info.modified) if ours else None
 
         written: Written | None = self._do("committed", upload.key, act)
         return written

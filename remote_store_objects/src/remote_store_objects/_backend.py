@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from remote_store import (
     Capability,
@@ -339,12 +339,12 @@ class ObjectBackend(AsyncBackend):
     def _result(
         self, key: str, size: int, written: Written, metadata: dict[str, str]
     ) -> WriteResult:
-        tells = self._description.written_tells
-        source: Literal["native", "basic"] = "native" if tells else "basic"
+        if not self._description.written_tells:
+            return WriteResult(RemotePath(key), size)
         return WriteResult(
             RemotePath(key),
             size,
-            source,
+            "native",
             written.digest,
             written.etag if self._description.etags else None,
             written.version_id,
