@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from remote_store import FileInfo
+from remote_store import Capability, FileInfo
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import ReferenceBackend
 
@@ -46,6 +46,7 @@ class RemembersListings(_Remembers):
     async def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncIterator[FileInfo]:
+        self.require(Capability.LIST, path)
         question = f"{path} {recursive} {max_depth}"
         if question not in self.memory:
             files = super().list_files(path, recursive=recursive, max_depth=max_depth)

@@ -199,9 +199,9 @@ class TakesNonsenseForNo(WireBackend):
     async def is_folder(self, path: str) -> bool:
         try:
             return await super().is_folder(path)
-        except BackendUnavailable:
-            raise
-        except RemoteStoreError:
+        except RemoteStoreError as error:
+            if type(error) is not RemoteStoreError:
+                raise
             return False
 
 

@@ -11,6 +11,7 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    GlobPattern,
     PermissionDenied,
     RemoteStoreError,
 )
@@ -36,6 +37,7 @@ class GlobsTheFirstPage(WireBackend):
 
     async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         self.require(Capability.GLOB, pattern)
+        GlobPattern.parse(pattern)
         for item in await self.call("glob", after=None, pattern=pattern):
             yield item
 
@@ -71,7 +73,8 @@ class _Pages(ReferenceBackend):
     def page(self, key: str) -> list[list[tuple[str, bool]]]:
         prefix = f"{key}/" if key else ""
         children = {k[len(prefix) :].partition("/")[::2] for k in self.below(key)}
-        entries = sorted({(name, bool(rest)) for name, rest in children})
+        # What is no path is no entry.
+        entries = sorted({(name, bool(rest)) for name, rest in children if name})
         return [entries[i : i + PAGE] for i in range(0, len(entries), PAGE)]
 
 
@@ -86,14 +89,16 @@ class EndsAtAPageWithoutFiles(_Pages):
             async for file in super().list_files(path, recursive=True, max_depth=max_depth):
                 yield file
             return
+        self.require(Capability.LIST, path)
         key = self.key(path)
         for page in self.page(key):
             files = [name for name, folder in page if not folder]
             if not files:
                 return
             for name in files:
-                child = f"{key}/{name}"
-                yield self.info(child, self.tree.files[child])
+                child = f"{key}/{name}" if key else name
+                if (found := self.tree.files.get(child)) is not None:
+                    yield self.info(child, found)
 
 
 @mutant("LIST-005", "list_folders", "missing")
@@ -101,6 +106,7 @@ class EndsAtAPageWithoutFolders(_Pages):
     """A page without folders is taken for the last one."""
 
     async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
+        self.require(Capability.LIST, path)
         first = self.page(self.key(path))[:1]
         if first and not any(is_folder for _, is_folder in first[0]):
             return
@@ -187,7 +193,7 @@ class DeletesOneByOne(WireBackend):
                 self.failed(error)
             else:
                 begun = True
-        await super().delete_folder(path, recursive=True, missing_ok=True)
+        await super().delete_folder(path, recursive=True, missing_ok=missing_ok or begun)
 
     def failed(self, error: RemoteStoreError) -> None:
         raise error
