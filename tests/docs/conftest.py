@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 from azure.storage.filedatalake import FileSystemClient
+from tests.s3 import moto
 
 from hns_emulator import HnsEmulator
 
@@ -174,10 +175,32 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def buckets() -> Iterator[dict[str, str]]:
+    """What makes ``s3://my-bucket`` one of a server on loopback."""
+    with moto.running() as server:
+        server.make_bucket("my-bucket")
+        yield {
+            "AWS_ENDPOINT_URL_S3": server.url,
+            "AWS_ACCESS_KEY_ID": moto.KEY,
+            "AWS_SECRET_ACCESS_KEY": moto.SECRET,
+        }
+
+
 @pytest.fixture
-def session(tmp_path: Path, acme: Path, account: str, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(
+    tmp_path: Path,
+    acme: Path,
+    account: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Session:
     """A session in an empty folder, in which its titled blocks can be imported."""
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", account)
+    page = request.getfixturevalue("page") if "page" in request.fixturenames else None
+    if page is not None and "s3://my-bucket" in page.read_text():
+        for name, value in request.getfixturevalue("buckets").items():
+            monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(acme)
     monkeypatch.syspath_prepend(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import tomllib
 from collections.abc import Callable
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tests.docs.conftest import Block, Session
 
 #: Languages of blocks that the tests do something with, and those that need nothing.
-KNOWN = {"python", "toml", "console", "text", ""}
+KNOWN = {"python", "toml", "json", "console", "text", ""}
 
 
 def test_python_blocks_run_and_print_what_the_page_shows(
@@ -26,11 +27,13 @@ def test_python_blocks_run_and_print_what_the_page_shows(
     assert sum(block.language == "python" for block in blocks) == session.run(blocks)
 
 
-def test_toml_blocks_parse(page: Path, blocks_of: Callable[..., list[Block]]) -> None:
+def test_toml_and_json_blocks_parse(page: Path, blocks_of: Callable[..., list[Block]]) -> None:
     """Configuration can be copied out of a page."""
     for block in blocks_of(page):
         if block.language == "toml":
             assert tomllib.loads(block.text), f"{page}:{block.line}"
+        if block.language == "json":
+            assert json.loads(block.text), f"{page}:{block.line}"
 
 
 def test_every_block_says_what_it_is(page: Path, blocks_of: Callable[..., list[Block]]) -> None:

@@ -71,14 +71,16 @@ def test_capability_table_of_the_readme_is_true(root: Path) -> None:
     from remote_store_azure import AsyncAzureBackend
     from remote_store_local import AsyncLocalBackend, LocalBackend
     from remote_store_memory import AsyncMemoryBackend, MemoryBackend
+    from remote_store_s3 import AsyncS3Backend
 
     table = rows((root / "README.md").read_text(), "| Capability |")
     classes: dict[tuple[int, str], Any] = {
-        (-3, "async"): AsyncMemoryBackend,
-        (-3, "sync"): MemoryBackend,
-        (-2, "async"): AsyncLocalBackend,
-        (-2, "sync"): LocalBackend,
-        (-1, "async"): AsyncAzureBackend,
+        (-4, "async"): AsyncMemoryBackend,
+        (-4, "sync"): MemoryBackend,
+        (-3, "async"): AsyncLocalBackend,
+        (-3, "sync"): LocalBackend,
+        (-2, "async"): AsyncAzureBackend,
+        (-1, "async"): AsyncS3Backend,
     }
     for (column, side), cls in classes.items():
         other = "async" if side == "sync" else "sync"

@@ -68,6 +68,7 @@ def test_the_list_of_names_is_whole() -> None:
         "remote_store_memory",
         "remote_store_local",
         "remote_store_azure",
+        "remote_store_s3",
         "remote_store_conformance",
         "hns_emulator",
     } <= {module.__name__ for module in MODULES}

@@ -1,0 +1,402 @@
+"""The verbs of a bucket, as requests of the S3 protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import aiohttp
+
+from remote_store import BackendUnavailable, NotFound, PreconditionFailed, RemoteStoreError
+from remote_store_objects import (
+    Attributes,
+    Body,
+    Condition,
+    ObjectInfo,
+    ObjectService,
+    Page,
+    Part,
+    Upload,
+    UploadPage,
+    Written,
+)
+from remote_store_objects.http import (
+    etag_of,
+    extent_of,
+    metadata_of,
+    quoted,
+    range_header,
+    time_of,
+)
+from remote_store_s3._errors import error_for
+from remote_store_s3._place import Place, quoted_key
+from remote_store_s3._wire import LARGE, Ask, Wire, unanswered
+from remote_store_s3._xml import (
+    commit_document,
+    delete_document,
+    document,
+    fits_xml,
+    page_of,
+    uploads_of,
+    uploads_query,
+)
+
+__all__ = ["S3Service"]
+
+_META: Final = "x-amz-meta-"
+_CRC: Final = "x-amz-checksum-crc32"
+#: What an object keeps besides its media type and metadata, and a copy by parts has to.
+_KEPT: Final = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+)
+
+
+class S3Stream:
+    """
+    An answer to a GET whose body is still to come.
+
+    Args:
+        response: It.
+        info: What it tells of the object.
+        start: Position of its first byte.
+        stop: Position after its last byte.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, info: ObjectInfo, start: int, stop: int
+    ) -> None:
+        self._response = response
+        self.info = info
+        self.start = start
+        self.stop = stop
+        # One that was made of those of the parts does not tell of the bytes.
+        whole = response.headers.get("x-amz-checksum-type") == "FULL_OBJECT"
+        self._wanted = response.headers.get(_CRC) if whole and stop - start == info.size else None
+        self._crc = 0
+        self._left = stop - start
+
+    async def receive(self) -> bytes:
+        """
+        Return the next bytes; see the protocol.
+
+        Raises:
+            RemoteStoreError: These are the last ones, and all of them together
+                are not what was stored.
+        """
+        try:
+            piece = await self._response.content.readany()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unanswered(error, changes=False) from error
+        if self._wanted is not None:
+            self._crc = zlib.crc32(piece, self._crc)
+            self._left -= len(piece)
+            if not self._left and _base64(self._crc) != self._wanted:
+                msg = "The content that arrived does not have the checksum that it was stored with"
+                raise RemoteStoreError(msg)
+        return piece
+
+    async def aclose(self) -> None:
+        """Release the connection, which is closed if there was more to come."""
+        self._response.release()
+
+
+class S3Service(ObjectService):
+    """
+    One bucket in one event loop.
+
+    Args:
+        wire: Its connections.
+        place: Where it is.
+        conditions: Those that the service decides.
+        checksum: Send a CRC-32 with all content, and look at that of what is read.
+        write_headers: Sent with all that makes an object.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        place: Place,
+        *,
+        conditions: frozenset[Condition],
+        checksum: bool,
+        write_headers: Mapping[str, str],
+    ) -> None:
+        self._wire = wire
+        self._bucket = place.bucket
+        self._checks_deletion = Condition.DELETE_IF_MATCH in conditions
+        self._checksum = checksum
+        self._further: dict[str, str | None] = {n.lower(): v for n, v in write_headers.items()}
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._wire.aclose()
+
+    # --- looking -----------------------------------------------------------
+
+    async def head(self, key: str) -> ObjectInfo:
+        """HeadObject. Services whose 404 has no mark of S3 are asked again, by a GET."""
+        try:
+            response = await self._wire.open(Ask("HEAD", key, proof="ETag"))
+        except BackendUnavailable as error:
+            if error.status == 404:
+                await (await self.get(key, stop=1)).aclose()
+            raise
+        response.release()
+        return _info(key, response.headers, int(response.headers.get("Content-Length", 0)))
+
+    async def get(
+        self, key: str, *, start: int = 0, stop: int | None = None, if_match: str | None = None
+    ) -> S3Stream:
+        """GetObject."""
+        wanted = range_header(start, stop)
+        checks = self._checksum and wanted is None
+        headers = {
+            "range": wanted,
+            "x-amz-checksum-mode": "ENABLED" if checks else None,
+            "if-match": quoted(if_match),
+        }
+        ask = Ask("GET", key, {}, headers, proof="ETag")
+        response = await self._wire.open(ask)
+        try:
+            first, end, size = extent_of(response.status, response.headers)
+        except RemoteStoreError:
+            response.close()
+            raise
+        return S3Stream(response, _info(key, response.headers, size), first, end)
+
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", token: str = "", limit: int
+    ) -> Page:
+        """ListObjectsV2."""
+        query = {"list-type": "2", "encoding-type": "url", "max-keys": str(limit)}
+        wanted = {"prefix": prefix, "delimiter": delimiter, "continuation-token": token}
+        query |= {name: value for name, value in wanted.items() if value}
+        page: Page
+        page, _ = await self._wire.read(Ask("GET", None, query), page_of)
+        return page
+
+    # --- changing ----------------------------------------------------------
+
+    async def put(
+        self, key: str, body: Body, *, attributes: Attributes, if_absent: bool
+    ) -> Written:
+        """PutObject."""
+        headers = self._headers(attributes)
+        headers["if-none-match"] = "*" if if_absent else None
+        headers[_CRC] = await _crc_of(body) if self._checksum else None
+        response = await self._wire.open(Ask("PUT", key, {}, headers, body, "ETag"))
+        response.release()
+        return _written(response.headers, response.headers.get("ETag"))
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """DeleteObject, which tells of an absent object only where a condition is there."""
+        any_version = "*" if self._checks_deletion else None
+        ask = Ask("DELETE", key, {}, {"if-match": quoted(if_match) or any_version})
+        try:
+            (await self._wire.open(ask)).release()
+        except PreconditionFailed as error:
+            if if_match is None:  # some services answer so where S3 has 404
+                raise _absent(error) from error
+            raise
+
+    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
+        """DeleteObjects; and DeleteObject for what no document can name."""
+        named = [key for key in keys if fits_xml(key)]
+        failed: dict[str, RemoteStoreError] = {}
+        for key in keys:
+            if not fits_xml(key):
+                try:
+                    await self.delete(key)
+                except NotFound:
+                    continue
+                except RemoteStoreError as error:
+                    failed[key] = error
+        if named:
+            content = delete_document(named)
+            md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+            headers = {"content-md5": md5, "content-type": "application/xml"}
+            ask = Ask("POST", None, {"delete": ""}, headers, Body([content]))
+            found, _ = await self._wire.read(ask, _refusals_of)
+            failed |= found
+        return failed
+
+    async def copy(
+        self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
+    ) -> Written:
+        """CopyObject."""
+        headers = self._further | self._source(source, if_match)
+        headers["if-none-match"] = "*" if if_absent else None
+        ask = Ask("PUT", target, {}, headers)
+        values, found = await self._wire.read(ask, _values_of("CopyObjectResult"))
+        return _written(found, values.get("ETag"))
+
+    # --- uploads in parts --------------------------------------------------
+
+    async def begin_upload(self, key: str, *, attributes: Attributes) -> Upload:
+        """CreateMultipartUpload."""
+        headers = self._headers(attributes)
+        headers["x-amz-checksum-algorithm"] = "CRC32" if self._checksum else None
+        ask = Ask("POST", key, {"uploads": ""}, headers)
+        values, _ = await self._wire.read(ask, _values_of("InitiateMultipartUploadResult"))
+        return Upload(key, values["UploadId"])
+
+    async def send_part(self, upload: Upload, number: int, body: Body) -> Part:
+        """UploadPart."""
+        crc = await _crc_of(body) if self._checksum else None
+        ask = Ask("PUT", upload.key, _part(upload, number), {_CRC: crc}, body, "ETag")
+        response = await self._wire.open(ask)
+        response.release()
+        return Part(number, len(body), etag_of(response.headers["ETag"]) or "", crc)
+
+    async def copy_part(
+        self,
+        upload: Upload,
+        number: int,
+        source: str,
+        *,
+        start: int,
+        stop: int,
+        if_match: str | None = None,
+    ) -> Part:
+        """UploadPartCopy."""
+        headers = self._source(source, if_match)
+        headers["x-amz-copy-source-range"] = f"bytes={start}-{stop - 1}"
+        ask = Ask("PUT", upload.key, _part(upload, number), headers)
+        values, _ = await self._wire.read(ask, _values_of("CopyPartResult"))
+        token = etag_of(values["ETag"]) or ""
+        return Part(number, stop - start, token, values.get("ChecksumCRC32"))
+
+    async def commit(self, upload: Upload, parts: Sequence[Part], *, if_absent: bool) -> Written:
+        """CompleteMultipartUpload."""
+        headers = {"content-type": "application/xml", "if-none-match": "*" if if_absent else None}
+        body = Body([commit_document(parts)])
+        ask = Ask("POST", upload.key, {"uploadId": upload.id}, headers, body)
+        try:
+            values, found = await self._wire.read(ask, _values_of("CompleteMultipartUploadResult"))
+        except RemoteStoreError as error:
+            if if_absent and error.code == "ConditionalRequestConflict":
+                # Not to be repeated: the service wants all parts sent anew.
+                msg = "Another change of the object was in the way of the commit"
+                raise PreconditionFailed(msg, status=409, code=error.code) from error
+            raise
+        return _written(found, values.get("ETag"))
+
+    async def abort(self, upload: Upload) -> None:
+        """AbortMultipartUpload."""
+        ask = Ask("DELETE", upload.key, {"uploadId": upload.id})
+        (await self._wire.open(ask)).release()
+
+    async def committed(self, upload: Upload, parts: Sequence[Part]) -> Written | None:
+        """ListParts, which no longer knows an upload that is committed; then HeadObject."""
+        try:
+            ask = Ask("GET", upload.key, {"uploadId": upload.id, "max-parts": "1"})
+            await self._wire.read(ask, len)
+        except NotFound:
+            pass
+        else:
+            return None
+        info = await self.head(upload.key)
+        made = (info.etag or "").endswith(f"-{len(parts)}")
+        if not made or info.size != sum(part.size for part in parts):
+            return None  # another version, perhaps after ours
+        return Written(info.etag, info.modified)
+
+    async def list_uploads(self, prefix: str, *, token: str = "") -> UploadPage:
+        """ListMultipartUploads."""
+        query = {"uploads": "", "encoding-type": "url", **uploads_query(token)}
+        if prefix:
+            query["prefix"] = prefix
+        page: UploadPage
+        page, _ = await self._wire.read(Ask("GET", None, query), uploads_of)
+        return page
+
+    # --- headers -----------------------------------------------------------
+
+    def _headers(self, attributes: Attributes) -> dict[str, str | None]:
+        headers: dict[str, str | None] = {n.lower(): v for n, v in attributes.headers.items()}
+        headers |= self._further
+        headers |= {f"{_META}{name}": value for name, value in attributes.metadata.items()}
+        headers["content-type"] = attributes.content_type
+        return headers
+
+    def _source(self, key: str, if_match: str | None) -> dict[str, str | None]:
+        return {
+            "x-amz-copy-source": f"/{self._bucket}/{quoted_key(key)}",
+            "x-amz-copy-source-if-match": quoted(if_match),
+        }
+
+
+def _part(upload: Upload, number: int) -> dict[str, str]:
+    return {"partNumber": str(number), "uploadId": upload.id}
+
+
+def _base64(crc: int) -> str:
+    return base64.b64encode(crc.to_bytes(4)).decode()
+
+
+async def _crc_of(body: Body) -> str:
+    if len(body) > LARGE:
+        return _base64(await asyncio.to_thread(_crc32, body.buffers))
+    return _base64(_crc32(body.buffers))
+
+
+def _crc32(buffers: Iterable[bytes | memoryview]) -> int:
+    crc = 0
+    for buffer in buffers:
+        crc = zlib.crc32(buffer, crc)
+    return crc
+
+
+def _info(key: str, headers: Mapping[str, str], size: int) -> ObjectInfo:
+    return ObjectInfo(
+        key,
+        size,
+        etag_of(headers.get("ETag")),
+        time_of(headers.get("Last-Modified")),
+        None,
+        headers.get("Content-Type"),
+        metadata_of(headers, _META),
+        {name: headers[name] for name in _KEPT if name in headers},
+    )
+
+
+def _written(headers: Mapping[str, str], etag: str | None) -> Written:
+    version = headers.get("x-amz-version-id")
+    return Written(etag_of(etag), None, None if version == "null" else version)
+
+
+def _values_of(root: str) -> Callable[[bytes], dict[str, str]]:
+    """Return what reads the texts right below the root of a document."""
+
+    def parse(body: bytes) -> dict[str, str]:
+        found, space = document(body, root)
+        return {item.tag.removeprefix(space): item.text or "" for item in found}
+
+    return parse
+
+
+def _refusals_of(body: bytes) -> dict[str, RemoteStoreError]:
+    root, space = document(body, "DeleteResult")
+    failed = {}
+    for entry in root.iterfind(f"{space}Error"):
+        code = entry.findtext(f"{space}Code") or "InternalError"
+        if code in ("NoSuchKey", "NoSuchVersion"):
+            continue
+        text = entry.findtext(f"{space}Message") or ""
+        body = f"<Error><Code>{code}</Code><Message>{text}</Message></Error>".encode()
+        failed[entry.findtext(f"{space}Key") or ""] = error_for(200, {}, body, changes=True)
+    return failed
+
+
+def _absent(error: RemoteStoreError) -> NotFound:
+    return NotFound("Not found", status=error.status, code=error.code, request_id=error.request_id)

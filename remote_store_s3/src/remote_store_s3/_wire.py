@@ -1,0 +1,299 @@
+"""Requests to one bucket in one event loop, each sent once and signed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import ssl
+import traceback
+import urllib.request
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+from attrs import define, field
+from yarl import URL
+
+from remote_store import BackendUnavailable, RemoteStoreError
+from remote_store_objects import Body
+from remote_store_objects.http import foreign_answer, no_answer, time_of
+from remote_store_s3._credentials import Credentials
+from remote_store_s3._errors import EXPIRED, SKEWED, code_of, error_for, region_of
+from remote_store_s3._place import Place
+from remote_store_s3._signing import UNSIGNED, Signer
+
+T = TypeVar("T")
+
+__all__ = ["LARGE", "Ask", "Wire", "unanswered"]
+
+#: Bytes above which digests are made in a thread: a few milliseconds of the loop.
+LARGE: Final = 1 << 20
+#: Bytes of a body that is an error, or tells nothing but that something was done.
+_SHORT: Final = 64 << 10
+#: Bytes of a body of any kind: a page of a listing has a thousand names of 1 KiB, quoted.
+_MOST: Final = 16 << 20
+_PIECE: Final = 256 << 10
+#: Refusals that another region, clock or credential may answer.
+_CORRECTABLE: Final = frozenset({301, 307, 400, 401, 403})
+
+
+@define
+class Ask:
+    """
+    A request.
+
+    Args:
+        method: HTTP method.
+        key: Of the object, None for the bucket.
+        query: Its parameters.
+        headers: Names in lower case; those that are None are not sent.
+        body: What is sent.
+        proof: A header that each answer has that is no error.
+    """
+
+    method: str
+    key: str | None
+    query: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str | None] = field(factory=dict)
+    body: Body | None = None
+    proof: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """It is to change something."""
+        return self.method not in ("GET", "HEAD")
+
+
+class _Sent(dict[str, str]):
+    """Headers that tracebacks, which print locals, do not show: a token is among them."""
+
+    def __repr__(self) -> str:
+        return "<headers>"
+
+
+async def _once(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a request again when a kept connection is dropped, unseen."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise  # nothing was sent, and aiohttp does not repeat it
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        msg = f"connection lost before an answer: {error or type(error).__name__}"
+        raise aiohttp.ClientConnectionError(msg) from error
+
+
+def unanswered(error: Exception, *, changes: bool) -> BackendUnavailable:
+    """Return our error for one of aiohttp's, which loses what shows how it was signed."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        error.request_info = error.request_info._replace(headers={})  # type: ignore[arg-type]
+        error.history = ()
+    for one in filter(None, (error, error.__cause__)):
+        traceback.clear_frames(one.__traceback__)  # they hold what was sent
+    sent = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    msg = f"No answer from the service: {error or type(error).__name__}"
+    return no_answer(msg, changes=changes and sent)
+
+
+class Wire:
+    """
+    The connections of one event loop.
+
+    Args:
+        place: The bucket.
+        credentials: Who signs; None for nobody.
+        verify: As the option of that name.
+        connect_timeout: Seconds to connect.
+        read_timeout: Seconds without a byte of an answer.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        credentials: Credentials | None,
+        *,
+        verify: bool | str,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        self._place = place
+        self._credentials = credentials
+        bundle = verify if verify is not True else os.environ.get("AWS_CA_BUNDLE") or True
+        check = ssl.create_default_context(cafile=bundle) if isinstance(bundle, str) else bundle
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=check),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
+            headers={"User-Agent": "remote-store-s3"},
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=connect_timeout, sock_read=read_timeout
+            ),
+            middlewares=(_once,),
+        )
+        bypassed = urllib.request.proxy_bypass(place.host)
+        self._proxy = None if bypassed else urllib.request.getproxies().get(place.scheme)
+        self._signer: Signer | None = None
+        self._signs_for: tuple[str, str, str | None, str | None] | None = None
+        self._skew = timedelta()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def open(self, ask: Ask) -> aiohttp.ClientResponse:
+        """
+        Return an answer that is no error; its body is still to come.
+
+        A refusal that tells of another region, a wrong clock or old credentials
+        is answered by a second request, since nothing was done.
+
+        Raises:
+            RemoteStoreError: It is an error, is none of the service's, or there
+                is no answer.
+        """
+        digest = await self._digest(ask.body)
+        response = await self._send(ask, digest)
+        if response.status >= 300:
+            body = await self._rest(response)
+            if not await self._corrected(response, body):
+                raise error_for(response.status, response.headers, body, changes=ask.changes)
+            response = await self._send(ask, digest, anew=code_of(body) in EXPIRED)
+            if response.status >= 300:
+                body = await self._rest(response)
+                raise error_for(response.status, response.headers, body, changes=ask.changes)
+        lack = f"it has no header {ask.proof}" if ask.proof not in response.headers else ""
+        if ask.method == "DELETE":
+            lack = "it is not 204" if response.status != 204 else ""
+        if lack and (ask.proof or ask.method == "DELETE"):
+            response.close()
+            raise foreign_answer(response.status, lack, changes=ask.changes)
+        return response
+
+    async def read(self, ask: Ask, parse: Callable[[bytes], T]) -> tuple[T, Mapping[str, str]]:
+        """
+        Return what the body of an answer says, and its headers.
+
+        Args:
+            ask: The request.
+            parse: Makes something of the body, or raises ValueError.
+
+        Raises:
+            RemoteStoreError: As `open`, or the body is an error after all.
+        """
+        response = await self.open(ask)
+        try:
+            body = await _bounded(response, _MOST)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unanswered(error, changes=ask.changes) from error
+        finally:
+            response.release()
+        if code_of(body):
+            raise error_for(response.status, response.headers, body, changes=ask.changes)
+        try:
+            return parse(body), response.headers
+        except (ValueError, KeyError) as error:
+            raise foreign_answer(response.status, str(error), changes=ask.changes) from error
+
+    # --- one attempt -------------------------------------------------------
+
+    async def _send(self, ask: Ask, digest: str, *, anew: bool = False) -> aiohttp.ClientResponse:
+        signer = await self._settled(anew=anew)
+        place = self._place
+        path = place.path(ask.key)
+        query = "&".join(
+            [f"{name}={quote(ask.query[name], safe='')}" for name in sorted(ask.query)]
+        )
+        headers = _Sent({n: v for n, v in ask.headers.items() if v is not None}, host=place.host)
+        if signer is not None:
+            signer.sign(ask.method, path, query, headers, digest, datetime.now(UTC) + self._skew)
+        data: bytes | Body | None = ask.body
+        if ask.body is not None:
+            headers["content-length"] = str(len(ask.body))
+            if len(ask.body) <= _PIECE:
+                data = bytes(ask.body)
+        url = f"{place.scheme}://{place.host}{path}"
+        try:
+            return await self._session.request(
+                ask.method,
+                URL(f"{url}?{query}" if query else url, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                proxy=self._proxy,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unanswered(error, changes=ask.changes) from error
+
+    async def _settled(self, *, anew: bool) -> Signer | None:
+        """Return who signs, once it is known, with the region for which."""
+        place, credentials = self._place, self._credentials
+        found = await credentials.current(anew=anew) if credentials is not None else None
+        if place.region is None:
+            environ = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+            profile = credentials.region if credentials is not None else None
+            place.settle(environ or profile or "us-east-1")
+        if found is not None and (*found, place.region) != self._signs_for:
+            self._signs_for = (*found, place.region)
+            self._signer = Signer(*found, place.region or "")
+        return self._signer
+
+    async def _digest(self, body: Body | None) -> str:
+        """Return what is signed of a body: over TLS nothing, the connection protects it."""
+        if self._place.scheme == "https" or self._credentials is None:
+            return UNSIGNED
+        if body is None:
+            return _EMPTY
+        if len(body) > LARGE:
+            return await asyncio.to_thread(_sha256, body)
+        return _sha256(body)
+
+    async def _corrected(self, response: aiohttp.ClientResponse, body: bytes) -> bool:
+        """Return True if another attempt may be answered otherwise than this refusal."""
+        if response.status not in _CORRECTABLE:
+            return False
+        code = code_of(body)
+        region = region_of(response.headers, body)
+        if region is not None and region != self._place.region and code != "AccessDenied":
+            self._place.settle(region)
+            return True
+        if code == SKEWED and (now := time_of(response.headers.get("Date"))) is not None:
+            self._skew = now - datetime.now(UTC)
+            return True
+        return code in EXPIRED and self._credentials is not None and self._credentials.renewable
+
+    @staticmethod
+    async def _rest(response: aiohttp.ClientResponse) -> bytes:
+        """Return the body of an error; the status says enough where it breaks off."""
+        try:
+            return await _bounded(response, _SHORT)
+        except (aiohttp.ClientError, TimeoutError, OSError, RemoteStoreError):
+            return b""
+        finally:
+            response.release()
+
+
+_EMPTY: Final = hashlib.sha256().hexdigest()
+
+
+def _sha256(body: Body) -> str:
+    digest = hashlib.sha256()
+    for piece in body.buffers:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
+    pieces = bytearray()
+    while piece := await response.content.readany():
+        pieces += piece
+        if len(pieces) > most:
+            response.close()
+            msg = f"The service's answer is longer than {most} bytes"
+            raise RemoteStoreError(msg)
+    return bytes(pieces)
