@@ -29,7 +29,7 @@ quick: $(DEV) ## Run those that are not slow and need no server; no check, under
 	@scripts/test -m "not slow and not long and not server" $(SERVERLESS)
 
 test-all: check .azurite/.stamp ## Run everything, as CI does: on built wheels, with coverage, and clients from the index.
-	@scripts/wheels && VENV=.wheels scripts/test --cov --cov-report=term
+	@scripts/wheels && VENV=.wheels scripts/test --cov --cov-report= && scripts/coverage
 	@$(RUN) -m pytest -q -m clients tests/emulator
 
 check: lint types imports sync ## Everything but the tests.

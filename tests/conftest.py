@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 #: Tests of what coverage does not measure; tracing would only make them slow.
-ELSEWHERE = {"cli", "docs", "emulator", "packaging", "typing"}
+ELSEWHERE = {"docs", "packaging", "typing"}
 #: The fixtures that start one.
 SERVERS = {"azurite", "emulator"}
 
