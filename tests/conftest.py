@@ -13,12 +13,13 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.azure.azurite import Azurite
+    from tests.s3.moto import Moto
 
 HERE = Path(__file__).parent
 #: Tests of what coverage does not measure; tracing would only make them slow.
 ELSEWHERE = {"docs", "packaging", "typing"}
 #: The fixtures that start one.
-SERVERS = {"azurite", "emulator"}
+SERVERS = {"azurite", "emulator", "moto"}
 
 
 @pytest.hookimpl(tryfirst=True)  # the selection by `-m` comes after it
@@ -84,3 +85,12 @@ def azurite(servers: Servers) -> Azurite:
     if not (HERE.parent / ".azurite").exists():
         pytest.skip("these need Azurite: run `scripts/azurite` once, or `make test`")
     return servers.current()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """The S3 server of this test process."""
+    from tests.s3 import moto
+
+    with moto.running() as found:
+        yield found

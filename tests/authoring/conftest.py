@@ -112,8 +112,19 @@ def azure_hns(request: pytest.FixtureRequest) -> Offer:
 
 
 BACKENDS = [memory, memory_sync, local, local_sync, acme]
+
+
+def s3(request: pytest.FixtureRequest) -> Offer:
+    from remote_store_s3 import AsyncS3Backend
+
+    server = request.getfixturevalue("moto")
+    name = f"rules-{uuid.uuid4().hex}"
+    server.make_bucket(name)
+    return Offer(AsyncS3Backend(name, **server.options), shared_names=True)
+
+
 #: Those that need a server.
-SERVED = [azure_flat, azure_hns]
+SERVED = [azure_flat, azure_hns, s3]
 
 
 @pytest_asyncio.fixture(

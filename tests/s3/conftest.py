@@ -1,4 +1,4 @@
-"""A server for the whole run, and a fresh bucket for each test."""
+"""A fresh bucket for each test."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from tests.s3 import moto as server
 from tests.s3.moto import Moto
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[Moto]:
-    """A server of this test process's own."""
-    with server.running() as found:
-        yield found
 
 
 @pytest.fixture
