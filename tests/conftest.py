@@ -34,6 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """
+    Skip, with one line for all, what needs Azurite where nobody installed it.
+
+    `make test` and `make test-all` install it first; a broken installation is an error.
+    """
+    asked = {name for mark in item.iter_markers("server") for name in mark.args}
+    asked.update(getattr(item, "fixturenames", ()))
+    if "azurite" in asked and not (HERE.parent / ".azurite").exists():
+        pytest.skip("these need Azurite: run `scripts/azurite` once, or `make test`")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Let garbage collections pass by the thousands of collected tests, which never become any."""
@@ -76,14 +89,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def azurite(servers: Servers) -> Azurite:
-    """
-    Azurite, one for all tests of this process.
-
-    Where nobody installed it, what needs it is skipped, with one line for all.
-    `make test` installs it first; a broken installation is an error.
-    """
-    if not (HERE.parent / ".azurite").exists():
-        pytest.skip("these need Azurite: run `scripts/azurite` once, or `make test`")
+    """Azurite, one for all tests of this process."""
     return servers.current()
 
 

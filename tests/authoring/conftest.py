@@ -123,12 +123,15 @@ def s3(request: pytest.FixtureRequest) -> Offer:
     return Offer(AsyncS3Backend(name, **server.options), shared_names=True)
 
 
-#: Those that need a server.
-SERVED = [azure_flat, azure_hns, s3]
+#: Those that need a server, with its fixture.
+SERVED = {azure_flat: "azurite", azure_hns: "emulator", s3: "moto"}
 
 
 @pytest_asyncio.fixture(
-    params=[*BACKENDS, *(pytest.param(make, marks=pytest.mark.server) for make in SERVED)],
+    params=[
+        *BACKENDS,
+        *(pytest.param(make, marks=pytest.mark.server(name)) for make, name in SERVED.items()),
+    ],
     ids=[make.__name__.replace("_", "-") for make in (*BACKENDS, *SERVED)],
 )
 async def offer(request: pytest.FixtureRequest) -> AsyncIterator[Offer]:
