@@ -186,6 +186,9 @@ async def test_the_bucket_may_be_absent(bucket: Bucket) -> None:
         await backend.check_health()
     with pytest.raises(StorageNotFound):
         await backend.get_file_info("a")
+    bucket.faults["head"] += [raising(NotFound("an answer without a body"))]
+    with pytest.raises(StorageNotFound, match="mkbucket"):
+        await backend.get_file_info("a")
 
 
 async def test_a_bucket_that_vanishes_is_no_end(bucket: Bucket) -> None:

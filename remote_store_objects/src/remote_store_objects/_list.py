@@ -135,7 +135,7 @@ class _Walk:
         Raises:
             PermissionDenied: Folders below may not be listed: the first such
                 error, in its ``others`` the rest, once everything else is
-                yielded. For the first one itself at once.
+                yielded.
         """
         description = session.description
         if too_long(self.prefix, description):
@@ -157,8 +157,6 @@ class _Walk:
                     raise
                 return
             except PermissionDenied as error:
-                if not received:
-                    raise
                 errors.append(error)
                 continue
             received = True
