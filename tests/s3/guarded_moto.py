@@ -230,6 +230,8 @@ _ONE: Final = ThreadPoolExecutor(1)
 
 async def answered(request: web.BaseRequest) -> web.StreamResponse:
     """Answer one request, once all of it is there."""
+    if "Expect" in request.headers and request.transport is not None:  # as AWS's clients send it
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     content = await request.content.read()  # raises where the client has gone
     run = asyncio.get_running_loop().run_in_executor
     status, headers, body = await run(_ONE, _answer, request, content)
