@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import logging
 import os
 import re
 import subprocess
@@ -194,7 +195,7 @@ def session(
     account: str,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
-) -> Session:
+) -> Iterator[Session]:
     """A session in an empty folder, in which its titled blocks can be imported."""
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", account)
     page = request.getfixturevalue("page") if "page" in request.fixturenames else None
@@ -208,7 +209,11 @@ def session(
     session = Session()
     # Classes that a page defines look their module up, attrs' for instance.
     monkeypatch.setitem(sys.modules, "page", session._module)
-    return session
+    logger = logging.getLogger("remote_store")
+    level = logger.level
+    yield session
+    # A page may show how records are asked for; stores of later tests are not watched.
+    logger.setLevel(level)
 
 
 @pytest.fixture(params=PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
