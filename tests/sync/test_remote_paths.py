@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from tests.contract.probes import Listener
 
-from remote_store import InvalidPath, NotFound, RemotePath, RemoteStoreError, Store
+from remote_store import (
+    InvalidPath,
+    NotFound,
+    RemotePath,
+    RemoteStoreError,
+    Store,
+    StoreProfile,
+    aio,
+    glob_files,
+    open_store,
+)
 from remote_store._plugins.hooks import register_plugin, unregister_plugin
 from remote_store.aio import AsyncStore
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
@@ -110,3 +121,35 @@ def test_sync_only() -> None:
     with pytest.raises(NotFound) as caught:
         store.copy(RemotePath("x"), RemotePath("x"))
     assert caught.value.path == "x"
+    assert StoreProfile("b", RemotePath("root")) == StoreProfile("b", "root")
+
+
+#: Parameters that take text and are no path of a store.
+TEXTS = {"encoding", "errors", "metadata", "name", "pattern", "stem", "suffix", "target", "text"}
+#: Paths in the backend's own notation, which is not a store's.
+NATIVE = {("Store.to_key", "path"), ("AsyncStore.to_key", "path")}
+FUNCTIONS = {
+    f"{cls.__name__}.{name}": function
+    for cls in (Store, AsyncStore, RemotePath)
+    for name, function in vars(cls).items()
+    if inspect.isfunction(function) and (name == "__init__" or not name.startswith("_"))
+} | {
+    f"{function.__module__}.{function.__name__}": function
+    for function in (glob_files, open_store, aio.glob_files, aio.open_store)
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_signatures_take_what_results_carry(name: str) -> None:
+    """No public method of a store or a path, nor a helper, takes a path as text alone."""
+    for parameter in inspect.signature(FUNCTIONS[name]).parameters.values():
+        said = str(parameter.annotation)
+        if re.search(r"\bstr\b", said) and (name, parameter.name) not in NATIVE:
+            is_path = bool(re.search(r"\bRemotePath\b", said))
+            assert is_path is (parameter.name not in TEXTS), parameter
+
+
+def test_signatures_are_there() -> None:
+    """The table holds the methods of all classes."""
+    assert {"Store.move", "AsyncStore.child", "RemotePath.joinpath"} <= set(FUNCTIONS)
+    assert {"AsyncStore.read", "Store.__init__", "Store.open_atomic"} <= set(FUNCTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from remote_store import (
     PathEntry,
     RemotePath,
     ResolutionPlan,
+    StoreProfile,
     WriteResult,
 )
 from remote_store.aio import AsyncStore
@@ -42,6 +44,12 @@ async def reads(store: AsyncStore) -> None:
     assert_type(await store.read_text("a", encoding="ascii", errors="replace"), str)
     assert_type(await store.read_bytes(RemotePath("a") / RemotePath("b")), bytes)
     assert_type(sorted([RemotePath("b"), RemotePath("a")]), list[RemotePath])
+    path = RemotePath("a/b.txt")
+    assert_type(await store.read_bytes(path.with_suffix(".csv").with_stem("c")), bytes)
+    assert_type(path.joinpath("d", path).relative_to("a").with_name("e"), RemotePath)
+    assert_type((path.stem, path.suffix, path.suffixes), tuple[str, str, list[str]])
+    assert_type((path.match("*.txt"), path.is_relative_to(path)), tuple[bool, bool])
+    StoreProfile("local", root_path=path)
 
     await store.read("a")  # expect-error: an iterator is no awaitable
     await store.read_bytes(b"a")  # expect-error: a path is a str
@@ -49,6 +57,9 @@ async def reads(store: AsyncStore) -> None:
     await store.read_text("a", "ascii")  # expect-error: keyword only
     Path(RemotePath("a"))  # expect-error: nor the other way round
     assert RemotePath("a") < "b"  # expect-error: sorts among its like
+    os.fspath(path)  # expect-error: it would be a local file of the same name
+    os.stat(path)  # expect-error: so would this
+    path.with_name(path)  # expect-error: a name is text
 
 
 async def writes(store: AsyncStore) -> None:

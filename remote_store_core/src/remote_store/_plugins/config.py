@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 from attrs import Factory, field, fields_dict, frozen, validators
 
 from remote_store._plugins.references import resolve_env
+from remote_store._types.path import text_of
 from remote_store._types.secrets import Secret, is_secret_name, shown_options
 
 __all__ = [
@@ -99,12 +100,12 @@ class StoreProfile:
     Args:
         backend: Name of a backend of the same configuration; for
             `open_store`, of a plugin.
-        root_path: Folder of the backend that is the store's root.
+        root_path: Folder of the backend that is the store's root; kept as text.
         options: Keyword arguments for the constructor, over the backend's own.
     """
 
     backend: str
-    root_path: str = ""
+    root_path: str = field(default="", converter=text_of)
     options: Mapping[str, Any] = field(factory=dict, repr=_shown)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import posixpath
 from typing import Any, ClassVar, Final
 
 from remote_store._types.errors import InvalidPath
@@ -106,8 +107,17 @@ class RemotePath:
     An immutable, normalised path inside a store.
 
     Every method of a store that takes a path takes one, for its text. Equal
-    only to another RemotePath of the same text, and sorted by it. It has no
-    ``__fspath__``: a path in a store is none of the operating system's.
+    only to another RemotePath of the same text, and sorted by it.
+
+    Properties and methods mean what those of `pathlib.PurePosixPath` mean,
+    and every path that they return is validated as a new one is. Different
+    from there: paths sort by text and not by segments, a leading ``/`` makes
+    no path absolute, `parent` of a single segment is None, the root is named
+    ``"."``, and what is said below at `suffix` and `match`.
+
+    It has no ``__fspath__`` on purpose: with one, ``open(path)`` would read or
+    write a local file of the same name, where a file of the store was meant.
+    ``open`` and ``os.fspath`` raise TypeError for it.
 
     Args:
         raw: Text to normalise, see the rules of `normalise`.
@@ -155,10 +165,151 @@ class RemotePath:
 
     @property
     def suffix(self) -> str:
-        """The last dot of the name and what follows; ``""`` where there is none or it leads."""
-        name = self.name
-        dot = name.rfind(".")
-        return name[dot:] if dot > 0 else ""
+        """
+        The last dot of the name and what follows; ``""`` where there is none.
+
+        Dots at the start belong to the stem, and a dot at the end is a suffix:
+        the rule of `os.path.splitext`, and of pathlib since Python 3.14.
+        """
+        return posixpath.splitext(self.name)[1]
+
+    @property
+    def suffixes(self) -> list[str]:
+        """The parts of the name that begin with a dot; their last is `suffix`."""
+        return [f".{part}" for part in self.name.lstrip(".").split(".")[1:]]
+
+    @property
+    def stem(self) -> str:
+        """The name without its `suffix`."""
+        return posixpath.splitext(self.name)[0]
+
+    def with_name(self, name: str) -> RemotePath:
+        """
+        Return the path with another last segment.
+
+        Args:
+            name: The new segment.
+
+        Raises:
+            InvalidPath: *name* is empty, ``.`` or ``..``, or has a ``/``, a
+                backslash or a NUL; or this path is `ROOT`, which has no name.
+            TypeError: *name* is not a str.
+        """
+        name = _text("name", name)
+        if self._text == ".":
+            msg = "the root of a store has no name that could be replaced"
+            raise InvalidPath(msg, path=self._text)
+        if name in ("", ".", "..") or any(char in name for char in "/\\\0"):
+            msg = (
+                f"{name!r} cannot be the name of a path: it must be one segment, "
+                "without '/', backslash and NUL, and neither '.' nor '..'"
+            )
+            raise InvalidPath(msg, path=name)
+        head, slash, _ = self._text.rpartition("/")
+        return RemotePath(head + slash + name)
+
+    def with_stem(self, stem: str) -> RemotePath:
+        """
+        Return the path with another stem and the same `suffix`.
+
+        Args:
+            stem: What comes before the suffix.
+
+        Raises:
+            InvalidPath: *stem* is empty, or the new name is none: see `with_name`.
+            TypeError: *stem* is not a str.
+        """
+        stem = _text("stem", stem)
+        if not stem:
+            msg = "a stem must not be empty"
+            raise InvalidPath(msg, path=stem)
+        return self.with_name(stem + self.suffix)
+
+    def with_suffix(self, suffix: str) -> RemotePath:
+        """
+        Return the path with another `suffix`.
+
+        Args:
+            suffix: A dot and what follows; ``""`` takes the suffix away.
+
+        Raises:
+            InvalidPath: *suffix* does not begin with a dot, or the new name is
+                none: see `with_name`.
+            TypeError: *suffix* is not a str.
+        """
+        suffix = _text("suffix", suffix)
+        if suffix and not suffix.startswith("."):
+            msg = f"a suffix begins with a dot, got {suffix!r}"
+            raise InvalidPath(msg, path=suffix)
+        return self.with_name(self.stem + suffix)
+
+    def joinpath(self, *others: str | RemotePath) -> RemotePath:
+        """
+        Return *others* one below the other, below this path; ``/`` does so with one.
+
+        Args:
+            others: Paths; ``""``, ``"."`` and `ROOT` add nothing.
+
+        Raises:
+            InvalidPath: One of *others* is malformed.
+            TypeError: One of *others* is neither a str nor a RemotePath.
+        """
+        key = functools.reduce(join_root, map(_key, others), _key(self))
+        return RemotePath.from_backend_path(key)
+
+    def is_relative_to(self, other: str | RemotePath) -> bool:
+        """
+        Return True if this path is *other* or lies below it.
+
+        Args:
+            other: A path; ``""``, ``"."`` and `ROOT` are the root, and hold every path.
+
+        Raises:
+            InvalidPath: *other* is malformed.
+            TypeError: *other* is neither a str nor a RemotePath.
+        """
+        root = _key(other)
+        return not root or f"{self._text}/".startswith(f"{root}/")
+
+    def relative_to(self, other: str | RemotePath) -> RemotePath:
+        """
+        Return what is left of this path below *other*; `ROOT` where both are one.
+
+        Args:
+            other: A path; ``""``, ``"."`` and `ROOT` are the root.
+
+        Raises:
+            InvalidPath: This path is not *other* and does not lie below it, or
+                *other* is malformed.
+            TypeError: *other* is neither a str nor a RemotePath.
+        """
+        root = _key(other)
+        if not self.is_relative_to(root):
+            msg = f"path is neither {root!r} nor below it"
+            raise InvalidPath(msg, path=self._text)
+        return RemotePath.from_backend_path(strip_root(root, _key(self)))
+
+    def match(self, pattern: str) -> bool:
+        """
+        Return True if the last segments of the path match *pattern*.
+
+        As `pathlib.PurePosixPath.match` matches from the right, so that
+        ``*.csv`` is about the name alone, but in the one language of patterns
+        of this package (see `GlobPattern`) and alike in each version of
+        Python: ``**/`` stands for any number of segments. The whole path is
+        matched by `GlobPattern.matches`, which takes its text. `ROOT` matches nothing.
+
+        Args:
+            pattern: What `GlobPattern.parse` takes; case matters.
+
+        Raises:
+            InvalidPath, ValueError, re.error, TypeError: See `GlobPattern.parse`.
+        """
+        from remote_store._types.glob import GlobPattern  # few programs use globs
+
+        given = GlobPattern.parse(pattern)
+        key = _key(self)
+        return bool(key) and GlobPattern.parse(f"**/{given.text}").matches(key)
 
     def as_posix(self) -> str:
         """Return the text, with ``/`` between segments."""
@@ -167,9 +318,7 @@ class RemotePath:
     def __truediv__(self, other: str | RemotePath) -> RemotePath:
         if not isinstance(other, (str, RemotePath)):
             return NotImplemented
-        if self._text == ".":
-            return RemotePath(other)
-        return RemotePath(f"{self._text}/{text_of(other)}")
+        return self.joinpath(other)
 
     def __str__(self) -> str:
         return self._text
@@ -201,6 +350,19 @@ class RemotePath:
 # The slot's own setter, which the guard against assignment does not cover.
 _set_text = RemotePath.__dict__["_text"].__set__
 _new_path = RemotePath.__new__
+
+
+def _key(path: str | RemotePath) -> str:
+    """Return the normal form of a path that may be the root, which is ``""`` here."""
+    return "" if text_of(path) in ("", ".") else normalise(path)
+
+
+def _text(what: str, value: str) -> str:
+    """Return the own text of a str, whatever a subclass makes of itself."""
+    if not isinstance(value, str):
+        msg = f"a {what} must be a str, got {type(value).__name__}"
+        raise TypeError(msg)
+    return str.__str__(value)
 
 
 def _trusted(text: str) -> RemotePath:
