@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import posixpath
 from typing import Any, ClassVar, Final
 
 from remote_store._types.errors import InvalidPath
@@ -166,22 +165,23 @@ class RemotePath:
     @property
     def suffix(self) -> str:
         """
-        The last dot of the name and what follows; ``""`` where there is none.
+        The last dot of the name and what follows; ``""`` where there is none or it leads.
 
-        Dots at the start belong to the stem, and a dot at the end is a suffix:
-        the rule of `os.path.splitext`, and of pathlib since Python 3.14.
+        A dot at the end is a suffix.
         """
-        return posixpath.splitext(self.name)[1]
+        name = self.name
+        dot = name.rfind(".")
+        return name[dot:] if dot > 0 else ""
 
     @property
     def suffixes(self) -> list[str]:
         """The parts of the name that begin with a dot; their last is `suffix`."""
-        return [f".{part}" for part in self.name.lstrip(".").split(".")[1:]]
+        return [f".{part}" for part in self.name[1:].split(".")[1:]]
 
     @property
     def stem(self) -> str:
         """The name without its `suffix`."""
-        return posixpath.splitext(self.name)[0]
+        return self.name.removesuffix(self.suffix)
 
     def with_name(self, name: str) -> RemotePath:
         """
