@@ -108,8 +108,13 @@ def _check_places(given: argparse.Namespace) -> None:
     """Refuse a report that could not be written, before the run that would make it."""
     for name in REPORTS:
         path: Path | None = getattr(given, name)
-        if path is not None and not path.absolute().parent.is_dir():
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
             msg = f"--{name}: there is no folder {str(path.parent)!r}; make it first"
+            raise UsageError(msg)
+        if path.is_dir():
+            msg = f"--{name}: is a folder: {str(path)!r}; name a file"
             raise UsageError(msg)
 
 
@@ -164,7 +169,7 @@ def _list(given: argparse.Namespace) -> int:
     if given.capabilities:
         _say(markdown.registry_table())
         return _OK
-    for clause in choose([given.clause]):
+    for clause in choose(given.clause):
         _say(f"{clause.id:<11} {clause.level.value:<10} {clause.text}")
     return _OK
 
@@ -227,7 +232,8 @@ def _badge(given: argparse.Namespace) -> int:
 
 
 def _self_test(given: argparse.Namespace) -> int:
-    report = _selftest("run").self_test(given.clause, _say, given.jobs)
+    run = _selftest("run")
+    report = run.self_test([c.id for c in choose(given.clause)], _say, given.jobs)
     for problem in report.problems:
         _say(f"PROBLEM {problem}")
     if report.late:

@@ -14,7 +14,7 @@ from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.expect import expect, raises
 from remote_store_conformance.contract.kinds import Trait
 from remote_store_conformance.contract.trial import Trial
-from remote_store_conformance.tools.contents import in_parts
+from remote_store_conformance.tools.contents import Content, in_parts
 from remote_store_conformance.tools.races import crew
 from remote_store_conformance.tools.sources import pattern
 
@@ -65,6 +65,13 @@ def rounds(t: Trial, wanted: int) -> Iterator[int]:
         yield number
 
 
+def _small_and_large(t: Trial, small: bytes) -> Iterator[Content]:
+    """Yield content that is sent at once, and some that a service takes in parts."""
+    yield Content("one part", small)
+    if (large := in_parts(t)) is not None:
+        yield large
+
+
 async def arrives(t: Trial, kind: Kind) -> None:
     """Check the bytes and the user metadata under the new name."""
     large = in_parts(t)
@@ -82,17 +89,18 @@ async def arrives(t: Trial, kind: Kind) -> None:
             expected=content,
         )
     if t.declares(C.USER_METADATA, C.METADATA, C.WRITE):
-        src, dst = t.name("from"), t.name("to")
-        metadata = {"kit": "value", "other": "more"}
-        await t.store.write(src, b"x", metadata=metadata)
-        await _act(t, kind)(src, dst)
-        info = await t.store.get_file_info(dst)
-        expect(
-            dict(info.metadata or {}) == metadata,
-            f"the {kind} has not kept the user metadata",
-            observed=info.metadata,
-            expected=metadata,
-        )
+        for content in _small_and_large(t, b"x"):
+            src, dst = t.name("from"), t.name("to")
+            metadata = {"kit": "value", "other": "more"}
+            await t.store.write(src, content.data, metadata=metadata)
+            await _act(t, kind)(src, dst)
+            info = await t.store.get_file_info(dst)
+            expect(
+                dict(info.metadata or {}) == metadata,
+                f"the {kind} of {content} has not kept the user metadata",
+                observed=info.metadata,
+                expected=metadata,
+            )
 
 
 async def missing_source(t: Trial, kind: Kind) -> None:
@@ -113,19 +121,21 @@ async def missing_source(t: Trial, kind: Kind) -> None:
 
 async def existing_target(t: Trial, kind: Kind) -> None:
     """Check that an existing file is refused or replaced as *overwrite* says."""
-    src = await t.seed_file(t.name("from"), b"new")
-    dst = await t.seed_file(t.name("to"), b"old content that is longer")
-    async with t.unchanged(f"by a {kind} that is refused"):
-        with raises(AlreadyExists, f"when a {kind} with overwrite=False meets a file"):
-            await _act(t, kind)(src, dst)
-    await _act(t, kind)(src, dst, overwrite=True)
-    observed = await t.peek(dst)
-    expect(
-        observed == b"new",
-        f"a {kind} with overwrite=True has not replaced the file",
-        observed=observed,
-        expected=b"new",
-    )
+    for content in _small_and_large(t, b"new"):
+        src = await t.seed_file(t.name("from"), content.data)
+        dst = await t.seed_file(t.name("to"), b"old content that is longer")
+        async with t.unchanged(f"by a {kind} of {content} that is refused"):
+            what = f"when a {kind} of {content} with overwrite=False meets a file"
+            with raises(AlreadyExists, what):
+                await _act(t, kind)(src, dst)
+        await _act(t, kind)(src, dst, overwrite=True)
+        observed = await t.peek(dst)
+        expect(
+            observed == content.data,
+            f"a {kind} of {content} with overwrite=True has not replaced the file",
+            observed=observed,
+            expected=content.data,
+        )
     if t.declares(C.USER_METADATA, C.METADATA, C.WRITE):
         old, new = {"kit": "old", "replaced": "yes"}, {"kit": "new", "brought": "yes"}
         for before, after in ((old, None), (None, new), (old, new)):
@@ -239,7 +249,7 @@ async def _go(store: AsyncStore, *, kind: Kind, src: str, dst: str) -> None:
 
 async def one_winner(t: Trial, kind: Kind) -> None:
     """Check that of several calls with one destination exactly one succeeds."""
-    async with crew(t, _RACERS) as racers:
+    async with crew(t, _RACERS, apart=True) as racers:
         for _ in rounds(t, 40):
             dst = t.name("to")
             sources = [t.name("from") for _ in range(_RACERS)]

@@ -102,7 +102,7 @@ async def exactly_one_name(t: Trial) -> None:
 )
 async def one_claim(t: Trial) -> None:
     size = 4
-    async with crew(t, size) as racers:
+    async with crew(t, size, apart=True) as racers:
         for _ in rounds(t, 60):
             src = await t.seed_file(t.name("job"), b"content")
             names = [t.name("worker") for _ in range(size)]

@@ -175,7 +175,7 @@ async def root_refused(t: Trial) -> None:
     seconds=60,
 )
 async def one_deleter(t: Trial) -> None:
-    async with crew(t, 4) as racers:
+    async with crew(t, 4, apart=True) as racers:
         for number in rounds(t, 40):
             path = await t.seed_file(t.name())
 

@@ -155,7 +155,7 @@ async def one_winner(t: Trial) -> None:
                 if large:
                     yield form, large
 
-    async with crew(t, len(small)) as racers:
+    async with crew(t, len(small), apart=True) as racers:
         for number, (form, given) in enumerate(plan()):
             path = t.name(form)
             outcomes = await racers.race([writer(form, path, c) for c in given])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import expect, raises
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial
+from remote_store_conformance.tools.operations import declared
+from remote_store_conformance.tools.scenes import set_scene
 from remote_store_conformance.tools.sources import Source
 
 C = Capability
@@ -98,19 +101,13 @@ async def wrong_types(t: Trial) -> None:
     needs=[Need.PEEK],
 )
 async def reserved_names(t: Trial) -> None:
-    there = await t.seed_file(t.name("there"), b"there")
+    scene = await set_scene(t)
     reserved = f"{t.name('folder')}/.~tmp.file.1"
-    calls: dict[str, Any] = {"write": lambda: t.store.write(reserved, b"new")}
-    if t.declares(C.ATOMIC_WRITE):
-        calls["write_atomic"] = lambda: t.store.write_atomic(reserved, b"new", overwrite=True)
-    if t.declares(C.MOVE):
-        calls["move"] = lambda: t.store.move(there, reserved)
-    if t.declares(C.COPY):
-        calls["copy"] = lambda: t.store.copy(there, reserved)
     async with t.unchanged("by a target with a reserved name"):
-        for name, call in calls.items():
-            with raises(InvalidPath, f"when {name} has a target with a reserved name"):
-                await call()
+        for op in declared(t):
+            if op.target is not None:
+                with raises(InvalidPath, f"when {op} has a target with a reserved name"):
+                    await op.perform(t.store, scene.with_path(op.target, reserved), Source())
 
 
 @clause(
@@ -129,14 +126,17 @@ async def refused_early(t: Trial) -> None:
         folder = t.name("folder")
         await t.seed_file(f"{folder}/file")
         cases += [("to a folder", folder, InvalidPath)]
-    for where, target, error in cases:
+    writes = [("a write", t.store.write)]
+    if t.declares(C.ATOMIC_WRITE):
+        writes.append(("an atomic write", t.store.write_atomic))
+    for (where, target, error), (what, write) in itertools.product(cases, writes):
         source = Source([chunk] * 24)
-        with raises(error, f"by a stream written {where}"):
-            await t.store.write(target, source.open())
+        with raises(error, f"by {what} of a stream {where}"):
+            await write(target, source.open())
         pulled = source.pulled * len(chunk)
         expect(
             pulled <= _BLOCK,
-            f"a write {where} took too much from its source before it was refused",
+            f"{what} {where} took too much from its source before it was refused",
             observed=f"{pulled} bytes",
             expected=f"at most {_BLOCK} bytes",
         )

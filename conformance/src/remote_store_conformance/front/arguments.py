@@ -102,7 +102,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     listing.add_argument(
         "--capabilities", action="store_true", help="list what is checked of each capability"
     )
-    listing.add_argument("-k", "--clause", default="*", metavar="PATTERN")
+    listing.add_argument("-k", "--clause", action="append", default=[], metavar="PATTERN")
 
     explain = commands.add_parser("explain", help="explain a clause")
     explain.add_argument("clause", metavar="ID")
@@ -121,7 +121,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     shield.add_argument("report", type=Path)
 
     own = commands.add_parser("self-test", help="prove that the kit's checks can fail")
-    own.add_argument("-k", "--clause", default="*", metavar="PATTERN")
+    own.add_argument("-k", "--clause", action="append", default=[], metavar="PATTERN")
     own.add_argument(
         "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: 2)"
     )

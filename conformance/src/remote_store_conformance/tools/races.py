@@ -59,9 +59,9 @@ async def tasks(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[Outcome[T]]
 class Crew:
     """Racers that keep their threads and loops from round to round."""
 
-    def __init__(self, trial: Trial, backend: AsyncBackend, size: int) -> None:
+    def __init__(self, trial: Trial, size: int, *, apart: bool) -> None:
         self._trial = trial
-        self._shared = backend
+        self._apart = apart
         self._barrier = threading.Barrier(size)
         self._orders: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in range(size)]
         self._answers: queue.SimpleQueue[tuple[int, Outcome[Any]]] = queue.SimpleQueue()
@@ -114,7 +114,7 @@ class Crew:
             self._answers.put((number, Outcome(error=error)))
 
     async def _serve(self, number: int) -> None:
-        async with self._own_backend() as backend:
+        async with self._own_backend(number) as backend:
             store = self._trial.store_over(backend)
             # Blocking is fine: nothing else runs in this loop between races.
             while (call := self._orders[number].get()) is not None:
@@ -122,9 +122,9 @@ class Crew:
                 self._answers.put((number, await _outcome(functools.partial(call, store))))
 
     @contextlib.asynccontextmanager
-    async def _own_backend(self) -> AsyncGenerator[AsyncBackend, None]:
-        if self._trial.target.loops:
-            yield self._shared
+    async def _own_backend(self, number: int) -> AsyncGenerator[AsyncBackend, None]:
+        if self._trial.target.loops and not (self._apart and number % 2):
+            yield self._trial.backend
         else:
             async with self._trial.target.open(self._trial.scratch) as backend:
                 yield backend
@@ -138,8 +138,8 @@ class Crew:
 class _Tasks(Crew):
     """Racers of a backend that serves one loop and has no second client: tasks."""
 
-    def __init__(self, trial: Trial, backend: AsyncBackend) -> None:
-        self._store = trial.store_over(backend)
+    def __init__(self, trial: Trial) -> None:
+        self._store = trial.store
 
     async def race(self, calls: Sequence[Move[T]]) -> list[Outcome[T]]:
         return await tasks([functools.partial(call, self._store) for call in calls])
@@ -156,9 +156,7 @@ def _switching() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def crew(
-    trial: Trial, size: int, backend: AsyncBackend | None = None
-) -> AsyncGenerator[Crew, None]:
+async def crew(trial: Trial, size: int, *, apart: bool = False) -> AsyncGenerator[Crew, None]:
     """
     Open a crew of racers.
 
@@ -169,13 +167,14 @@ async def crew(
     Args:
         trial: The run.
         size: Racers.
-        backend: The object to share; by default the trial's.
+        apart: Every second racer has an object of its own, where a second one
+            sees the same files. What one object decides in its own memory then
+            meets what another one does, as a program on another machine would.
     """
-    shared = trial.backend if backend is None else backend
     if not trial.target.loops and not trial.target.persistent:
-        yield _Tasks(trial, shared)
+        yield _Tasks(trial)
         return
-    racers = Crew(trial, shared, size)
+    racers = Crew(trial, size, apart=apart and trial.target.persistent)
     with _switching():
         for thread in racers.threads:
             thread.start()

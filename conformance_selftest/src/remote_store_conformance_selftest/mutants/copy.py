@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 
 from attrs import evolve
 
@@ -178,6 +180,24 @@ class LooksBeforeItCopies(ReferenceBackend):
             self.file(src)
             self.check_target(dst, overwrite=overwrite)
         await super().copy(src, dst, overwrite=True)
+
+
+@mutant("COPY-008", "exclusive calls of copy to one name succeeded")
+class LocksCopiesOfItsOwnObject(ReferenceBackend):
+    """Exclusive copies are decided under a lock that each object has for itself."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._mine = threading.Lock()
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        with self._mine:
+            self.file(src)
+            if src != dst:
+                self.check_target(dst, overwrite=overwrite)
+                time.sleep(0.001)  # noqa: ASYNC251 - nothing else runs in this loop
+            with self.tree.lock:
+                self.transfer(src, dst, overwrite=True, keep=True)
 
 
 @mutant("COPY-009", "the other file of a copy changed as well")

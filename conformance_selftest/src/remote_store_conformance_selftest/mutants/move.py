@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 from attrs import evolve
 
@@ -235,3 +236,21 @@ class LocksItsOwnLoop(ReferenceBackend):
                 self.file(src)
                 self.check_target(dst, overwrite=overwrite)
             await super().move(src, dst, overwrite=True)
+
+
+@mutant("MOVE-008", "exclusive calls of move to one name succeeded")
+class LocksMovesOfItsOwnObject(ReferenceBackend):
+    """Exclusive moves are decided under a lock that each object has for itself."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._mine = threading.Lock()
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        with self._mine:
+            self.file(src)
+            if src != dst:
+                self.check_target(dst, overwrite=overwrite)
+                time.sleep(0.001)  # noqa: ASYNC251 - nothing else runs in this loop
+            with self.tree.lock:
+                self.transfer(src, dst, overwrite=True, keep=False)

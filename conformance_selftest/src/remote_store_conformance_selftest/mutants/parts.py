@@ -241,3 +241,25 @@ class TakesLocalForUtc(ReferenceBackend):
     def info(self, key: str, file: File) -> FileInfo:
         local = file.time.astimezone().replace(tzinfo=UTC)
         return evolve(super().info(key, file), modified_at=local)
+
+
+@mutant("MOVE-003", "more than one part", "meets a file")
+@mutant("COPY-003", "more than one part", "meets a file")
+class TransfersPartsUnconditionally(ReferenceBackend):
+    """A file of many parts is copied part by part, and the condition goes with none of them."""
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> None:
+        large = len(self.file(src).content) > PART
+        super().transfer(src, dst, overwrite=overwrite or large, keep=keep)
+
+
+@mutant("MOVE-001", "more than one part", "user metadata")
+@mutant("COPY-001", "more than one part", "user metadata")
+class TransfersPartsWithoutMetadata(ReferenceBackend):
+    """A file of many parts is copied part by part, and its metadata are in none of them."""
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> None:
+        super().transfer(src, dst, overwrite=overwrite, keep=keep)
+        key = self.key(dst)
+        if self.key(src) != key and len(self.tree.files[key].content) > PART:
+            self.tree.files[key] = evolve(self.tree.files[key], metadata=None)

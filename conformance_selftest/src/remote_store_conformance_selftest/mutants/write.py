@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -113,6 +115,26 @@ class ChecksAndThenWrites(ReferenceBackend):
     async def gather(self, content: Content) -> bytes:
         await asyncio.sleep(0.0005)
         return await super().gather(content)
+
+
+@mutant("WRITE-004", "exclusive writers of one key succeeded")
+class LocksWritesOfItsOwnObject(ReferenceBackend):
+    """Exclusive writes are decided under a lock that each object has for itself."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._mine = threading.Lock()
+
+    async def store(
+        self, path: str, content: Content, overwrite: bool, metadata: Metadata
+    ) -> WriteResult:
+        self.check_target(path, overwrite=overwrite)
+        whole = await self.gather(content)
+        with self._mine:
+            self.check_target(path, overwrite=overwrite)
+            time.sleep(0.001)  # noqa: ASYNC251 - nothing else runs in this loop
+            with self.tree.lock:
+                return self.commit(path, whole, True, dict(metadata) if metadata else None)
 
 
 @mutant("WRITE-004", "got another error")
@@ -308,6 +330,21 @@ class WritesReservedNames(ReferenceBackend):
         return super().check_target(path, overwrite=overwrite)
 
 
+@mutant("WRITE-012", "reserved name", "source, overwrite=True")
+class TakesReservedNamesForStreams(ReferenceBackend):
+    """Only the path of a small file is looked at as a whole; that of a stream is not."""
+
+    async def store(
+        self, path: str, content: Content, overwrite: bool, metadata: Metadata
+    ) -> WriteResult:
+        if isinstance(content, bytes) or not overwrite or "/.~tmp." not in path:
+            return await super().store(path, content, overwrite, metadata)
+        whole = await self.gather(content)
+        file = File(whole, datetime.now(UTC), self.tree.new_etag())
+        self.tree.put(self.key(path), file)
+        return self.result(self.key(path), file)
+
+
 @mutant("WRITE-013", "NotFound")
 class WantsParents(ReferenceBackend):
     """A write into a folder that is not there fails."""
@@ -341,6 +378,22 @@ class ReadsAllAndThenLooks(ReferenceBackend):
         self, path: str, content: Content, overwrite: bool, metadata: Metadata
     ) -> WriteResult:
         return await super().store(path, await self.gather(content), overwrite, metadata)
+
+
+@mutant("WRITE-014", "an atomic write", "took too much from its source")
+class FillsTheTemporaryFileAndThenLooks(ReferenceBackend):
+    """Of an atomic write the target is looked at when the temporary file is complete."""
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: Content,
+        *,
+        overwrite: bool = False,
+        metadata: Metadata = None,
+    ) -> WriteResult:
+        whole = await self.gather(content)
+        return await super().write_atomic(path, whole, overwrite=overwrite, metadata=metadata)
 
 
 @mutant("WRITE-015", "before its content was complete")
