@@ -233,12 +233,18 @@ def test_a_write_that_never_returns_costs_its_deadline_once(
     assert time.monotonic() - start < 60
 
 
-def test_a_report_without_a_place_is_refused_before_the_run(site: Path, tmp_path: Path) -> None:
-    """A missing folder would otherwise cost the whole run."""
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("missing/report", "there is no folder"), ("", "is a folder")],
+)
+def test_a_report_without_a_place_is_refused_before_the_run(
+    site: Path, tmp_path: Path, place: str, why: str
+) -> None:
+    """A missing folder, or a folder as the file, would otherwise cost the whole run."""
     done = subprocess.run(
         [
             *(sys.executable, "-P", "-m", "remote_store_conformance", "run", "memory"),
-            *("--json", str(tmp_path / "missing" / "report.json")),
+            *("-k", "CAP-011", "--html", str(tmp_path / place)),
         ],
         capture_output=True,
         text=True,
@@ -246,5 +252,5 @@ def test_a_report_without_a_place_is_refused_before_the_run(site: Path, tmp_path
     )
 
     assert done.returncode == 2
-    assert "--json: there is no folder" in done.stderr
+    assert f"--html: {why}" in done.stderr
     assert done.stdout == ""

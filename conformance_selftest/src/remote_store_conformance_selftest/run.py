@@ -209,18 +209,20 @@ class _Done:
 
 
 def self_test(
-    pattern: str = "*", on_line: Callable[[str], object] = lambda line: None, jobs: int = 1
+    patterns: Sequence[str] = ("*",),
+    on_line: Callable[[str], object] = lambda line: None,
+    jobs: int = 1,
 ) -> Report:
     """
     Check the kit.
 
     Args:
-        pattern: Only clauses whose id matches, and mutants of these.
+        patterns: Only clauses whose id matches one of them, and mutants of these.
         on_line: Called with each line of progress.
         jobs: Processes that share the work; with one it is done in this one.
     """
-    clauses = [c for c in all_clauses() if fnmatch.fnmatch(c.id, pattern)]
-    mutants = [m for m in all_mutants() if fnmatch.fnmatch(m.clause, pattern)]
+    clauses = [c for c in all_clauses() if any(fnmatch.fnmatch(c.id, p) for p in patterns)]
+    mutants = [m for m in all_mutants() if any(fnmatch.fnmatch(m.clause, p) for p in patterns)]
     hunted = {m.clause for m in mutants}
     problems = [
         f"{c.id} has no mutant: nothing proves that its check can fail"
