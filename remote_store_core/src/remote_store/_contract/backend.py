@@ -339,9 +339,11 @@ class Backend(Protocol):
         """
         Rename a file; content and user metadata go with it (MOVE-001).
 
-        A backend must check the source before the destination, must not
-        remove the source before the destination is complete (MOVE-007), and
-        must decide ``overwrite=False`` exclusively, as `write` does.
+        A backend must refuse malformed keys and the root first (PATH-011),
+        must look at the source before it looks at what is at *dst* (MOVE-002),
+        must not remove the source before the destination is complete
+        (MOVE-007), and must decide ``overwrite=False`` exclusively, as `write`
+        does.
 
         Args:
             src: Key of a file.
