@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import time as clock
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +20,7 @@ from remote_store_conformance.contract.expect import expect, raises
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial, collect
 from remote_store_conformance.tools.contents import check_digest, contents, twin
+from remote_store_conformance.tools.zones import far_from_utc
 
 C = Capability
 
@@ -78,7 +75,7 @@ async def modified_at(t: Trial) -> None:
     # The clock of a service is not this machine's; time zones are off by more.
     tolerance = timedelta(seconds=3 if t.is_a(Trait.LOCAL) else 600)
     path = t.name()
-    with _far_from_utc():
+    with far_from_utc():
         before = datetime.now(UTC) - tolerance
         await t.seed_file(path)
         after = datetime.now(UTC) + tolerance
@@ -111,27 +108,6 @@ async def modified_at(t: Trial) -> None:
         observed=later.isoformat(),
         expected=f"later than {time.isoformat()}",
     )
-
-
-@contextlib.contextmanager
-def _far_from_utc() -> Iterator[None]:
-    """Put the process into a zone 14 hours from UTC, where the system has zones."""
-    old = os.environ.get("TZ")
-    os.environ["TZ"] = "KIT-14"
-    _take_zone()
-    try:
-        yield
-    finally:
-        if old is None:
-            del os.environ["TZ"]
-        else:
-            os.environ["TZ"] = old
-        _take_zone()
-
-
-def _take_zone() -> None:
-    # Windows has none of it; the zone is then whatever it is.
-    getattr(clock, "tzset", lambda: None)()
 
 
 @clause(

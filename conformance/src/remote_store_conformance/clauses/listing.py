@@ -16,6 +16,7 @@ from remote_store_conformance.contract.expect import Inapplicable, Unverified, e
 from remote_store_conformance.contract.kinds import Level, Need, Trait
 from remote_store_conformance.contract.trial import Trial, collect
 from remote_store_conformance.tools.races import crew
+from remote_store_conformance.tools.zones import far_from_utc
 
 C = Capability
 
@@ -281,7 +282,9 @@ async def _works(t: Trial, when: str) -> None:
 )
 async def agrees_with_info(t: Trial) -> None:
     folder = await _seed_tree(t)
-    for file in await collect(t.store.list_files(folder, recursive=True)):
+    with far_from_utc():
+        found = await collect(t.store.list_files(folder, recursive=True))
+    for file in found:
         info = await t.store.get_file_info(file.path.as_posix())
         seen = (file.size, file.modified_at)
         unknown = file.modified_at == UNKNOWN_TIME

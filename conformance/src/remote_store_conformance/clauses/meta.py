@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from remote_store import Capability
@@ -60,6 +60,13 @@ def _same(found: object, given: object, what: str) -> None:
     expect(found == given, f"{what} did not come back unchanged", observed=found, expected=given)
 
 
+def _methods(t: Trial) -> dict[str, Callable[..., Awaitable[Any]]]:
+    methods: dict[str, Callable[..., Awaitable[Any]]] = {"write": t.store.write}
+    if t.declares(C.ATOMIC_WRITE):
+        methods["write_atomic"] = t.store.write_atomic
+    return methods
+
+
 @clause(
     "META-001",
     "User metadata of plain keys and printable values come back unchanged, from every way of "
@@ -73,10 +80,7 @@ async def round_trip(t: Trial) -> None:
     _same(await _kept(t, path), _CORE, "metadata of a write")
     await t.store.write(path, Source().open(), overwrite=True, metadata=_CORE)
     _same(await _kept(t, path), _CORE, "metadata of a streamed write")
-    methods = {"write": t.store.write}
-    if t.declares(C.ATOMIC_WRITE):
-        methods["write_atomic"] = t.store.write_atomic
-    for name, method in methods.items():
+    for name, method in _methods(t).items():
         for content in contents(t):
             for form, given in content.forms:
                 path = t.name()
@@ -93,10 +97,12 @@ async def round_trip(t: Trial) -> None:
     requires=_NEEDED,
 )
 async def replaced(t: Trial) -> None:
-    path = t.name()
-    for metadata in ({"a": "1", "b": "2"}, {"b": "3"}, None, {"c": "4"}, {}):
-        await t.store.write(path, b"x", overwrite=True, metadata=metadata)
-        _same(await _kept(t, path), metadata or None, f"after a write with {metadata} metadata")
+    for name, method in _methods(t).items():
+        path = t.name()
+        for metadata in ({"a": "1", "b": "2"}, {"b": "3"}, None, {"c": "4"}, {}):
+            await method(path, b"x", overwrite=True, metadata=metadata)
+            what = f"after a {name} with {metadata} metadata"
+            _same(await _kept(t, path), metadata or None, what)
 
 
 @clause(

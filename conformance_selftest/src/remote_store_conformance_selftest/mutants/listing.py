@@ -6,6 +6,7 @@ import asyncio
 import fnmatch
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 
@@ -225,6 +226,17 @@ class ListsWithoutSizes(ReferenceBackend):
     ) -> AsyncIterator[FileInfo]:
         async for file in super().list_files(path, recursive=recursive, max_depth=max_depth):
             yield evolve(file, size=0)
+
+
+@mutant("LIST-011", "another size or time")
+class ListsLocalTimes(ReferenceBackend):
+    """The times of a listing are local ones, which are UTC on most servers; answers are right."""
+
+    async def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> AsyncIterator[FileInfo]:
+        async for file in super().list_files(path, recursive=recursive, max_depth=max_depth):
+            yield evolve(file, modified_at=file.modified_at.astimezone().replace(tzinfo=UTC))
 
 
 @mutant("LIST-011", "another etag")

@@ -52,6 +52,23 @@ class MergesMetadata(ReferenceBackend):
         return super().commit(path, content, overwrite, merged)
 
 
+@mutant("META-002", "write_atomic")
+class KeepsThemOfTheReplacedFile(ReferenceBackend):
+    """What an atomic write replaces hands its metadata on where the new version has none."""
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: Content,
+        *,
+        overwrite: bool = False,
+        metadata: Metadata = None,
+    ) -> WriteResult:
+        old = self.tree.files.get(self.key(path))
+        kept = metadata or (old.metadata if old else None)
+        return await super().write_atomic(path, content, overwrite=overwrite, metadata=kept)
+
+
 @mutant("META-002", "None")
 class TellsOfNone(ReferenceBackend):
     """A file without metadata has an empty mapping."""

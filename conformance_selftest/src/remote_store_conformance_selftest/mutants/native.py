@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC
 
 from attrs import evolve
 
@@ -13,6 +14,18 @@ from remote_store_conformance_selftest.reference import Content, ReferenceBacken
 from remote_store_conformance_selftest.tree import File
 
 C = Capability
+
+
+@mutant("NATIVE-001", "differ in last_modified")
+class ReturnsLocalTimes(ReferenceBackend):
+    """The time of a result is a local one, which is UTC on most servers; answers are right."""
+
+    def result(self, key: str, file: File) -> WriteResult:
+        made = super().result(key, file)
+        if made.last_modified is None:
+            return made
+        local = made.last_modified.astimezone().replace(tzinfo=UTC)
+        return evolve(made, last_modified=local)
 
 
 @mutant("NATIVE-001", "differ in etag")
