@@ -12,7 +12,7 @@ RUN := $(BIN)/python -P
 DEMO := .venv/.stamp-demo$(addprefix -,$(subst /,-,$(PYTHON)))
 DEV := .venv/.stamp-dev$(addprefix -,$(subst /,-,$(PYTHON)))
 # What `make quick` runs: the other folders start servers or many processes.
-SERVERLESS := $(addprefix tests/,azure cli contract core local memory sync)
+SERVERLESS := $(addprefix tests/,azure cli contract core local memory sync transfer)
 INSTALL_FROM := scripts/install constraints.txt pyproject.toml $(wildcard */pyproject.toml)
 
 help: ## Show this list.

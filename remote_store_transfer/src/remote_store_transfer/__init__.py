@@ -1,0 +1,48 @@
+"""
+Copy, synchronise and verify trees between any two stores.
+
+This is the sync API; `remote_store_transfer.aio` has the same names over
+async stores.
+"""
+
+from remote_store_transfer._copy import Arrival
+from remote_store_transfer._files import Deletion
+from remote_store_transfer._sync import (
+    Plan,
+    copy_between,
+    delete_many,
+    execute,
+    plan,
+    write_with_digest,
+)
+from remote_store_transfer._sync_trees import copy_tree, sync_tree, verify_tree
+from remote_store_transfer._values import (
+    Action,
+    Failure,
+    Progress,
+    Totals,
+    TransferReport,
+    VerifyReport,
+    Version,
+)
+
+__all__ = [
+    "Action",
+    "Arrival",
+    "Deletion",
+    "Failure",
+    "Plan",
+    "Progress",
+    "Totals",
+    "TransferReport",
+    "VerifyReport",
+    "Version",
+    "copy_between",
+    "copy_tree",
+    "delete_many",
+    "execute",
+    "plan",
+    "sync_tree",
+    "verify_tree",
+    "write_with_digest",
+]

@@ -1,0 +1,188 @@
+"""
+Sync stores for the async engine, and the engine for programs without a loop.
+
+Each call of the sync API runs the async one on a loop of its own, in the
+calling thread. A sync store takes part as a backend, whose calls run in
+threads; what it is asked for is asked of the store itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, ClassVar, TypeVar
+
+from remote_store import (
+    Backend,
+    Capability,
+    CapabilitySet,
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    ResolutionPlan,
+    Store,
+    WritableContent,
+    WriteResult,
+)
+from remote_store.aio import AsyncStore
+
+__all__ = ["as_async_stores", "run"]
+
+T = TypeVar("T")
+
+
+class _StoreBackend(Backend):
+    """
+    A sync store as a backend of an async one; it does not own the store.
+
+    Args:
+        store: The store.
+    """
+
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
+    CONTRACT: ClassVar[str] = "1.0"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._name = store.resolve("").backend
+        self._capabilities = CapabilitySet(c for c in Capability if store.supports(c))
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> CapabilitySet:
+        return self._capabilities
+
+    def exists(self, path: str) -> bool:
+        return self._store.exists(path)
+
+    def is_file(self, path: str) -> bool:
+        return self._store.is_file(path)
+
+    def is_folder(self, path: str) -> bool:
+        return self._store.is_folder(path)
+
+    def read(self, path: str) -> BinaryIO:
+        return self._store.read(path)
+
+    def read_bytes(self, path: str) -> bytes:
+        return self._store.read_bytes(path)
+
+    def write(
+        self,
+        path: str,
+        content: WritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        return self._store.write(path, content, overwrite=overwrite, metadata=metadata)
+
+    def write_atomic(
+        self,
+        path: str,
+        content: WritableContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        return self._store.write_atomic(path, content, overwrite=overwrite, metadata=metadata)
+
+    def open_atomic(
+        self, path: str, *, overwrite: bool = False
+    ) -> AbstractContextManager[BinaryIO]:
+        return self._store.open_atomic(path, overwrite=overwrite)
+
+    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        self._store.delete(path, missing_ok=missing_ok)
+
+    def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        self._store.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+    ) -> Iterator[FileInfo]:
+        return self._store.list_files(path, recursive=recursive, max_depth=max_depth)
+
+    def list_folders(self, path: str) -> Iterator[FolderEntry]:
+        return self._store.list_folders(path)
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        return self._store.iter_children(path)
+
+    def get_file_info(self, path: str) -> FileInfo:
+        return self._store.get_file_info(path)
+
+    def get_folder_info(self, path: str) -> FolderInfo:
+        return self._store.get_folder_info(path)
+
+    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._store.move(src, dst, overwrite=overwrite)
+
+    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._store.copy(src, dst, overwrite=overwrite)
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        return self._store.resolve(path)
+
+    def native_path(self, path: str) -> str:
+        return self._store.native_path(path)
+
+    def to_key(self, native_path: str) -> str:
+        return self._store.to_key(native_path)
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        return self._store.unwrap(type_hint)
+
+
+def as_async_stores(source: Store, target: Store) -> tuple[AsyncStore, AsyncStore]:
+    """
+    Return async stores over two sync ones; one for both, if they are one.
+
+    Raises:
+        TypeError: One of them is no sync store.
+    """
+    ours = as_async_store(source)
+    return ours, ours if source == target else as_async_store(target)
+
+
+def as_async_store(store: Store) -> AsyncStore:
+    """
+    Return an async store over a sync one.
+
+    Raises:
+        TypeError: *store* is none.
+    """
+    if not isinstance(store, Store):
+        msg = f"expected a Store, got {type(store).__name__}; use remote_store_transfer.aio"
+        raise TypeError(msg)
+    return AsyncStore(_StoreBackend(store))
+
+
+def run(work: Coroutine[Any, Any, T], *stores: AsyncStore) -> T:
+    """
+    Run a coroutine to its end on a loop of its own, and end the threads of the stores.
+
+    Raises:
+        RuntimeError: A loop runs in this thread already.
+    """
+
+    async def whole() -> T:
+        try:
+            return await work
+        finally:
+            for store in stores:
+                await store.aclose()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(whole())
+    work.close()
+    msg = "an event loop runs in this thread; use remote_store_transfer.aio there"
+    raise RuntimeError(msg)

@@ -1,0 +1,344 @@
+"""
+The copy of one file: one version or none.
+
+The source is looked at again after the last byte and before the commit,
+except where a small file of a store with version tokens came in one read,
+which is one version. A target that is to be replaced is looked at then, too.
+Raised inside of a write, what was found leaves the target as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from remote_store import (
+    Capability,
+    NotFound,
+    PreconditionFailed,
+    RemoteStoreError,
+    WriteResult,
+)
+from remote_store_transfer._equality import kept, source_time
+from remote_store_transfer._side import DISK, Side
+from remote_store_transfer._this_machine import this_machine
+from remote_store_transfer._values import Version, same_version, version_of
+
+__all__ = ["Arrival", "Copier", "SourceChanged", "TargetChanged"]
+
+#: Bytes up to which a file is read in one call.
+WHOLE: Final = 1 << 20
+#: Seconds within which two changes of a file may have one time. A version
+#: that is told by its time alone is not read before it is older than that.
+_TICK: Final = 0.02
+
+
+class SourceChanged(PreconditionFailed):
+    """Raised when a source is not what it was when its copy began."""
+
+
+class TargetChanged(PreconditionFailed):
+    """Raised when somebody else has changed a target since the plan saw it."""
+
+
+@frozen
+class Arrival:
+    """
+    What became of a copy that arrived.
+
+    Args:
+        size: Bytes.
+        metadata_left_out: The source has user metadata that the target cannot keep.
+        time_left_out: The source's time could not be restored.
+    """
+
+    size: int
+    metadata_left_out: bool = False
+    time_left_out: bool = False
+
+
+class Copier:
+    """
+    Copies files from one side to another.
+
+    Args:
+        source: Where from.
+        target: Where to.
+        one_store: Both are one store, which may copy by itself.
+        metadata: Take user metadata along.
+    """
+
+    def __init__(self, source: Side, target: Side, *, one_store: bool, metadata: bool) -> None:
+        self._source = source
+        self._target = target
+        self._copies = one_store and source.store.supports(Capability.COPY)
+        self._here = this_machine(source.store)
+        self._there = this_machine(target.store)
+        self._asks = source.store.supports(Capability.METADATA)
+        self._asks_target = target.store.supports(Capability.METADATA)
+        self._keeps = target.store.supports(Capability.USER_METADATA)
+        self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
+
+    async def copy(
+        self,
+        path: str,
+        seen: Version,
+        replacing: Version | None,
+        advance: Callable[[int], None],
+    ) -> Arrival:
+        """
+        Copy one version of a file.
+
+        Args:
+            path: Relative path.
+            seen: The source's version as it was seen.
+            replacing: The target's version that may be replaced; None where
+                there must be none.
+            advance: Told how many more bytes were read.
+
+        Raises:
+            SourceChanged: The source is another version; nothing was written.
+            TargetChanged: The target is; nothing was written.
+            AlreadyExists: A target is there, and *replacing* None.
+            RemoteStoreError: As the stores raise it.
+        """
+        if self._copies:
+            return await self._copy_inside(path, seen, replacing, advance)
+        await self._let_age(seen)
+        metadata = seen.metadata
+        if seen.size <= WHOLE:
+            body = await self._source.store.read_bytes(self._source.at(path))
+            advance(len(body))
+            _check(self._source.at(path), seen, len(body), _digest_of(seen, body))
+            unknown = metadata is None and await self._may_have_metadata(path)
+            if seen.etag is None or unknown:
+                metadata = await self._confirm(path, seen, fetch=unknown)
+            await self._confirm_target(path, replacing)
+            result = await self._write(path, body, seen, replacing, metadata)
+        else:
+            if metadata is None and await self._may_have_metadata(path):
+                metadata = await self._confirm(path, seen, fetch=True)
+            content = self._content(path, seen, replacing, advance)
+            result = await self._write(path, content, seen, replacing, metadata)
+        if result.size != seen.size:
+            path = self._target.at(path)
+            msg = f"{path!r} has {result.size} bytes after the copy, but {seen.size} were sent"
+            raise RemoteStoreError(msg, path=path)
+        left_out = bool(metadata) and self._metadata and not self._keeps
+        return Arrival(
+            seen.size, left_out, time_left_out=not await self._restore(path, seen, result)
+        )
+
+    async def look(self, path: str, like: Version) -> Version:
+        """
+        Return the source's present version.
+
+        Args:
+            path: Relative path.
+            like: What a listing told of it; where that has no user metadata,
+                neither has the result, so that both are compared alike later.
+
+        Raises:
+            NotFound: It is gone.
+            CapabilityNotSupported: The store tells nothing of single files.
+        """
+        version = version_of(await self._source.store.get_file_info(self._source.at(path)))
+        return version if like.metadata else evolve(version, metadata=None)
+
+    async def arrived(self, path: str) -> Version | None:
+        """Return the version that a copy left in the target before it failed; None without one."""
+        try:
+            return version_of(await self._target.store.get_file_info(self._target.at(path)))
+        except NotFound:
+            return None
+
+    async def delete(self, path: str, seen: Version) -> None:
+        """
+        Delete a file of the target, unless it is another version than was seen.
+
+        Raises:
+            TargetChanged: It is.
+        """
+        await self._confirm_target(path, seen)
+        await self._target.store.delete(self._target.at(path), missing_ok=True)
+
+    # The parts of a copy ----------------------------------------------------
+
+    async def _let_age(self, seen: Version) -> None:
+        """Wait until a further change of the source would have another time."""
+        if seen.etag is None and seen.modified_at is not None:
+            age = (datetime.now(UTC) - seen.modified_at).total_seconds()
+            if 0 <= age < _TICK:
+                await asyncio.sleep(_TICK - age)
+
+    async def _content(
+        self,
+        path: str,
+        seen: Version,
+        replacing: Version | None,
+        advance: Callable[[int], None],
+    ) -> AsyncGenerator[bytes, None]:
+        digest = _hash_for(seen)
+        total = 0
+        chunks = self._source.store.read(self._source.at(path))
+        async with contextlib.aclosing(chunks):
+            async for chunk in chunks:
+                total += len(chunk)
+                if total > seen.size:
+                    break
+                if digest is not None:
+                    digest.update(chunk)
+                advance(len(chunk))
+                yield chunk
+        _check(self._source.at(path), seen, total, None if digest is None else digest.hexdigest())
+        await self._confirm(path, seen, fetch=False)
+        await self._confirm_target(path, replacing)
+
+    async def _write(
+        self,
+        path: str,
+        content: bytes | AsyncGenerator[bytes, None],
+        seen: Version,
+        replacing: Version | None,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        # What is restored need not be kept as well.
+        ours = self._there is None
+        return await self._target.store.write(
+            self._target.at(path),
+            content,
+            overwrite=replacing is not None,
+            metadata=kept(seen, metadata, ours=ours) if self._keeps else None,
+        )
+
+    async def _copy_inside(
+        self,
+        path: str,
+        seen: Version,
+        replacing: Version | None,
+        advance: Callable[[int], None],
+    ) -> Arrival:
+        """Let the store copy by itself."""
+        await self._let_age(seen)
+        await self._confirm_target(path, replacing)
+        await self._source.store.copy(
+            self._source.at(path), self._target.at(path), overwrite=replacing is not None
+        )
+        # The copy is one version, but may be a later one; the next run would
+        # not see that by the times.
+        try:
+            await self._confirm(path, seen, fetch=False)
+        except SourceChanged as error:
+            error.outcome_unknown = True  # something has arrived
+            raise
+        advance(seen.size)
+        return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
+
+    async def _may_have_metadata(self, path: str) -> bool:
+        if not (self._metadata and self._keeps and self._asks):
+            return False
+        if self._here is None:
+            return True
+        return await DISK.query(self._here.may_have_metadata, self._source.at(path))
+
+    async def _confirm(self, path: str, seen: Version, *, fetch: bool) -> Mapping[str, str] | None:
+        """
+        Look at the source again.
+
+        Args:
+            path: Relative path.
+            seen: What it has to be.
+            fetch: Whether the user metadata are wanted.
+
+        Returns:
+            The user metadata, where they are wanted or came for nothing.
+
+        Raises:
+            SourceChanged: It is another version, or gone.
+        """
+        now: Version | None = None
+        if self._here is not None and not fetch:
+            now = await DISK.query(self._here.look, self._source.at(path))
+        if now is None:
+            if not self._asks:
+                return None
+            try:
+                info = await self._source.store.get_file_info(self._source.at(path))
+            except NotFound as error:
+                path = self._source.at(path)
+                msg = f"{path!r} was removed while it was copied"
+                raise SourceChanged(msg, path=path) from error
+            now = version_of(info)
+        if not same_version(seen, now):
+            path = self._source.at(path)
+            msg = f"{path!r} changed while it was copied"
+            raise SourceChanged(msg, path=path)
+        return now.metadata
+
+    async def _confirm_target(self, path: str, seen: Version | None) -> None:
+        """
+        Look at a target that is to be replaced or deleted.
+
+        Between this and the commit somebody else may still write: a store has
+        no conditions for that yet.
+        """
+        if seen is None:
+            return
+        now: Version | None = None
+        if self._there is not None and seen.etag is None:
+            now = await DISK.query(self._there.look, self._target.at(path))
+        if now is None:
+            if not self._asks_target:
+                return
+            try:
+                now = version_of(await self._target.store.get_file_info(self._target.at(path)))
+            except NotFound:
+                return  # nobody's work is lost
+        if not same_version(seen, now):
+            path = self._target.at(path)
+            msg = f"{path!r} was changed in the target since it was looked at"
+            raise TargetChanged(msg, path=path)
+
+    async def _restore(self, path: str, seen: Version, written: WriteResult | None) -> bool:
+        time = source_time(seen)
+        if self._there is None or time is None:
+            return True
+        return await DISK.mutate(self._there.restore_time, self._target.at(path), time, written)
+
+
+def _hash_for(seen: Version) -> Any:
+    """Return what computes the digest that the source's service keeps; None if nothing does."""
+    if seen.digest is None:
+        return None
+    try:
+        return hashlib.new(seen.digest.algorithm, usedforsecurity=False)
+    except ValueError:  # a service's own
+        return None
+
+
+def _digest_of(seen: Version, body: bytes) -> str | None:
+    digest = _hash_for(seen)
+    if digest is None:
+        return None
+    digest.update(body)
+    return str(digest.hexdigest())
+
+
+def _check(path: str, seen: Version, size: int, digest: str | None) -> None:
+    """Compare what was read with what was expected."""
+    if size != seen.size:
+        more = "more" if size > seen.size else str(size)
+        msg = f"{path!r} changed while it was copied: {more} bytes instead of {seen.size}"
+        raise SourceChanged(msg, path=path)
+    if digest is not None and seen.digest is not None and digest != seen.digest.value:
+        msg = (
+            f"the content of {path!r} does not have the {seen.digest.algorithm} that its "
+            "service keeps: it changed, or it is damaged"
+        )
+        raise SourceChanged(msg, path=path)

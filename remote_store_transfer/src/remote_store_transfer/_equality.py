@@ -1,0 +1,186 @@
+"""
+Whether two files are equal, as far as listings tell.
+
+A target's own time is when it was written. So the source's time, ETag and
+digest are kept as user metadata where the target keeps any, and on this
+machine the time itself is restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from remote_store_transfer._records import Seen
+from remote_store_transfer._values import Compare, Version
+
+__all__ = [
+    "DIGEST",
+    "ETAG",
+    "OURS",
+    "TIME",
+    "Rule",
+    "Verdict",
+    "judge",
+    "judge_known",
+    "kept",
+    "source_time",
+]
+
+#: Keys of the user metadata that a transfer adds.
+TIME: Final = "remote_store_source_time"
+ETAG: Final = "remote_store_source_etag"
+DIGEST: Final = "remote_store_source_digest"
+OURS: Final = frozenset((TIME, ETAG, DIGEST))
+
+#: Bytes that a store takes as user metadata.
+_ROOM: Final = 2048
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO: Final = timedelta(microseconds=1)
+#: Microseconds after a source's time in which a target that tells nothing else
+#: may have been written before the source's last change: between the last
+#: look at the source and the commit.
+_DOUBT: Final = 2_000_000
+
+#: What a verdict says; ``"ask"``: a question to the target may tell,
+#: ``"read"``: both contents have to be read.
+Answer: TypeAlias = Literal["equal", "different", "ask", "read"]
+
+
+class Verdict(NamedTuple):
+    """Whether two files are equal, and by what."""
+
+    answer: Answer
+    by: str
+
+
+class Rule(NamedTuple):
+    """
+    How to compare.
+
+    Args:
+        compare: See `plan`.
+        restores: The target's times are those of the sources.
+        records: The target keeps user metadata.
+        one_store: Both sides are one store, and so have one clock.
+    """
+
+    compare: Compare
+    restores: bool
+    records: bool
+    one_store: bool
+
+
+def stamp(micros: int) -> str:
+    """Return a time as it is kept: ISO 8601, UTC, six digits of a second."""
+    time = _EPOCH + timedelta(microseconds=micros)
+    return time.strftime("%Y-%m-%dT%H:%M:%S") + f".{time.microsecond:06}Z"
+
+
+def _micros(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if time.tzinfo is None else (time - _EPOCH) // _MICRO
+
+
+def _original(seen: Seen) -> int | None:
+    """Return the time of a source: that of its own source, where it is a copy that tells."""
+    _, time, _, _, metadata = seen
+    return (_micros(metadata.get(TIME)) if metadata else None) or time
+
+
+def source_time(version: Version) -> datetime | None:
+    """Return the time that a copy of a version shall tell."""
+    micros = _micros(version.metadata.get(TIME)) if version.metadata else None
+    return version.modified_at if micros is None else _EPOCH + timedelta(microseconds=micros)
+
+
+def kept(
+    version: Version, metadata: Mapping[str, str] | None, *, ours: bool
+) -> dict[str, str] | None:
+    """
+    Return the user metadata for a copy.
+
+    Args:
+        version: The source's.
+        metadata: The user's, of the source.
+        ours: Whether to add what the next comparison needs.
+    """
+    result = {k: v for k, v in (metadata or {}).items() if k not in OURS}
+    if not ours:
+        return result or None
+    room = _ROOM - sum(len(k.encode()) + len(v.encode()) for k, v in result.items())
+    time = source_time(version)
+    facts = {
+        TIME: None if time is None else stamp((time - _EPOCH) // _MICRO),
+        ETAG: version.etag if version.etag is None or version.etag.isascii() else None,
+        DIGEST: version.digest and f"{version.digest.algorithm}:{version.digest.value}",
+    }
+    for key, value in facts.items():
+        # What the user keeps comes first.
+        if value and len(key) + len(value) <= room:
+            result[key] = value
+            room -= len(key) + len(value)
+    return result or None
+
+
+def judge(source: Seen, target: Seen, rule: Rule) -> Verdict:
+    """Compare two files by what listings told of them."""
+    if source[0] != target[0]:
+        return Verdict("different", "size")
+    if rule.compare == "size":
+        return Verdict("equal", "size")
+    ours, theirs = source[3], target[3]
+    if ours and theirs and ours[0] == theirs[0]:
+        return Verdict("equal" if ours == theirs else "different", "digest")
+    if rule.compare == "content":
+        return Verdict("read", "content")
+    if target[4]:
+        verdict = _by_record(source, target[4], rule)
+        if verdict is not None:
+            return verdict
+    elif rule.compare == "etag" and rule.records and not rule.restores:
+        return Verdict("ask", "etag")
+    return _by_time(source, target, rule)
+
+
+def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
+    """As `judge`, once the target was asked: whatever it does not say now it does not know."""
+    verdict = _by_record(source, target[4] or {}, rule)
+    if verdict is not None:
+        return verdict
+    verdict = _by_time(source, target, rule)
+    if verdict.answer != "ask":
+        return verdict
+    return Verdict("different", "written at the same moment, and nothing tells them apart")
+
+
+def _by_record(source: Seen, record: Mapping[str, str], rule: Rule) -> Verdict | None:
+    etag, digest = record.get(ETAG), record.get(DIGEST)
+    if rule.compare == "etag":
+        if etag is not None and source[2] is not None:
+            return Verdict("equal" if etag == source[2] else "different", "etag")
+        if digest is not None and source[3] is not None:
+            return Verdict("equal" if digest == ":".join(source[3]) else "different", "digest")
+    time = _micros(record.get(TIME))
+    if time is not None:
+        return Verdict("equal" if time == _original(source) else "different", "time")
+    return None
+
+
+def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
+    ours, theirs = source[1], target[1]
+    if ours is None or theirs is None:
+        return Verdict("different", "no time is known")
+    if rule.restores:
+        return Verdict("equal" if theirs == _original(source) else "different", "time")
+    if theirs < ours:
+        return Verdict("different", "time")
+    if rule.one_store or theirs - ours >= _DOUBT:
+        return Verdict("equal", "time")
+    return Verdict("ask", "time")

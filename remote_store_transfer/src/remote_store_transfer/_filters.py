@@ -1,0 +1,72 @@
+"""Which files a transfer is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from remote_store import GlobPattern
+from remote_store_transfer._records import Seen
+
+__all__ = ["Filters"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Filters:
+    """
+    Patterns for paths, of both sides; limits of time and size, of the source.
+
+    Args:
+        include: Patterns of which one has to match; none for all.
+        exclude: Patterns of which none may match.
+        newer: Aware time after which the source was modified.
+        min_size: Bytes that a file has at least.
+        max_size: Bytes that a file has at most.
+
+    Raises:
+        ValueError: A pattern is malformed, *newer* is naive, or no size fits
+            the limits.
+        TypeError: A pattern is a str where several are meant.
+    """
+
+    def __init__(
+        self,
+        include: Iterable[str | GlobPattern],
+        exclude: Iterable[str | GlobPattern],
+        newer: datetime | None,
+        min_size: int | None,
+        max_size: int | None,
+    ) -> None:
+        self._include = _parsed("include", include)
+        self._exclude = _parsed("exclude", exclude)
+        if newer is not None and newer.tzinfo is None:
+            msg = "newer must be an aware time, such as datetime.now(UTC) - timedelta(days=1)"
+            raise ValueError(msg)
+        self._newer = None if newer is None else (newer - _EPOCH) // timedelta(microseconds=1)
+        self._min = 0 if min_size is None else min_size
+        self._max = max_size
+        if self._min < 0 or (max_size is not None and max_size < self._min):
+            msg = f"no size is at least {min_size} and at most {max_size}"
+            raise ValueError(msg)
+
+    def names(self, path: str) -> bool:
+        """Return True if the patterns let a path pass."""
+        if self._include and not any(pattern.matches(path) for pattern in self._include):
+            return False
+        return not any(pattern.matches(path) for pattern in self._exclude)
+
+    def takes(self, seen: Seen) -> bool:
+        """Return True if time and size let a file of the source pass."""
+        size, time = seen[0], seen[1]
+        if self._newer is not None and (time is None or time <= self._newer):
+            return False
+        return size >= self._min and (self._max is None or size <= self._max)
+
+
+def _parsed(name: str, patterns: Iterable[str | GlobPattern]) -> tuple[GlobPattern, ...]:
+    if isinstance(patterns, str):
+        msg = f"{name} takes several patterns: write [{patterns!r}]"
+        raise TypeError(msg)
+    return tuple(p if isinstance(p, GlobPattern) else GlobPattern.parse(p) for p in patterns)

@@ -1,0 +1,54 @@
+"""Whether two folders are one, or one lies in the other."""
+
+from __future__ import annotations
+
+from remote_store import ResolutionPlan
+from remote_store_transfer._side import Side
+from remote_store_transfer._this_machine import this_machine
+
+__all__ = ["refuse_overlap"]
+
+
+def refuse_overlap(source: Side, target: Side) -> None:
+    """
+    Refuse a transfer of a folder into itself, as far as that can be told.
+
+    Raises:
+        ValueError: The two folders are one, or one lies in the other.
+    """
+    if _overlap(source, target):
+        msg = (
+            f"source {source.store!r} {source.folder!r} and target {target.store!r} "
+            f"{target.folder!r} are one folder, or one lies in the other"
+        )
+        raise ValueError(msg)
+
+
+def _overlap(source: Side, target: Side) -> bool:
+    if source.store == target.store:
+        return _nested(source.folder, target.folder)
+    here, there = this_machine(source.store), this_machine(target.store)
+    if here is not None and there is not None:
+        return _nested(here.real_path(source.folder), there.real_path(target.folder))
+    one, other = source.store.resolve(source.folder), target.store.resolve(target.folder)
+    if one.kind != other.kind or not one.details or not other.details:
+        return False
+    return _whereabouts(one) == _whereabouts(other) and _nested(one.native_path, other.native_path)
+
+
+def _whereabouts(plan: ResolutionPlan) -> dict[str, object]:
+    """Return what a plan says of the place that its path does not say."""
+    return {
+        name: value
+        for name, value in plan.details.items()
+        if not (isinstance(value, str) and _is_below(plan.native_path, value))
+    }
+
+
+def _nested(one: str, other: str) -> bool:
+    return _is_below(one, other) or _is_below(other, one)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    folder = folder.rstrip("/")
+    return path == folder or not folder or path.startswith(f"{folder}/")

@@ -1,0 +1,378 @@
+"""A plan: both sides listed once, joined, and kept as actions in the order of their execution."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self, get_args
+
+from remote_store import (
+    Capability,
+    GlobPattern,
+    InvalidPath,
+    NotFound,
+    RemotePath,
+)
+from remote_store.aio import AsyncStore
+from remote_store_transfer._equality import Rule, Verdict, judge, judge_known
+from remote_store_transfer._failures import EXPECTED, reason_of
+from remote_store_transfer._filters import Filters
+from remote_store_transfer._join import Pair, join
+from remote_store_transfer._overlap import refuse_overlap
+from remote_store_transfer._records import Seen, pack_action, path_of, seen_of, unpack_action
+from remote_store_transfer._side import DISK, Gathered, Side, gather, require
+from remote_store_transfer._sorter import Sorter
+from remote_store_transfer._tasks import task_group
+from remote_store_transfer._this_machine import this_machine
+from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
+
+__all__ = ["Plan", "plan"]
+
+#: Questions and comparisons of contents at a time.
+_ASKING: Final = 16
+#: Pairs that wait for them.
+_WAITING: Final = 256
+#: Pairs between two moments at which other tasks may run.
+_PULSE: Final = 256
+
+
+class Plan:
+    """
+    What has to be done to make a target like a source; made by `plan`.
+
+    Nothing happens before the first iteration, which lists both sides, each
+    once, and decides. The actions are then kept, in memory or, when they are
+    many, in an unnamed temporary file: iterating again, and executing, does
+    not list again. Deletions come last.
+
+    ``async with`` closes the temporary file; so does the end of the object.
+
+    Args:
+        source: The side that is read.
+        target: The side that is written to.
+        compare: How files are compared.
+        delete: Whether files that only the target has are deleted.
+        overwrite: Whether files that differ are replaced.
+        filters: Which files count.
+        links: What becomes of links.
+        order: Which files come first.
+    """
+
+    def __init__(
+        self,
+        source: Side,
+        target: Side,
+        *,
+        compare: Compare,
+        delete: bool,
+        overwrite: bool,
+        filters: Filters,
+        links: Links,
+        order: Order,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.one_store = source.store == target.store
+        self._rule = Rule(
+            compare,
+            this_machine(target.store) is not None,
+            target.store.supports(Capability.USER_METADATA),
+            self.one_store,
+        )
+        self._delete = delete
+        self._overwrite = overwrite
+        self._filters = filters
+        self._links: Links = links
+        self._by_size = order == "size"
+        self._actions = Sorter()
+        self._counts: dict[str, int] = dict.fromkeys(
+            ("copy", "replace", "skip", "delete", "conflict"), 0
+        )
+        self._bytes = 0
+        self._failures: list[Failure] = []
+        self._ready = False
+        self._preparing = asyncio.Lock()
+        #: Links to folders, or out of the source, that were not followed.
+        self.links_left_out = 0
+        #: Whether a listing met names that no path can have.
+        self.names_left_out = False
+        #: Whether deletions have to be withheld, since the source may have more than was listed.
+        self.source_incomplete = False
+
+    @property
+    def totals(self) -> Totals:
+        """The sums of all actions; of those that are decided while it is being prepared."""
+        return Totals(size=self._bytes, **self._counts)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What could not be listed or compared."""
+        return tuple(self._failures)
+
+    async def prepare(self) -> Self:
+        """
+        List both sides and decide, unless that was done.
+
+        Returns:
+            The plan itself.
+
+        Raises:
+            NotFound: The source's folder does not exist.
+            InvalidPath: The source's folder is a file.
+            RemoteStoreError: The source cannot be asked.
+            OSError: There is no room for temporary files.
+        """
+        async with self._preparing:
+            if not self._ready:
+                await self._prepare()
+                self._ready = True
+        return self
+
+    async def __aiter__(self) -> AsyncGenerator[Action, None]:
+        await self.prepare()
+        for count, action in enumerate(self.prepared()):
+            if count % _PULSE == _PULSE - 1:
+                await asyncio.sleep(0)
+            yield action
+
+    def prepared(self) -> Iterator[Action]:
+        """Return the actions of a plan that is prepared, for a program without a loop."""
+        return (unpack_action(record, by_size=self._by_size) for record in self._actions)
+
+    def close(self) -> None:
+        """Give the temporary file back; the plan is empty afterwards."""
+        self._actions.close()
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _prepare(self) -> None:
+        async with task_group() as group:
+            ours = group.create_task(gather(self.source, self._filters, self._links, "source"))
+            theirs = group.create_task(gather(self.target, self._filters, "report", "target"))
+        source, target = ours.result(), theirs.result()
+        try:
+            if not len(source.files) and not source.failures:
+                await self._refuse_absent_source()
+            self._note(source, target)
+            await self._decide(source.files, target.files)
+        finally:
+            source.files.close()
+            target.files.close()
+
+    def _note(self, source: Gathered, target: Gathered) -> None:
+        self._failures = [*source.failures, *target.failures]
+        self.links_left_out = source.left_out.links
+        self.names_left_out = source.left_out.names or target.left_out.names
+        # What a link leads to may be what the target has.
+        linked = bool(source.left_out.links) and self._links == "report"
+        self.source_incomplete = bool(source.failures) or linked
+        if self._links == "skip":
+            self.links_left_out = 0
+
+    async def _refuse_absent_source(self) -> None:
+        """Tell an empty folder from none: a name that was misspelt must not delete a target."""
+        store, folder = self.source.store, self.source.folder
+        if await store.is_folder(folder):
+            return
+        if folder and await store.is_file(folder):
+            msg = f"the source {folder!r} is a file, not a folder; copy_between copies one file"
+            raise InvalidPath(msg, path=folder)
+        msg = f"the source folder {folder!r} does not exist, or has no files"
+        raise NotFound(msg, path=folder)
+
+    async def _decide(self, source: Sorter, target: Sorter) -> None:
+        waiting: list[tuple[Pair, str]] = []
+        for count, pair in enumerate(join(iter(source), iter(target))):
+            if count % _PULSE == _PULSE - 1:
+                await asyncio.sleep(0)
+            if pair.source is None:
+                if self._delete:
+                    await self._add("delete", pair, "the source has no such file")
+            elif not self._filters.takes(pair.source):
+                continue
+            elif pair.obstacle:
+                await self._add("conflict", pair, pair.obstacle)
+            elif pair.target is None:
+                await self._add("copy", pair, "new")
+            else:
+                verdict = judge(pair.source, pair.target, self._rule)
+                if verdict.answer in ("ask", "read"):
+                    waiting.append((pair, verdict.answer))
+                    if len(waiting) >= _WAITING:
+                        await self._settle(waiting)
+                else:
+                    await self._add_judged(pair, verdict)
+        await self._settle(waiting)
+
+    async def _add(self, kind: str, pair: Pair, reason: str) -> None:
+        record = pack_action(
+            kind, pair.key, reason, pair.source, pair.target, by_size=self._by_size
+        )
+        self._counts[kind] += 1
+        if kind in ("copy", "replace") and pair.source is not None:
+            self._bytes += pair.source[0]
+        if self._actions.add(record):
+            await DISK.mutate(self._actions.spill)
+
+    async def _add_judged(self, pair: Pair, verdict: Verdict) -> None:
+        if verdict.answer == "equal":
+            await self._add("skip", pair, f"equal: {verdict.by}")
+        elif self._overwrite:
+            await self._add("replace", pair, f"differs: {verdict.by}")
+        else:
+            await self._add("conflict", pair, f"exists and differs: {verdict.by}")
+
+    async def _settle(self, waiting: list[tuple[Pair, str]]) -> None:
+        """Decide what listings did not, several at a time."""
+        pairs = iter(tuple(waiting))
+        waiting.clear()
+        settled: list[tuple[Pair, Verdict]] = []
+
+        async def work() -> None:
+            for pair, answer in pairs:
+                path = path_of(pair.key)
+                try:
+                    verdict = await (self._ask(pair) if answer == "ask" else self._read(path))
+                except EXPECTED as error:
+                    self._failures.append(
+                        Failure(path, "compare", reason_of(error), type(error).__name__)
+                    )
+                else:
+                    settled.append((pair, verdict))
+
+        async with task_group() as group:
+            for _ in range(_ASKING):
+                group.create_task(work())
+        for pair, verdict in settled:
+            await self._add_judged(pair, verdict)
+
+    async def _ask(self, pair: Pair) -> Verdict:
+        """Ask the target for what its listing did not tell."""
+        assert pair.source is not None
+        assert pair.target is not None
+        target: Seen = pair.target
+        if self.target.store.supports(Capability.METADATA):
+            path = self.target.at(path_of(pair.key))
+            try:
+                target = seen_of(await self.target.store.get_file_info(path))
+            except NotFound:
+                return Verdict("different", "deleted meanwhile")
+        return judge_known(pair.source, target, self._rule)
+
+    async def _read(self, path: str) -> Verdict:
+        """Read both contents."""
+        ours, theirs = await asyncio.gather(
+            _sha256(self.source.store, self.source.at(path)),
+            _sha256(self.target.store, self.target.at(path)),
+        )
+        return Verdict("equal" if ours == theirs else "different", "content")
+
+
+async def _sha256(store: AsyncStore, path: str) -> bytes:
+    digest = hashlib.sha256()
+    async with contextlib.aclosing(store.read(path)) as chunks:
+        async for chunk in chunks:
+            digest.update(chunk)
+    return digest.digest()
+
+
+def plan(
+    source: AsyncStore,
+    target: AsyncStore,
+    *,
+    source_path: str | RemotePath = "",
+    target_path: str | RemotePath = "",
+    compare: Compare = "time",
+    delete: bool = False,
+    overwrite: bool = True,
+    include: Iterable[str | GlobPattern] = (),
+    exclude: Iterable[str | GlobPattern] = (),
+    newer: datetime | None = None,
+    min_size: int | None = None,
+    max_size: int | None = None,
+    links: Links = "report",
+    order: Order = "size",
+) -> Plan:
+    """
+    Return what has to be done to make a target like a source.
+
+    Files of one size are compared. A digest that both services keep decides;
+    where there is none, *compare* says how:
+
+    - ``"time"``: by the source's time, which is kept as user metadata or
+      restored on this machine. A target that tells neither is equal if it was
+      written after the source. Listings are enough, except for files of
+      targets whose listings tell no metadata that were written within two
+      seconds of their source's change: these are asked for.
+    - ``"etag"``: by the source's version token that was kept, else by time.
+      Where listings tell no metadata, each file of the target is asked for.
+    - ``"size"``: no further.
+    - ``"content"``: both are read.
+
+    Args:
+        source: Where from.
+        target: Where to.
+        source_path: Folder of *source*; ``""`` for its root.
+        target_path: Folder of *target*, which need not exist.
+        compare: See above.
+        delete: Delete what only the target has.
+        overwrite: Replace what differs; False makes it a conflict.
+        include: `GlobPattern` texts of relative paths, of which one has to
+            match (``**/*.csv``: at any depth); none for all.
+        exclude: Patterns of which none may match. What patterns leave out
+            is left alone in the target, too.
+        newer: Only files that were modified after this aware time.
+        min_size: Only files of at least so many bytes.
+        max_size: Only files of at most so many bytes.
+        links: Links to folders and out of the source: ``"report"`` counts
+            them, and deletes nothing where there are any; ``"skip"`` takes
+            the source for a tree without them; ``"follow"`` enters those
+            that stay in the source's store, but none that lead back up.
+        order: ``"size"``: largest files first; ``"name"``: by path.
+
+    Raises:
+        ValueError: An argument is none of these, or the two folders are one or
+            one lies in the other.
+        InvalidPath: A path or pattern is malformed.
+        CapabilityNotSupported: A side cannot list, the source not read, or
+            the target not write (nor delete, with *delete*).
+    """
+    for name, value, allowed in (
+        ("compare", compare, get_args(Compare)),
+        ("links", links, get_args(Links)),
+        ("order", order, get_args(Order)),
+    ):
+        if value not in allowed:
+            msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
+            raise ValueError(msg)
+    sides = Side.of(source, source_path), Side.of(target, target_path)
+    require(source, Capability.LIST, Capability.READ)
+    require(target, Capability.LIST, Capability.WRITE, *([Capability.DELETE] if delete else ()))
+    refuse_overlap(*sides)
+    filters = Filters(include, exclude, newer, min_size, max_size)
+    return Plan(
+        *sides,
+        compare=compare,
+        delete=delete,
+        overwrite=overwrite,
+        filters=filters,
+        links=links,
+        order=order,
+    )

@@ -1,0 +1,69 @@
+"""How often the copy of a file is tried again, and when that would be wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from remote_store import BackendUnavailable, PreconditionFailed, StoreClosed
+from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
+from remote_store_transfer._values import Version
+
+__all__ = ["copy_stubbornly"]
+
+#: Seconds before the first repetition; each further one waits twice as long.
+_PAUSE: Final = 0.05
+
+
+async def copy_stubbornly(
+    copier: Copier,
+    path: str,
+    planned: Version,
+    replacing: Version | None,
+    retries: int,
+    advance: Callable[[int], None],
+    again: Callable[[int], None],
+) -> Arrival:
+    """
+    Copy a file, again if its source changed meanwhile or a store did not answer.
+
+    Args:
+        copier: Copies.
+        path: Relative path.
+        planned: The source's version that was seen.
+        replacing: The target's version that may be replaced.
+        retries: How often to try again.
+        advance: Told how many more bytes were read.
+        again: Told before a repetition, and at the last failure, how many
+            bytes of an attempt were read for nothing.
+
+    Raises:
+        TargetChanged, AlreadyExists: The target is somebody else's; at once.
+        SourceChanged, RemoteStoreError: As the last attempt raised it.
+    """
+    seen = planned
+    for attempt in range(retries + 1):
+        done = 0
+
+        def count(size: int) -> None:
+            nonlocal done
+            done += size
+            advance(size)
+
+        try:
+            return await copier.copy(path, seen, replacing, count)
+        except (PreconditionFailed, BackendUnavailable) as error:
+            again(done)
+            if attempt == retries or isinstance(error, (TargetChanged, StoreClosed)):
+                raise
+            arrived = isinstance(error, SourceChanged) and error.outcome_unknown
+            # A write that may have succeeded would meet its own file.
+            if error.outcome_unknown and not arrived:
+                raise
+            await asyncio.sleep(_PAUSE * 2**attempt)
+            if isinstance(error, PreconditionFailed):
+                seen = await copier.look(path, planned)
+            if arrived:
+                replacing = await copier.arrived(path)
+    raise AssertionError

@@ -1,0 +1,172 @@
+"""One side of a plan: a store, a folder in it, and the listing of that."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from attrs import Factory, define, frozen
+
+from remote_store import (
+    Capability,
+    CapabilityNotSupported,
+    FileInfo,
+    FolderEntry,
+    NotFound,
+    RemotePath,
+    RemoteStoreError,
+)
+from remote_store.aio import AsyncStore
+from remote_store.aio.workers import WorkerPool
+from remote_store_transfer._filters import Filters
+from remote_store_transfer._left_out import LeftOut, hearing
+from remote_store_transfer._records import key_of, pack_file, seen_of
+from remote_store_transfer._sorter import Sorter
+from remote_store_transfer._this_machine import this_machine
+from remote_store_transfer._values import Failure, Links
+
+__all__ = ["DISK", "Gathered", "Side", "gather", "reasons", "require"]
+
+#: Threads for what blocks on this machine's disks. Idle ones cost nothing.
+DISK: Final = WorkerPool("remote-store-transfer", 8)
+
+
+@frozen
+class Side:
+    """
+    A folder of a store.
+
+    Args:
+        store: The store.
+        folder: Path of the folder in normal form, ``""`` for the root.
+    """
+
+    store: AsyncStore
+    folder: str
+
+    @classmethod
+    def of(cls, store: AsyncStore, folder: str | RemotePath) -> Side:
+        """
+        Return the side of a folder.
+
+        Raises:
+            InvalidPath: *folder* is malformed.
+        """
+        text = str(folder)
+        return cls(store, "" if text in ("", ".") else RemotePath(text).as_posix())
+
+    def at(self, path: str) -> str:
+        """Return the path in the store of a path in the folder, ``""`` for the folder itself."""
+        return f"{self.folder}/{path}" if self.folder and path else self.folder or path
+
+    def relative(self, path: str) -> str:
+        """Return the path in the folder of a path in the store."""
+        return path[len(self.folder) + 1 :] if self.folder else path
+
+
+@define
+class Gathered:
+    """
+    What a listing gave.
+
+    Args:
+        files: The files, sorted.
+        failures: What could not be listed.
+        left_out: What was left out.
+    """
+
+    files: Sorter
+    failures: list[Failure] = Factory(list)
+    left_out: LeftOut = Factory(LeftOut)
+
+
+async def gather(side: Side, filters: Filters, links: Links, name: str) -> Gathered:
+    """
+    List all files of a side, and sort them; a folder that refuses does not hide the others.
+
+    Args:
+        side: What to list.
+        filters: Whose patterns say which files count.
+        links: ``"follow"`` enters links to folders.
+        name: ``"source"`` or ``"target"``, for failures.
+
+    Raises:
+        OSError: There is no room for temporary files.
+    """
+    gathered = Gathered(Sorter())
+    follows = links == "follow" and this_machine(side.store) is not None
+    with hearing() as left_out:
+        listing = _walk(side, gathered) if follows else _list(side)
+        try:
+            async with contextlib.aclosing(listing):
+                async for info in listing:
+                    path = side.relative(info.path.as_posix())
+                    if filters.names(path) and gathered.files.add(
+                        pack_file(key_of(path), seen_of(info))
+                    ):
+                        await DISK.mutate(gathered.files.spill)
+        except RemoteStoreError as error:
+            gathered.failures += reasons(side, error, name)
+    gathered.left_out.links += left_out.links
+    gathered.left_out.names |= left_out.names
+    return gathered
+
+
+def require(store: AsyncStore, *capabilities: Capability) -> None:
+    """
+    Refuse a store that cannot do what is needed.
+
+    Raises:
+        CapabilityNotSupported: It lacks one of *capabilities*.
+    """
+    for capability in capabilities:
+        if not store.supports(capability):
+            msg = f"{store!r} lacks {capability.value!r}, which this needs"
+            raise CapabilityNotSupported(msg, capability=capability.value)
+
+
+def reasons(side: Side, error: RemoteStoreError, name: str) -> list[Failure]:
+    """Return a failure for each folder that could not be listed."""
+    failures = []
+    for one in (error, *error.others):
+        path = getattr(one, "path", None) or side.folder
+        relative = side.relative(path) if path != side.folder else ""
+        what = one.args[0] if one.args else one
+        failures.append(Failure(relative, "list", f"{name}: {what}", type(one).__name__))
+    return failures
+
+
+def _list(side: Side) -> AsyncGenerator[FileInfo, None]:
+    return side.store.list_files(side.folder, recursive=True)
+
+
+async def _walk(side: Side, gathered: Gathered) -> AsyncGenerator[FileInfo, None]:
+    """Yield all files, those of linked folders too; a link that leads back up is left out."""
+    machine = this_machine(side.store)
+    assert machine is not None
+    top = await DISK.query(machine.real_path, side.folder)
+    # Each folder that waits, with the real paths of those that it lies in.
+    waiting: list[tuple[str, tuple[str, ...]]] = [(side.folder, (top,))]
+    while waiting:
+        folder, above = waiting.pop()
+        children = side.store.iter_children(folder)
+        try:
+            async with contextlib.aclosing(children):
+                async for child in children:
+                    if not isinstance(child, FolderEntry):
+                        yield child
+                        continue
+                    path = child.path.as_posix()
+                    if not child.is_link:
+                        waiting.append((path, (*above, f"{above[-1]}/{child.name}")))
+                        continue
+                    real = await DISK.query(machine.real_path, path)
+                    if real in above or any(one.startswith(f"{real}/") for one in above):
+                        gathered.left_out.links += 1
+                    else:
+                        waiting.append((path, (*above, real)))
+        except NotFound:
+            continue  # deleted since it was seen
+        except RemoteStoreError as error:
+            gathered.failures += reasons(Side(side.store, side.folder), error, "source")

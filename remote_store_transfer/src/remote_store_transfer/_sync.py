@@ -1,0 +1,312 @@
+"""The sync API: each function runs its async namesake on a loop of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from remote_store import GlobPattern, RemotePath, Store, SyncContentSource, WriteResult
+from remote_store.aio import AsyncStore
+from remote_store_transfer import _execute, _files, _plan
+from remote_store_transfer._blocking import as_async_store, as_async_stores, run
+from remote_store_transfer._copy import Arrival
+from remote_store_transfer._values import (
+    Action,
+    Compare,
+    Failure,
+    Links,
+    Order,
+    Totals,
+    TransferReport,
+)
+
+__all__ = [
+    "Plan",
+    "copy_between",
+    "delete_many",
+    "execute",
+    "plan",
+    "write_with_digest",
+]
+
+
+class Plan:
+    """
+    What has to be done to make a target like a source; made by `plan`.
+
+    As `remote_store_transfer.aio.Plan`, whose methods block here: iterating
+    lists both sides, once; ``with`` closes it.
+
+    Args:
+        actions: The async plan.
+        stores: The async stores that were made for it.
+    """
+
+    def __init__(self, actions: _plan.Plan, *stores: AsyncStore) -> None:
+        self._actions = actions
+        self._stores = stores
+
+    @property
+    def totals(self) -> Totals:
+        """The sums of all actions, once it is prepared."""
+        return self._actions.totals
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What could not be listed or compared."""
+        return self._actions.failures
+
+    @property
+    def links_left_out(self) -> int:
+        """Links to folders, or out of the source, that were not followed."""
+        return self._actions.links_left_out
+
+    @property
+    def names_left_out(self) -> bool:
+        """Whether a listing met names that no path can have."""
+        return self._actions.names_left_out
+
+    def prepare(self) -> Self:
+        """
+        List both sides and decide, unless that was done.
+
+        Raises:
+            NotFound, InvalidPath, RemoteStoreError, OSError: As
+                `remote_store_transfer.aio.Plan.prepare`.
+            RuntimeError: An event loop runs in this thread.
+        """
+        run(self._actions.prepare(), *self._stores)
+        return self
+
+    def __iter__(self) -> Iterator[Action]:
+        self.prepare()
+        return self._actions.prepared()
+
+    def close(self) -> None:
+        """Give the temporary file back; the plan is empty afterwards."""
+        self._actions.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def plan(
+    source: Store,
+    target: Store,
+    *,
+    source_path: str | RemotePath = "",
+    target_path: str | RemotePath = "",
+    compare: Compare = "time",
+    delete: bool = False,
+    overwrite: bool = True,
+    include: Iterable[str | GlobPattern] = (),
+    exclude: Iterable[str | GlobPattern] = (),
+    newer: datetime | None = None,
+    min_size: int | None = None,
+    max_size: int | None = None,
+    links: Links = "report",
+    order: Order = "size",
+) -> Plan:
+    """
+    Return what has to be done to make a target like a source.
+
+    Files of one size are compared. A digest that both services keep decides;
+    where there is none, *compare* says how:
+
+    - ``"time"``: by the source's time, which is kept as user metadata or
+      restored on this machine. A target that tells neither is equal if it was
+      written after the source. Listings are enough, except for files of
+      targets whose listings tell no metadata that were written within two
+      seconds of their source's change: these are asked for.
+    - ``"etag"``: by the source's version token that was kept, else by time.
+      Where listings tell no metadata, each file of the target is asked for.
+    - ``"size"``: no further.
+    - ``"content"``: both are read.
+
+    Args:
+        source: Where from.
+        target: Where to.
+        source_path: Folder of *source*; ``""`` for its root.
+        target_path: Folder of *target*, which need not exist.
+        compare: See above.
+        delete: Delete what only the target has.
+        overwrite: Replace what differs; False makes it a conflict.
+        include: `GlobPattern` texts of relative paths, of which one has to
+            match (``**/*.csv``: at any depth); none for all.
+        exclude: Patterns of which none may match. What patterns leave out
+            is left alone in the target, too.
+        newer: Only files that were modified after this aware time.
+        min_size: Only files of at least so many bytes.
+        max_size: Only files of at most so many bytes.
+        links: Links to folders and out of the source: ``"report"`` counts
+            them, and deletes nothing where there are any; ``"skip"`` takes
+            the source for a tree without them; ``"follow"`` enters those
+            that stay in the source's store, but none that lead back up.
+        order: ``"size"``: largest files first; ``"name"``: by path.
+
+    Raises:
+        ValueError: An argument is none of these, or the two folders are one or
+            one lies in the other.
+        InvalidPath: A path or pattern is malformed.
+        CapabilityNotSupported: A side cannot list, the source not read, or
+            the target not write (nor delete, with *delete*).
+    """
+    ours, theirs = as_async_stores(source, target)
+    actions = _plan.plan(
+        ours,
+        theirs,
+        source_path=source_path,
+        target_path=target_path,
+        compare=compare,
+        delete=delete,
+        overwrite=overwrite,
+        include=include,
+        exclude=exclude,
+        newer=newer,
+        min_size=min_size,
+        max_size=max_size,
+        links=links,
+        order=order,
+    )
+    return Plan(actions, ours, theirs)
+
+
+def execute(
+    plan: Plan,
+    *,
+    concurrency: int = _execute.CONCURRENCY,
+    max_bytes_in_flight: int = _execute.BYTES,
+    progress: _execute.Watch | None = None,
+    retries: int = _execute.RETRIES,
+    metadata: bool = True,
+) -> TransferReport:
+    """
+    Do what a plan says, as `remote_store_transfer.aio.execute`.
+
+    Args:
+        plan: What `plan` returned.
+        concurrency: Files in flight.
+        max_bytes_in_flight: Bytes of files in flight.
+        progress: Called in this thread with a `Progress`.
+        retries: How often a file is tried again.
+        metadata: Take user metadata along.
+
+    Raises:
+        ValueError, NotFound, InvalidPath, RemoteStoreError, OSError: As there.
+        RuntimeError: An event loop runs in this thread.
+    """
+    work = _execute.execute(
+        plan._actions,  # noqa: SLF001 - of this module
+        concurrency=concurrency,
+        max_bytes_in_flight=max_bytes_in_flight,
+        progress=progress,
+        retries=retries,
+        metadata=metadata,
+    )
+    return run(work, *plan._stores)  # noqa: SLF001
+
+
+def copy_between(
+    source: Store,
+    source_path: str | RemotePath,
+    target: Store,
+    target_path: str | RemotePath,
+    *,
+    overwrite: bool = False,
+    metadata: bool = True,
+    retries: int = _execute.RETRIES,
+) -> Arrival:
+    """
+    Copy one file between any two stores, as `remote_store_transfer.aio.copy_between`.
+
+    Args:
+        source: Where from.
+        source_path: Path of a file.
+        target: Where to.
+        target_path: Path of the new file.
+        overwrite: Replace a file that is there.
+        metadata: Take user metadata along.
+        retries: How often it is tried again.
+
+    Raises:
+        NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As there.
+        CapabilityNotSupported, ValueError: As there.
+        RuntimeError: An event loop runs in this thread.
+    """
+    ours, theirs = as_async_stores(source, target)
+    work = _files.copy_between(
+        ours,
+        source_path,
+        theirs,
+        target_path,
+        overwrite=overwrite,
+        metadata=metadata,
+        retries=retries,
+    )
+    return run(work, ours, theirs)
+
+
+def delete_many(
+    store: Store,
+    paths: Iterable[str | RemotePath],
+    *,
+    missing_ok: bool = False,
+    concurrency: int = _execute.CONCURRENCY,
+) -> list[_files.Deletion]:
+    """
+    Delete files, as `remote_store_transfer.aio.delete_many`.
+
+    Args:
+        store: Where.
+        paths: Paths of files.
+        missing_ok: A missing file is no error.
+        concurrency: Deletions at a time.
+
+    Raises:
+        ValueError, CapabilityNotSupported: As there.
+        RuntimeError: An event loop runs in this thread.
+    """
+    ours = as_async_store(store)
+    work = _files.delete_many(ours, paths, missing_ok=missing_ok, concurrency=concurrency)
+    return run(work, ours)
+
+
+def write_with_digest(
+    store: Store,
+    path: str | RemotePath,
+    content: SyncContentSource,
+    *,
+    algorithm: str = "sha256",
+    overwrite: bool = False,
+    metadata: Mapping[str, str] | None = None,
+) -> WriteResult:
+    """
+    Write a file and compute a digest, as `remote_store_transfer.aio.write_with_digest`.
+
+    Args:
+        store: Where.
+        path: Path of a file.
+        content: As in `remote_store.Store.write`.
+        algorithm: A name that `hashlib.new` knows.
+        overwrite: Replace an existing file; False refuses it.
+        metadata: User metadata.
+
+    Raises:
+        ValueError, RemoteStoreError, TypeError: As there.
+        RuntimeError: An event loop runs in this thread.
+    """
+    ours = as_async_store(store)
+    work = _files.write_with_digest(
+        ours, path, content, algorithm=algorithm, overwrite=overwrite, metadata=metadata
+    )
+    return run(work, ours)

@@ -1,0 +1,103 @@
+"""
+What can be done with files of this machine that a store has no call for.
+
+A store over a folder of this machine says so by unwrapping to a
+`pathlib.Path`. Its listings tell no ETag; the system tells version and time
+for nothing, and takes a modification time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from remote_store import RemoteStoreError, WriteResult
+from remote_store.aio import AsyncStore
+from remote_store_transfer._values import Version
+
+__all__ = ["ThisMachine", "this_machine"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO: Final = timedelta(microseconds=1)
+
+
+class ThisMachine:
+    """
+    The files of one store, by their paths in the file system.
+
+    All methods block.
+
+    Args:
+        store: A store that unwraps to a path.
+    """
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+
+    def real_path(self, path: str) -> str:
+        """Return the path in the file system with every link resolved."""
+        return os.path.realpath(self._store.native_path(path))
+
+    def look(self, path: str) -> Version | None:
+        """Return size and time of a file, None if it cannot be told from here."""
+        try:
+            found = os.stat(self._store.native_path(path))
+        except (OSError, RemoteStoreError):
+            return None
+        return Version(found.st_size, _time(found))
+
+    def may_have_metadata(self, path: str) -> bool:
+        """Return False if a file carries nothing that user metadata could be in."""
+        try:
+            return bool(os.listxattr(self._store.native_path(path)))
+        except (OSError, AttributeError, RemoteStoreError):
+            return True
+
+    def restore_time(self, path: str, time: datetime, written: WriteResult | None) -> bool:
+        """
+        Give a file that was just written the time of its source.
+
+        Args:
+            path: Path of the file.
+            time: Its modification time to be.
+            written: What the write told; another file that took its place
+                meanwhile keeps its own time. None where nothing was told.
+
+        Returns:
+            False if that was not possible.
+        """
+        stamp = (time - _EPOCH) // _MICRO * 1000
+        with contextlib.suppress(OSError, RemoteStoreError, OverflowError):
+            native = self._store.native_path(path)
+            fd = os.open(native, os.O_RDONLY)
+            try:
+                found = os.fstat(fd)
+                if written is not None and (found.st_size, _time(found)) != (
+                    written.size,
+                    written.last_modified or _time(found),
+                ):
+                    return False
+                os.utime(fd if os.utime in os.supports_fd else native, ns=(stamp, stamp))
+            finally:
+                os.close(fd)
+            return True
+        return False
+
+
+def this_machine(store: AsyncStore) -> ThisMachine | None:
+    """Return the files of a store over a folder of this machine; None for any other store."""
+    try:
+        store.unwrap(Path)
+    except RemoteStoreError:
+        return None
+    return ThisMachine(store)
+
+
+def _time(found: os.stat_result) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
+    except OverflowError:
+        return None

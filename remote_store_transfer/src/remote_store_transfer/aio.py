@@ -1,0 +1,37 @@
+"""The async API: the same names as in `remote_store_transfer`, over async stores."""
+
+from remote_store_transfer._copy import Arrival
+from remote_store_transfer._execute import execute
+from remote_store_transfer._files import Deletion, copy_between, delete_many, write_with_digest
+from remote_store_transfer._plan import Plan, plan
+from remote_store_transfer._trees import copy_tree, sync_tree, verify_tree
+from remote_store_transfer._values import (
+    Action,
+    Failure,
+    Progress,
+    Totals,
+    TransferReport,
+    VerifyReport,
+    Version,
+)
+
+__all__ = [
+    "Action",
+    "Arrival",
+    "Deletion",
+    "Failure",
+    "Plan",
+    "Progress",
+    "Totals",
+    "TransferReport",
+    "VerifyReport",
+    "Version",
+    "copy_between",
+    "copy_tree",
+    "delete_many",
+    "execute",
+    "plan",
+    "sync_tree",
+    "verify_tree",
+    "write_with_digest",
+]

@@ -1,0 +1,246 @@
+"""What a plan says."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.transfer.conftest import Make, contents, fill, watched
+
+from remote_store import BackendUnavailable, InvalidPath, NotFound
+from remote_store_transfer.aio import Plan, copy_tree, execute, plan, sync_tree, verify_tree
+
+pytestmark = pytest.mark.asyncio
+
+
+async def kinds(actions: Plan) -> dict[str, str]:
+    return {action.path: action.kind async for action in actions}
+
+
+async def test_each_path_has_the_action_that_it_needs(memory: Make) -> None:
+    """New, differing, equal and surplus files are told apart, deletions come last."""
+    source, target = memory(), memory()
+    await fill(source, {"new": b"12", "same": b"1", "differs": b"123"})
+    await fill(target, {"differs": b"1", "gone": b"1"})
+    await copy_tree(source, target, include=["same"])
+
+    actions = plan(source, target, delete=True)
+    found = [(a.kind, a.path, a.size) async for a in actions]
+
+    assert found == [
+        ("replace", "differs", 3),
+        ("copy", "new", 2),
+        ("skip", "same", 0),
+        ("delete", "gone", 0),
+    ]
+    assert (actions.totals.files, actions.totals.size) == (4, 5)
+
+
+async def test_actions_pickle_and_say_what_was_seen(memory: Make) -> None:
+    """An action can go to another process, with both versions."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"12"})
+    await fill(target, {"a": b"1"})
+    (action,) = [action async for action in plan(source, target)]
+
+    assert pickle.loads(pickle.dumps(action)) == action
+    assert action.source is not None
+    assert action.target is not None
+    assert (action.source.size, action.target.size) == (2, 1)
+    assert action.source.etag == (await source.get_file_info("a")).etag
+
+
+async def test_iterating_and_executing_list_once(memory: Make) -> None:
+    """A plan that was shown is executed as it was shown."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1", "b": b"2"})
+    actions = plan(source, target)
+    assert await kinds(actions) == await kinds(actions)
+    await fill(source, {"c": b"3"})
+
+    assert (await execute(actions)).copied == 2
+    assert watched(source).calls["list_files"] == watched(target).calls["list_files"] == 1
+
+
+async def test_order(memory: Make) -> None:
+    """Largest first, or by name."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1", "b": b"123", "c": b"12"})
+
+    assert list("bca") == [a.path async for a in plan(source, target)]
+    assert list("abc") == [a.path async for a in plan(source, target, order="name")]
+
+
+async def test_filters_leave_the_target_alone(memory: Make) -> None:
+    """What is filtered out is neither copied nor deleted."""
+    source, target = memory(), memory()
+    await fill(source, {"a.txt": b"1", "b.tmp": b"1", "c/d.txt": b"12345", "c/e.txt": b"1"})
+    await fill(target, {"c/d.txt": b"1", "x.tmp": b"1", "y.txt": b"1"})
+
+    found = await kinds(
+        plan(source, target, delete=True, include=["**/*.txt"], exclude=["c/e.*"], max_size=4)
+    )
+
+    assert found == {"a.txt": "copy", "y.txt": "delete"}
+    newer = datetime.now(UTC) + timedelta(seconds=60)
+    assert await kinds(plan(source, target, newer=newer)) == {}
+
+
+async def test_a_file_in_the_way_of_a_folder_is_a_conflict(memory: Make) -> None:
+    """Both ways round; nothing is lost, and the report says so."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1", "b/c": b"1", "d": b"1"})
+    await fill(target, {"a/x": b"2", "b": b"2"})
+
+    report = await sync_tree(source, target, delete=True)
+
+    assert {f.path: f.kind for f in report.failures} == {"a": "conflict", "b/c": "conflict"}
+    assert (report.copied, report.deletes_withheld, report.ok) == (1, 2, False)
+    assert await contents(target) == {"a/x": b"2", "b": b"2", "d": b"1"}
+
+
+async def test_without_overwrite_a_file_that_differs_stays(memory: Make) -> None:
+    """copy_tree reports it, and copies the rest."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"12", "b": b"1"})
+    await fill(target, {"a": b"1"})
+
+    report = await copy_tree(source, target)
+
+    assert [(f.path, f.kind) for f in report.failures] == [("a", "conflict")]
+    assert await contents(target) == {"a": b"1", "b": b"1"}
+
+
+async def test_a_missing_source_deletes_nothing(memory: Make) -> None:
+    """A name that was misspelt is an error, and an empty folder is none."""
+    source, target = memory(), memory()
+    await fill(source, {"f": b"1"})
+    await fill(target, {"a": b"1"})
+
+    with pytest.raises(NotFound, match="misspelt"):
+        await sync_tree(source, target, source_path="misspelt", delete=True)
+    with pytest.raises(InvalidPath, match="copy_between"):
+        await sync_tree(source, target, source_path="f", delete=True)
+    assert await contents(target) == {"a": b"1"}
+
+
+async def test_a_listing_that_breaks_withholds_deletions(memory: Make) -> None:
+    """What could not be listed may be there."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1"})
+    info = await source.get_file_info("a")
+
+    async def list_files(path: str, **options: Any) -> Any:
+        yield info
+        msg = "no answer"
+        raise BackendUnavailable(msg, path="deep")
+
+    watched(source).members["list_files"] = list_files
+    await fill(target, {"deep/b": b"1"})
+
+    report = await sync_tree(source, target, delete=True)
+
+    assert [(f.path, f.kind, f.reason) for f in report.failures] == [
+        ("deep", "list", "source: no answer")
+    ]
+    assert (report.copied, report.deleted, report.deletes_withheld) == (1, 0, 1)
+
+
+async def test_one_folder_is_not_copied_into_itself(memory: Make, local: Make) -> None:
+    """Not within a store, and not between two stores over one folder."""
+    source = memory()
+    for paths in (("", ""), ("a", "a/b"), ("a/b", "a")):
+        with pytest.raises(ValueError, match="one folder"):
+            plan(source, source, source_path=paths[0], target_path=paths[1])
+    with pytest.raises(ValueError, match="one folder"):
+        plan(local("x"), local("x/y"))
+    plan(source, source, source_path="a", target_path="ab")
+    plan(local("x"), local("xy"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compare": "luck"},
+        {"links": "x"},
+        {"order": "x"},
+        {"include": "*.txt"},
+        {"newer": datetime(2026, 1, 1)},
+        {"min_size": 2, "max_size": 1},
+    ],
+)
+async def test_bad_arguments_are_refused_before_anything(
+    memory: Make, options: dict[str, Any]
+) -> None:
+    """At the call, without a listing."""
+    source = memory()
+    with pytest.raises((ValueError, TypeError)):
+        plan(source, memory(), **options)
+    assert not watched(source).calls
+
+
+async def test_content_tells_what_times_do_not(memory: Make) -> None:
+    """Two contents of one size; verify_tree reads them."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1", "b": b"1", "c": b"1"})
+    await fill(target, {"a": b"1", "b": b"2", "d": b"1"})
+
+    report = await verify_tree(source, target)
+
+    assert (report.equal, report.differing, report.missing, report.extra) == (
+        1,
+        ("b",),
+        ("c",),
+        ("d",),
+    )
+    assert not report.ok
+
+
+async def test_an_older_source_is_noticed(local: Make, tmp_path: Path) -> None:
+    """A file that was put back from a backup has an older time and the same size."""
+    source, target = local("a"), local("b")
+    await fill(source, {"f": b"new"})
+    await sync_tree(source, target)
+    (tmp_path / "a/f").write_bytes(b"old")
+    os.utime(tmp_path / "a/f", (10**9, 10**9))
+
+    assert (await sync_tree(source, target)).replaced == 1
+    assert (tmp_path / "b/f").stat().st_mtime == 10**9
+    assert (await sync_tree(source, target)).skipped == 1
+
+
+async def test_links(local: Make, memory: Make, tmp_path: Path) -> None:
+    """They are counted, followed without loops, or left out; only the first withholds deletions."""
+    source = local("a")
+    await fill(source, {"real/f": b"1"})
+    (tmp_path / "a/link").symlink_to("real")
+    (tmp_path / "a/real/up").symlink_to("..")
+    for links, paths, left, deleted in (
+        ("report", {"real/f"}, 2, 0),
+        ("skip", {"real/f"}, 0, 1),
+        ("follow", {"real/f", "link/f"}, 2, 1),
+    ):
+        target = memory()
+        await fill(target, {"old": b"1"})
+        report = await sync_tree(source, target, delete=True, links=links)  # type: ignore[arg-type]
+        assert set(await contents(target)) - {"old"} == paths
+        assert (report.links_left_out, report.deleted) == (left, deleted), links
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_an_unreadable_folder_hides_no_other(local: Make, tmp_path: Path) -> None:
+    """What can be read is copied, and the folder is in the report."""
+    source, target = local("a"), local("b")
+    await fill(source, {"open/f": b"1", "shut/f": b"1"})
+    (tmp_path / "a/shut").chmod(0)
+    try:
+        report = await sync_tree(source, target)
+    finally:
+        (tmp_path / "a/shut").chmod(0o755)
+
+    assert [(f.path, f.error) for f in report.failures] == [("shut", "PermissionDenied")]
+    assert set(await contents(target)) == {"open/f"}

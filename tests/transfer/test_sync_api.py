@@ -1,0 +1,143 @@
+"""The sync API, and the forms for single files."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import remote_store_transfer as sync
+from remote_store import AlreadyExists, NotFound, Store
+from remote_store.aio import AsyncStore
+from remote_store_local import LocalBackend
+from remote_store_memory import AsyncMemoryBackend, MemoryBackend
+from remote_store_transfer import aio
+
+
+def test_both_apis_have_the_same_names() -> None:
+    """Each public name is in both, and `__all__` is sorted."""
+    assert aio.__all__ == sync.__all__ == sorted(sync.__all__)
+    assert all(hasattr(module, name) for module in (sync, aio) for name in module.__all__)
+
+
+def test_trees(tmp_path: Path) -> None:
+    """Plan, execute, copy, synchronise and verify, with stores that block."""
+    source, target = Store(MemoryBackend()), Store(LocalBackend(tmp_path))
+    source.write("d/a", b"1")
+    source.write("large", b"2" * (3 << 20))
+
+    with sync.plan(source, target) as actions:
+        assert ["large", "d/a"] == [action.path for action in actions]
+        assert actions.totals.copy == 2
+        assert sync.execute(actions).copied == 2
+    assert sync.copy_tree(source, target).skipped == 2
+    target.write("old", b"1")
+    assert sync.sync_tree(source, target, delete=True).deleted == 1
+    assert sync.verify_tree(source, target).ok
+    sync.copy_between(source, "large", target, "x")
+    assert (tmp_path / "x").read_bytes() == b"2" * (3 << 20)
+    source.close()
+    target.close()
+
+
+def test_no_thread_is_left() -> None:
+    """The threads of a call end with it."""
+    source, target = Store(MemoryBackend()), Store(MemoryBackend())
+    source.write("a", b"1")
+    sync.sync_tree(source, target)
+
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith("remote-store-memory")]
+
+
+def test_misuse_is_refused() -> None:
+    """Not within a loop, and not with async stores."""
+    store, other = Store(MemoryBackend()), Store(MemoryBackend())
+
+    async def call() -> None:
+        sync.sync_tree(store, other)
+
+    with pytest.raises(RuntimeError, match="aio"):
+        asyncio.run(call())
+    with pytest.raises(TypeError, match="aio"):
+        sync.sync_tree(AsyncStore(AsyncMemoryBackend()), other)  # type: ignore[arg-type]
+
+
+def test_delete_many() -> None:
+    """One result for each path, in their order."""
+    store = Store(MemoryBackend())
+    store.write("a", b"1")
+    store.write("c", b"1")
+
+    results = sync.delete_many(store, ["a", "b", "c"])
+
+    assert [r.path for r in results] == ["a", "b", "c"]
+    assert [r.ok for r in results] == [True, False, True]
+    assert isinstance(results[1].error, NotFound)
+    assert all(r.ok for r in sync.delete_many(store, ["a"], missing_ok=True))
+    assert sync.delete_many(store, []) == []
+
+
+async def _async_chunks() -> AsyncIterator[bytes]:
+    yield b"12"
+    yield b"345"
+
+
+def _chunks() -> Iterator[bytes]:
+    yield b"12"
+    yield b"345"
+
+
+class _AsyncFile:
+    def __init__(self) -> None:
+        self._file = io.BytesIO(b"12345")
+
+    async def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: b"12345",
+        lambda: bytearray(b"12345"),
+        lambda: memoryview(b"12345"),
+        lambda: io.BytesIO(b"12345"),
+        _AsyncFile,
+        _chunks,
+        _async_chunks,
+        lambda: [b"123", b"45"],
+    ],
+)
+async def test_write_with_digest(content: Callable[[], Any]) -> None:
+    """Of every form of content, in one pass, with the algorithm that is asked for."""
+    store = AsyncStore(AsyncMemoryBackend())
+
+    result = await aio.write_with_digest(store, "a", content(), algorithm="sha1")
+
+    assert result.digest is not None
+    assert (result.digest.algorithm, result.digest.value, result.size) == (
+        "sha1",
+        hashlib.sha1(b"12345").hexdigest(),
+        5,
+    )
+    assert await store.read_bytes("a") == b"12345"
+    with pytest.raises(AlreadyExists):
+        await aio.write_with_digest(store, "a", content())
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("content", ["text", None, 5, io.StringIO("text")])
+async def test_write_with_digest_refuses_what_a_write_refuses(content: Any) -> None:
+    """With the store's own error, and no file."""
+    store = AsyncStore(AsyncMemoryBackend())
+    with pytest.raises(TypeError):
+        await aio.write_with_digest(store, "a", content)
+    assert not await store.exists("a")
