@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -229,6 +230,58 @@ async def test_links(local: Make, memory: Make, tmp_path: Path) -> None:
         report = await sync_tree(source, target, delete=True, links=links)  # type: ignore[arg-type]
         assert set(await contents(target)) - {"old"} == paths
         assert (report.links_left_out, report.deleted) == (left, deleted), links
+
+
+@pytest.mark.parametrize("link", ["folder", "file"])
+async def test_silenced_warnings_delete_nothing_behind_links(
+    local: Make, memory: Make, tmp_path: Path, link: str
+) -> None:
+    """A listing's warning may go unheard; the files that a link leads to stay all the same."""
+    source, target = local("a"), memory()
+    await fill(source, {"top/real/f": b"1"})
+    (tmp_path / "elsewhere").write_bytes(b"1")
+    goal = tmp_path / "a/top/real" if link == "folder" else tmp_path / "elsewhere"
+    (tmp_path / "a/top/link").symlink_to(goal)
+    path = "link/f" if link == "folder" else "link"
+    await fill(target, {path: b"1", "old": b"1"})
+    logging.disable(logging.WARNING)
+    try:
+        report = await sync_tree(source, target, source_path="top", delete=True)
+        assert (report.deleted, report.deletes_withheld, report.ok) == (0, 2, False)
+        assert report.links_left_out == 1
+        skipping = await sync_tree(source, target, source_path="top", delete=True, links="skip")
+    finally:
+        logging.disable(logging.NOTSET)
+    assert (skipping.deleted, skipping.ok) == (2, True)
+
+
+async def test_a_silenced_source_without_links_deletes(
+    local: Make, memory: Make, tmp_path: Path
+) -> None:
+    """The look before a deletion withholds nothing by itself, below a root that is a link too."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "alias").symlink_to("a")
+    source, target = local("alias"), memory()
+    await fill(source, {"d/f": b"1"})
+    await fill(target, {"d/old": b"1", "gone/deep/old": b"1"})
+
+    report = await sync_tree(source, target, delete=True)
+
+    assert (report.deleted, report.ok) == (2, True)
+
+
+async def test_etag_tells_what_time_does_not(memory: Make) -> None:
+    """The source's token that was kept decides; each file of the target is asked for."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1", "b": b"1"})
+    await sync_tree(source, target, compare="etag")
+    watched(target).calls.clear()
+    assert (await sync_tree(source, target, compare="etag")).skipped == 2
+    assert watched(target).calls == {"list_files": 1, "get_file_info": 2}
+
+    await fill(source, {"a": b"2"})
+
+    assert await kinds(plan(source, target, compare="etag")) == {"a": "replace", "b": "skip"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -204,6 +204,7 @@ class Plan:
                 await asyncio.sleep(0)
             if pair.source is None:
                 if self._delete:
+                    await self._heed_link(path_of(pair.key))
                     await self._add("delete", pair, "the source has no such file")
             elif not self._filters.takes(pair.source):
                 continue
@@ -220,6 +221,22 @@ class Plan:
                 else:
                     await self._add_judged(pair, verdict)
         await self._settle(waiting)
+
+    async def _heed_link(self, path: str) -> None:
+        """
+        Withhold deletions if the source may have a file behind a link.
+
+        Listings say what they leave out in warnings, which a program may have
+        silenced. What gets lost if one is missed is looked at here again.
+        """
+        if self._links != "report" or self.source_incomplete:
+            return
+        machine = this_machine(self.source.store)
+        if machine is None:
+            return
+        if await DISK.query(machine.reached_by_link, self.source.folder, path):
+            self.source_incomplete = True
+            self.links_left_out = max(self.links_left_out, 1)
 
     async def _add(self, kind: str, pair: Pair, reason: str) -> None:
         record = pack_action(

@@ -41,6 +41,20 @@ class ThisMachine:
         """Return the path in the file system with every link resolved."""
         return os.path.realpath(self._store.native_path(path))
 
+    def reached_by_link(self, folder: str, path: str) -> bool:
+        """
+        Return True if a file's path below a folder is a link, or leads through one.
+
+        Args:
+            folder: Path of the folder; what it is reached by does not count.
+            path: Path of the file, relative to *folder*. It need not exist.
+        """
+        whole = f"{folder}/{path}" if folder else path
+        try:
+            return self.real_path(whole) != os.path.join(self.real_path(folder), *path.split("/"))
+        except (OSError, RemoteStoreError):
+            return True  # nothing is known, so nothing may be deleted
+
     def look(self, path: str) -> Version | None:
         """Return size and time of a file, None if it cannot be told from here."""
         try:
