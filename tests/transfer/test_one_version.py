@@ -232,6 +232,25 @@ async def test_a_cancellation_at_every_await_leaves_old_or_new(memory: Make) -> 
     assert 10 < steps < 399
 
 
+async def test_a_cancellation_leaves_no_temporary_file(local: Make, tmp_path: Path) -> None:
+    """On a disk, at moments spread over a run; and the next run completes it."""
+    source = local("a")
+    new = {f"f{i}": b"new" * 1000 for i in range(20)} | {"large": b"new" * (2 << 20)}
+    await fill(source, new)
+    interrupted = 0
+    for i in range(15):
+        target = local(f"b{i}")
+        task = asyncio.create_task(sync_tree(source, target, concurrency=4))
+        await asyncio.sleep(0.002 + i * 0.004)
+        interrupted += task.cancel()
+        await asyncio.wait({task})
+        found = {p.name: p.read_bytes() for p in (tmp_path / f"b{i}").rglob("*") if p.is_file()}
+        assert found.items() <= new.items()
+        assert (await sync_tree(source, target)).ok
+        assert await contents(target) == new
+    assert interrupted >= 3
+
+
 async def test_files_and_bytes_in_flight_are_bounded(memory: Make) -> None:
     """By both numbers; a file that is larger than the limit goes alone."""
     source, target = memory(), memory()
