@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from tests.transfer.conftest import Make, contents, fill, watched
 
 from remote_store import AlreadyExists, BackendUnavailable, PreconditionFailed
+from remote_store_transfer._copy import Copier
 from remote_store_transfer.aio import (
     Progress,
     copy_between,
@@ -163,6 +168,35 @@ async def test_a_write_whose_outcome_is_unknown_is_not_repeated(memory: Make) ->
     assert [(f.kind, f.reason) for f in report.failures] == [("copy", "connection lost")]
     del watched(target).members["write"]
     assert (await sync_tree(source, target)).skipped == 1
+
+
+async def test_a_version_told_by_its_time_is_not_read_within_a_tick(
+    local: Make, tmp_path: Path
+) -> None:
+    """A change in the same tick of the clock would have the same time and size."""
+    source, target = local("a"), local("b")
+    await fill(source, {"f": b"1"})
+    path, ages = tmp_path / "a/f", list[float]()
+    backend = watched(source).backend
+
+    async def read_bytes(key: str) -> bytes:
+        ages.append(time.time() - path.stat().st_mtime)
+        body: bytes = await backend.read_bytes(key)
+        return body
+
+    watched(source).members["read_bytes"] = read_bytes
+    actions = await plan(source, target).prepare()
+    path.write_bytes(b"1")  # as if it had been listed at once
+    info = path.stat()
+    (action,) = [action async for action in actions]
+    assert action.source is not None
+    seen = evolve(action.source, modified_at=datetime.fromtimestamp(info.st_mtime, UTC))
+    copier = Copier(actions.source, actions.target, one_store=False, metadata=False)
+
+    with contextlib.suppress(PreconditionFailed):  # rounding of the time
+        await copier.copy("f", seen, None, lambda _: None)
+
+    assert 0.019 <= ages[0] < 1
 
 
 @pytest.mark.slow

@@ -1,0 +1,64 @@
+"""What transfers cost on a real service, in requests of its access log."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+from tests.azure.azurite import API_VERSION, Azurite
+from tests.transfer.conftest import contents, fill
+
+from remote_store.aio import AsyncStore
+from remote_store_azure import AsyncAzureBackend
+from remote_store_local import AsyncLocalBackend
+from remote_store_transfer.aio import sync_tree, verify_tree
+
+FILES = {f"d{i % 5}/f{i}": b"x" * (i + 1) for i in range(40)}
+
+
+def since(azurite: Azurite, box: str, start: int) -> Counter[str]:
+    """Return how often what was asked of a container since *start*."""
+    found: Counter[str] = Counter()
+    for method, target, _ in azurite.requests()[start:]:
+        if f"/{box}" in target:
+            found["LIST" if "comp=list" in target else method] += 1
+    return found
+
+
+@pytest.mark.asyncio
+@pytest.mark.timeout(120)
+async def test_requests_of_a_mirror_and_of_its_way_back(azurite: Azurite, tmp_path: Path) -> None:
+    """One write for each new file, then one listing; times come back from the metadata."""
+    here, back = (AsyncStore(AsyncLocalBackend(tmp_path / name)) for name in ("a", "b"))
+    await fill(here, FILES)
+    box = f"transfer-{uuid.uuid4().hex}"
+    with BlobServiceClient.from_connection_string(
+        azurite.connection_string, api_version=API_VERSION
+    ) as client:
+        client.create_container(box)
+    backend = AsyncAzureBackend(
+        box,
+        connection_string=azurite.connection_string,
+        hns=False,
+        client_options={"api_version": API_VERSION},
+    )
+    async with AsyncStore(backend) as there:
+        start = len(azurite.requests())
+        assert (await sync_tree(here, there)).copied == 40
+        assert since(azurite, box, start) == {"PUT": 40, "LIST": 1}
+        start = len(azurite.requests())
+        assert (await sync_tree(here, there, delete=True)).skipped == 40
+        assert since(azurite, box, start) == {"LIST": 1}
+
+        start = len(azurite.requests())
+        assert (await sync_tree(there, back, metadata=False)).copied == 40
+        assert since(azurite, box, start) == {"GET": 40, "LIST": 1}
+        assert (await sync_tree(there, back)).skipped == 40
+        assert (await verify_tree(here, back)).ok
+    assert await contents(here) == await contents(back)
+    for path in FILES:  # to the microsecond, as a store tells times
+        one, other = ((tmp_path / side / path).stat().st_mtime_ns // 1000 for side in "ab")
+        assert one == other
