@@ -14,7 +14,8 @@ from tests.transfer.conftest import contents, fill
 from remote_store.aio import AsyncStore
 from remote_store_azure import AsyncAzureBackend
 from remote_store_local import AsyncLocalBackend
-from remote_store_transfer.aio import sync_tree, verify_tree
+from remote_store_memory import AsyncMemoryBackend
+from remote_store_transfer.aio import execute, plan, sync_tree, verify_tree
 
 FILES = {f"d{i % 5}/f{i}": b"x" * (i + 1) for i in range(40)}
 
@@ -62,3 +63,33 @@ async def test_requests_of_a_mirror_and_of_its_way_back(azurite: Azurite, tmp_pa
     for path in FILES:  # to the microsecond, as a store tells times
         one, other = ((tmp_path / side / path).stat().st_mtime_ns // 1000 for side in "ab")
         assert one == other
+
+
+@pytest.mark.asyncio
+@pytest.mark.timeout(120)
+async def test_a_blob_that_changes_meanwhile_is_a_conflict(azurite: Azurite) -> None:
+    """Told by its ETag, though its size is the same; neither replaced nor deleted."""
+    box = f"transfer-{uuid.uuid4().hex}"
+    with BlobServiceClient.from_connection_string(
+        azurite.connection_string, api_version=API_VERSION
+    ) as client:
+        client.create_container(box)
+    backend = AsyncAzureBackend(
+        box,
+        connection_string=azurite.connection_string,
+        hns=False,
+        client_options={"api_version": API_VERSION},
+    )
+    source = AsyncStore(AsyncMemoryBackend())
+    await fill(source, {"f": b"ours", "new": b"ours"})
+    async with AsyncStore(backend) as there:
+        await fill(there, {"f": b"old", "gone": b"old"})
+        actions = await plan(source, there).prepare()
+        deletions = await plan(source, there, delete=True, include=["gone"]).prepare()
+        theirs = {"f": b"its", "gone": b"its", "new": b"its"}
+        await fill(there, theirs)
+
+        for one, paths in ((actions, {"f", "new"}), (deletions, {"gone"})):
+            failures = (await execute(one)).failures
+            assert {(f.path, f.kind) for f in failures} == {(path, "conflict") for path in paths}
+        assert await contents(there) == theirs

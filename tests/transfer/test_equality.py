@@ -1,0 +1,115 @@
+"""When two files are equal, by what listings and records tell."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from remote_store import ContentDigest
+from remote_store_transfer._equality import (
+    DIGEST,
+    ETAG,
+    TIME,
+    Rule,
+    judge,
+    judge_known,
+    kept,
+    source_time,
+    stamp,
+)
+from remote_store_transfer._records import Seen
+from remote_store_transfer._values import Compare, Version
+
+T = 1_700_000_000_000_000
+MD5 = ("md5", "aa")
+
+
+def seen(
+    size: int = 1,
+    time: int | None = T,
+    etag: str | None = None,
+    digest: tuple[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> Seen:
+    return size, time, etag, digest, metadata
+
+
+def rule(
+    compare: Compare, *, restores: bool = False, records: bool = True, one_store: bool = False
+) -> Rule:
+    return Rule(compare, restores, records, one_store)
+
+
+LATER = T + 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "how", "answer"),
+    [
+        # Size comes before everything, and a digest of both before what was asked for.
+        (seen(1), seen(2), rule("content"), "different"),
+        (seen(time=T), seen(time=T - 1), rule("size"), "equal"),
+        (seen(digest=MD5), seen(time=T - 1, digest=MD5), rule("time"), "equal"),
+        (seen(digest=MD5), seen(time=LATER, digest=("md5", "bb")), rule("time"), "different"),
+        (seen(digest=MD5), seen(digest=("crc", "aa")), rule("content"), "read"),
+        # What was kept of the source.
+        (seen(), seen(metadata={TIME: stamp(T)}), rule("time"), "equal"),
+        (seen(time=T + 1), seen(time=LATER, metadata={TIME: stamp(T)}), rule("time"), "different"),
+        (seen(etag="x"), seen(metadata={ETAG: "x"}), rule("etag"), "equal"),
+        (seen(etag="y"), seen(metadata={ETAG: "x", TIME: stamp(T)}), rule("etag"), "different"),
+        (seen(etag="y"), seen(metadata={ETAG: "x", TIME: stamp(T)}), rule("time"), "equal"),
+        (seen(digest=MD5), seen(metadata={DIGEST: "md5:aa"}), rule("etag"), "equal"),
+        (seen(digest=MD5), seen(metadata={DIGEST: "md5:bb"}), rule("etag"), "different"),
+        (seen(), seen(time=LATER, metadata={TIME: "luck"}), rule("time"), "equal"),
+        (seen(), seen(time=LATER, metadata={TIME: "2026-01-01T00:00:00"}), rule("time"), "equal"),
+        (seen(), seen(time=LATER), rule("etag"), "ask"),
+        (seen(), seen(time=LATER), rule("etag", records=False), "equal"),
+        # A source that is a copy itself hands on the time of its own source.
+        (seen(time=LATER, metadata={TIME: stamp(T)}), seen(), rule("time", restores=True), "equal"),
+        # Times alone.
+        (seen(), seen(time=T + 1), rule("time", restores=True), "different"),
+        (seen(), seen(time=T - 1), rule("time"), "different"),
+        (seen(), seen(time=T + 1_999_999), rule("time"), "ask"),
+        (seen(), seen(time=T + 2_000_000), rule("time"), "equal"),
+        (seen(), seen(time=T), rule("time", one_store=True), "equal"),
+        (seen(time=None), seen(), rule("time"), "different"),
+        (seen(), seen(time=None), rule("time"), "different"),
+    ],
+)
+def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
+    """Of files of one size, at both sides of each limit."""
+    assert judge(source, target, how).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        (seen(metadata={TIME: stamp(T)}), "equal"),
+        (seen(time=LATER), "equal"),
+        (seen(time=T + 1), "different"),
+    ],
+)
+def test_a_target_that_was_asked_is_not_asked_again(target: Seen, answer: str) -> None:
+    """In doubt it is copied once more."""
+    assert judge_known(seen(), target, rule("time")).answer == answer
+
+
+def test_what_is_kept_leaves_room_for_what_the_user_keeps() -> None:
+    """The user's metadata come first, and ours of an earlier copy are not handed on."""
+    time = datetime(2026, 1, 2, tzinfo=UTC)
+    version = Version(1, time, "x", ContentDigest("md5", "aa"))
+
+    assert kept(version, {"a": "b", ETAG: "old"}, ours=False) == {"a": "b"}
+    assert kept(version, None, ours=False) is None
+    assert kept(version, {"a": "b", ETAG: "old"}, ours=True) == {
+        "a": "b",
+        TIME: "2026-01-02T00:00:00.000000Z",
+        ETAG: "x",
+        DIGEST: "md5:aa",
+    }
+    full = {"a": "b" * 2000}
+    assert kept(version, full, ours=True) == full | {ETAG: "x"}
+    assert kept(Version(1, etag="ä"), None, ours=True) is None
+    copy = Version(1, datetime(2026, 5, 5, tzinfo=UTC), metadata={TIME: "2026-01-02T00:00:00Z"})
+    assert source_time(copy) == time
