@@ -17,7 +17,11 @@ import pytest
 from attrs import evolve
 from tests.transfer.conftest import Make, contents, fill, watched
 
-from remote_store import AlreadyExists, BackendUnavailable, PreconditionFailed
+from remote_store import (
+    AlreadyExists,
+    BackendUnavailable,
+    PreconditionFailed,
+)
 from remote_store_transfer._copy import Copier
 from remote_store_transfer.aio import (
     Progress,

@@ -13,6 +13,7 @@ import pytest
 from tests.transfer.conftest import Make, contents, fill, watched
 
 from remote_store import BackendUnavailable, InvalidPath, NotFound
+from remote_store_transfer._sorter import Sorter
 from remote_store_transfer.aio import Plan, copy_tree, execute, plan, sync_tree, verify_tree
 
 pytestmark = pytest.mark.asyncio
@@ -230,6 +231,48 @@ async def test_links(local: Make, memory: Make, tmp_path: Path) -> None:
         report = await sync_tree(source, target, delete=True, links=links)  # type: ignore[arg-type]
         assert set(await contents(target)) - {"old"} == paths
         assert (report.links_left_out, report.deleted) == (left, deleted), links
+
+
+async def test_what_cannot_be_compared_is_reported_and_stays(memory: Make) -> None:
+    """The other files are decided, and nothing is deleted."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1", "b": b"1"})
+    await fill(target, {"a": b"1", "b": b"2", "old": b"1"})
+    backend = watched(target).backend
+
+    async def read(path: str) -> Any:
+        if path == "a":
+            msg = "no answer"
+            raise BackendUnavailable(msg, path=path)
+        async for chunk in backend.read(path):
+            yield chunk
+
+    watched(target).members["read"] = read
+
+    report = await sync_tree(source, target, delete=True, compare="content")
+
+    assert [(f.path, f.kind, f.reason) for f in report.failures] == [("a", "compare", "no answer")]
+    assert (report.replaced, report.deleted, report.deletes_withheld) == (1, 0, 1)
+
+
+async def test_a_plan_that_spills_is_the_same_plan(
+    memory: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listings and actions go through the disk, and nothing is lost or doubled on the way."""
+    source, target = memory(), memory()
+    files = {f"d{i % 3}/f{i:03}": b"x" * (i % 7) for i in range(200)}
+    await fill(source, files)
+    await fill(target, dict.fromkeys(list(files)[::2], b"") | {"old": b"1"})
+    whole = [a async for a in plan(source, target, delete=True)]
+    monkeypatch.setattr(Sorter.__init__, "__defaults__", (500, None))
+
+    async with plan(source, target, delete=True) as actions:
+        spilled = [a async for a in actions]
+        assert actions._actions.runs > 10
+
+    assert spilled == whole
+    assert len(whole) == 201
+    assert [a async for a in actions] == []
 
 
 @pytest.mark.parametrize("link", ["folder", "file"])

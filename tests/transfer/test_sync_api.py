@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import remote_store_transfer as sync
-from remote_store import AlreadyExists, NotFound, Store
+from remote_store import (
+    AlreadyExists,
+    ContentDigest,
+    NotFound,
+    RemoteStoreError,
+    Store,
+    WriteResult,
+)
 from remote_store.aio import AsyncStore
 from remote_store_local import LocalBackend
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
@@ -144,3 +152,46 @@ async def test_write_with_digest_refuses_what_a_write_refuses(content: Any) -> N
     with pytest.raises(TypeError):
         await aio.write_with_digest(store, "a", content)
     assert not await store.exists("a")
+
+
+@pytest.mark.asyncio
+async def test_write_with_digest_believes_no_other_digest() -> None:
+    """The service's own of the same algorithm has to be ours."""
+
+    class Damaging(AsyncMemoryBackend):
+        async def write(self, path: str, content: Any, **options: Any) -> WriteResult:
+            result = await super().write(path, content, **options)
+            return evolve(result, digest=ContentDigest("md5", "0" * 32))
+
+    store = AsyncStore(Damaging())
+    with pytest.raises(RemoteStoreError, match="reports 0000") as caught:
+        await aio.write_with_digest(store, "a", b"1", algorithm="md5")
+    assert caught.value.outcome_unknown
+    assert (await aio.write_with_digest(store, "b", b"1")).digest is not None
+
+
+def test_numbers_out_of_range_are_refused() -> None:
+    """Before any call."""
+    store, other = Store(MemoryBackend()), Store(MemoryBackend())
+    for option in ("concurrency", "max_bytes_in_flight"):
+        with pytest.raises(ValueError, match=option):
+            sync.sync_tree(store, other, **{option: 0})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="retries"):
+        sync.sync_tree(store, other, retries=-1)
+    with pytest.raises(ValueError, match="retries"):
+        sync.copy_between(store, "a", other, "a", retries=-1)
+    with pytest.raises(ValueError, match="concurrency"):
+        sync.delete_many(store, ["a"], concurrency=0)
+
+
+def test_a_plan_tells_what_was_left_out_and_what_failed() -> None:
+    """The sync plan has what the async one has; a digest comes with a sync write, too."""
+    source, target = Store(MemoryBackend()), Store(MemoryBackend())
+    written = sync.write_with_digest(source, "a", b"1")
+    assert written.digest is not None
+    assert written.digest.value == hashlib.sha256(b"1").hexdigest()
+
+    actions = sync.plan(source, target).prepare()
+
+    assert (actions.failures, actions.links_left_out, actions.names_left_out) == ((), 0, False)
+    assert actions.totals.size == 1
