@@ -174,10 +174,10 @@ async def test_a_write_whose_outcome_is_unknown_is_not_repeated(memory: Make) ->
     assert (await sync_tree(source, target)).skipped == 1
 
 
-async def test_a_version_told_by_its_time_is_not_read_within_a_tick(
+async def test_a_version_told_by_its_time_is_not_read_before_it_rested(
     local: Make, tmp_path: Path
 ) -> None:
-    """A change in the same tick of the clock would have the same time and size."""
+    """Its writer may not be done, and a change in one tick of the clock has the same time."""
     source, target = local("a"), local("b")
     await fill(source, {"f": b"1"})
     path, ages = tmp_path / "a/f", list[float]()
@@ -200,7 +200,7 @@ async def test_a_version_told_by_its_time_is_not_read_within_a_tick(
     with contextlib.suppress(PreconditionFailed):  # rounding of the time
         await copier.copy("f", seen, None, lambda _: None)
 
-    assert 0.019 <= ages[0] < 1
+    assert 0.19 <= ages[0] < 2
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ async def test_a_source_rewritten_at_random_moments_never_arrives_mixed(
 
     def rewrite() -> None:
         version = 0
-        while not done.wait(rng.random() * 0.03):
+        while not done.wait(rng.random() ** 3 * 0.8):  # mostly often, sometimes not
             version = (version + 1) % 256
             with path.open("r+b") as file:
                 for _ in range(4):
@@ -238,6 +238,7 @@ async def test_a_source_rewritten_at_random_moments_never_arrives_mixed(
     finally:
         done.set()
         writer.join()
+    assert arrived
     assert (await sync_tree(source, target)).ok
     assert await contents(source) == await contents(target)
 

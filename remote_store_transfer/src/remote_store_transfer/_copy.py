@@ -34,9 +34,11 @@ __all__ = ["Arrival", "Copier", "SourceChanged", "TargetChanged"]
 
 #: Bytes up to which a file is read in one call.
 WHOLE: Final = 1 << 20
-#: Seconds within which two changes of a file may have one time. A version
-#: that is told by its time alone is not read before it is older than that.
-_TICK: Final = 0.02
+#: Seconds that a file has to have rested before it is read, where only its
+#: time tells versions. Two changes within one tick of a clock have one time,
+#: and the time is set before the content: a writer on a busy machine may be
+#: held up in the middle of one write.
+_REST: Final = 0.2
 
 
 class SourceChanged(PreconditionFailed):
@@ -110,7 +112,7 @@ class Copier:
         """
         if self._copies:
             return await self._copy_inside(path, seen, replacing, advance)
-        await self._let_age(seen)
+        await self._let_rest(seen)
         metadata = seen.metadata
         if seen.size <= WHOLE:
             body = await self._source.store.read_bytes(self._source.at(path))
@@ -170,12 +172,12 @@ class Copier:
 
     # The parts of a copy ----------------------------------------------------
 
-    async def _let_age(self, seen: Version) -> None:
-        """Wait until a further change of the source would have another time."""
+    async def _let_rest(self, seen: Version) -> None:
+        """Wait until whoever changed the source last is done, and a change would be seen."""
         if seen.etag is None and seen.modified_at is not None:
             age = (datetime.now(UTC) - seen.modified_at).total_seconds()
-            if 0 <= age < _TICK:
-                await asyncio.sleep(_TICK - age)
+            if 0 <= age < _REST:
+                await asyncio.sleep(_REST - age)
 
     async def _content(
         self,
@@ -225,7 +227,7 @@ class Copier:
         advance: Callable[[int], None],
     ) -> Arrival:
         """Let the store copy by itself."""
-        await self._let_age(seen)
+        await self._let_rest(seen)
         await self._confirm_target(path, replacing)
         await self._source.store.copy(
             self._source.at(path), self._target.at(path), overwrite=replacing is not None
