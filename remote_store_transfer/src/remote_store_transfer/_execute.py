@@ -14,6 +14,7 @@ from remote_store_transfer._failures import EXPECTED, reason_of
 from remote_store_transfer._gate import ByteGate
 from remote_store_transfer._plan import Plan
 from remote_store_transfer._retry import copy_stubbornly
+from remote_store_transfer._side import DISK
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import (
     Action,
@@ -90,7 +91,10 @@ async def execute(
     start = time.monotonic()
     await plan.prepare()
     run = _Run(plan, ByteGate(max_bytes_in_flight), retries, progress, start, metadata=metadata)
-    await run.all(concurrency)
+    try:
+        await run.all(concurrency)
+    finally:
+        DISK.close()
     return run.report()
 
 

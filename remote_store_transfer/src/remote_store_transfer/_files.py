@@ -21,7 +21,7 @@ from remote_store.aio import AsyncStore, ContentSource
 from remote_store_transfer._copy import Arrival, Copier
 from remote_store_transfer._overlap import refuse_overlap
 from remote_store_transfer._retry import copy_stubbornly
-from remote_store_transfer._side import Side, require
+from remote_store_transfer._side import DISK, Side, require
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Version, version_of
 
@@ -249,7 +249,10 @@ async def copy_between(
     def ignore(_: int) -> None:
         pass
 
-    return await copy_stubbornly(copier, "", seen, replacing, retries, ignore, ignore)
+    try:
+        return await copy_stubbornly(copier, "", seen, replacing, retries, ignore, ignore)
+    finally:
+        DISK.close()
 
 
 async def _version(store: AsyncStore, path: str | RemotePath) -> Version | None:

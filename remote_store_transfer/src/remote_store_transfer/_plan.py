@@ -128,7 +128,10 @@ class Plan:
         """
         async with self._preparing:
             if not self._ready:
-                await self._prepare()
+                try:
+                    await self._prepare()
+                finally:
+                    DISK.close()
                 self._ready = True
         return self
 

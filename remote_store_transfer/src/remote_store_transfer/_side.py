@@ -28,7 +28,8 @@ from remote_store_transfer._values import Failure, Links
 
 __all__ = ["DISK", "Gathered", "Side", "gather", "reasons", "require"]
 
-#: Threads for what blocks on this machine's disks. Idle ones cost nothing.
+#: Threads for what blocks on this machine's disks. Who ends a run closes it: no idle
+#: thread stays, and another run that is on its way begins new ones.
 DISK: Final = WorkerPool("remote-store-transfer", 8)
 
 
