@@ -26,7 +26,7 @@ def generators(frame: FrameType | None) -> list[str]:
     found = []
     while frame is not None:
         code = frame.f_code
-        ours = "remote_store" in code.co_filename and "site-packages" not in code.co_filename
+        ours = frame.f_globals["__name__"].startswith("remote_store")
         if ours and code.co_flags & inspect.CO_ASYNC_GENERATOR:
             found.append(code.co_qualname)
         frame = frame.f_back

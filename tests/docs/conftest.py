@@ -176,23 +176,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[moto.Moto]:
-    """A server of S3 on loopback."""
-    with moto.running() as server:
-        yield server
-
-
 @pytest.fixture
-def buckets(s3_server: moto.Moto) -> Iterator[dict[str, str]]:
-    """What makes ``s3://my-bucket`` an empty one of that server."""
-    s3_server.make_bucket("my-bucket")
-    yield {
-        "AWS_ENDPOINT_URL_S3": s3_server.url,
-        "AWS_ACCESS_KEY_ID": moto.KEY,
-        "AWS_SECRET_ACCESS_KEY": moto.SECRET,
-    }
-    s3_server.remove_bucket("my-bucket")
+def buckets() -> Iterator[dict[str, str]]:
+    """What makes ``s3://my-bucket`` an empty one of a server on loopback."""
+    with moto.running() as server:
+        server.make_bucket("my-bucket")
+        yield {
+            "AWS_ENDPOINT_URL_S3": server.url,
+            "AWS_ACCESS_KEY_ID": moto.KEY,
+            "AWS_SECRET_ACCESS_KEY": moto.SECRET,
+        }
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ async def since(azurite: Azurite, box: str, start: int, expected: int) -> Counte
     for _ in range(100):
         found: Counter[str] = Counter()
         for method, target, _status in azurite.requests()[start:]:
-            if f"/{box}" in target:
+            # The log tells late that the container was made.
+            if f"/{box}" in target and not (method == "PUT" and "restype=container" in target):
                 found["LIST" if "comp=list" in target else method] += 1
         if found.total() >= expected:
             break
