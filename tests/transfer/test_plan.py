@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
+import shutil
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from tests.transfer.conftest import Make, contents, fill, watched
 
 from remote_store import BackendUnavailable, InvalidPath, NotFound
+from remote_store.aio import AsyncStore
+from remote_store_local import AsyncLocalBackend
 from remote_store_transfer._sorter import Sorter
 from remote_store_transfer.aio import Plan, copy_tree, execute, plan, sync_tree, verify_tree
 
 pytestmark = pytest.mark.asyncio
+
+#: The user of that name on most systems.
+_NOBODY: Final = 65534
 
 
 async def kinds(actions: Plan) -> dict[str, str]:
@@ -327,16 +336,30 @@ async def test_etag_tells_what_time_does_not(memory: Make) -> None:
     assert await kinds(plan(source, target, compare="etag")) == {"a": "replace", "b": "skip"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-async def test_an_unreadable_folder_hides_no_other(local: Make, tmp_path: Path) -> None:
-    """What can be read is copied, and the folder is in the report."""
-    source, target = local("a"), local("b")
-    await fill(source, {"open/f": b"1", "shut/f": b"1"})
-    (tmp_path / "a/shut").chmod(0)
+@contextlib.contextmanager
+def nobody_special() -> Iterator[Path]:
+    """Give a folder to somebody whom permissions concern, and be that user."""
+    folder = Path(tempfile.mkdtemp())
+    before = os.geteuid()
     try:
-        report = await sync_tree(source, target)
+        if before == 0:  # root may read everything
+            os.chown(folder, _NOBODY, -1)
+            os.seteuid(_NOBODY)
+        yield folder
     finally:
-        (tmp_path / "a/shut").chmod(0o755)
+        os.seteuid(before)
+        shutil.rmtree(folder)
+
+
+async def test_an_unreadable_folder_hides_no_other() -> None:
+    """What can be read is copied, and the folder is in the report."""
+    with nobody_special() as folder:
+        source, target = (AsyncStore(AsyncLocalBackend(folder / name)) for name in "ab")
+        await fill(source, {"open/f": b"1", "shut/f": b"1"})
+        (folder / "a/shut").chmod(0)
+        report = await sync_tree(source, target)
+        arrived = await contents(target)
+        (folder / "a/shut").chmod(0o755)
 
     assert [(f.path, f.error) for f in report.failures] == [("shut", "PermissionDenied")]
-    assert set(await contents(target)) == {"open/f"}
+    assert set(arrived) == {"open/f"}
