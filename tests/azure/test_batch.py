@@ -86,6 +86,7 @@ async def test_names_with_every_kind_of_character(
     assert left(service, container) == ["a", "a%b"]
 
 
+@pytest.mark.long
 async def test_four_batches_at_a_time(azurite: Azurite, container: str) -> None:
     """No more than four requests are under way."""
     async with wired(azurite, container) as found:
@@ -136,6 +137,7 @@ def account_sas(azurite: Azurite) -> str:
     )
 
 
+@pytest.mark.long
 async def test_where_batches_are_refused(
     azurite: Azurite, service: BlobServiceClient, container: str
 ) -> None:

@@ -103,6 +103,7 @@ async def test_the_callers_sizes_win(
     assert ranges == {"bytes=0-499", "bytes=500-1499", "bytes=1500-2499"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("concurrency", [1, 4])
 async def test_read_ahead_is_bounded(
     azurite: Azurite, service: BlobServiceClient, container: str, concurrency: int
@@ -118,6 +119,7 @@ async def test_read_ahead_is_bounded(
         assert await settled(found) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("way", ["close", "cancel", "error"])
 async def test_what_is_given_up_holds_no_connection(

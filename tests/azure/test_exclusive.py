@@ -85,6 +85,7 @@ async def box(
         yield found
 
 
+@pytest.mark.long
 @ROUNDS
 @pytest.mark.asyncio
 @pytest.mark.parametrize("kind", KINDS)

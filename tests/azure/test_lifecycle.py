@@ -168,6 +168,7 @@ async def test_ends_what_does_not_end(short_grace: float) -> None:
         assert len(server.seen) == 1
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("act", "unknown"), [(NEVER, False), (reply(503), False), (reply(504), True), (None, True)]

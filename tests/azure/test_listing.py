@@ -74,6 +74,7 @@ values = st.dictionaries(
 ).filter(lambda d: len({key.lower() for key in d}) == len(d))
 
 
+@pytest.mark.long
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -147,6 +147,7 @@ documents = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(documents)
 def test_a_page_reads_as_the_sdk_reads_it(sdk: Served, body: str) -> None:

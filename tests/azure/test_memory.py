@@ -84,13 +84,15 @@ def main() -> None:
     asyncio.run(child(secret, container, what, int(mib), int(concurrency)))
 
 
+@pytest.mark.long
 @MIBS
-@pytest.mark.parametrize("what", ["up", pytest.param("up exclusive", marks=pytest.mark.long)])
+@pytest.mark.parametrize("what", ["up", "up exclusive"])
 def test_uploads(azurite: Azurite, container: str, what: str, mib: int) -> None:
     """Up, exclusive or not: at most 24 MiB more than 8 MiB need."""
     assert growth(azurite, container, what, mib) <= LIMIT
 
 
+@pytest.mark.long
 @MIBS
 def test_downloads(azurite: Azurite, container: str, mib: int) -> None:
     """Down, by one connection and by four: at most 24 MiB; and a buffer is seen."""

@@ -118,6 +118,7 @@ async def test_retry_after_is_obeyed() -> None:
         await clients.aclose()
 
 
+@pytest.mark.long
 async def test_total_timeout() -> None:
     """`timeout` bounds all attempts together, and the last failure is what is raised."""
     async with scripted(reply(500)) as server:

@@ -141,6 +141,7 @@ async def test_round_trip(
             assert {k.lower(): v for k, v in got.properties.metadata.items()} == {"some_key": "v"}
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_what_a_write_costs(azurite: Azurite, container: str) -> None:
     """The budget: one request up to 8 MiB of bytes or 4 MiB of stream, one more for each block."""
@@ -312,6 +313,7 @@ async def test_an_absent_container(azurite: Azurite) -> None:
             assert caught.value.code == "ContainerNotFound"
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_as_many_blocks_in_flight_as_allowed(

@@ -31,6 +31,7 @@ def test_backends_lists_without_importing(installed: Installed) -> None:
     assert b"acme    acme-store           1.2      acme_store:Backend\n" in out
 
 
+@pytest.mark.long
 def test_no_plugin_steers_the_terminal(installed: Installed) -> None:
     """Control characters in names, classes and messages are shown, not obeyed."""
     installed.add(
@@ -106,6 +107,7 @@ def test_doctor_is_content_with_a_sound_installation(installed: Installed) -> No
     assert out.endswith(b"all is well\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("entry_point", "source", "reason"),
     [
@@ -160,6 +162,7 @@ def test_doctor_does_not_judge_what_a_class_delegates(installed: Installed) -> N
     assert code == 0, out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("group", "source", "reason"),
     [

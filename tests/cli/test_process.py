@@ -197,6 +197,7 @@ def test_a_closed_pipe_is_no_error(
     assert (child.returncode, err) == (0, b"")
 
 
+@pytest.mark.long
 @BUFFERED
 @pytest.mark.parametrize(
     ("arguments", "code"),
@@ -491,6 +492,7 @@ def odd_names(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_bytes(b"x")
 
 
+@pytest.mark.long
 def test_names_that_are_left_out_are_a_failure(installed: Installed, tmp_path: Path) -> None:
     """A copy that is not whole does not end with 0, and the log is shown as a warning."""
     odd_names(tmp_path / "in")

@@ -55,6 +55,7 @@ def test_the_template_is_conformant(name: str, tmp_path: Path) -> None:
     assert "\nPARTLY CHECKED " in printed
 
 
+@pytest.mark.long
 def test_a_store_that_refuses_shared_names_can_be_described_on_the_command_line(
     tmp_path: Path,
 ) -> None:

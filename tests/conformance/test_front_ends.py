@@ -112,6 +112,7 @@ def test_one_command_catches_a_lie_without_any_test_file(site: Path, tmp_path: P
     assert "without COPY refuses, but acted first" in lying.stdout
 
 
+@pytest.mark.long
 def test_pytest_and_the_command_give_the_same_verdict_clause_by_clause(
     site: Path,
     tmp_path: Path,
@@ -138,6 +139,7 @@ def test_pytest_and_the_command_give_the_same_verdict_clause_by_clause(
     assert (command.returncode, tests.returncode) == (1, 1), tests.stdout
 
 
+@pytest.mark.long
 def test_items_are_chosen_as_pytest_chooses_items(
     site: Path, run_pytest: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -205,6 +207,7 @@ def test_a_badge_of_a_part_is_refused_before_the_run(site: Path, tmp_path: Path)
     assert not (tmp_path / "b.json").exists()
 
 
+@pytest.mark.long
 def test_an_unknown_target_is_wrong_usage(
     site: Path, tmp_path: Path, run_pytest: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -228,6 +231,7 @@ def test_exit_codes_for_wrong_usage(site: Path, tmp_path: Path) -> None:
     assert conform(site, tmp_path, "run", "no-such", "--url", "no-such://x").returncode == 2
 
 
+@pytest.mark.long
 def test_what_is_unverified_is_an_exit_code_under_strict(site: Path, tmp_path: Path) -> None:
     """Without --strict the verdict says it, with it the exit code too."""
     run = ("run", "acme:honest", "-k", "CAP-*", "--budget", "0")

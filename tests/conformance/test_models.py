@@ -46,6 +46,7 @@ class LandsNowAndThen(ReferenceBackend):
             raise
 
 
+@pytest.mark.long
 def test_a_program_does_not_depend_on_how_a_cancelled_write_ends() -> None:
     """Hypothesis repeats a program draw by draw, although the store answers in another way."""
     result = run_one(find("MODEL-002"), StandIn(backend=LandsNowAndThen), seed=2, effort=2.0)

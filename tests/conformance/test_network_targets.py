@@ -114,6 +114,7 @@ def test_the_proxy_is_put_into_url_and_options(served: Target) -> None:
     assert passed(run(target)) == {Status.PASS, Status.UNTESTED}
 
 
+@pytest.mark.long
 def test_the_command_takes_an_endpoint(served: Target, capsys: pytest.CaptureFixture[str]) -> None:
     """It is HOST:PORT, as in the URL; anything else is a mistake that is told."""
     host, port = endpoint_of(served)
@@ -159,6 +160,7 @@ def test_a_url_may_stand_for_one_loop(served: Target) -> None:
     assert used
 
 
+@pytest.mark.long
 def test_the_target_of_the_page_works(served: Target) -> None:
     """The example of the documentation, around another backend, is checked on the wire."""
     page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")

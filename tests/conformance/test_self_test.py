@@ -41,6 +41,7 @@ def test_the_kit_proves_itself() -> None:
     assert sum(report.counts["full"].values()) == len(all_clauses()) >= 80
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_work_is_the_same_however_it_is_shared(jobs: int) -> None:
     """Each clause runs on each correct backend that it is for, and each mutant is shown once."""
@@ -156,6 +157,7 @@ def test_a_mutant_says_what_is_wrong_with_it() -> None:
             """It is wrong."""
 
 
+@pytest.mark.long
 def test_the_command_ends_with_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0, and a line that counts."""
     assert main(["self-test", "-k", "CAP-011", "-k", "CAP-010"]) == 0

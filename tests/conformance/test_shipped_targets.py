@@ -37,9 +37,8 @@ def test_our_plugins_ship_their_targets(kit: Kit) -> None:
     assert [t.name for t in kit.targets() if t.plugin in ("memory", "local")] == OURS
 
 
-@pytest.mark.parametrize(
-    "name", [OURS[0], *(pytest.param(name, marks=pytest.mark.long) for name in OURS[1:])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", OURS)
 def test_our_targets_keep_the_rules_of_writing(kit: Kit, name: str) -> None:
     """A quick part of what ``make conform`` checks as a whole."""
     (target,) = find_targets(kit, name, {})
@@ -130,6 +129,7 @@ def test_a_file_that_cannot_be_loaded_is_named(
     assert "broken.py: " in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_one_command_checks_several_targets(capsys: pytest.CaptureFixture[str]) -> None:
     """Each target once, in the order given."""
     assert main(["run", "memory:sync", "memory", "memory", "-k", "CAP-011"]) == 0
@@ -159,6 +159,7 @@ class Backend(MemoryBackend):
 """
 
 
+@pytest.mark.long
 def test_a_plugin_with_a_sync_class_alone_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
     """The kit puts the bridge around it, and finds its entry point in the group of sync classes."""
     stand_in = PackagedStandIn(source=SYNC_ONLY, group="remote_store.sync_backends")

@@ -36,6 +36,7 @@ def results_of(stand_in: StandIn, *ids: str, **fields: Any) -> list[Result]:
         return [session.run(find(name)) for name in ids]
 
 
+@pytest.mark.long
 def test_deadlines_grow_with_what_calls_cost() -> None:
     """A check whose calls are slow gets as much more time as they are slower."""
 
@@ -94,6 +95,7 @@ class OpensAgain(OpensARuntime):
         self.own: list[int] = self.descriptors
 
 
+@pytest.mark.long
 def test_what_a_library_opens_once_is_no_leak() -> None:
     """A descriptor that is opened once in a process is none; one in each object is."""
 
@@ -137,6 +139,7 @@ class StuckProbe(TreeProbe):
         return None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("probe", "words"),
     [
@@ -190,6 +193,7 @@ class NoticesReplacement(ReferenceBackend):
                 raise PreconditionFailed(msg, path=path, backend=self.name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "ids"),
     [
@@ -291,6 +295,7 @@ class SwallowsOne:
 LISTINGS = {op.method for op in OPERATIONS if op.form is Form.LISTING} | {"read"}
 
 
+@pytest.mark.long
 def test_a_recursive_delete_may_break_off_where_it_says_so() -> None:
     """A backend that deletes file by file keeps the rule; one request that does all needs none."""
     one_by_one = WireStandIn(backend=DeletesOneByOne)

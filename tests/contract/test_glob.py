@@ -131,6 +131,7 @@ def parse(pattern: str) -> GlobPattern | None:
         return None
 
 
+@pytest.mark.long
 @PROPERTY
 @given(PATTERN | CHARS, KEY)
 def test_matches_as_the_oracle_says(pattern: str, key: str) -> None:
@@ -258,6 +259,7 @@ async def fill(store: AsyncStore, keys: list[str]) -> list[str]:
 TREE = st.lists(KEY, max_size=8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("root", ["", "a", "[a*]"])
 @PROPERTY
 @given(TREE, PATTERN)

@@ -371,6 +371,7 @@ def test_histories(kind: str) -> None:
     run_state_machine_as_test(machine(kind), settings=bounds)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["reference", "memory", "local"])
 def test_a_walk_that_meets_every_outcome(kind: str) -> None:
     """A walk on which each operation ends in each of its ways gives what the model says."""

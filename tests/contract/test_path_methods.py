@@ -101,6 +101,7 @@ def test_with_stem(text: str, stem: str) -> None:
         assert ours == result(lambda: PurePosixPath(text).with_stem(stem))
 
 
+@pytest.mark.long
 @PROPERTY
 @given(PATH, ANY_SUFFIX)
 def test_with_suffix(text: str, suffix: str) -> None:
@@ -150,6 +151,7 @@ SEGMENT = (
 PATTERN = st.lists(SEGMENT, min_size=1, max_size=3).map("/".join)
 
 
+@pytest.mark.long
 @PROPERTY
 @given(PATH, PATTERN)
 def test_match(text: str, pattern: str) -> None:

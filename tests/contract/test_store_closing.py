@@ -98,6 +98,7 @@ async def test_break_inside_aclosing(name: str, listening: bool) -> None:
     assert watched.closed == 1
 
 
+@pytest.mark.long
 async def test_bare_break(name: str, listening: bool) -> None:
     """After a bare break the loop's finaliser closes it, once nobody refers to it."""
     watched, outer = opened(name)

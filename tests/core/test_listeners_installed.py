@@ -34,6 +34,7 @@ def remote_store_resolve_secret(reference):
 """
 
 
+@pytest.mark.long
 def test_installed_listener_hears_and_resolves_secrets(
     install: Callable[..., Path], run_python: Callable[..., str]
 ) -> None:
@@ -67,6 +68,7 @@ def test_installed_listener_hears_and_resolves_secrets(
     assert out.splitlines()[1:] == ["Secret('***') 7", "['exists'] ['ears']"]
 
 
+@pytest.mark.long
 def test_broken_listener_warns_and_keeps_nobody_from_opening(
     install: Callable[..., Path], run_python: Callable[..., str]
 ) -> None:
@@ -115,6 +117,7 @@ def remote_store_wrap_backend(backend, name):
 WRAPS = "[remote_store.plugins]\nwrapper = wrapper\n"
 
 
+@pytest.mark.long
 def test_no_store_is_opened_without_a_listener_that_is_being_imported(
     lay: Callable[..., Path], run_python: Callable[..., str]
 ) -> None:

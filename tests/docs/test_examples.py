@@ -105,6 +105,7 @@ def test_traffic(python: Run, root: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_acme_passes_its_own_tests(python: Run, root: Path) -> None:
     """The example plugin is tested by what it ships, against the installed package."""
     project = root / "examples" / "acme-backend"

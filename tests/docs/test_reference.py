@@ -74,6 +74,7 @@ def test_the_list_of_names_is_whole() -> None:
     } <= {module.__name__ for module in MODULES}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("module", "name"), NAMES, ids=[".".join(pair) for pair in NAMES])
 def test_reference_has_each_public_name(module: str, name: str, sections: dict[str, str]) -> None:
     """What can be imported can be looked up, with its signature and some words about it."""

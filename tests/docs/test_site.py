@@ -34,6 +34,7 @@ def loaded(page: str) -> list[str]:
     return parser.addresses
 
 
+@pytest.mark.long
 def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     """Fonts, styles and scripts are in the site itself, so that it works offline."""
     pages = list(site.rglob("*.html"))

@@ -127,6 +127,7 @@ def check(prompt: Prompt, blocks: list[Block]) -> None:
             assert not failed, f"{block.page}:{block.line}\n{printed}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", TYPED, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_page_can_be_typed(
     page: Path, prompt: Prompt, blocks_of: Callable[..., list[Block]]

@@ -301,6 +301,7 @@ def follow(steps: Iterable[tuple[Any, ...]], fs: Filesystem, reached: Counter[ob
         assert fs.read(path) == (data or b"")
 
 
+@pytest.mark.long
 def test_model(emulator: HnsEmulator) -> None:
     """Every answer, the listing, the ETags and the contents are the model's."""
     reached: Counter[object] = Counter()

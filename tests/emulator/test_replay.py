@@ -238,6 +238,7 @@ def test_old_answers_may_lack_what_came_later(cassette: Cassette, tmp_path: Path
     assert [outcome.title[:3] for outcome in new.of("differs")] == ["6. ", "9. ", "10."]
 
 
+@pytest.mark.long
 def test_middle_of_a_session_is_set_up(cassette: Cassette, tmp_path: Path) -> None:
     """A recording that begins after its files were made passes: they are made before it."""
     for start in range(1, len(cassette.interactions)):

@@ -292,6 +292,7 @@ async def attack(backend: AsyncLocalBackend, seconds: float, key: str) -> set[st
     return seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["walk"], indirect=True)
 async def test_swapped_folders(root: Path, outside: Path) -> None:
     """

@@ -116,6 +116,7 @@ class Nursery:
         self._process.stdout.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["write", "write_atomic", "move", "copy"])
 def test_killed_writers(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -109,6 +109,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize(
     "operation", ["write", "deep", "write_atomic", "file", "open_atomic", "copy"]

@@ -135,6 +135,7 @@ def late(library: Path, root: Path) -> Late:
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fsync", ["never", "atomic", "always"])
 @pytest.mark.parametrize("kinds", ["full", "full nosync"])
 def test_a_disk_that_is_full_at_the_close(late: Late, kinds: str, fsync: str) -> None:

@@ -352,6 +352,7 @@ async def test_what_cannot_be_told_raises(
                 assert isinstance(caught.value.__cause__, OSError)
 
 
+@pytest.mark.long
 async def test_deep_trees(backend: AsyncLocalBackend, root: Path) -> None:
     """Depth is bounded by no recursion and no number of open descriptors."""
     import resource

@@ -243,6 +243,7 @@ MEMORY = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("direction", ["read", "write"])
 @pytest.mark.parametrize("variant", ["ours", "buffering"])
 async def test_memory(root: Path, direction: str, variant: str) -> None:

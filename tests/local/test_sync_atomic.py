@@ -57,6 +57,7 @@ def fail_within(local: LocalBackend, key: str, error: BaseException) -> io.Buffe
         raise error
 
 
+@pytest.mark.long
 def test_open_atomic_fails(local: LocalBackend, root: Path) -> None:
     """An exception in the block publishes nothing; the file is dead, its buffer goes nowhere."""
     local.write("f", b"old")

@@ -219,6 +219,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["write", "open_atomic", "read"])
 def test_streams_are_bounded(root: Path, how: str) -> None:
     """MEM-001: 256 MiB grow the peak by at most 24 MiB, and gathering them would be seen."""

@@ -149,6 +149,7 @@ def test_two_changes_are_one_after_the_other(name: str, other: str) -> None:
     assert moments(attempt, (ORDER[name] + ORDER[other]) % STEP, STEP) > 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CHANGES)
 def test_no_half_of_a_change_shows(name: str) -> None:
     """At every instruction of a change the tree is as before it, or as after it."""

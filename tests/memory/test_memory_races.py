@@ -186,6 +186,7 @@ def test_threads(kind: str) -> None:
     asyncio.run(_check(backend, kind, winners))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_tasks_find_the_mistake(kind: str) -> None:
     """A backend that checks and then acts does not pass with tasks."""
@@ -195,6 +196,7 @@ def test_tasks_find_the_mistake(kind: str) -> None:
         asyncio.run(_check(backend, kind, winners))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("restless")
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_find_the_mistake(kind: str) -> None:

@@ -49,7 +49,8 @@ async def _drain(found: AsyncIterator[object]) -> int:
     return count
 
 
-@pytest.mark.parametrize("per_folder", [MANY, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("per_folder", [MANY, 10])
 async def test_linear(per_folder: int) -> None:
     """A hundred times the files cost about a hundred times the work, not ten thousand times."""
     few = await _backend(FEW, per_folder)
@@ -97,6 +98,7 @@ async def test_siblings_cost_nothing() -> None:
     assert ratio < 20
 
 
+@pytest.mark.long
 async def test_listing_holds_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recursive listing holds on to one folder at a time, and copies none."""
     # The memory of the paths that are handed out is another matter.

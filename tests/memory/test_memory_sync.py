@@ -217,6 +217,7 @@ def test_one_of_many_threads_wins(memory: MemoryBackend, kind: str) -> None:
     race(memory, kind, 100)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_check_then_act_fails_the_race(
     memory: MemoryBackend, kind: str, monkeypatch: pytest.MonkeyPatch

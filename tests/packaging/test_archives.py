@@ -29,6 +29,7 @@ def _names_in_sdist(dist: Path, member: Member) -> list[PurePosixPath]:
         return [PurePosixPath(*PurePosixPath(name).parts[1:]) for name in archive.getnames()]
 
 
+@pytest.mark.long
 def test_wheel_holds_every_file_of_the_package_and_nothing_else(dist: Path, member: Member) -> None:
     """A wheel is the package and its metadata: no test, no stray top-level folder."""
     source = member.folder / "src"

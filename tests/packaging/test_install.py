@@ -104,6 +104,7 @@ def test_entry_points_load(member: Member, installed: Environment) -> None:
     assert declared | set(scripts) == loaded
 
 
+@pytest.mark.long
 def test_members_install_from_source_with_pip_alone(
     members: list[Member], new_environment: Callable[[], Environment]
 ) -> None:

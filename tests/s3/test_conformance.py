@@ -14,9 +14,9 @@ from remote_store_conformance.results.run import Verdict
 
 pytestmark = pytest.mark.slow
 
-FEW = ["CAP", "READ", "WRITE", "INFO", "DEL", "MOVE", "COPY"]
+FEW = ["CAP", "READ", "DEL"]
 #: Without the families that seed thousands of files or race for a long time.
-QUICK = [*FEW, "META", "NATIVE", "ERR", "FAULT"]
+QUICK = [*FEW, "WRITE", "INFO", "MOVE", "COPY", "META", "NATIVE", "ERR", "FAULT"]
 
 
 @pytest.mark.timeout(300)

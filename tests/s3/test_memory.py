@@ -64,7 +64,8 @@ async def _seed(backend: AsyncS3Backend, mib: int) -> None:
     await backend.aclose()
 
 
-@pytest.mark.parametrize("mib", [64, pytest.param(256, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("mib", [64, 256])
 @pytest.mark.parametrize("what", ["up", "up exclusive", "down"])
 def test_a_stream_grows_no_process(moto: Moto, bucket: str, what: str, mib: int) -> None:
     """At most 24 MiB more; a version that gathers an exclusive stream fails."""

@@ -114,6 +114,7 @@ async def test_five_hundred_files_are_one_page_and_one_batch(s3: Counting) -> No
     assert not await s3.backend.exists("f")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_a_page_has_a_thousand_entries(s3: Counting) -> None:
     """Each further thousand is one request."""

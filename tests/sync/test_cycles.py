@@ -61,6 +61,7 @@ def _uncollected() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("side", "what"),
@@ -91,6 +92,7 @@ async def test_async_store(side: str, what: str) -> None:
     await store.aclose()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("side", ["sync", "async"])
 @pytest.mark.parametrize("source", [failing_too, FailingFile])
 def test_sync_store(side: str, source: Any) -> None:

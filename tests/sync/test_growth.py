@@ -31,6 +31,7 @@ def test_streaming_is_bounded(bridge: str, direction: str) -> None:
     assert grown(bridge, direction, "stream") <= 24
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("direction", ["read", "write"])
 @pytest.mark.parametrize("bridge", ["async", "sync"])
 def test_measurement_sees_buffering(bridge: str, direction: str) -> None:

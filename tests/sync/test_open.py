@@ -314,6 +314,7 @@ class Alone: pass
 """
 
 
+@pytest.mark.long
 def test_discovery(install: Callable[..., Path], run_python: Callable[..., str]) -> None:
     """Each side prefers its own group, and takes the other's class where there is no own."""
     install(

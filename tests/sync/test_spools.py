@@ -57,6 +57,7 @@ def left(file: Any) -> None:
         file.write(b"1,2\r\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("write", [in_text_wrapper, in_lost_text_wrapper, in_buffer, closed, left])
 @pytest.mark.parametrize("before", [b"", BIG])
 def test_file_that_the_block_closes(

@@ -101,6 +101,7 @@ def grown(count: int) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_files() -> None:
     """A hundred thousand files on both sides."""
     assert grown(100_000) <= 64 << 10

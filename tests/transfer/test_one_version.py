@@ -271,6 +271,7 @@ async def test_a_cancellation_at_every_await_leaves_old_or_new(memory: Make) -> 
     assert 10 < steps < 399
 
 
+@pytest.mark.long
 async def test_a_cancellation_leaves_no_temporary_file(local: Make, tmp_path: Path) -> None:
     """On a disk, at moments spread over a run; and the next run completes it."""
     source = local("a")

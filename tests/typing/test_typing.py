@@ -64,6 +64,7 @@ def expected(case: Path) -> set[int]:
     return {number for number, line in enumerate(lines, 1) if "# expect-error" in line}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_checker_refuses_the_marked_lines_and_no_others(

@@ -67,6 +67,7 @@ class Halt:
             await asyncio.Event().wait()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("act_moment", "concurrency"),
     crossed(

@@ -50,6 +50,7 @@ async def test_a_creation_that_arrives_late_is_removed_too(
     assert caplog.text == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("late", [False, True])
 async def test_a_removal_that_its_writer_has_begun(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, late: bool

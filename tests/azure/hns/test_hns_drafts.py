@@ -271,6 +271,7 @@ async def test_a_close_removes_what_its_writer_cannot(
     assert caplog.text == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", ["resource=file", "action=append", "mode=legacy"])
 async def test_a_close_that_ends_a_request_removes_the_draft(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, query: str

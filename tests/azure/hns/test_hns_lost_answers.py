@@ -35,6 +35,7 @@ ACTS: dict[str, tuple[Act, dict[str, bytes]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "busy"])
 @pytest.mark.parametrize("act", ACTS)
 async def test_it_succeeds_whichever_request_is_hit(lake: Lake, act: str, kind: Any) -> None:

@@ -21,10 +21,8 @@ def _growth(mode: str, concurrency: int) -> float:
     return float(done.stdout)
 
 
-@pytest.mark.parametrize(
-    ("mode", "concurrency"),
-    [("overwrite", 1), pytest.param("exclusive", 4, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("mode", "concurrency"), [("overwrite", 1), ("exclusive", 4)])
 def test_a_long_stream_needs_no_more_memory_than_a_short_one(mode: str, concurrency: int) -> None:
     """256 MiB up and down, of unknown length."""
     assert _growth(mode, concurrency) <= _ALLOWED

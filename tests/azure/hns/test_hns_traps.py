@@ -103,6 +103,7 @@ async def test_a_conflict_is_not_always_an_existing_file(
         await backend.write("d/f", b"")
 
 
+@pytest.mark.long
 async def test_every_character_of_a_name_survives(lake: Lake, backend: AsyncAzureBackend) -> None:
     """In URLs, in the header that names a rename's source, and in JSON."""
     names = [name for name in NAMES if name.strip() == name] + [" "]

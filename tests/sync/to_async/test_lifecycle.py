@@ -76,6 +76,7 @@ print(sorted(backend.files))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("end", "printed"),
     [

@@ -144,6 +144,7 @@ def test_close_that_times_out(caplog: pytest.LogCaptureFixture, what: str) -> No
         assert [getattr(e, "outcome_unknown", None) for e in errors] == [what == "delete"]
 
 
+@pytest.mark.long
 def test_task_that_refuses_to_be_cancelled() -> None:
     """Its caller is released all the same, and the thread ends."""
     begun = threading.Event()
@@ -200,6 +201,7 @@ def test_generators_are_closed_with_the_loop() -> None:
     assert closed == [1]
 
 
+@pytest.mark.long
 def test_nothing_is_left() -> None:
     """1,000 adapters opened, used and closed leave no thread, loop or descriptor."""
     gc.collect()

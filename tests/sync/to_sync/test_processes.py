@@ -198,6 +198,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.long
 def test_second_interrupt_ends_the_process() -> None:
     """A source that gives nothing keeps neither the call nor the exit after a second Ctrl-C."""
     with subprocess.Popen(

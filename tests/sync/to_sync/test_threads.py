@@ -17,6 +17,7 @@ from remote_store_memory import AsyncMemoryBackend
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
+@pytest.mark.long
 def test_no_call_is_lost_in_a_race_with_close() -> None:
     """Whatever the moment of the close, each call gives its answer or RuntimeError; none hangs."""
     for round_ in range(60):
