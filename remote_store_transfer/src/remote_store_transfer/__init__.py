@@ -7,6 +7,7 @@ async stores.
 
 from remote_store_transfer._copy import Arrival
 from remote_store_transfer._files import Deletion
+from remote_store_transfer._filters import Filters
 from remote_store_transfer._sync import (
     Plan,
     copy_between,
@@ -31,6 +32,7 @@ __all__ = [
     "Arrival",
     "Deletion",
     "Failure",
+    "Filters",
     "Plan",
     "Progress",
     "Totals",

@@ -24,7 +24,7 @@ from remote_store_transfer._values import (
     TransferReport,
 )
 
-__all__ = ["BYTES", "CONCURRENCY", "RETRIES", "Watch", "execute"]
+__all__ = ["BYTES", "CONCURRENCY", "RETRIES", "Ended", "Watch", "execute"]
 
 #: Files in flight.
 CONCURRENCY: Final = 16
@@ -39,6 +39,8 @@ _QUIET: Final = 0.1
 
 #: Who is told how an execution goes on.
 Watch = Callable[[Progress], object]
+#: Who is told that an action is over, with its failure where it has one.
+Ended = Callable[[Action, Failure | None], object]
 
 
 async def execute(
@@ -47,6 +49,7 @@ async def execute(
     concurrency: int = CONCURRENCY,
     max_bytes_in_flight: int = BYTES,
     progress: Watch | None = None,
+    ended: Ended | None = None,
     retries: int = RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
@@ -67,6 +70,8 @@ async def execute(
             counts for 8 MiB at most, since it is streamed.
         progress: Called with a `Progress` at most ten times a second, and at
             the end. It must not block; what it raises ends the execution.
+        ended: Called after each action with its `Failure`, None where it went
+            well; not for actions that were withheld. As *progress* otherwise.
         retries: How often a file is tried again whose source changed
             meanwhile, or whose store did not answer.
         metadata: Take user metadata along where both sides keep them. Where
@@ -90,7 +95,8 @@ async def execute(
             raise ValueError(msg)
     start = time.monotonic()
     await plan.prepare()
-    run = _Run(plan, ByteGate(max_bytes_in_flight), retries, progress, start, metadata=metadata)
+    gate = ByteGate(max_bytes_in_flight)
+    run = _Run(plan, gate, retries, progress, ended, start, metadata=metadata)
     try:
         await run.all(concurrency)
     finally:
@@ -107,6 +113,7 @@ class _Run:
         gate: ByteGate,
         retries: int,
         progress: Watch | None,
+        ended: Ended | None,
         start: float,
         *,
         metadata: bool,
@@ -123,6 +130,7 @@ class _Run:
         self._withheld = 0
         self._metadata_left_out = 0
         self._times_left_out = 0
+        self._tell_ended = ended
         self._meter = _Meter(progress, plan.totals, start) if progress is not None else None
 
     async def all(self, concurrency: int) -> None:
@@ -157,15 +165,16 @@ class _Run:
                 group.create_task(work())
 
     def _pass(self, action: Action) -> None:
+        failure = None
         if action.kind == "skip":
             self._counts["skip"] += 1
         else:
-            self._failures.append(Failure(action.path, "conflict", action.reason, "conflict"))
-        self._ended(action, failed=action.kind == "conflict")
+            failure = Failure(action.path, "conflict", action.reason, "conflict")
+        self._ended(action, failure)
 
     async def _do(self, action: Action) -> None:
         size = min(action.size, _STREAMED)
-        failed = True
+        failure = None
         await self._gate.enter(size)
         try:
             if action.kind == "delete":
@@ -176,13 +185,12 @@ class _Run:
                 self._size += arrival.size
                 self._metadata_left_out += arrival.metadata_left_out
                 self._times_left_out += arrival.time_left_out
-            failed = False
             self._counts[action.kind] += 1
         except EXPECTED as error:
-            self._failures.append(_failure(action, error))
+            failure = _failure(action, error)
         finally:
             self._gate.leave(size)
-        self._ended(action, failed=failed)
+        self._ended(action, failure)
 
     async def _copy(self, action: Action) -> Arrival:
         assert action.source is not None
@@ -205,9 +213,13 @@ class _Run:
             again,
         )
 
-    def _ended(self, action: Action, *, failed: bool) -> None:
+    def _ended(self, action: Action, failure: Failure | None) -> None:
+        if failure is not None:
+            self._failures.append(failure)
         if self._meter is not None:
-            self._meter.ended(action, failed=failed)
+            self._meter.ended(action, failed=failure is not None)
+        if self._tell_ended is not None:
+            self._tell_ended(action, failure)
 
     def report(self) -> TransferReport:
         """Return what was done."""

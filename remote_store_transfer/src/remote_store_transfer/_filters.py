@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from remote_store import GlobPattern
-from remote_store_transfer._records import Seen
+from remote_store import FileInfo, GlobPattern
+from remote_store_transfer._records import Seen, seen_of
 
 __all__ = ["Filters"]
 
@@ -33,11 +33,11 @@ class Filters:
 
     def __init__(
         self,
-        include: Iterable[str | GlobPattern],
-        exclude: Iterable[str | GlobPattern],
-        newer: datetime | None,
-        min_size: int | None,
-        max_size: int | None,
+        include: Iterable[str | GlobPattern] = (),
+        exclude: Iterable[str | GlobPattern] = (),
+        newer: datetime | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
     ) -> None:
         self._include = _parsed("include", include)
         self._exclude = _parsed("exclude", exclude)
@@ -50,6 +50,10 @@ class Filters:
         if self._min < 0 or (max_size is not None and max_size < self._min):
             msg = f"no size is at least {min_size} and at most {max_size}"
             raise ValueError(msg)
+
+    def accepts(self, path: str, file: FileInfo) -> bool:
+        """Return True if everything lets a file pass whose relative path is *path*."""
+        return self.names(path) and self.takes(seen_of(file))
 
     def names(self, path: str) -> bool:
         """Return True if the patterns let a path pass."""

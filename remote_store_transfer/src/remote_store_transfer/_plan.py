@@ -22,9 +22,10 @@ from remote_store_transfer._equality import Rule, Verdict, judge, judge_known
 from remote_store_transfer._failures import EXPECTED, reason_of
 from remote_store_transfer._filters import Filters
 from remote_store_transfer._join import Pair, join
+from remote_store_transfer._look import look_up
 from remote_store_transfer._overlap import refuse_overlap
 from remote_store_transfer._records import Seen, pack_action, path_of, seen_of, unpack_action
-from remote_store_transfer._side import DISK, Gathered, Side, gather, require
+from remote_store_transfer._side import DISK, Gathered, Side, gather, normal, require
 from remote_store_transfer._sorter import Sorter
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._this_machine import this_machine
@@ -60,6 +61,7 @@ class Plan:
         filters: Which files count.
         links: What becomes of links.
         order: Which files come first.
+        paths: The only files that count; None for all.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Plan:
         filters: Filters,
         links: Links,
         order: Order,
+        paths: tuple[str, ...] | None = None,
     ) -> None:
         self.source = source
         self.target = target
@@ -88,6 +91,7 @@ class Plan:
         self._filters = filters
         self._links: Links = links
         self._by_size = order == "size"
+        self._paths = paths
         self._actions = Sorter()
         self._counts: dict[str, int] = dict.fromkeys(
             ("copy", "replace", "skip", "delete", "conflict"), 0
@@ -166,18 +170,23 @@ class Plan:
         await self.aclose()
 
     async def _prepare(self) -> None:
-        async with task_group() as group:
-            ours = group.create_task(gather(self.source, self._filters, self._links, "source"))
-            theirs = group.create_task(gather(self.target, self._filters, "report", "target"))
-        source, target = ours.result(), theirs.result()
+        source, target = await self._gather()
         try:
-            if not len(source.files) and not source.failures:
+            if self._paths is None and not len(source.files) and not source.failures:
                 await self._refuse_absent_source()
             self._note(source, target)
             await self._decide(source.files, target.files)
         finally:
             source.files.close()
             target.files.close()
+
+    async def _gather(self) -> tuple[Gathered, Gathered]:
+        if self._paths is not None:
+            return await look_up(self.source, self.target, self._paths)
+        async with task_group() as group:
+            ours = group.create_task(gather(self.source, self._filters, self._links, "source"))
+            theirs = group.create_task(gather(self.target, self._filters, "report", "target"))
+        return ours.result(), theirs.result()
 
     def _note(self, source: Gathered, target: Gathered) -> None:
         self._failures = [*source.failures, *target.failures]
@@ -319,6 +328,7 @@ def plan(
     *,
     source_path: str | RemotePath = "",
     target_path: str | RemotePath = "",
+    paths: Iterable[str | RemotePath] | None = None,
     compare: Compare = "time",
     delete: bool = False,
     overwrite: bool = True,
@@ -351,6 +361,11 @@ def plan(
         target: Where to.
         source_path: Folder of *source*; ``""`` for its root.
         target_path: Folder of *target*, which need not exist.
+        paths: Only these files, relative to both folders: each is asked for
+            on both sides, and nothing is listed. ``""`` is the folder itself,
+            which then is a file: so one file can get another name. One that
+            the source does not have is a failure. Patterns do not apply.
+            None for all files.
         compare: See above.
         delete: Delete what only the target has.
         overwrite: Replace what differs; False makes it a conflict.
@@ -368,11 +383,13 @@ def plan(
         order: ``"size"``: largest files first; ``"name"``: by path.
 
     Raises:
-        ValueError: An argument is none of these, or the two folders are one or
-            one lies in the other.
+        ValueError: An argument is none of these, the two folders are one or
+            one lies in the other, a file is its own target, or *delete* is
+            asked for some files only.
         InvalidPath: A path or pattern is malformed.
-        CapabilityNotSupported: A side cannot list, the source not read, or
-            the target not write (nor delete, with *delete*).
+        CapabilityNotSupported: A side cannot list (or the source not tell
+            of single files, with *paths*), the source not read, or the target
+            not write (nor delete, with *delete*).
     """
     for name, value, allowed in (
         ("compare", compare, get_args(Compare)),
@@ -383,9 +400,19 @@ def plan(
             msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
             raise ValueError(msg)
     sides = Side.of(source, source_path), Side.of(target, target_path)
-    require(source, Capability.LIST, Capability.READ)
-    require(target, Capability.LIST, Capability.WRITE, *([Capability.DELETE] if delete else ()))
-    refuse_overlap(*sides)
+    if paths is not None:
+        if delete:
+            msg = "delete=True needs all files of the source: leave out paths"
+            raise ValueError(msg)
+        require(source, Capability.METADATA, Capability.READ)
+        require(target, Capability.WRITE)
+        paths = tuple(dict.fromkeys(normal(path) for path in paths))
+        for path in paths:
+            refuse_overlap(*(Side(side.store, side.at(path)) for side in sides))
+    else:
+        require(source, Capability.LIST, Capability.READ)
+        require(target, Capability.LIST, Capability.WRITE, *([Capability.DELETE] if delete else ()))
+        refuse_overlap(*sides)
     filters = Filters(include, exclude, newer, min_size, max_size)
     return Plan(
         *sides,
@@ -395,4 +422,5 @@ def plan(
         filters=filters,
         links=links,
         order=order,
+        paths=paths,
     )

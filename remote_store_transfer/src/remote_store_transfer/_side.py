@@ -26,7 +26,7 @@ from remote_store_transfer._sorter import Sorter
 from remote_store_transfer._this_machine import this_machine
 from remote_store_transfer._values import Failure, Links
 
-__all__ = ["DISK", "Gathered", "Side", "gather", "reasons", "require"]
+__all__ = ["DISK", "Gathered", "Side", "gather", "normal", "reasons", "require"]
 
 #: Threads for what blocks on this machine's disks. Who ends a run closes it: no idle
 #: thread stays, and another run that is on its way begins new ones.
@@ -54,8 +54,7 @@ class Side:
         Raises:
             InvalidPath: *folder* is malformed.
         """
-        text = str(folder)
-        return cls(store, "" if text in ("", ".") else RemotePath(text).as_posix())
+        return cls(store, normal(folder))
 
     def at(self, path: str) -> str:
         """Return the path in the store of a path in the folder, ``""`` for the folder itself."""
@@ -80,6 +79,17 @@ class Gathered:
     files: Sorter
     failures: list[Failure] = Factory(list)
     left_out: LeftOut = Factory(LeftOut)
+
+
+def normal(path: str | RemotePath) -> str:
+    """
+    Return the normal form of a path, ``""`` for the root.
+
+    Raises:
+        InvalidPath: It is malformed.
+    """
+    text = str(path)
+    return "" if text in ("", ".") else RemotePath(text).as_posix()
 
 
 async def gather(side: Side, filters: Filters, links: Links, name: str) -> Gathered:

@@ -106,6 +106,7 @@ def plan(
     *,
     source_path: str | RemotePath = "",
     target_path: str | RemotePath = "",
+    paths: Iterable[str | RemotePath] | None = None,
     compare: Compare = "time",
     delete: bool = False,
     overwrite: bool = True,
@@ -138,6 +139,11 @@ def plan(
         target: Where to.
         source_path: Folder of *source*; ``""`` for its root.
         target_path: Folder of *target*, which need not exist.
+        paths: Only these files, relative to both folders: each is asked for
+            on both sides, and nothing is listed. ``""`` is the folder itself,
+            which then is a file: so one file can get another name. One that
+            the source does not have is a failure. Patterns do not apply.
+            None for all files.
         compare: See above.
         delete: Delete what only the target has.
         overwrite: Replace what differs; False makes it a conflict.
@@ -155,11 +161,13 @@ def plan(
         order: ``"size"``: largest files first; ``"name"``: by path.
 
     Raises:
-        ValueError: An argument is none of these, or the two folders are one or
-            one lies in the other.
+        ValueError: An argument is none of these, the two folders are one or
+            one lies in the other, a file is its own target, or *delete* is
+            asked for some files only.
         InvalidPath: A path or pattern is malformed.
-        CapabilityNotSupported: A side cannot list, the source not read, or
-            the target not write (nor delete, with *delete*).
+        CapabilityNotSupported: A side cannot list (or the source not tell
+            of single files, with *paths*), the source not read, or the target
+            not write (nor delete, with *delete*).
     """
     ours, theirs = as_async_stores(source, target)
     actions = _plan.plan(
@@ -167,6 +175,7 @@ def plan(
         theirs,
         source_path=source_path,
         target_path=target_path,
+        paths=paths,
         compare=compare,
         delete=delete,
         overwrite=overwrite,
@@ -187,6 +196,7 @@ def execute(
     concurrency: int = _execute.CONCURRENCY,
     max_bytes_in_flight: int = _execute.BYTES,
     progress: _execute.Watch | None = None,
+    ended: _execute.Ended | None = None,
     retries: int = _execute.RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
@@ -198,6 +208,7 @@ def execute(
         concurrency: Files in flight.
         max_bytes_in_flight: Bytes of files in flight.
         progress: Called in this thread with a `Progress`.
+        ended: Called in this thread after each action.
         retries: How often a file is tried again.
         metadata: Take user metadata along.
 
@@ -210,6 +221,7 @@ def execute(
         concurrency=concurrency,
         max_bytes_in_flight=max_bytes_in_flight,
         progress=progress,
+        ended=ended,
         retries=retries,
         metadata=metadata,
     )
