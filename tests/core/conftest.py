@@ -6,10 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.core.scripted import scripted
+
+from remote_store import register_backend, unregister_backend
 
 PYPROJECT = """
 [build-system]
@@ -136,3 +140,12 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def backend() -> Iterator[Any]:
+    """A scripted backend class that serves the name ``scripted``."""
+    cls = scripted()
+    register_backend("scripted", cls)
+    yield cls
+    unregister_backend("scripted")
