@@ -201,9 +201,19 @@ class MemoryService(ObjectService):
             raise PreconditionFailed("other version", status=412)
         return info, content
 
-    def _make(self, key: str, content: bytes, kept: Attributes, if_absent: bool) -> Written:
-        if if_absent and key in self.bucket.objects:
+    def _make(
+        self,
+        key: str,
+        content: bytes,
+        kept: Attributes,
+        if_absent: bool,
+        if_match: str | None = None,
+    ) -> Written:
+        there = self.bucket.objects.get(key)
+        if if_absent and there is not None:
             raise PreconditionFailed("object exists", status=412)
+        if if_match is not None and (there is None or there[0].etag != if_match):
+            raise PreconditionFailed("other version", status=412)
         info = self.bucket.put(
             key,
             content,
@@ -259,13 +269,19 @@ class MemoryService(ObjectService):
         return page
 
     async def put(
-        self, key: str, body: Body, *, attributes: Attributes, if_absent: bool
+        self,
+        key: str,
+        body: Body,
+        *,
+        attributes: Attributes,
+        if_absent: bool,
+        if_match: str | None = None,
     ) -> Written:
         content = b"".join([bytes(piece) async for piece in body])
         assert content == bytes(body)
         assert len(content) == len(body)
         written: Written = self._do(
-            "put", key, lambda: self._make(key, content, attributes, if_absent)
+            "put", key, lambda: self._make(key, content, attributes, if_absent, if_match)
         )
         return written
 
@@ -324,12 +340,19 @@ class MemoryService(ObjectService):
         part: Part = self._do("send_part", len(content), act)
         return part
 
-    async def commit(self, upload: Upload, parts: Sequence[Part], *, if_absent: bool) -> Written:
+    async def commit(
+        self,
+        upload: Upload,
+        parts: Sequence[Part],
+        *,
+        if_absent: bool,
+        if_match: str | None = None,
+    ) -> Written:
         def act() -> Written:
             _, attributes, sent = self._begun(upload)
             assert [part.number for part in parts] == sorted(sent) == [*range(1, len(sent) + 1)]
             content = b"".join(sent[part.number] for part in parts)
-            written = self._make(upload.key, content, attributes, if_absent)
+            written = self._make(upload.key, content, attributes, if_absent, if_match)
             self.bucket.made_by[written.etag or ""] = upload.id
             del self.bucket.uploads[upload.id]
             return written

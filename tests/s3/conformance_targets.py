@@ -118,6 +118,7 @@ class _Moto:
             "region": "us-east-1",
             "access_key_id": KEY,
             "secret_access_key": SECRET,
+            "conditional_replace": True,
             "conditional_copy": True,
             "conditional_delete": True,
         }

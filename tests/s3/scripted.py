@@ -51,6 +51,7 @@ class Scripted:
             "region": "eu-west-1",
             "access_key_id": "AKIATESTTESTTESTTEST",
             "secret_access_key": "s3cret/of+the+test",
+            "conditional_replace": True,
             "conditional_copy": True,
             "conditional_delete": True,
             "retry": RetryPolicy(max_attempts=2, backoff_base=0, jitter=0),

@@ -121,7 +121,12 @@ def test_conditions_that_others_ignore_are_used_on_aws_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Unless the caller says that the service has them."""
-    extra = {Condition.COPY_IF_ABSENT, Condition.DELETE_IF_MATCH}
+    extra = {
+        Condition.COPY_IF_ABSENT,
+        Condition.DELETE_IF_MATCH,
+        Condition.PUT_IF_MATCH,
+        Condition.COMMIT_IF_MATCH,
+    }
     assert extra <= AsyncS3Backend("bucket").description.conditions
     off = AsyncS3Backend("bucket", conditional_writes=False).description.conditions
     assert off == {Condition.GET_IF_MATCH, Condition.COPY_IF_MATCH}
@@ -129,7 +134,9 @@ def test_conditions_that_others_ignore_are_used_on_aws_alone(
     elsewhere = AsyncS3Backend("bucket")
     assert not extra & elsewhere.description.conditions
     assert elsewhere.resolve("a").details["endpoint"] == "http://minio:9000/bucket"
-    told = AsyncS3Backend("bucket", conditional_copy=True, conditional_delete=True)
+    told = AsyncS3Backend(
+        "bucket", conditional_copy=True, conditional_delete=True, conditional_replace=True
+    )
     assert extra <= told.description.conditions
 
 

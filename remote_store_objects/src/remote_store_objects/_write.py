@@ -14,7 +14,9 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+
+from attrs import frozen
 
 from remote_store import (
     AlreadyExists,
@@ -58,6 +60,7 @@ async def write(
     *,
     exclusive: bool,
     attributes: Attributes,
+    if_match: str | None = None,
 ) -> tuple[Written, int]:
     """
     Write an object of any size; memory holds a part for each request in flight and one more.
@@ -70,6 +73,7 @@ async def write(
         exclusive: Whether an object of that key is to be left as it is. One
             that is there already is found before the first part is sent.
         attributes: What the object keeps beside its bytes.
+        if_match: Only in the place of this version; never with *exclusive*.
 
     Returns:
         What the service told of the new version, and its size in bytes.
@@ -78,26 +82,32 @@ async def write(
         AlreadyExists: *exclusive*, and there is one. With ``outcome_unknown``
             if it looks as this write would have left it and an attempt of
             this write got no answer.
-        CapabilityNotSupported: *exclusive*, and the service cannot decide it.
-        PreconditionFailed: Somebody else aborted the upload.
+        CapabilityNotSupported: *exclusive* or *if_match*, and the service
+            cannot decide it.
+        PreconditionFailed: *if_match*, and there is another version or none;
+            with ``outcome_unknown`` as above. Or somebody else aborted the
+            upload.
         TypeError: A chunk is not bytes; nothing was written.
         RemoteStoreError: By the errors of the service.
     """
     sizes, limits = session.sizes, session.description
+    target = _Target(key, exclusive, if_match)
     if exclusive:
         refuse_unexclusive(session, key)
+    if if_match is not None:
+        _refuse_unmatched(session, key)
     if isinstance(content, bytes):
         if len(content) <= sizes.single_put:
-            return await _put(session, key, Body([content]), exclusive, attributes), len(content)
+            return await _put(session, target, Body([content]), attributes), len(content)
         content = _whole(content)
     source = Gatherer(content)
-    in_parts = limits.uploads and (not exclusive or Condition.COMMIT_IF_ABSENT in limits.conditions)
+    in_parts = limits.uploads and target.decided_by <= limits.conditions
     piece = await source.take(sizes.part_size if in_parts else sizes.single_put)
     size = sum(map(len, piece))
     if size <= sizes.single_put and await source.ended():
-        return await _put(session, key, Body(piece), exclusive, attributes), size
+        return await _put(session, target, Body(piece), attributes), size
     if not in_parts:
-        raise _too_large(session, key, exclusive)
+        raise _too_large(session, target)
     if exclusive:
         await _refuse_existing(session, key)
     async with Uploading(session, key) as uploading:
@@ -105,7 +115,35 @@ async def write(
         while piece:
             await uploading.add(Body(piece))
             piece = await source.take(part_size(uploading.count, sizes, limits))
-        return await uploading.commit(exclusive=exclusive), uploading.size
+        return await uploading.commit(exclusive=exclusive, if_match=if_match), uploading.size
+
+
+@frozen
+class _Target:
+    """
+    What a write may find at its key.
+
+    Args:
+        key: The key.
+        exclusive: Nothing.
+        if_match: This version, and nothing else.
+    """
+
+    key: str
+    exclusive: bool
+    if_match: str | None
+
+    @property
+    def decided_by(self) -> frozenset[Condition]:
+        """What a service needs that decides it at the commit of an upload."""
+        if self.exclusive:
+            return frozenset({Condition.COMMIT_IF_ABSENT})
+        return frozenset() if self.if_match is None else frozenset({Condition.COMMIT_IF_MATCH})
+
+    @property
+    def words(self) -> str:
+        """What its caller asked for."""
+        return "overwrite=False" if self.exclusive else "if_match"
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
@@ -129,29 +167,48 @@ def refuse_unexclusive(session: Session, key: str) -> None:
         )
 
 
-def _too_large(session: Session, key: str, exclusive: bool) -> RemoteStoreError:
-    limit = session.sizes.single_put
-    if session.description.uploads and exclusive:
+def _refuse_unmatched(session: Session, key: str) -> None:
+    """
+    Refuse to replace one version where the service cannot decide it.
+
+    Raises:
+        CapabilityNotSupported: It cannot.
+    """
+    description = session.description
+    if not description.etags or Condition.PUT_IF_MATCH not in description.conditions:
         msg = (
-            f"the service decides overwrite=False only for what one request holds, {limit} bytes "
-            "here; pass overwrite=True, or write less"
+            "the service does not look at versions when it writes, so that if_match cannot be "
+            "decided: a check before the write would lose a change made in between"
         )
-        return CapabilityNotSupported(
+        raise CapabilityNotSupported(
             msg, path=key, backend=session.name, capability="conditional_write"
         )
+
+
+def _too_large(session: Session, target: _Target) -> RemoteStoreError:
+    limit = session.sizes.single_put
+    if session.description.uploads and target.decided_by:
+        msg = (
+            f"the service decides {target.words} only for what one request holds, {limit} bytes "
+            "here; write without it, or write less"
+        )
+        return CapabilityNotSupported(
+            msg, path=target.key, backend=session.name, capability="conditional_write"
+        )
     msg = f"the service takes no content above {limit} bytes, since it has no uploads in parts"
-    return RemoteStoreError(msg, path=key, backend=session.name)
+    return RemoteStoreError(msg, path=target.key, backend=session.name)
 
 
-async def _put(
-    session: Session, key: str, body: Body, exclusive: bool, attributes: Attributes
-) -> Written:
+async def _put(session: Session, target: _Target, body: Body, attributes: Attributes) -> Written:
+    key, put = target.key, session.service.put
+    # Without a condition the service need not know of any.
+    match: dict[str, Any] = {} if target.if_match is None else {"if_match": target.if_match}
     try:
         return await session.change(
-            key, session.service.put, key, body, attributes=attributes, if_absent=exclusive
+            key, put, key, body, attributes=attributes, if_absent=target.exclusive, **match
         )
     except PreconditionFailed as error:
-        if not exclusive:
+        if not target.decided_by:
             raise
         refusal = error
     ours = False
@@ -159,7 +216,23 @@ async def _put(
         with in_doubt(True):
             found = await find(session, key)
         ours = found is None or _may_be(found, body, attributes)
-    raise exclusive_refused(session, key, refusal, unknown=ours)
+    if target.exclusive:
+        raise exclusive_refused(session, key, refusal, unknown=ours)
+    raise _replaced(session, key, refusal, unknown=ours)
+
+
+def _replaced(
+    session: Session, key: str, refusal: RemoteStoreError, *, unknown: bool
+) -> PreconditionFailed:
+    """Return the error for a write that was to replace a version which is not there."""
+    msg = f"Another version is there, or none; nothing was written: {key}"
+    if unknown:
+        msg = (
+            "Another version is there; an attempt to write it got no answer, it may be this "
+            f"call's own: {key}"
+        )
+    error = PreconditionFailed(msg, path=key, backend=session.name, outcome_unknown=unknown)
+    return like(error, refusal)
 
 
 def _may_be(found: ObjectInfo, body: Body, attributes: Attributes) -> bool:
@@ -313,19 +386,21 @@ class Uploading:
         """Wait until all parts are there."""
         await self._sending.finish()
 
-    async def commit(self, *, exclusive: bool) -> Written:
+    async def commit(self, *, exclusive: bool, if_match: str | None = None) -> Written:
         """
         Make the object of the parts once all are there.
 
         Raises:
             AlreadyExists: *exclusive*, and there is one.
-            PreconditionFailed: Somebody else aborted the upload, or committed it.
+            PreconditionFailed: *if_match*, and there is another version or
+                none. Or somebody else aborted the upload, or committed it.
         """
         await self.sent()
-        session, parts = self._session, self._in_order()
+        session, parts, commit = self._session, self._in_order(), self._session.service.commit
+        match: dict[str, Any] = {} if if_match is None else {"if_match": if_match}
         try:
             written = await session.change(
-                self._key, session.service.commit, self.upload, parts, if_absent=exclusive
+                self._key, commit, self.upload, parts, if_absent=exclusive, **match
             )
         except StorageNotFound:
             raise
@@ -344,7 +419,9 @@ class Uploading:
         if exclusive and isinstance(refusal, PreconditionFailed):
             raise exclusive_refused(session, self._key, refusal, unknown=refusal.outcome_unknown)
         if isinstance(refusal, PreconditionFailed):
-            raise refusal
+            if if_match is None:
+                raise refusal
+            raise _replaced(session, self._key, refusal, unknown=refusal.outcome_unknown)
         forgotten = self._forgotten(refusal)
         if refusal.outcome_unknown:
             forgotten.outcome_unknown = True

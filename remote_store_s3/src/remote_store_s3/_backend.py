@@ -26,6 +26,7 @@ _PUT: Final = 8 << 20
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 _BY_OPTION: Final = {
     "conditional_writes": {Condition.PUT_IF_ABSENT, Condition.COMMIT_IF_ABSENT},
+    "conditional_replace": {Condition.PUT_IF_MATCH, Condition.COMMIT_IF_MATCH},
     "conditional_copy": {Condition.COPY_IF_ABSENT},
     "conditional_delete": {Condition.DELETE_IF_MATCH},
 }
@@ -59,9 +60,12 @@ class AsyncS3Backend(ObjectBackend):
         conditional_writes: The service decides exclusive writes
             (``If-None-Match``). False for one that does not: writes, copies
             and moves with ``overwrite=False`` are then refused.
-        conditional_copy: CopyObject looks at ``If-None-Match``, too. None for
-            True on AWS and False elsewhere, since most services ignore it and
-            would overwrite; exclusive copies are made by parts then.
+        conditional_replace: The service decides writes that replace one version
+            (``If-Match``). None for True on AWS and False elsewhere, since a
+            service that ignores it would overwrite what somebody else wrote;
+            such writes are then refused.
+        conditional_copy: CopyObject looks at ``If-None-Match``, too. None as
+            before; exclusive copies are made by parts then.
         conditional_delete: DeleteObject looks at ``If-Match``. None as before;
             without it each deletion looks first, in a request of its own.
         checksum: Send a CRC-32 with all content, and compare that of whole
@@ -98,6 +102,7 @@ class AsyncS3Backend(ObjectBackend):
         session_token: str | Secret | None = None,
         anonymous: bool = False,
         conditional_writes: bool = True,
+        conditional_replace: bool | None = None,
         conditional_copy: bool | None = None,
         conditional_delete: bool | None = None,
         checksum: bool = True,

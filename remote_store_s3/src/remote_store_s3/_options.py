@@ -31,6 +31,7 @@ _KINDS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "session_token": _SECRET,
     "anonymous": _SWITCH,
     "conditional_writes": _SWITCH,
+    "conditional_replace": _SWITCH,
     "conditional_copy": _SWITCH,
     "conditional_delete": _SWITCH,
     "checksum": _SWITCH,

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 
@@ -46,6 +46,8 @@ from remote_store_s3._xml import (
 )
 
 __all__ = ["S3Service"]
+
+E = TypeVar("E", bound=RemoteStoreError)
 
 _META: Final = "x-amz-meta-"
 _CRC: Final = "x-amz-checksum-crc32"
@@ -188,13 +190,24 @@ class S3Service(ObjectService):
     # --- changing ----------------------------------------------------------
 
     async def put(
-        self, key: str, body: Body, *, attributes: Attributes, if_absent: bool
+        self,
+        key: str,
+        body: Body,
+        *,
+        attributes: Attributes,
+        if_absent: bool,
+        if_match: str | None = None,
     ) -> Written:
         """PutObject."""
-        headers = self._headers(attributes)
-        headers["if-none-match"] = "*" if if_absent else None
+        headers = self._headers(attributes) | _target(if_absent, if_match)
         headers[_CRC] = await _crc_of(body) if self._checksum else None
-        response = await self._wire.open(Ask("PUT", key, {}, headers, body, "ETag"))
+        try:
+            response = await self._wire.open(Ask("PUT", key, {}, headers, body, "ETag"))
+        except NotFound as error:
+            if if_match is None or error.code != "NoSuchKey":
+                raise
+            msg = "There is no version to be replaced"
+            raise _read_as(PreconditionFailed, msg, error) from error
         response.release()
         return _written(response.headers, response.headers.get("ETag"))
 
@@ -206,7 +219,7 @@ class S3Service(ObjectService):
             (await self._wire.open(ask)).release()
         except PreconditionFailed as error:
             if if_match is None:  # some services answer so where S3 has 404
-                raise _absent(error) from error
+                raise _read_as(NotFound, "Not found", error) from error
             raise
 
     async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
@@ -234,8 +247,7 @@ class S3Service(ObjectService):
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
     ) -> Written:
         """CopyObject."""
-        headers = self._further | self._source(source, if_match)
-        headers["if-none-match"] = "*" if if_absent else None
+        headers = self._further | self._source(source, if_match) | _target(if_absent)
         ask = Ask("PUT", target, {}, headers)
         values, found = await self._wire.read(ask, _values_of("CopyObjectResult"))
         return _written(found, values.get("ETag"))
@@ -276,15 +288,27 @@ class S3Service(ObjectService):
         token = etag_of(values["ETag"]) or ""
         return Part(number, stop - start, token, values.get("ChecksumCRC32"))
 
-    async def commit(self, upload: Upload, parts: Sequence[Part], *, if_absent: bool) -> Written:
+    async def commit(
+        self,
+        upload: Upload,
+        parts: Sequence[Part],
+        *,
+        if_absent: bool,
+        if_match: str | None = None,
+    ) -> Written:
         """CompleteMultipartUpload."""
-        headers = {"content-type": "application/xml", "if-none-match": "*" if if_absent else None}
+        headers = {"content-type": "application/xml", **_target(if_absent, if_match)}
         body = Body([commit_document(parts)])
         ask = Ask("POST", upload.key, {"uploadId": upload.id}, headers, body)
         try:
             values, found = await self._wire.read(ask, _values_of("CompleteMultipartUploadResult"))
+        except NotFound as error:
+            if if_match is None or error.code != "NoSuchKey":
+                raise
+            msg = "There is no version to be replaced"
+            raise _read_as(PreconditionFailed, msg, error) from error
         except RemoteStoreError as error:
-            if if_absent and error.code == "ConditionalRequestConflict":
+            if error.code == "ConditionalRequestConflict":
                 # Not to be repeated: the service wants all parts sent anew.
                 msg = "Another change of the object was in the way of the commit"
                 raise PreconditionFailed(msg, status=409, code=error.code) from error
@@ -334,6 +358,10 @@ class S3Service(ObjectService):
             "x-amz-copy-source": f"/{self._bucket}/{quoted_key(key)}",
             "x-amz-copy-source-if-match": quoted(if_match),
         }
+
+
+def _target(if_absent: bool, if_match: str | None = None) -> dict[str, str | None]:
+    return {"if-none-match": "*" if if_absent else None, "if-match": quoted(if_match)}
 
 
 def _part(upload: Upload, number: int) -> dict[str, str]:
@@ -398,5 +426,6 @@ def _refusals_of(body: bytes) -> dict[str, RemoteStoreError]:
     return failed
 
 
-def _absent(error: RemoteStoreError) -> NotFound:
-    return NotFound("Not found", status=error.status, code=error.code, request_id=error.request_id)
+def _read_as(kind: type[E], words: str, error: RemoteStoreError) -> E:
+    """Return what a refusal means where it came to."""
+    return kind(words, status=error.status, code=error.code, request_id=error.request_id)

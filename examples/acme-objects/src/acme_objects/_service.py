@@ -177,10 +177,8 @@ class AcmeService(ObjectService):
 
     # Changing ----------------------------------------------------------------
 
-    async def put(
-        self, key: str, body: Body, *, attributes: Attributes, if_absent: bool
-    ) -> Written:
-        headers = {**_headers(attributes), **_absent(if_absent)}
+    async def put(self, key: str, body: Body, *, attributes: Attributes, **when: Any) -> Written:
+        headers = {**_headers(attributes), **_conditions(**when)}
         response, _ = await self._told("PUT", "object", key=key, headers=headers, body=body)
         return _written(response.headers)
 
@@ -194,7 +192,7 @@ class AcmeService(ObjectService):
     async def copy(
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
     ) -> Written:
-        headers = {"Acme-Source-If-Match": http.quoted(if_match), **_absent(if_absent)}
+        headers = {"Acme-Source-If-Match": http.quoted(if_match), **_conditions(if_absent)}
         response, _ = await self._told("PUT", "object", key=target, source=source, headers=headers)
         return _written(response.headers)
 
@@ -208,8 +206,9 @@ class AcmeService(ObjectService):
         await self._told("PUT", "upload", id=upload.id, number=number, body=body)
         return Part(number, len(body))
 
-    async def commit(self, upload: Upload, parts: Sequence[Part], *, if_absent: bool) -> Written:
-        body, headers = json.dumps([part.number for part in parts]).encode(), _absent(if_absent)
+    async def commit(self, upload: Upload, parts: Sequence[Part], **when: Any) -> Written:
+        numbers, headers = [part.number for part in parts], _conditions(**when)
+        body = json.dumps(numbers).encode()
         response, _ = await self._told("POST", "upload", id=upload.id, headers=headers, body=body)
         return _written(response.headers)
 
@@ -231,8 +230,8 @@ class AcmeService(ObjectService):
         return UploadPage(uploads)
 
 
-def _absent(if_absent: bool) -> dict[str, str | None]:
-    return {"If-None-Match": "*" if if_absent else None}
+def _conditions(if_absent: bool, if_match: str | None = None) -> dict[str, str | None]:
+    return {"If-None-Match": "*" if if_absent else None, "If-Match": http.quoted(if_match)}
 
 
 def _headers(attributes: Attributes) -> dict[str, str | None]:

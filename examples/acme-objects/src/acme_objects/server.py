@@ -170,6 +170,9 @@ class Server:
         """Publish an object; from the condition to the end nothing else runs."""
         if request.headers.get("If-None-Match") == "*" and key in self._objects:
             raise Refused(412, "ObjectExists")
+        there = self._objects.get(key, {}).get("etag")
+        if request.headers.get("If-Match", there) != there:
+            raise Refused(412, "OtherVersion")
         start = file.tell()
         made = {
             "key": key,

@@ -21,6 +21,10 @@ class Condition(enum.Enum):
     PUT_IF_ABSENT = "put if absent"
     #: `commit` makes no object where there is one.
     COMMIT_IF_ABSENT = "commit if absent"
+    #: `put` replaces one version or makes nothing.
+    PUT_IF_MATCH = "put if match"
+    #: `commit` replaces one version or makes nothing.
+    COMMIT_IF_MATCH = "commit if match"
     #: `copy` makes no object where there is one.
     COPY_IF_ABSENT = "copy if absent"
     #: `copy` and `copy_part` copy one version or nothing.
@@ -138,7 +142,9 @@ class Description:
             backend refuses every write, copy and move with
             ``overwrite=False``: a check before the write would be no
             exclusion. Without COMMIT_IF_ABSENT it refuses so what one `put`
-            cannot hold. Without COPY_IF_ABSENT an exclusive copy is made by
+            cannot hold. Without PUT_IF_MATCH the backend refuses every write
+            that is to replace one version, and without COMMIT_IF_MATCH such a
+            write of what one `put` cannot hold. Without COPY_IF_ABSENT an exclusive copy is made by
             parts, or its bytes pass through the client. Without COPY_IF_MATCH
             a move reads one version and writes it. Without GET_IF_MATCH a
             read that broke off is an error. Without DELETE_IF_MATCH a move

@@ -186,7 +186,13 @@ class ObjectService(Protocol):
 
     @abstractmethod
     async def put(
-        self, key: str, body: Body, *, attributes: Attributes, if_absent: bool
+        self,
+        key: str,
+        body: Body,
+        *,
+        attributes: Attributes,
+        if_absent: bool,
+        if_match: str | None = None,
     ) -> Written:
         """
         Make an object in one request, or replace it as a whole.
@@ -198,9 +204,12 @@ class ObjectService(Protocol):
             attributes: What it keeps beside them.
             if_absent: Only where there is none; never True without
                 `Condition.PUT_IF_ABSENT`.
+            if_match: Only in the place of this version; never without
+                `Condition.PUT_IF_MATCH`, and never with *if_absent*.
 
         Raises:
-            PreconditionFailed: *if_absent*, and there is one.
+            PreconditionFailed: *if_absent*, and there is one; or *if_match*,
+                and there is another version or none.
             StorageNotFound: The bucket is absent.
         """
 
@@ -293,7 +302,14 @@ class ObjectService(Protocol):
         """
         raise _missing(self.send_part)
 
-    async def commit(self, upload: Upload, parts: Sequence[Part], *, if_absent: bool) -> Written:
+    async def commit(
+        self,
+        upload: Upload,
+        parts: Sequence[Part],
+        *,
+        if_absent: bool,
+        if_match: str | None = None,
+    ) -> Written:
         """
         Make the object of its parts, or replace it as a whole.
 
@@ -302,9 +318,12 @@ class ObjectService(Protocol):
             parts: All of them in order, at least one.
             if_absent: Only where there is none; never True without
                 `Condition.COMMIT_IF_ABSENT`.
+            if_match: Only in the place of this version; never without
+                `Condition.COMMIT_IF_MATCH`, and never with *if_absent*.
 
         Raises:
-            PreconditionFailed: *if_absent*, and there is one.
+            PreconditionFailed: *if_absent*, and there is one; or *if_match*,
+                and there is another version or none.
             NotFound: The upload is unknown: aborted, or committed.
         """
         raise _missing(self.commit)

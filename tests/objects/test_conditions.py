@@ -1,0 +1,104 @@
+"""Writes that replace one version and nothing else: who decides, and what a lost answer means."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.objects.service import QUICK, Bucket, after, busy, describe, lose
+
+from remote_store import CapabilityNotSupported, PreconditionFailed
+from remote_store_objects import EVERY_CONDITION, Attributes, Condition
+from remote_store_objects._session.in_flight import Calls
+from remote_store_objects._session.session import Session, Sizes
+from remote_store_objects._write import write
+
+pytestmark = pytest.mark.asyncio
+
+
+def session(bucket: Bucket) -> Session:
+    sizes = Sizes(single_put=8, part_size=4, growth=10, max_concurrency=1)
+    return Session(bucket.connect(), bucket.description, QUICK, Calls("mem"), sizes)
+
+
+async def stream(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def replace(bucket: Bucket, content: bytes, etag: str | None) -> str | None:
+    """Write *content* at ``a``, in parts if it is longer than 8 bytes; return its version."""
+    given = content if len(content) <= 8 else stream(content)
+    written, _ = await write(
+        session(bucket), "a", given, exclusive=False, attributes=Attributes(), if_match=etag
+    )
+    return written.etag
+
+
+@pytest.mark.parametrize(
+    ("content", "verbs"),
+    [(b"new", ["put"]), (b"new content", ["begin_upload", *["send_part"] * 3, "commit"])],
+)
+async def test_one_version_is_replaced_and_no_other(content: bytes, verbs: list[str]) -> None:
+    """The service decides with the change itself: no request more than without."""
+    bucket = Bucket()
+    bucket.put("a", b"1")
+    second = bucket.put("a", b"2")
+
+    with pytest.raises(PreconditionFailed) as caught:
+        await replace(bucket, content, "v000001")
+    assert not caught.value.outcome_unknown
+    assert (bucket.contents(), bucket.uploads) == ({"a": b"2"}, {})
+    bucket.calls.clear()
+
+    assert await replace(bucket, content, second.etag) is not None
+    assert bucket.verbs() == verbs
+    assert bucket.contents() == {"a": content}
+
+
+@pytest.mark.parametrize("content", [b"new", b"new content"])
+async def test_nothing_is_no_version(content: bytes) -> None:
+    """An object that was deleted is not made again."""
+    bucket = Bucket()
+    with pytest.raises(PreconditionFailed):
+        await replace(bucket, content, "v000001")
+    assert not bucket.objects
+
+
+async def test_a_refusal_after_a_lost_answer_may_be_about_its_own_success() -> None:
+    """Then nobody can tell, unless what is there surely is not what was written."""
+    bucket = Bucket()
+    first = bucket.put("a", b"1")
+    bucket.faults["put"].append(lose)
+    with pytest.raises(PreconditionFailed, match="may be this call's own") as caught:
+        await replace(bucket, b"new", first.etag)
+    assert caught.value.outcome_unknown
+    assert bucket.contents() == {"a": b"new"}
+
+    other = bucket.put("a", b"other's")
+    bucket.faults["put"] += [lose, after(lambda: bucket.put("a", b"still another's"))]
+    with pytest.raises(PreconditionFailed) as caught:
+        await replace(bucket, b"new", other.etag)
+    assert not caught.value.outcome_unknown
+
+
+async def test_a_commit_whose_answer_was_lost_is_recognised() -> None:
+    """By the upload, as an exclusive one is."""
+    bucket = Bucket()
+    first = bucket.put("a", b"1")
+    bucket.faults["commit"] += [busy, lose]
+    assert await replace(bucket, b"new content", first.etag) is not None
+    assert bucket.contents() == {"a": b"new content"}
+
+
+@pytest.mark.parametrize(
+    ("lacks", "content"),
+    [(Condition.PUT_IF_MATCH, b"new"), (Condition.COMMIT_IF_MATCH, b"new content")],
+)
+async def test_a_service_that_cannot_decide_is_not_asked(lacks: Condition, content: bytes) -> None:
+    """A look before the write would lose what is written in between."""
+    bucket = Bucket(describe(conditions=EVERY_CONDITION - {lacks}))
+    info = bucket.put("a", b"1")
+    with pytest.raises(CapabilityNotSupported, match="if_match"):
+        await replace(bucket, content, info.etag)
+    assert bucket.verbs() == []
+    assert await replace(bucket, content, None) is not None
