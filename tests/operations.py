@@ -24,6 +24,7 @@ __all__ = [
     "OPERATIONS",
     "OPERATIONS_OF_STORES",
     "OPERATIONS_OF_SYNC",
+    "SINCE_1_1",
     "Kind",
     "Operation",
     "Paths",
@@ -150,6 +151,9 @@ def _operations() -> Iterator[Operation]:
 
 C: Final = Capability
 ATOMIC: Final = (C.ATOMIC_WRITE, C.WRITE)
+
+#: What version 1.1 of the contract brought.
+SINCE_1_1: Final = frozenset({C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL})
 
 #: Those of both protocols, by name.
 OPERATIONS: Final = {operation.name: operation for operation in _operations()}

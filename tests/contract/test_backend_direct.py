@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.contract.probes import Source, collect
+from tests.operations import SINCE_1_1
 
 from remote_store import (
     AlreadyExists,
@@ -219,7 +220,10 @@ async def test_plugin_declares_what_it_has(plugin: AsyncBackend) -> None:
     assert set(plugin.capabilities) <= set(declared.CAPABILITIES)
     assert declared.CONTRACT == "1.0"
     assert declared.close_is_terminal is False
-    missing = {"async-memory": {Capability.GLOB}, "async-local": {Capability.SEEKABLE_READ}}
+    missing = {
+        "async-memory": {Capability.GLOB, *SINCE_1_1},
+        "async-local": {Capability.SEEKABLE_READ, *SINCE_1_1},
+    }
     assert set(Capability) - set(plugin.capabilities) <= missing[plugin.name]
     if plugin.name == "async-memory":
         assert Capability.SEEKABLE_READ in plugin.capabilities

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.contract.probes import collect, in_new_loop
+from tests.operations import SINCE_1_1
 
 from remote_store import (
     Capability,
@@ -39,7 +40,7 @@ async def test_identity(memory: AsyncMemoryBackend) -> None:
     assert repr(memory) == "AsyncMemoryBackend(files=2, folders=2)"
     await memory.delete_folder("a", recursive=True)
     assert repr(memory) == "AsyncMemoryBackend(files=1, folders=0)"
-    assert set(memory.capabilities) == set(Capability) - {Capability.GLOB}
+    assert set(memory.capabilities) == set(Capability) - {Capability.GLOB, *SINCE_1_1}
 
 
 async def test_read_is_one_chunk(memory: AsyncMemoryBackend) -> None:

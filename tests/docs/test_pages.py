@@ -59,7 +59,7 @@ def test_the_page_names_every_field_of_an_event(root: Path) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/capabilities.md"])
 def test_capability_tables_are_complete(page: str, root: Path) -> None:
-    """All fourteen, each once."""
+    """Every one, each once."""
     table = rows((root / page).read_text(), "| Capability |")
 
     assert {capability.name for capability in Capability} == set(table)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.operations import SINCE_1_1
 
 from remote_store import (
     AlreadyExists,
@@ -29,7 +30,7 @@ def test_identity(local: LocalBackend, root: Path) -> None:
     """The backend declares the sync set, and pickles as its configuration."""
     assert local.name == "local"
     assert local.capabilities == LocalBackend.CAPABILITIES
-    assert set(local.capabilities) == set(Capability)
+    assert set(local.capabilities) == set(Capability) - SINCE_1_1
     assert (LocalBackend.CONTRACT, LocalBackend.close_is_terminal) == ("1.0", False)
     assert Backend in LocalBackend.__mro__
     assert repr(local) == f"LocalBackend({str(root)!r}, fsync='atomic')"

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 
 import pytest
+from tests.operations import SINCE_1_1
 
 from remote_store import Capability, CapabilityNotSupported, CapabilitySet
 from remote_store.aio import AsyncBackend, AsyncStore
@@ -16,7 +17,7 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 def test_declaration(backend: AsyncMemoryBackend) -> None:
     """It can do all but GLOB, says so without I/O, and the class says the same."""
-    expected = CapabilitySet(set(Capability) - {Capability.GLOB})
+    expected = CapabilitySet(set(Capability) - {Capability.GLOB, *SINCE_1_1})
 
     assert expected == backend.capabilities == AsyncMemoryBackend.CAPABILITIES
     assert backend.name == "async-memory"

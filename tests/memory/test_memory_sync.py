@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.operations import SINCE_1_1
 from tests.sync.twins import KINDS, Source, race
 
 from remote_store import (
@@ -39,7 +40,8 @@ def test_identity() -> None:
     """The backend declares the sync set, and differs from its twin in nothing else."""
     memory = MemoryBackend()
     assert memory.name == "memory"
-    assert set(Capability) - set(memory.capabilities) == {Capability.GLOB, Capability.LAZY_READ}
+    missing = {Capability.GLOB, Capability.LAZY_READ, *SINCE_1_1}
+    assert set(Capability) - set(memory.capabilities) == missing
     assert memory.capabilities == MemoryBackend.CAPABILITIES
     assert (MemoryBackend.CONTRACT, MemoryBackend.close_is_terminal) == ("1.0", False)
     assert Backend in MemoryBackend.__mro__

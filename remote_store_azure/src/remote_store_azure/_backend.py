@@ -91,7 +91,14 @@ class AsyncAzureBackend(AsyncBackend):
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.SEEKABLE_READ}
+        set(Capability)
+        - {
+            Capability.SEEKABLE_READ,
+            Capability.RANGE_READ,
+            Capability.CONDITIONAL_WRITE,
+            Capability.CONTENT_HEADERS,
+            Capability.SIGNED_URL,
+        }
     )
     CONTRACT: ClassVar[str] = "1.0"
     close_is_terminal: ClassVar[bool] = True

@@ -6,7 +6,7 @@ from plugins: see `list_backends`, `load_backend` and `register_backend`.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from remote_store._contract.backend import (
     Backend,
@@ -14,6 +14,9 @@ from remote_store._contract.backend import (
 from remote_store._contract.content import (
     SyncContentSource,
     WritableContent,
+)
+from remote_store._contract.versions import (
+    CONTRACT,
 )
 from remote_store._plugins.hooks import (
     OperationEvent,
@@ -124,9 +127,6 @@ __all__ = [
     "unregister_backend",
     "unregister_plugin",
 ]
-
-#: Version of the contract that the protocols of this core state.
-CONTRACT: Final = "1.0"
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

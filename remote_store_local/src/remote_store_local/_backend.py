@@ -91,7 +91,14 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.SEEKABLE_READ}
+        set(Capability)
+        - {
+            Capability.SEEKABLE_READ,
+            Capability.RANGE_READ,
+            Capability.CONDITIONAL_WRITE,
+            Capability.CONTENT_HEADERS,
+            Capability.SIGNED_URL,
+        }
     )
     _NAME: ClassVar[str] = "async-local"
 

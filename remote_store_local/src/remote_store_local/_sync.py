@@ -55,7 +55,15 @@ class LocalBackend(Rooted, Backend):
         ValueError: *root* is empty or has a NUL, or *fsync* is unknown.
     """
 
-    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability)
+        - {
+            Capability.RANGE_READ,
+            Capability.CONDITIONAL_WRITE,
+            Capability.CONTENT_HEADERS,
+            Capability.SIGNED_URL,
+        }
+    )
     _NAME: ClassVar[str] = "local"
 
     def __init__(

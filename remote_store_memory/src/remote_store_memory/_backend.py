@@ -47,7 +47,16 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
     It cannot be pickled, copied or deep-copied: there is one memory.
     """
 
-    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(set(Capability) - {Capability.GLOB})
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability)
+        - {
+            Capability.GLOB,
+            Capability.RANGE_READ,
+            Capability.CONDITIONAL_WRITE,
+            Capability.CONTENT_HEADERS,
+            Capability.SIGNED_URL,
+        }
+    )
     _NAME: ClassVar[str] = "async-memory"
 
     # Questions -------------------------------------------------------------

@@ -38,7 +38,15 @@ class MemoryBackend(Memory, Backend):
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.GLOB, Capability.LAZY_READ}
+        set(Capability)
+        - {
+            Capability.GLOB,
+            Capability.LAZY_READ,
+            Capability.RANGE_READ,
+            Capability.CONDITIONAL_WRITE,
+            Capability.CONTENT_HEADERS,
+            Capability.SIGNED_URL,
+        }
     )
     _NAME: ClassVar[str] = "memory"
 

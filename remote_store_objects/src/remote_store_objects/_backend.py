@@ -86,7 +86,15 @@ class ObjectBackend(AsyncBackend):
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.SEEKABLE_READ, Capability.ATOMIC_MOVE}
+        set(Capability)
+        - {
+            Capability.SEEKABLE_READ,
+            Capability.ATOMIC_MOVE,
+            Capability.RANGE_READ,
+            Capability.CONDITIONAL_WRITE,
+            Capability.CONTENT_HEADERS,
+            Capability.SIGNED_URL,
+        }
     )
     CONTRACT: ClassVar[str] = "1.0"
     close_is_terminal: ClassVar[bool] = True

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from attrs import Attribute, field, frozen
 
 from remote_store import Capability
-from remote_store_conformance.contract.kinds import FAMILIES, VERSION, Level, Need, Trait
+from remote_store_conformance.contract.kinds import FAMILIES, FIRST, Level, Need, Trait
 from remote_store_conformance.contract.trial import Trial
 
 __all__ = ["REGISTERED", "Clause", "clause", "untested"]
@@ -64,7 +64,7 @@ class Clause:
     requires: frozenset[Capability] = frozenset()
     needs: frozenset[Need] = frozenset()
     only: frozenset[Trait] = frozenset()
-    since: str = VERSION
+    since: str = FIRST
     until: str | None = None
     seconds: float = 20.0
     opens: bool = True
@@ -98,7 +98,7 @@ def clause(
     requires: Iterable[Capability] = (),
     needs: Iterable[Need] = (),
     only: Iterable[Trait] = (),
-    since: str = VERSION,
+    since: str = FIRST,
     seconds: float = 20.0,
     opens: bool = True,
 ) -> Callable[[C], C]:
@@ -130,7 +130,7 @@ def clause(
     return register
 
 
-def untested(id: str, text: str, *, intent: str, since: str = VERSION) -> None:  # noqa: A002
+def untested(id: str, text: str, *, intent: str, since: str = FIRST) -> None:  # noqa: A002
     """Register a rule that binds although no check can tell; *intent* says why none can."""
     _add(Clause(id=id, text=text, intent=intent, level=Level.UNTESTED, since=since))
 

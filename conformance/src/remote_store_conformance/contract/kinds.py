@@ -7,10 +7,12 @@ from typing import Final
 
 from remote_store import Capability
 
-__all__ = ["FAMILIES", "GATES", "VERSION", "Level", "Need", "Trait", "version_key"]
+__all__ = ["FAMILIES", "FIRST", "GATES", "VERSION", "Level", "Need", "Trait", "version_key"]
 
 #: The version of the contract that this kit checks.
-VERSION: Final = "1.0"
+VERSION: Final = "1.1"
+#: The first one: that of a backend which states none, and of clauses which say nothing else.
+FIRST: Final = "1.0"
 
 #: Families in the order of reports, and what each is about.
 FAMILIES: Final = {
@@ -45,6 +47,7 @@ GATES: Final = frozenset(Capability) - {
     Capability.SEEKABLE_READ,
     Capability.LAZY_READ,
     Capability.WRITE_RESULT_NATIVE,
+    Capability.RANGE_READ,
 }
 
 

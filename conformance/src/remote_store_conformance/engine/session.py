@@ -24,8 +24,16 @@ from typing import Any, Final, Self
 from attrs import define, evolve, field
 
 from remote_store import Capability, CapabilitySet
+from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.clause import Clause
-from remote_store_conformance.contract.kinds import GATES, VERSION, Level, Need, Trait, version_key
+from remote_store_conformance.contract.kinds import (
+    FIRST,
+    GATES,
+    Level,
+    Need,
+    Trait,
+    version_key,
+)
 from remote_store_conformance.contract.survey import Survey
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.engine.attempt import Attempt, Blocked, call_in_thread
@@ -140,11 +148,12 @@ class Session:
                 times.append(time.perf_counter() - start)
             medians.append(statistics.median(times))
         slowest = max(medians)
-        capabilities = CapabilitySet(backend.capabilities)
+        store = AsyncStore(backend)  # which leaves out what came after the backend's contract
+        capabilities = CapabilitySet(c for c in Capability if store.supports(c))
         return Survey(
             name=backend.name,
             capabilities=capabilities,
-            contract=str(getattr(backend, "CONTRACT", VERSION)),
+            contract=str(getattr(backend, "CONTRACT", FIRST)),
             patience=self.patience,
             settle=_SETTLE,
             traits=self._traits(backend, capabilities),

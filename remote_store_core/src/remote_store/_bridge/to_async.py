@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 from remote_store._bridge.calls import BackendCall, BackendCalls, Running
 from remote_store._bridge.page_iterator import page_iterator
 from remote_store._bridge.push_content import push_content
-from remote_store._contract import members
+from remote_store._contract import members, versions
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
@@ -68,7 +68,7 @@ class SyncBackendAdapter(AsyncBackend):
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
-    CONTRACT: ClassVar[str] = "1.0"
+    CONTRACT: ClassVar[str] = versions.CONTRACT
     #: Of an instance: whether the wrapped backend cannot be used after its close.
     close_is_terminal: bool = False
 
@@ -89,7 +89,7 @@ class SyncBackendAdapter(AsyncBackend):
     @property
     def capabilities(self) -> CapabilitySet:
         """Capabilities of the wrapped backend."""
-        return self._backend.capabilities
+        return versions.declared(self._backend)
 
     def to_key(self, native_path: str) -> str:
         """Return the key of a native path."""

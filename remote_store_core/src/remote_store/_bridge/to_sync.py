@@ -18,7 +18,7 @@ from typing import (
 )
 
 from remote_store._bridge.pull_iterator import AsyncIteratorBridge, ChunkStream
-from remote_store._contract import members
+from remote_store._contract import members, versions
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_content import as_content
 from remote_store._contract.backend import Backend
@@ -82,7 +82,7 @@ class AsyncBackendSyncAdapter(Backend):
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
         set(Capability) - {Capability.SEEKABLE_READ}
     )
-    CONTRACT: ClassVar[str] = "1.0"
+    CONTRACT: ClassVar[str] = versions.CONTRACT
     #: Whatever the backend's own close means: the loop that it ran on is gone.
     close_is_terminal: ClassVar[bool] = True
 
@@ -98,7 +98,7 @@ class AsyncBackendSyncAdapter(Backend):
         self._runner = loop_thread or LoopThread(type(self).__name__)
         self._loop = self._runner.loop
         self._thread = self._runner.thread
-        kept = set(async_backend.capabilities) - {Capability.SEEKABLE_READ}
+        kept = set(versions.declared(async_backend)) - {Capability.SEEKABLE_READ}
         self._capabilities = CapabilitySet(kept)
 
     @property

@@ -80,7 +80,10 @@ class AsyncBackend(Protocol):
     if not TYPE_CHECKING:
         #: What an instance of the class may declare at most; each declares a subset (CAP-001).
         CAPABILITIES = CapabilitySet(Capability)
-        #: Version of the contract that the class was written for, `remote_store.CONTRACT`.
+        #: Version of the contract that the class was written for. A class that states
+        #: none was written for the first; state `remote_store.CONTRACT` of the core
+        #: that you know, as text. What a later version brought, members and
+        #: capabilities, is not asked of the class, and defaults serve it.
         CONTRACT = "1.0"
         #: Constructor arguments that are secret, a frozenset of their names. A
         #: configuration shows none of them, and refuses empty ones. What is

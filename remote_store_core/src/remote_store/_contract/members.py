@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, Final
 
+from remote_store._contract.versions import brought_later
+
 __all__ = ["MANDATORY", "is_async_backend", "member", "missing_members", "refuse_incomplete"]
 
 #: The members that every backend has.
@@ -57,8 +59,15 @@ def refuse_incomplete(backend: object) -> None:
 
 
 def member(backend: object, name: str, protocol: type) -> Callable[..., Any]:
-    """Return a member with a default; *protocol* itself serves a backend that lacks it."""
-    found: Callable[..., Any] | None = getattr(backend, name, None)
+    """
+    Return a member with a default; *protocol* itself serves a backend that lacks it.
+
+    So it does one that was written before the protocol had the member: what it
+    has under that name is something else.
+    """
+    found: Callable[..., Any] | None = None
+    if not brought_later(backend, name):
+        found = getattr(backend, name, None)
     return MethodType(getattr(protocol, name), backend) if found is None else found
 
 

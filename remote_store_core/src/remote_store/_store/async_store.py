@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from remote_store._bridge.to_async import as_async
-from remote_store._contract import members
+from remote_store._contract import members, versions
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import (
@@ -115,7 +115,7 @@ class AsyncStore:
         self._root = root
         self._owns = owns
         # Constant for an instance's life by contract, and read in every call.
-        self._capabilities = CapabilitySet(backend.capabilities)
+        self._capabilities = versions.declared(backend)
         self._lacks = frozenset(Capability).difference(self._capabilities)
         self._writes = self._lacks.isdisjoint((Capability.WRITE, Capability.ATOMIC_WRITE))
         self._name = backend.name

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
-from remote_store._contract import members
+from remote_store._contract import members, versions
 from remote_store._contract.backend import Backend
 from remote_store._contract.closing import closing
 from remote_store._contract.content import SyncContentSource, WritableContent, as_content
@@ -118,7 +118,7 @@ class Store:
         self._root = root
         self._owns = owns
         # Constant for an instance's life by contract, and read in every call.
-        self._capabilities = CapabilitySet(backend.capabilities)
+        self._capabilities = versions.declared(backend)
         self._lacks = frozenset(Capability).difference(self._capabilities)
         self._writes = self._lacks.isdisjoint((Capability.WRITE, Capability.ATOMIC_WRITE))
         self._name = backend.name

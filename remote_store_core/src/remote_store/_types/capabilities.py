@@ -1,4 +1,4 @@
-"""What a backend can do: the fourteen capabilities and the set that declares them."""
+"""What a backend can do: the capabilities and the set that declares them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,16 @@ class Capability(enum.Enum):
     LAZY_READ = "lazy_read"
     #: Quality flag: write results carry what the backend itself answered.
     WRITE_RESULT_NATIVE = "write_result_native"
+    # Since contract 1.1.
+    #: Quality flag: a range of a file costs what it returns, not the file.
+    RANGE_READ = "range_read"
+    #: Gate of a given ``if_match=`` of ``write``, ``write_atomic``, ``delete``,
+    #: ``move`` and ``copy``.
+    CONDITIONAL_WRITE = "conditional_write"
+    #: Gate of given content headers, such as a content type, of the write methods.
+    CONTENT_HEADERS = "content_headers"
+    #: Gate of ``signed_url``.
+    SIGNED_URL = "signed_url"
 
     # Members are singletons, also after unpickling, so identity is a correct
     # hash; enum's own is a Python function on the path of every store call.

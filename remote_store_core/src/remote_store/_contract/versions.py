@@ -1,0 +1,60 @@
+"""
+Versions of the contract: what each brought, and what a backend of an older one has.
+
+A backend states the version that it was written for. What came later is not
+asked of it, whatever its set of capabilities holds (``set(Capability)`` grows
+with the core) and whatever else it has under the name of a newer member.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from remote_store._types.capabilities import Capability, CapabilitySet
+
+__all__ = ["CONTRACT", "brought_later", "declared"]
+
+#: Version of the contract that the protocols of this core state.
+CONTRACT: Final = "1.1"
+
+_Version: TypeAlias = tuple[int, ...]
+
+_FIRST: Final[_Version] = (1, 0)
+#: Capabilities and optional members that came after the first version.
+_CAPABILITIES: Final[dict[Capability, _Version]] = {
+    Capability.RANGE_READ: (1, 1),
+    Capability.CONDITIONAL_WRITE: (1, 1),
+    Capability.CONTENT_HEADERS: (1, 1),
+    Capability.SIGNED_URL: (1, 1),
+}
+_MEMBERS: Final[dict[str, _Version]] = {
+    "read_range": (1, 1),
+    "signed_url": (1, 1),
+}
+
+
+def _stated(backend: object) -> _Version:
+    """Return the version that a backend states; what states none was written for the first."""
+    try:
+        return tuple(int(part) for part in backend.CONTRACT.split("."))  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return _FIRST
+
+
+def brought_later(backend: object, name: str) -> bool:
+    """Return True if the protocol has the member *name* only since a later version."""
+    since = _MEMBERS.get(name)
+    return since is not None and since > _stated(backend)
+
+
+def declared(backend: object) -> CapabilitySet:
+    """
+    Return what a backend declares, without what came after the version that it states.
+
+    Raises:
+        TypeError: What it declares is not a set of capabilities.
+    """
+    found = CapabilitySet(backend.capabilities)  # type: ignore[attr-defined]
+    version = _stated(backend)
+    later = {c for c, since in _CAPABILITIES.items() if since > version}
+    return found if found.isdisjoint(later) else CapabilitySet(set(found) - later)
