@@ -253,6 +253,8 @@ class _Deletion:
             self._single = True
             return list(range(len(keys)))
         self.begun = self.begun or len(refused) < len(keys)
+        if not refused.keys() <= set(keys):  # it does not tell which: all are tried again
+            return list(range(len(keys)))
         left = []
         for index, key in enumerate(keys):
             refusal = refused.get(key)

@@ -27,7 +27,7 @@ from remote_store import (
 )
 from remote_store.authoring import first_with_others, is_reserved
 from remote_store_objects._keys import Shown, prefix_of, shown_in, too_long
-from remote_store_objects._probe import find
+from remote_store_objects._probe import ask_page, find
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFound
 from remote_store_objects._session.progress import Progress
@@ -57,12 +57,9 @@ async def page(
 ) -> Page:
     """Return one page; without a delimiter of the service's, the same made of a flat one."""
     limit = session.description.page
-    list_page = session.service.list_page
     if not delimiter or session.description.delimiter:
-        return await session.ask(
-            key, list_page, prefix, delimiter=delimiter, token=token, limit=limit
-        )
-    flat = await session.ask(key, list_page, prefix, token=token, limit=limit)
+        return await ask_page(session, key, prefix, delimiter=delimiter, token=token, limit=limit)
+    flat = await ask_page(session, key, prefix, token=token, limit=limit)
     start = len(prefix)
     here = [info for info in flat.objects if "/" not in info.key[start:]]
     below = (info.key for info in flat.objects if "/" in info.key[start:])
@@ -100,7 +97,7 @@ async def pages(
         first = False
         token = found.token
         if token:
-            progress.step(token, moved=bool(found.objects or found.prefixes))
+            progress.step(token, first=found.first, moved=bool(found.objects or found.prefixes))
 
 
 def _stands_for_folder(info: ObjectInfo, shown: Shown) -> bool:
@@ -168,7 +165,8 @@ class _Walk:
                     yield file_info(path, info, description)
             if found.token:
                 place = f"{delimiter}{prefix}\n{found.token}"
-                progress.step(place, moved=bool(found.objects or found.prefixes))
+                moved = bool(found.objects or found.prefixes)
+                progress.step(place, first=found.first, moved=moved)
                 todo.append((prefix, delimiter, found.token))
             else:
                 progress.step(moved=True)

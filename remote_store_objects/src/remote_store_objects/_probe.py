@@ -11,15 +11,17 @@ from __future__ import annotations
 from remote_store import NotFound, RemoteStoreError
 from remote_store.authoring import ancestor_is_file, is_a_folder, not_found
 from remote_store_objects._keys import prefix_of, too_long
-from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
+from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFound
 from remote_store_objects._session.outcome import like
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 
 __all__ = [
     "absent",
+    "ask_page",
     "below",
     "find",
+    "foreign_page",
     "head",
     "is_folder",
     "look_at_storage",
@@ -106,6 +108,34 @@ async def is_folder(session: Session, key: str) -> bool:
         return False
 
 
+async def ask_page(
+    session: Session, key: str, prefix: str, *, delimiter: str = "", token: str = "", limit: int
+) -> Page:
+    """
+    Return one page of a listing.
+
+    Raises:
+        RemoteStoreError: It is of another listing; what it names may be anybody's.
+    """
+    page = await session.ask(
+        key, session.service.list_page, prefix, delimiter=delimiter, token=token, limit=limit
+    )
+    start = len(prefix)
+    for info in page.objects:
+        if not info.key.startswith(prefix) or (delimiter and info.key.find(delimiter, start) >= 0):
+            raise foreign_page(session, key, prefix, info.key)
+    for name in page.prefixes:
+        if not name.startswith(prefix) or name.find(delimiter, start) != len(name) - 1:
+            raise foreign_page(session, key, prefix, name)
+    return page
+
+
+def foreign_page(session: Session, key: str, prefix: str, name: str) -> RemoteStoreError:
+    """Return the error for a page that names what was not asked for."""
+    msg = f"The service's listing of {prefix!r} names {name!r}, which does not belong to it"
+    return RemoteStoreError(msg, path=key, backend=session.name)
+
+
 async def below(session: Session, key: str, count: int) -> list[ObjectInfo]:
     """
     Return the first objects below *key*, at most *count*.
@@ -121,14 +151,14 @@ async def below(session: Session, key: str, count: int) -> list[ObjectInfo]:
     progress: Progress | None = None  # nearly always one page tells
     while True:
         left = count - len(found)
-        page = await session.ask(key, session.service.list_page, prefix, token=token, limit=left)
+        page = await ask_page(session, key, prefix, token=token, limit=left)
         found += page.objects
         # The service may answer with an empty page that is not the last one.
         if len(found) >= count or not page.token:
             return found
         token = page.token
         progress = progress or Progress(session, key, f"The service's listing of {key!r}")
-        progress.step(token, moved=bool(page.objects))
+        progress.step(token, first=page.first, moved=bool(page.objects))
 
 
 async def absent(session: Session, key: str, error: NotFound) -> RemoteStoreError:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from remote_store import CapabilityNotSupported, NotFound
 from remote_store_objects._keys import prefix_of
+from remote_store_objects._probe import foreign_page
 from remote_store_objects._protocol.values import StorageNotFound, Upload
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
@@ -24,11 +25,13 @@ async def uploads(session: Session, key: str) -> AsyncGenerator[Upload, None]:
     if not session.description.lists_uploads:
         msg = "the service does not list unfinished uploads"
         raise CapabilityNotSupported(msg, path=key, backend=session.name, capability="list_uploads")
-    token = ""
+    token, prefix = "", prefix_of(key)
     progress = Progress(session, key, f"The service's listing of uploads below {key!r}")
     while True:
-        page = await session.ask(key, session.service.list_uploads, prefix_of(key), token=token)
+        page = await session.ask(key, session.service.list_uploads, prefix, token=token)
         for upload in page.uploads:
+            if not upload.key.startswith(prefix):
+                raise foreign_page(session, key, prefix, upload.key)
             yield upload
         token = page.token
         if not token:

@@ -103,6 +103,11 @@ class Page(NamedTuple):
     prefixes: Sequence[str] = ()
     token: str = ""
 
+    @property
+    def first(self) -> str:
+        """Key of its first object, ``""`` without one; that of no other page of the listing."""
+        return self.objects[0].key if self.objects else ""
+
 
 @frozen
 class Written:

@@ -36,24 +36,29 @@ class Progress:
         self._moved = asyncio.get_running_loop().time()
         self._tokens: set[int] = set()
 
-    def step(self, *tokens: str, moved: bool) -> None:
+    def step(self, *tokens: str, first: str = "", moved: bool) -> None:
         """
         Take note of an answer after which the loop goes on.
 
         Args:
             tokens: What tells its place, such as where the next page starts;
                 empty ones count for nothing.
+            first: The first entry that it brought, ``""`` for none: another
+                answer that begins with it is a repetition.
             moved: It brought the loop further, by an entry for example.
 
         Raises:
-            RemoteStoreError: A token came before, so that the loop would not end.
+            RemoteStoreError: A token or a first entry came before, so that the
+                loop would not end.
             BackendUnavailable: There was no progress for as long as the
                 policy's ``timeout``, or an hour.
         """
-        for token in filter(None, tokens):
-            mark = hash(token)
+        marks = [(hash(token), token) for token in tokens if token]
+        if first:
+            marks.append((hash((first,)), first))
+        for mark, text in marks:
             if mark in self._tokens:
-                msg = f"{self._what} does not end: the service says {token!r} again"
+                msg = f"{self._what} does not end: the service says {text!r} again"
                 raise RemoteStoreError(msg, path=self._path, backend=self._session.name)
             self._tokens.add(mark)
         now = asyncio.get_running_loop().time()
