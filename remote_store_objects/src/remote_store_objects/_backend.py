@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from remote_store import (
     Capability,
@@ -16,25 +16,25 @@ from remote_store import (
     FolderInfo,
     GlobPattern,
     InvalidPath,
-    RemotePath,
     ResolutionPlan,
     RetryPolicy,
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
-from remote_store.authoring import cannot_delete_root, is_a_file, is_a_folder, not_found
-from remote_store_objects import _list, _probe, _sweep, _transfer
-from remote_store_objects._delete import delete, delete_folder
+from remote_store.authoring import cannot_delete_root, is_a_folder
+from remote_store_objects import _probe, _sweep
+from remote_store_objects._flat import Flat
 from remote_store_objects._keys import Keys
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.service import ObjectService
-from remote_store_objects._protocol.values import Attributes, Upload, Written
-from remote_store_objects._read import content, open_reading
+from remote_store_objects._protocol.values import Upload
+from remote_store_objects._session.in_flight import Calls
 from remote_store_objects._session.loops import Loops
-from remote_store_objects._session.session import Sizes
-from remote_store_objects._write import write
+from remote_store_objects._session.session import Session, Sizes
 
 __all__ = ["ObjectBackend"]
+
+T = TypeVar("T")
 
 _PUT: Final = 8 << 20
 _PART: Final = 4 << 20
@@ -67,8 +67,8 @@ class ObjectBackend(AsyncBackend):
         connect: Makes the service, without I/O; called once in each event loop.
         description: What the service can do.
         retry: How often and how long to try again; None for the default
-            `RetryPolicy`. Only *timeout* counts for a service that repeats
-            attempts by itself, and for the rest of a read that broke off.
+            `RetryPolicy`. For a service that repeats attempts by itself it
+            counts only for the rest of a read that broke off.
         max_concurrency: Requests of one upload or download at a time.
         single_put: Bytes up to which content is written in one request.
         part_size: Bytes of the parts of larger content; they grow as the stream
@@ -76,6 +76,9 @@ class ObjectBackend(AsyncBackend):
             the service allows.
         growth: Parts after which their size doubles; None for a tenth of what
             one upload may have.
+        range_size: Bytes of each range where a read has several requests at a
+            time; None for *part_size*.
+        first_range: Bytes of the first of them; None for *range_size*.
         reject_write_under_file_ancestor: Look for a file at each folder above
             the target of a write, move or copy, and for a folder at the
             target, and refuse it with InvalidPath; each look is a request.
@@ -109,6 +112,8 @@ class ObjectBackend(AsyncBackend):
         single_put: int = _PUT,
         part_size: int = _PART,
         growth: int | None = None,
+        range_size: int | None = None,
+        first_range: int | None = None,
         reject_write_under_file_ancestor: bool = False,
     ) -> None:
         if retry is not None and not isinstance(retry, RetryPolicy):
@@ -119,20 +124,49 @@ class ObjectBackend(AsyncBackend):
             part_size=part_size,
             growth=max(1, description.max_parts // _DOUBLINGS) if growth is None else growth,
             max_concurrency=max_concurrency,
+            range_size=range_size,
+            first_range=first_range,
         )
         #: Makes the service; for what needs its verbs past all that is here.
         self.connect = connect
         self._description = description
         self._retry = retry
         self._sizes = sizes.within(description)
-        self._rejects = reject_write_under_file_ancestor
+        #: What operations do; None as long as a class derived from this one has to find it out.
+        self.operations: Flat | None = Flat(reject_write_under_file_ancestor)
         self._start()
 
     def _start(self) -> None:
         description, retry = self._description, self._retry or RetryPolicy()
         self._keys = Keys(description)
         self._capabilities = _capabilities(description)
-        self._loops = Loops(self.connect, description, retry, self._sizes)
+        self._loops = Loops(self.made_service, description, retry, self._sizes)
+
+    # For derived classes -----------------------------------------------------
+
+    def made_service(self, calls: Calls) -> ObjectService:
+        """
+        Make the service of the running loop, without I/O.
+
+        A class overrides it whose service has to know what is under way.
+
+        Args:
+            calls: The calls of this loop.
+        """
+        return self.connect()
+
+    async def found_operations(self, session: Session, key: str | None) -> Flat:
+        """
+        Find out what operations do, while `operations` is None.
+
+        A class overrides it whose storages are of several kinds, and sets
+        `operations` once it knows.
+
+        Args:
+            session: To ask.
+            key: Of the operation that needs it, for errors.
+        """
+        return Flat()
 
     def __getstate__(self) -> dict[str, Any]:
         left = {"_keys", "_capabilities", "_loops"}
@@ -190,16 +224,17 @@ class ObjectBackend(AsyncBackend):
             key = self._keys.folder(path)
             if not key:
                 return await _probe.storage_exists(session)
-            return await _probe.find(session, key) is not None or await _probe.is_folder(
-                session, key
-            )
+            operations = self.operations or await self.found_operations(session, key)
+            return await operations.exists(session, key)
 
     async def is_file(self, path: str) -> bool:
         """Return True if a file is at *path*."""
         with self._loops.running() as session:
             key = self._keys.folder(path)
-            info = await _probe.find(session, key) if key else None
-            return info is not None and not info.is_folder
+            if not key:
+                return False
+            operations = self.operations or await self.found_operations(session, key)
+            return await operations.is_file(session, key)
 
     async def is_folder(self, path: str) -> bool:
         """Return True if a folder is at *path*; of the root, if the bucket is there."""
@@ -207,7 +242,8 @@ class ObjectBackend(AsyncBackend):
             key = self._keys.folder(path)
             if not key:
                 return await _probe.storage_exists(session)
-            return await _probe.is_folder(session, key)
+            operations = self.operations or await self.found_operations(session, key)
+            return await operations.is_folder(session, key)
 
     async def get_file_info(self, path: str) -> FileInfo:
         """Return what the service tells of a file."""
@@ -215,8 +251,8 @@ class ObjectBackend(AsyncBackend):
             key = self._keys.folder(path)
             if not key:
                 raise is_a_folder(path, self.name)
-            info = await _probe.source(session, key)
-            return _list.file_info(RemotePath(key), info, self._description)
+            operations = self.operations or await self.found_operations(session, key)
+            return await operations.get_file_info(session, key)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
         """
@@ -228,16 +264,8 @@ class ObjectBackend(AsyncBackend):
         """
         with self._loops.running() as session:
             key = self._keys.folder(path)
-            found = await _list.folder_sum(session, key)
-            if found is not None:
-                return found
-            if key:
-                info = await _probe.find(session, key)
-                if info is None:
-                    raise not_found(key, self.name)
-                if not info.is_folder:
-                    raise is_a_file(key, self.name)
-            return FolderInfo(RemotePath.from_backend_path(key), 0, 0)
+            operations = self.operations or await self.found_operations(session, key)
+            return await operations.get_folder_info(session, key)
 
     async def check_health(self) -> None:
         """
@@ -264,7 +292,9 @@ class ObjectBackend(AsyncBackend):
             PreconditionFailed: The file was replaced or deleted meanwhile.
         """
         with self._loops.running() as session:
-            reading = await open_reading(session, self._keys.file(path))
+            key = self._keys.file(path)
+            operations = self.operations or await self.found_operations(session, key)
+            reading = await operations.open(session, key)
             try:
                 while piece := await reading.receive():
                     yield piece
@@ -274,7 +304,9 @@ class ObjectBackend(AsyncBackend):
     async def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file; raises as `read`."""
         with self._loops.running() as session:
-            return await content(session, self._keys.file(path))
+            key = self._keys.file(path)
+            operations = self.operations or await self.found_operations(session, key)
+            return await (await operations.open(session, key)).content()
 
     # Writing -------------------------------------------------------------------
 
@@ -303,23 +335,7 @@ class ObjectBackend(AsyncBackend):
             ValueError: Metadata that the service would not keep unchanged.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
-        with self._loops.running() as session:
-            if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
-                kind = type(content).__name__
-                msg = f"content must be bytes or an async iterator of bytes, got {kind}"
-                raise TypeError(msg)
-            key = self._keys.target(path)
-            kept = self._checked(metadata, key)
-            if self._rejects:
-                await _probe.refuse_target(session, key)
-            written, size = await write(
-                session,
-                key,
-                content if isinstance(content, bytes) else aiter(content),
-                exclusive=not overwrite,
-                attributes=Attributes(metadata=kept),
-            )
-            return self._result(key, size, written, kept)
+        return await self._write(path, content, overwrite, metadata, atomic=False)
 
     async def write_atomic(
         self,
@@ -330,7 +346,33 @@ class ObjectBackend(AsyncBackend):
         metadata: Mapping[str, str] | None = None,
     ) -> WriteResult:
         """As `write`, which is atomic: one request makes an object visible."""
-        return await self.write(path, content, overwrite=overwrite, metadata=metadata)
+        return await self._write(path, content, overwrite, metadata, atomic=True)
+
+    async def _write(
+        self,
+        path: str,
+        content: AsyncWritableContent,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+        *,
+        atomic: bool,
+    ) -> WriteResult:
+        with self._loops.running() as session:
+            if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
+                kind = type(content).__name__
+                msg = f"content must be bytes or an async iterator of bytes, got {kind}"
+                raise TypeError(msg)
+            key = self._keys.target(path)
+            kept = self._checked(metadata, key)
+            operations = self.operations or await self.found_operations(session, key)
+            return await operations.write(
+                session,
+                key,
+                content if isinstance(content, bytes) else aiter(content),
+                overwrite=overwrite,
+                atomic=atomic,
+                metadata=kept,
+            )
 
     def _checked(self, metadata: Mapping[str, str] | None, key: str) -> dict[str, str]:
         kept = dict(metadata or {})
@@ -343,22 +385,6 @@ class ObjectBackend(AsyncBackend):
         if kept and rules is not None:
             rules.refuse(kept)
         return kept
-
-    def _result(
-        self, key: str, size: int, written: Written, metadata: dict[str, str]
-    ) -> WriteResult:
-        if not self._description.written_tells:
-            return WriteResult(RemotePath(key), size)
-        return WriteResult(
-            RemotePath(key),
-            size,
-            "native",
-            written.digest,
-            written.etag if self._description.etags else None,
-            written.version_id,
-            written.modified,
-            metadata or None,
-        )
 
     # Deleting ------------------------------------------------------------------
 
@@ -373,7 +399,9 @@ class ObjectBackend(AsyncBackend):
             NotFound, InvalidPath: As in the protocol.
         """
         with self._loops.running() as session:
-            await delete(session, self._keys.file(path), missing_ok=missing_ok)
+            key = self._keys.file(path)
+            operations = self.operations or await self.found_operations(session, key)
+            await operations.delete(session, key, missing_ok=missing_ok)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -390,7 +418,8 @@ class ObjectBackend(AsyncBackend):
             key = self._keys.folder(path)
             if not key:
                 raise cannot_delete_root(path, self.name)
-            await delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
+            operations = self.operations or await self.found_operations(session, key)
+            await operations.delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
 
     async def sweep(self, path: str = "", *, older_than: timedelta = _DAY) -> int:
         """
@@ -440,45 +469,48 @@ class ObjectBackend(AsyncBackend):
         """
         with self._loops.running() as session:
             target, source = self._keys.target(dst), self._keys.file(src)
-            await _transfer.move(
-                session, source, target, overwrite=overwrite, reject_under_file=self._rejects
-            )
+            operations = self.operations or await self.found_operations(session, source)
+            await operations.move(session, source, target, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """Let the service copy a file, and return when that is complete; raises as `move`."""
         with self._loops.running() as session:
             target, source = self._keys.target(dst), self._keys.file(src)
-            await _transfer.copy(
-                session, source, target, overwrite=overwrite, reject_under_file=self._rejects
-            )
+            operations = self.operations or await self.found_operations(session, source)
+            await operations.copy(session, source, target, overwrite=overwrite)
 
     # Listing -------------------------------------------------------------------
 
-    async def list_files(
+    def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> AsyncGenerator[FileInfo, None]:
         """Yield the files of a folder; folders below *max_depth* are not asked for."""
-        with self._loops.running() as session:
-            key = self._keys.folder(path)
-            found = _list.files(session, key, recursive=recursive, max_depth=max_depth)
-            async with aclosing(found):
-                async for info in found:
-                    yield info
+        return self._listed(
+            path,
+            lambda operations, session, key: operations.list_files(
+                session, key, recursive=recursive, max_depth=max_depth
+            ),
+        )
 
-    async def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
+    def list_folders(self, path: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder."""
-        with self._loops.running() as session:
-            key = self._keys.folder(path)
-            async with aclosing(_list.children(session, key, with_files=False)) as found:
-                async for entry in found:
-                    if isinstance(entry, FolderEntry):
-                        yield entry
+        return self._listed(
+            path, lambda operations, session, key: operations.list_folders(session, key)
+        )
 
-    async def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+    def iter_children(self, path: str) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder in one pass."""
+        return self._listed(
+            path, lambda operations, session, key: operations.iter_children(session, key)
+        )
+
+    async def _listed(
+        self, path: str, listing: Callable[[Flat, Session, str], AsyncGenerator[T, None]]
+    ) -> AsyncGenerator[T, None]:
         with self._loops.running() as session:
             key = self._keys.folder(path)
-            async with aclosing(_list.children(session, key, with_files=True)) as found:
+            operations = self.operations or await self.found_operations(session, key)
+            async with aclosing(listing(operations, session, key)) as found:
                 async for entry in found:
                     yield entry
 
@@ -496,7 +528,8 @@ class ObjectBackend(AsyncBackend):
             except UnicodeEncodeError as error:
                 msg = f"glob pattern has no UTF-8 form: {pattern!r}"
                 raise InvalidPath(msg, path=pattern, backend=self.name) from error
-            async with aclosing(_list.matches(session, parsed)) as found:
+            operations = self.operations or await self.found_operations(session, pattern)
+            async with aclosing(operations.glob(session, parsed)) as found:
                 async for info in found:
                     yield info
 

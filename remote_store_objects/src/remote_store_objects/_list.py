@@ -67,6 +67,11 @@ async def page(
     return Page(here, list(prefixes), flat.token)
 
 
+def _first(found: Page, description: Description) -> str:
+    # Prefixes that are made of a flat listing may come again on its next page.
+    return found.first if found.objects or description.delimiter else ""
+
+
 async def pages(
     session: Session, key: str, *, prefix: str, delimiter: str = "", required: bool = False
 ) -> AsyncGenerator[Page, None]:
@@ -97,7 +102,8 @@ async def pages(
         first = False
         token = found.token
         if token:
-            progress.step(token, first=found.first, moved=bool(found.objects or found.prefixes))
+            moved = bool(found.objects or found.prefixes)
+            progress.step(token, first=_first(found, session.description), moved=moved)
 
 
 def _stands_for_folder(info: ObjectInfo, shown: Shown) -> bool:
@@ -166,7 +172,7 @@ class _Walk:
             if found.token:
                 place = f"{delimiter}{prefix}\n{found.token}"
                 moved = bool(found.objects or found.prefixes)
-                progress.step(place, first=found.first, moved=moved)
+                progress.step(place, first=_first(found, description), moved=moved)
                 todo.append((prefix, delimiter, found.token))
             else:
                 progress.step(moved=True)
@@ -182,7 +188,7 @@ class _Walk:
             raise first_with_others(errors)
 
 
-async def files(
+def files(
     session: Session, key: str, *, recursive: bool, max_depth: int | None
 ) -> AsyncGenerator[FileInfo, None]:
     """Yield the files of a folder, with *recursive* those down to *max_depth* folders deep."""
@@ -195,11 +201,7 @@ async def files(
         enter=lambda folder: depth is None or folder.count("/") - above < depth,
         whole=lambda _: depth is None,
     )
-    async with aclosing(
-        walk.files(session, shown_in(key or session.description.location))
-    ) as found:
-        async for info in found:
-            yield info
+    return walk.files(session, shown_in(key or session.description.location))
 
 
 async def matches(session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
@@ -211,7 +213,7 @@ async def matches(session: Session, pattern: GlobPattern) -> AsyncGenerator[File
         if one is not None and not one.is_folder:
             yield file_info(RemotePath(text), one, session.description)
         return
-    literal = text[: wild.start()]
+    literal = text[: wild.start()] if session.description.any_prefix else ""
     beyond = text.find("**")
     closed = text.count("/", 0, beyond) if beyond >= 0 else None
     walk = _Walk(

@@ -27,7 +27,7 @@ from remote_store_objects._session.outcome import like
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import end_all
 
-__all__ = ["Reading", "content", "open_reading"]
+__all__ = ["Reading", "open_reading"]
 
 
 async def open_reading(session: Session, key: str, *, if_match: str | None = None) -> Reading:
@@ -58,24 +58,6 @@ async def open_reading(session: Session, key: str, *, if_match: str | None = Non
     return Reading(version, first)
 
 
-async def content(session: Session, key: str) -> bytes:
-    """Return the content of a file; raises as `open_reading` and `Reading.receive`."""
-    reading = await open_reading(session, key)
-    try:
-        first = await reading.receive()
-        if len(first) == reading.info.size:
-            return first
-        # Which hands over its own buffer at the end, where joining pieces would
-        # need the memory twice.
-        buffer = io.BytesIO()
-        buffer.write(first)
-        while piece := await reading.receive():
-            buffer.write(piece)
-        return buffer.getvalue()
-    finally:
-        await reading.aclose()
-
-
 class _Version:
     """One version of an object, pinned by the answer to the first request."""
 
@@ -104,7 +86,7 @@ class _Version:
         try:
             if sizes.max_concurrency > 1 and self._pinning:
                 stream = await session.ask(
-                    self.key, get, self.key, stop=sizes.part_size, if_match=if_match
+                    self.key, get, self.key, stop=sizes.ranges[0], if_match=if_match
                 )
             else:
                 stream = await session.ask(self.key, get, self.key, if_match=if_match)
@@ -189,7 +171,7 @@ class _Range:
             broken: BackendUnavailable | None = None
             piece = b""
             try:
-                piece = await version.session.receive(self._stream, version.key)
+                piece = await version.session.receive(self._stream, version.key, version.deadline)
             except StoreClosed:
                 raise
             except BackendUnavailable as error:
@@ -260,9 +242,25 @@ class Reading:
             self._tasks.popleft()
         return self._pieces.popleft()
 
+    async def content(self) -> bytes:
+        """Return all that is left, and close; raises as `receive`."""
+        try:
+            first = await self.receive()
+            if len(first) == self.info.size:
+                return first
+            # Which hands over its own buffer at the end, where joining pieces would
+            # need the memory twice.
+            buffer = io.BytesIO()
+            buffer.write(first)
+            while piece := await self.receive():
+                buffer.write(piece)
+            return buffer.getvalue()
+        finally:
+            await self.aclose()
+
     def _start(self, count: int) -> None:
         """Have *count* ranges under way or waiting, as long as there are so many."""
-        size = self._version.session.sizes.part_size
+        _, size = self._version.session.sizes.ranges
         while len(self._tasks) < count and self._next < self.info.size:
             start, self._next = self._next, min(self._next + size, self.info.size)
             self._tasks.append(asyncio.create_task(self._fetch(start, self._next)))

@@ -137,6 +137,8 @@ class _Copy:
             try:
                 await self._at_once()
                 return
+            except CapabilityNotSupported:
+                pass
             except _DEFINITE:
                 raise
             except RemoteStoreError:
@@ -167,10 +169,15 @@ class _Copy:
         except NotFound as error:
             missing = await self._no_source(error)
             raise missing from missing.__cause__
+        except AlreadyExists as error:
+            taken = exclusive_refused(session, self.dst, error, unknown=error.outcome_unknown)
+            raise taken from taken.__cause__
         except PreconditionFailed as error:
             refusal = error
         else:
             return
+        if self.etag is not None and refusal.path == self.src:
+            raise self._changed(refusal)
         if not self.exclusive:
             raise refusal if self.etag is None else self._changed(refusal)
         # Either condition may be the one that failed, and the source comes first.

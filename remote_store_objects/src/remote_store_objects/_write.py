@@ -45,7 +45,7 @@ from remote_store_objects._session.outcome import in_doubt, like, untouched
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks
 
-__all__ = ["Uploading", "exclusive_refused", "refuse_unexclusive", "write"]
+__all__ = ["Uploading", "exclusive_refused", "may_be", "refuse_unexclusive", "write"]
 
 _log = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ async def _put(session: Session, target: _Target, body: Body, attributes: Attrib
     if refusal.outcome_unknown:
         with in_doubt(True):
             found = await find(session, key)
-        ours = found is None or _may_be(found, body, attributes)
+        ours = found is None or may_be(found, body, attributes)
     if target.exclusive:
         raise exclusive_refused(session, key, refusal, unknown=ours)
     raise _replaced(session, key, refusal, unknown=ours)
@@ -235,7 +235,7 @@ def _replaced(
     return like(error, refusal)
 
 
-def _may_be(found: ObjectInfo, body: Body, attributes: Attributes) -> bool:
+def may_be(found: ObjectInfo, body: Body, attributes: Attributes) -> bool:
     """Return whether an object may be the one that *body* and *attributes* make."""
     if found.size != len(body):
         return False
@@ -409,15 +409,17 @@ class Uploading:
         else:
             session.calls.settle(self._abort)
             return written
+        ours: Written | bool | None = None
         if refusal.outcome_unknown:  # an attempt before may have made the object
             committed = session.service.committed
             with in_doubt(True):
                 ours = await session.ask(self._key, committed, self.upload, parts)
-            if ours is not None:
+            if isinstance(ours, Written):
                 session.calls.settle(self._abort)
                 return ours
         if exclusive and isinstance(refusal, PreconditionFailed):
-            raise exclusive_refused(session, self._key, refusal, unknown=refusal.outcome_unknown)
+            unknown = refusal.outcome_unknown and ours is not False
+            raise exclusive_refused(session, self._key, refusal, unknown=unknown)
         if isinstance(refusal, PreconditionFailed):
             if if_match is None:
                 raise refusal

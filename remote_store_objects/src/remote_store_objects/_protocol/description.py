@@ -133,6 +133,8 @@ class Description:
         page: Entries of the largest page of a listing.
         delimiter: `list_page` takes a delimiter. Without it whatever looks at one
             folder lists everything below.
+        any_prefix: `list_page` takes every prefix. Without it only ``""`` and
+            those that end in a slash, and a glob lists its whole folder.
         batch: Keys of the largest `delete_many`; 0 if there is none, and
             objects are deleted one by one, side by side.
         lists_uploads: There is a `list_uploads`. Without it `sweep` is refused.
@@ -161,8 +163,8 @@ class Description:
         folder_marks: Other clients make objects that stand for a folder and
             have its name without a slash; `ObjectInfo.is_folder` tells.
             Deleting a folder with content then looks for one.
-        repeats: The service repeats failed attempts by itself, so that the
-            backend does not; its errors are still marked, see `ObjectService`.
+        repeats: The service repeats failed attempts by itself, and limits their
+            time, so that the backend does not; its errors are still marked, see `ObjectService`.
 
     Raises:
         ValueError: A limit is below 1, or a verb needs another that is missing.
@@ -184,6 +186,7 @@ class Description:
     copy_parts: bool = field(default=False, validator=_follows)
     page: int = field(default=1000, validator=_is_positive)
     delimiter: bool = True
+    any_prefix: bool = True
     batch: int = 0
     lists_uploads: bool = field(default=False, validator=_follows)
     metadata: MetadataRules | None = field(factory=MetadataRules)

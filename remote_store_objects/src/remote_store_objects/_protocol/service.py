@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from remote_store import CapabilityNotSupported, RemoteStoreError
 from remote_store_objects._protocol.body import Body
@@ -266,7 +266,10 @@ class ObjectService(Protocol):
         Raises:
             NotFound: There is no source.
             PreconditionFailed: One of the conditions did not hold. The backend
-                finds out which.
+                finds out which, unless ``path`` is *source*.
+            AlreadyExists: It surely was the one on the target.
+            CapabilityNotSupported: This one cannot be copied so; the backend
+                does it by parts, or through the client.
             RemoteStoreError: Neither of these: the source may be larger than
                 `Description.max_copy`, which the backend looks after.
         """
@@ -364,7 +367,9 @@ class ObjectService(Protocol):
         """
         raise _missing(self.copy_part)
 
-    async def committed(self, upload: Upload, parts: Sequence[Part]) -> Written | None:
+    async def committed(
+        self, upload: Upload, parts: Sequence[Part]
+    ) -> Written | Literal[False] | None:
         """
         Return what a commit made whose answer was lost; optional.
 
@@ -377,7 +382,8 @@ class ObjectService(Protocol):
 
         Returns:
             The version at the upload's key, if it surely is what this upload
-            made; None if it is not, or if that cannot be told.
+            made; False if it surely is what somebody else made; None if
+            nothing is there, or if that cannot be told.
         """
         return None
 

@@ -105,8 +105,11 @@ class Page(NamedTuple):
 
     @property
     def first(self) -> str:
-        """Key of its first object, ``""`` without one; that of no other page of the listing."""
-        return self.objects[0].key if self.objects else ""
+        """What no other page of the listing begins with; ``""`` for one without an entry."""
+        if self.objects:
+            return self.objects[0].key
+        # Both ends: a page might begin with the prefix that the one before ended with.
+        return f"{self.prefixes[0]} to {self.prefixes[-1]}" if self.prefixes else ""
 
 
 @frozen

@@ -86,9 +86,13 @@ class Calls:
         task.add_done_callback(self._spared.discard)
         return task
 
-    def begin(self, path: str | None) -> asyncio.Task[Any]:
+    def begin(self, path: str | None) -> tuple[asyncio.Task[Any], bool]:
         """
         Take note that the current task waits for the service from now on.
+
+        Returns:
+            The task, and whether it did not wait already: a service that
+            sends several requests may take note of each of them.
 
         Raises:
             StoreClosed: The backend was closed meanwhile.
@@ -97,8 +101,10 @@ class Calls:
         assert task is not None  # coroutines of asyncio run in a task
         if self.closed and task not in self._spared:
             raise closed(self.backend, path)
-        self._requests[task] = task.cancelling()
-        return task
+        first = task not in self._requests
+        if first:
+            self._requests[task] = task.cancelling()
+        return task, first
 
     def finish(self, task: asyncio.Task[Any]) -> None:
         """Take note that *task* has its answer, or will not get one."""
@@ -166,22 +172,22 @@ class Waiting:
     Args:
         calls: Those of the event loop.
         path: The key concerned, for errors.
-        changes: It waits for a change: when the wait is ended, nobody knows
-            its outcome.
+        changes: It waits for a change, or a function that tells so: when the
+            wait is ended, nobody knows its outcome.
 
     Raises:
         StoreClosed: The backend is closed, or was meanwhile.
     """
 
-    __slots__ = ("_calls", "_changes", "_path", "_task")
+    __slots__ = ("_calls", "_changes", "_first", "_path", "_task")
 
-    def __init__(self, calls: Calls, path: str | None, changes: bool) -> None:
+    def __init__(self, calls: Calls, path: str | None, changes: bool | Callable[[], bool]) -> None:
         self._calls = calls
         self._path = path
         self._changes = changes
 
     def __enter__(self) -> None:
-        self._task = self._calls.begin(self._path)
+        self._task, self._first = self._calls.begin(self._path)
 
     def __exit__(
         self,
@@ -191,6 +197,9 @@ class Waiting:
     ) -> None:
         calls = self._calls
         ended = isinstance(error, asyncio.CancelledError) and calls.was_ended(self._task)
-        calls.finish(self._task)
+        if self._first:
+            calls.finish(self._task)
         if ended:
-            raise closed(calls.backend, self._path, outcome_unknown=self._changes) from None
+            changes = self._changes
+            unknown = changes if isinstance(changes, bool) else changes()
+            raise closed(calls.backend, self._path, outcome_unknown=unknown) from None

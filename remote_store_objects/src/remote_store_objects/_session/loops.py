@@ -73,7 +73,8 @@ class Loops:
     The services of one backend. They share nothing between loops but their configuration.
 
     Args:
-        connect: Makes the service of the running loop, without I/O.
+        connect: Makes the service of the running loop, given the calls of that
+            loop, without I/O.
         description: Of each of them.
         retry: How patiently failures are met.
         sizes: How content is cut.
@@ -81,7 +82,7 @@ class Loops:
 
     def __init__(
         self,
-        connect: Callable[[], ObjectService],
+        connect: Callable[[Calls], ObjectService],
         description: Description,
         retry: RetryPolicy,
         sizes: Sizes,
@@ -121,8 +122,8 @@ class Loops:
             raise closed(self._description.name)
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> LoopState:
-        service = self._connect()
         calls = Calls(self._description.name)
+        service = self._connect(calls)
         session = Session(service, self._description, self._retry, calls, self._sizes)
         guard = _guard(weakref.ref(self), loop, service, calls)
         _start(guard)

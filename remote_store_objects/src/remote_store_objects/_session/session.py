@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 
 def _is_number(instance: object, attribute: Attribute[int], value: object) -> None:
+    if value is None and attribute.default is None:
+        return
     if not isinstance(value, int) or isinstance(value, bool):
         msg = f"{attribute.name} must be an int, got {type(value).__name__}"
         raise TypeError(msg)
@@ -36,10 +38,12 @@ class Sizes:
 
     Args:
         single_put: Bytes up to which content is written in one request.
-        part_size: Bytes of a part: of an upload until it grows, and of a range
-            where several are read at once.
+        part_size: Bytes of a part of an upload, until it grows.
         growth: Parts after which their size doubles.
         max_concurrency: Requests of one call that may run at once.
+        range_size: Bytes of a range where several are read at once; None for
+            *part_size*.
+        first_range: Bytes of the first of these; None for *range_size*.
 
     Raises:
         TypeError: One is no int.
@@ -50,6 +54,14 @@ class Sizes:
     part_size: int = field(validator=_is_number)
     growth: int = field(validator=_is_number)
     max_concurrency: int = field(validator=_is_number)
+    range_size: int | None = field(default=None, validator=_is_number)
+    first_range: int | None = field(default=None, validator=_is_number)
+
+    @property
+    def ranges(self) -> tuple[int, int]:
+        """Bytes of the first range, and of each further one, where several are read at once."""
+        size = self.range_size or self.part_size
+        return self.first_range or size, size
 
     def within(self, limits: Description) -> Sizes:
         """Return what of it the service allows."""
@@ -59,6 +71,8 @@ class Sizes:
             part_size=min(max(self.part_size, limits.min_part), limits.max_part),
             growth=self.growth,
             max_concurrency=self.max_concurrency,
+            range_size=self.range_size,
+            first_range=self.first_range,
         )
 
 
@@ -137,7 +151,8 @@ class Session:
     async def _repeat(
         self, path: str, changes: bool, call: Callable[[], Coroutine[Any, Any, T]]
     ) -> T:
-        deadline = self.deadline()
+        # A service that repeats by itself sees to the time as well.
+        deadline = None if self.description.repeats else self.deadline()
         failures = 0
         lost = False
         while True:
@@ -169,11 +184,21 @@ class Session:
             if isinstance(error, OSError):
                 error.filename = path
 
-    async def receive(self, stream: ObjectStream, path: str) -> bytes:
-        """Return the next bytes of a stream, ``b""`` at its end; raises as one attempt of `ask`."""
+    async def receive(self, stream: ObjectStream, path: str, deadline: float | None) -> bytes:
+        """
+        Return the next bytes of a stream, ``b""`` at its end; raises as one attempt of `ask`.
+
+        Args:
+            stream: From the service.
+            path: Key that errors name.
+            deadline: From `deadline`, when the operation began.
+        """
         try:
             with Waiting(self.calls, path, False):
-                return await stream.receive()
+                if deadline is None:
+                    return await stream.receive()
+                async with asyncio.timeout_at(deadline):
+                    return await stream.receive()
         except RemoteStoreError as error:
             refused = error
         except Exception as error:  # noqa: BLE001 - nothing native may leak

@@ -1,0 +1,177 @@
+"""What a backend does with keys that are checked, where folders are only prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import cast
+
+from attrs import frozen
+
+from remote_store import (
+    FileInfo,
+    FolderEntry,
+    FolderInfo,
+    GlobPattern,
+    NotFound,
+    RemotePath,
+    WriteResult,
+)
+from remote_store.authoring import is_a_file, not_found
+from remote_store_objects import _list, _probe, _transfer
+from remote_store_objects._delete import delete, delete_folder
+from remote_store_objects._protocol.values import Attributes, StorageNotFound, Written
+from remote_store_objects._read import Reading, open_reading
+from remote_store_objects._session.session import Session
+from remote_store_objects._write import write
+
+__all__ = ["Flat"]
+
+
+@frozen
+class Flat:
+    """
+    The operations of `ObjectBackend`, in the session of one loop.
+
+    Keys are in normal form and not the root, but for the folder of a listing
+    or of a sum. Targets are such that the service keeps them, and so are
+    metadata. What a method raises is in the docstring of the backend's method
+    of that name. A storage whose folders are real derives a class from it.
+
+    Args:
+        reject_under_file: Look for files above a target, and for a folder at it.
+    """
+
+    reject_under_file: bool = False
+
+    # Questions -----------------------------------------------------------------
+
+    async def exists(self, session: Session, key: str) -> bool:
+        """Return True if a file or folder is there."""
+        try:
+            await _probe.head(session, key)
+        except StorageNotFound:
+            return False
+        except NotFound:
+            return await _probe.is_folder(session, key)
+        return True
+
+    async def is_file(self, session: Session, key: str) -> bool:
+        """Return True if a file is there."""
+        info = await _probe.find(session, key)
+        return info is not None and not info.is_folder
+
+    async def is_folder(self, session: Session, key: str) -> bool:
+        """Return True if a folder is there."""
+        return await _probe.is_folder(session, key)
+
+    async def get_file_info(self, session: Session, key: str) -> FileInfo:
+        """Return what the service tells of a file."""
+        info = await _probe.source(session, key)
+        return _list.file_info(RemotePath(key), info, session.description)
+
+    async def get_folder_info(self, session: Session, key: str) -> FolderInfo:
+        """Add up what is below a folder."""
+        found = await _list.folder_sum(session, key)
+        if found is not None:
+            return found
+        if key:
+            info = await _probe.find(session, key)
+            if info is None:
+                raise not_found(key, session.name)
+            if not info.is_folder:
+                raise is_a_file(key, session.name)
+        return FolderInfo(RemotePath.from_backend_path(key), 0, 0)
+
+    # Reading -------------------------------------------------------------------
+
+    async def open(self, session: Session, key: str) -> Reading:
+        """Begin to read a file; the caller closes what is returned."""
+        return await open_reading(session, key)
+
+    # Writing -------------------------------------------------------------------
+
+    async def write(
+        self,
+        session: Session,
+        key: str,
+        content: bytes | AsyncIterator[bytes],
+        *,
+        overwrite: bool,
+        atomic: bool,
+        metadata: Mapping[str, str],
+    ) -> WriteResult:
+        """Write a file; the one request that makes it visible makes every write atomic."""
+        if self.reject_under_file:
+            await _probe.refuse_target(session, key)
+        attributes = Attributes(metadata=metadata)
+        written, size = await write(
+            session, key, content, exclusive=not overwrite, attributes=attributes
+        )
+        return written_result(session, key, size, written, metadata)
+
+    # Deleting ------------------------------------------------------------------
+
+    async def delete(self, session: Session, key: str, *, missing_ok: bool) -> None:
+        """Delete a file."""
+        await delete(session, key, missing_ok=missing_ok)
+
+    async def delete_folder(
+        self, session: Session, key: str, *, recursive: bool, missing_ok: bool
+    ) -> None:
+        """Delete a folder."""
+        await delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
+
+    # Moving and copying --------------------------------------------------------
+
+    async def move(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
+        """Copy a file, and remove the version that was copied."""
+        await _transfer.move(
+            session, src, dst, overwrite=overwrite, reject_under_file=self.reject_under_file
+        )
+
+    async def copy(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
+        """Copy a file."""
+        await _transfer.copy(
+            session, src, dst, overwrite=overwrite, reject_under_file=self.reject_under_file
+        )
+
+    # Listing -------------------------------------------------------------------
+
+    def list_files(
+        self, session: Session, key: str, *, recursive: bool, max_depth: int | None
+    ) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files of a folder."""
+        return _list.files(session, key, recursive=recursive, max_depth=max_depth)
+
+    def list_folders(self, session: Session, key: str) -> AsyncGenerator[FolderEntry, None]:
+        """Yield the subfolders of a folder."""
+        found = _list.children(session, key, with_files=False)
+        return cast("AsyncGenerator[FolderEntry, None]", found)
+
+    def iter_children(
+        self, session: Session, key: str
+    ) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+        """Yield the files and subfolders of a folder."""
+        return _list.children(session, key, with_files=True)
+
+    def glob(self, session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files whose key matches."""
+        return _list.matches(session, pattern)
+
+
+def written_result(
+    session: Session, key: str, size: int, written: Written, metadata: Mapping[str, str]
+) -> WriteResult:
+    """Return what is known of a write that was done."""
+    if not session.description.written_tells:
+        return WriteResult(RemotePath(key), size)
+    return WriteResult(
+        RemotePath(key),
+        size,
+        "native",
+        written.digest,
+        written.etag if session.description.etags else None,
+        written.version_id,
+        written.modified,
+        dict(metadata) or None,
+    )
