@@ -48,6 +48,14 @@ def _nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ({"max_concurrency": 0}, ValueError, "positive"),
         ({"read_timeout": -1}, ValueError, "positive"),
         ({"write_headers": {"content-type": "a"}}, ValueError, "x-amz-"),
+        ({"write_headers": {"x-amz-acl": 1}}, TypeError, "write_headers"),
+        ({"write_headers": {"x-amz-acl": "a\r\nhost: b"}}, ValueError, "printable"),
+        ({"write_headers": {"X-Amz-Copy-Source": "/b/k"}}, ValueError, "itself"),
+        (
+            {"write_headers": {"x-amz-server-side-encryption-customer-key": "k"}},
+            *(ValueError, "itself"),
+        ),
+        ({"endpoint_url": "https://minio.example.org/a b"}, ValueError, "endpoint_url"),
         ({"endpoint_url": "minio.example.org"}, ValueError, "endpoint_url"),
         ({"endpoint_url": "https://u:p@minio.example.org"}, ValueError, "endpoint_url"),
         ({"checksum": "yes"}, TypeError, "checksum"),
@@ -106,7 +114,7 @@ def test_a_url_has_the_options_that_are_texts_numbers_and_switches() -> None:
 )
 def test_where_a_key_is(place: Place, url: str) -> None:
     """Virtual hosts where a certificate allows them, paths elsewhere."""
-    assert f"{place.scheme}://{place.host}{place.path('k +')}" == url
+    assert f"{place.spot.scheme}://{place.spot.host}{place.spot.path('k +')}" == url
 
 
 def test_a_place_moves_with_its_region() -> None:
@@ -114,7 +122,7 @@ def test_a_place_moves_with_its_region() -> None:
     aws, other = Place("b-1", None, None, None), Place("b", "http://h", None, None)
     aws.settle("eu-north-1")
     other.settle("eu-north-1")
-    assert (aws.host, other.host) == ("b-1.s3.eu-north-1.amazonaws.com", "h")
+    assert (aws.spot.host, other.spot.host) == ("b-1.s3.eu-north-1.amazonaws.com", "h")
 
 
 def test_conditions_that_others_ignore_are_used_on_aws_alone(
@@ -249,8 +257,8 @@ async def test_credentials_that_end_are_fetched_anew_off_the_loop(
         finally:
             server.shutdown()
             thread.join()
-    assert first[1:] == ("secret", "token")
-    assert second[0] > first[0], "five minutes before their end"
+    assert (first.secret, first.token) == ("secret", "token")
+    assert second.key_id > first.key_id, "five minutes before their end"
     assert ticks > 10
 
 

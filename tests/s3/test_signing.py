@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remote_store_s3._credentials import Keys
 from remote_store_s3._place import quoted_key
 from remote_store_s3._signing import UNSIGNED, Signer
 
@@ -52,7 +53,7 @@ def test_published_examples(
 ) -> None:
     """The four requests that the documentation signs step by step."""
     sent = {"host": _HOST, **headers}
-    Signer(_KEY, _SECRET, None, "us-east-1").sign(method, path, query, sent, digest, _TIME)
+    Signer(Keys(_KEY, _SECRET), "us-east-1").sign(method, path, query, sent, digest, _TIME)
 
     assert sent["authorization"].endswith(f"Signature={signature}")
 
@@ -84,7 +85,7 @@ def test_same_as_botocore(
     pairs = sorted((quote(name, safe=""), quote(value, safe="")) for name, value in query.items())
     line = "&".join(f"{name}={value}" for name, value in pairs)
     ours = {"host": "s3.example.org:9000", **headers}
-    Signer(_KEY, _SECRET, token, "eu-west-1").sign(method, path, line, ours, digest, _TIME)
+    Signer(Keys(_KEY, _SECRET, token), "eu-west-1").sign(method, path, line, ours, digest, _TIME)
 
     url = f"http://s3.example.org:9000{path}" + (f"?{line}" if line else "")
     sent = {name: value for name, value in ours.items() if name not in ("host", "authorization")}
@@ -97,10 +98,10 @@ def test_same_as_botocore(
 
 def test_the_key_follows_the_day() -> None:
     """A signer that lives over midnight signs as a new one does."""
-    long_lived = Signer(_KEY, _SECRET, None, "us-east-1")
+    long_lived = Signer(Keys(_KEY, _SECRET), "us-east-1")
     for day in (24, 25):
         time = _TIME.replace(day=day)
         one, other = {"host": _HOST}, {"host": _HOST}
         long_lived.sign("GET", "/", "", one, _NOTHING, time)
-        Signer(_KEY, _SECRET, None, "us-east-1").sign("GET", "/", "", other, _NOTHING, time)
+        Signer(Keys(_KEY, _SECRET), "us-east-1").sign("GET", "/", "", other, _NOTHING, time)
         assert one == other

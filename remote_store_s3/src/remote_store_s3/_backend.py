@@ -124,7 +124,8 @@ class AsyncS3Backend(ObjectBackend):
             filter(None, map(os.environ.get, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))), None
         )
         self._given = (bucket, options)
-        self._place = Place(bucket, endpoint, region, addressing)
+        found = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        self._place = Place(bucket, endpoint, found or None, addressing)
         self._credentials = (
             None
             if anonymous
@@ -202,7 +203,7 @@ def _described(place: Place, options: Mapping[str, Any]) -> Description:
     return Description(
         name=NAME,
         location=f"s3://{place.bucket}",
-        details={"bucket": place.bucket, "endpoint": place.url},
+        details={"bucket": place.bucket, "endpoint": place.spot.url},
         forbidden=_CONTROL,
         max_put=5 * _GIB,
         max_part=5 * _GIB,

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from typing import Any, Final
 
+from attrs import field, frozen
+
 from remote_store import BackendUnavailable, PermissionDenied, Secret
 
-__all__ = ["Credentials"]
+__all__ = ["Credentials", "Keys"]
 
 _HINT: Final = (
     "Looked at environment variables, the profiles of ~/.aws, web identity, container and "
     "instance metadata; pass access_key_id and secret_access_key, a profile, or anonymous=True"
 )
+
+
+@frozen
+class Keys:
+    """
+    What signs.
+
+    Args:
+        key_id: The access key's id.
+        secret: The access key's secret.
+        token: Of temporary credentials, else None.
+    """
+
+    key_id: str
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 class Credentials:
@@ -34,42 +53,51 @@ class Credentials:
     def __init__(
         self, key_id: str | None, secret: Secret | None, token: Secret | None, profile: str | None
     ) -> None:
-        self._given = (key_id, secret, token)
+        self._given = (
+            Keys(key_id, secret.reveal(), token.reveal() if token else None)
+            if key_id is not None and secret is not None
+            else None
+        )
         self._profile = profile
-        self._lock = threading.Lock()
+        #: One for each process: another one's thread might hold it for ever after a fork.
+        self._locks: dict[int, threading.Lock] = {}
         self._found: Any = None
         #: There may be others, once these are over.
-        self.renewable = key_id is None
+        self.renewable = self._given is None
         #: The region of the profile, once the chain was asked.
         self.region: str | None = None
 
-    async def current(self, *, anew: bool = False) -> tuple[str, str, str | None]:
+    async def current(self, *, refused: Keys | None = None) -> Keys:
         """
-        Return key id, secret and session token.
+        Return those to sign with.
 
         Args:
-            anew: Those at hand were refused; look for others.
+            refused: Not these: if they are still those at hand, look for others.
 
         Raises:
             PermissionDenied: There are none.
             BackendUnavailable: What hands them out does not answer.
         """
-        key_id, secret, token = self._given
-        if key_id is not None and secret is not None:
-            return key_id, secret.reveal(), token.reveal() if token else None
+        if self._given is not None:
+            return self._given
         found = self._found
-        if anew:
-            self._found = None
-        if anew or found is None or getattr(found, "refresh_needed", bool)():
-            return await asyncio.to_thread(self._look)
-        return self._frozen(found)
+        if found is not None and not getattr(found, "refresh_needed", bool)():
+            keys = self._frozen(found)
+            if keys != refused:
+                return keys
+        return await asyncio.to_thread(self._look, refused)
 
-    def _look(self) -> tuple[str, str, str | None]:
+    def _look(self, refused: Keys | None) -> Keys:
         from botocore.exceptions import BotoCoreError, HTTPClientError
         from botocore.session import Session
 
         try:
-            with self._lock:
+            with self._locks.setdefault(os.getpid(), threading.Lock()):
+                if self._found is not None and refused is not None:
+                    keys = self._frozen(self._found)
+                    if keys != refused:  # somebody else was faster
+                        return keys
+                    self._found = None
                 if self._found is None:
                     session = Session(profile=self._profile)
                     self.region = session.get_config_variable("region")
@@ -85,6 +113,6 @@ class Credentials:
         raise PermissionDenied(msg)
 
     @staticmethod
-    def _frozen(found: Any) -> tuple[str, str, str | None]:
-        frozen = found.get_frozen_credentials()
-        return frozen.access_key, frozen.secret_key, frozen.token
+    def _frozen(found: Any) -> Keys:
+        at_hand = found.get_frozen_credentials()
+        return Keys(at_hand.access_key, at_hand.secret_key, at_hand.token)

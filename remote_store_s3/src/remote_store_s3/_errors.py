@@ -16,6 +16,7 @@ from remote_store import (
 )
 from remote_store_objects import StorageNotFound
 from remote_store_objects.http import error_of, foreign_answer, retry_after_of
+from remote_store_s3._place import REGION
 
 __all__ = ["EXPIRED", "SKEWED", "code_of", "error_for", "region_of"]
 
@@ -67,7 +68,8 @@ def code_of(body: bytes) -> str:
 def region_of(headers: Mapping[str, str], body: bytes) -> str | None:
     """Return the region in which the bucket is, if a refusal tells it."""
     found = _REGION.search(body)
-    return headers.get("x-amz-bucket-region") or (found[1].decode() if found else None)
+    told = headers.get("x-amz-bucket-region") or (found[1].decode() if found else "")
+    return told if REGION.fullmatch(told) else None
 
 
 def error_for(
@@ -83,7 +85,9 @@ def error_for(
         changes: The request was to change something.
     """
     code = code_of(body)
-    marked = any(name.lower().startswith("x-amz") for name in headers)
+    names = [name.lower() for name in headers]
+    # Content delivery networks of AWS answer with marks of their own.
+    marked = any(n.startswith("x-amz") and not n.startswith("x-amz-cf-") for n in names)
     if not code and 300 <= status < 500 and not marked:  # a HEAD has no document
         return foreign_answer(status, "it is no error document of S3", changes=changes)
     if status < 300:

@@ -44,6 +44,22 @@ _KINDS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "write_headers": ((Mapping,), "a mapping from names of headers to their values"),
     "retry": ((RetryPolicy,), "a RetryPolicy"),
 }
+_HEADER: Final = re.compile(r"x-amz-[a-z0-9-]+")
+_HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+#: Headers of the backend's own; and keys of the customer, without which nothing could be read.
+_OURS: Final = (
+    "x-amz-checksum-",
+    "x-amz-content-sha256",
+    "x-amz-copy-source",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-meta-",
+    "x-amz-metadata-directive",
+    "x-amz-sdk-checksum",
+    "x-amz-security-token",
+    "x-amz-server-side-encryption-customer-",
+    "x-amz-trailer",
+)
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -79,9 +95,22 @@ def refuse(bucket: str, options: Mapping[str, Any]) -> None:
     if not 5 << 20 <= options["part_size"] <= 5 << 30:
         msg = "part_size must lie between 5 MiB and 5 GiB, which are the service's limits"
         raise ValueError(msg)
-    refused = [n for n in options["write_headers"] or () if not n.lower().startswith("x-amz-")]
-    if refused:
-        msg = f"write_headers are those that begin with x-amz-, got {refused[0]!r}"
+    for name, value in (options["write_headers"] or {}).items():
+        _refuse_header(name, value)
+
+
+def _refuse_header(name: object, value: object) -> None:
+    if not isinstance(name, str) or not isinstance(value, str):
+        msg = "write_headers must have names and values that are str"
+        raise TypeError(msg)
+    if not _HEADER.fullmatch(name.lower()) or name.lower().startswith(_OURS):
+        msg = (
+            "write_headers are those that begin with x-amz-, such as x-amz-storage-class, and that "
+            f"the backend does not make or need itself, got {name!r}"
+        )
+        raise ValueError(msg)
+    if not _HEADER_VALUE.fullmatch(value):
+        msg = f"the value of {name} in write_headers must be printable ASCII, without outer blanks"
         raise ValueError(msg)
 
 

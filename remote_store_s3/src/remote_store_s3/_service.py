@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -51,6 +52,7 @@ E = TypeVar("E", bound=RemoteStoreError)
 
 _META: Final = "x-amz-meta-"
 _CRC: Final = "x-amz-checksum-crc32"
+_MD5: Final = re.compile("[0-9a-f]{32}")
 #: What an object keeps besides its media type and metadata, and a copy by parts has to.
 _KEPT: Final = (
     "cache-control",
@@ -171,10 +173,10 @@ class S3Service(ObjectService):
         response = await self._wire.open(ask)
         try:
             first, end, size = extent_of(response.status, response.headers)
-        except RemoteStoreError:
+            return S3Stream(response, _info(key, response.headers, size), first, end)
+        except BaseException:
             response.close()
             raise
-        return S3Stream(response, _info(key, response.headers, size), first, end)
 
     async def list_page(
         self, prefix: str, *, delimiter: str = "", token: str = "", limit: int
@@ -329,11 +331,13 @@ class S3Service(ObjectService):
             pass
         else:
             return None
-        info = await self.head(upload.key)
-        made = (info.etag or "").endswith(f"-{len(parts)}")
-        if not made or info.size != sum(part.size for part in parts):
-            return None  # another version, perhaps after ours
-        return Written(info.etag, info.modified)
+        checks = {"x-amz-checksum-mode": "ENABLED" if self._checksum else None}
+        response = await self._wire.open(Ask("HEAD", upload.key, {}, checks, proof="ETag"))
+        response.release()
+        found = response.headers
+        if etag_of(found["ETag"]) != _etag_of(parts) and found.get(_CRC, "") != _crc_of_all(parts):
+            return None  # another version, perhaps after ours; or one that is encrypted
+        return _written(found, found["ETag"])
 
     async def list_uploads(self, prefix: str, *, token: str = "") -> UploadPage:
         """ListMultipartUploads."""
@@ -376,6 +380,22 @@ async def _crc_of(body: Body) -> str:
     if len(body) > LARGE:
         return _base64(await asyncio.to_thread(_crc32, body.buffers))
     return _base64(_crc32(body.buffers))
+
+
+def _etag_of(parts: Sequence[Part]) -> str:
+    """Return the ETag that an upload of *parts* makes where those of parts are their MD5."""
+    if not all(_MD5.fullmatch(part.token) for part in parts):
+        return ""
+    tokens = b"".join([bytes.fromhex(part.token) for part in parts])
+    return f"{hashlib.md5(tokens, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def _crc_of_all(parts: Sequence[Part]) -> str | None:
+    """Return the checksum of the checksums of *parts*; None where one has none."""
+    if not all(part.detail for part in parts):
+        return None
+    crcs = b"".join([base64.b64decode(part.detail) for part in parts])
+    return f"{_base64(zlib.crc32(crcs))}-{len(parts)}"
 
 
 def _crc32(buffers: Iterable[bytes | memoryview]) -> int:

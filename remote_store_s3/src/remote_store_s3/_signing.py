@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from remote_store_s3._credentials import Keys
+
 __all__ = ["UNSIGNED", "Signer"]
 
 #: Stands for the digest of a body that is not signed; the connection protects it.
@@ -26,18 +28,14 @@ class Signer:
     Signs requests to one region with one credential.
 
     Args:
-        key_id: The access key's id.
-        secret: The access key's secret.
-        token: Of temporary credentials, else None.
+        keys: The credential.
         region: Of the bucket.
     """
 
-    __slots__ = ("_day", "_head", "_key", "_key_id", "_secret", "region", "token")
+    __slots__ = ("_day", "_head", "_key", "keys", "region")
 
-    def __init__(self, key_id: str, secret: str, token: str | None, region: str) -> None:
-        self._key_id = key_id
-        self._secret = secret
-        self.token = token
+    def __init__(self, keys: Keys, region: str) -> None:
+        self.keys = keys
         self.region = region
         self._day = ""
         self._key = b""
@@ -68,8 +66,8 @@ class Signer:
             self._begin(stamp[:8])
         headers["x-amz-content-sha256"] = digest
         headers["x-amz-date"] = stamp
-        if self.token is not None:
-            headers["x-amz-security-token"] = self.token
+        if self.keys.token is not None:
+            headers["x-amz-security-token"] = self.keys.token
         lines, names = _canonical(headers)
         request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
         scope = f"{self._day}/{self.region}/s3/aws4_request"
@@ -78,13 +76,13 @@ class Signer:
         headers["authorization"] = f"{self._head}{names}, Signature={signature}"
 
     def _begin(self, day: str) -> None:
-        key = f"AWS4{self._secret}".encode()
+        key = f"AWS4{self.keys.secret}".encode()
         for part in (day, self.region, "s3", "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         scope = f"{day}/{self.region}/s3/aws4_request"
         self._day = day
         self._key = key
-        self._head = f"{_METHOD} Credential={self._key_id}/{scope}, SignedHeaders="
+        self._head = f"{_METHOD} Credential={self.keys.key_id}/{scope}, SignedHeaders="
 
 
 def _canonical(headers: Mapping[str, str]) -> tuple[str, str]:

@@ -20,9 +20,9 @@ from yarl import URL
 from remote_store import BackendUnavailable, RemoteStoreError
 from remote_store_objects import Body
 from remote_store_objects.http import foreign_answer, no_answer, time_of
-from remote_store_s3._credentials import Credentials
+from remote_store_s3._credentials import Credentials, Keys
 from remote_store_s3._errors import EXPIRED, SKEWED, code_of, error_for, region_of
-from remote_store_s3._place import Place
+from remote_store_s3._place import Place, Spot
 from remote_store_s3._signing import UNSIGNED, Signer
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ _MOST: Final = 16 << 20
 _PIECE: Final = 256 << 10
 #: Refusals that another region, clock or credential may answer.
 _CORRECTABLE: Final = frozenset({301, 307, 400, 401, 403})
+#: By how much the service lets a clock be wrong.
+_SKEW: Final = timedelta(minutes=15)
 
 
 @define
@@ -124,9 +126,8 @@ class Wire:
         self._place = place
         self._credentials = credentials
         bundle = verify if verify is not True else os.environ.get("AWS_CA_BUNDLE") or True
-        check = ssl.create_default_context(cafile=bundle) if isinstance(bundle, str) else bundle
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=check),
+            connector=aiohttp.TCPConnector(limit=0, ssl=_trust(bundle)),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
@@ -136,10 +137,9 @@ class Wire:
             ),
             middlewares=(_once,),
         )
-        bypassed = urllib.request.proxy_bypass(place.host)
-        self._proxy = None if bypassed else urllib.request.getproxies().get(place.scheme)
+        bypassed = urllib.request.proxy_bypass(place.spot.host)
+        self._proxy = None if bypassed else urllib.request.getproxies().get(place.spot.scheme)
         self._signer: Signer | None = None
-        self._signs_for: tuple[str, str, str | None, str | None] | None = None
         self._skew = timedelta()
 
     async def aclose(self) -> None:
@@ -158,12 +158,14 @@ class Wire:
                 is no answer.
         """
         digest = await self._digest(ask.body)
-        response = await self._send(ask, digest)
+        response, spot, signer = await self._send(ask, digest)
         if response.status >= 300:
             body = await self._rest(response)
-            if not await self._corrected(response, body):
+            code = self._hidden(response) if ask.method == "HEAD" else code_of(body)
+            if not self._corrected(response, body, code, spot):
                 raise error_for(response.status, response.headers, body, changes=ask.changes)
-            response = await self._send(ask, digest, anew=code_of(body) in EXPIRED)
+            refused = signer.keys if signer is not None and code in EXPIRED else None
+            response, _, _ = await self._send(ask, digest, refused)
             if response.status >= 300:
                 body = await self._rest(response)
                 raise error_for(response.status, response.headers, body, changes=ask.changes)
@@ -202,14 +204,16 @@ class Wire:
 
     # --- one attempt -------------------------------------------------------
 
-    async def _send(self, ask: Ask, digest: str, *, anew: bool = False) -> aiohttp.ClientResponse:
-        signer = await self._settled(anew=anew)
-        place = self._place
-        path = place.path(ask.key)
+    async def _send(
+        self, ask: Ask, digest: str, refused: Keys | None = None
+    ) -> tuple[aiohttp.ClientResponse, Spot, Signer | None]:
+        """Return the answer, and where it was asked for and by whom."""
+        spot, signer = await self._settled(refused)
+        path = spot.path(ask.key)
         query = "&".join(
             [f"{name}={quote(ask.query[name], safe='')}" for name in sorted(ask.query)]
         )
-        headers = _Sent({n: v for n, v in ask.headers.items() if v is not None}, host=place.host)
+        headers = _Sent({n: v for n, v in ask.headers.items() if v is not None}, host=spot.host)
         if signer is not None:
             signer.sign(ask.method, path, query, headers, digest, datetime.now(UTC) + self._skew)
         data: bytes | Body | None = ask.body
@@ -217,9 +221,9 @@ class Wire:
             headers["content-length"] = str(len(ask.body))
             if len(ask.body) <= _PIECE:
                 data = bytes(ask.body)
-        url = f"{place.scheme}://{place.host}{path}"
+        url = f"{spot.scheme}://{spot.host}{path}"
         try:
-            return await self._session.request(
+            response = await self._session.request(
                 ask.method,
                 URL(f"{url}?{query}" if query else url, encoded=True),
                 headers=headers,
@@ -229,23 +233,24 @@ class Wire:
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise unanswered(error, changes=ask.changes) from error
+        return response, spot, signer
 
-    async def _settled(self, *, anew: bool) -> Signer | None:
-        """Return who signs, once it is known, with the region for which."""
+    async def _settled(self, refused: Keys | None) -> tuple[Spot, Signer | None]:
+        """Return where the bucket is and who signs, once both are known."""
         place, credentials = self._place, self._credentials
-        found = await credentials.current(anew=anew) if credentials is not None else None
-        if place.region is None:
-            environ = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-            profile = credentials.region if credentials is not None else None
-            place.settle(environ or profile or "us-east-1")
-        if found is not None and (*found, place.region) != self._signs_for:
-            self._signs_for = (*found, place.region)
-            self._signer = Signer(*found, place.region or "")
-        return self._signer
+        keys = await credentials.current(refused=refused) if credentials is not None else None
+        if place.spot.region is None:
+            place.settle((credentials.region if credentials is not None else None) or "us-east-1")
+        spot, signer = place.spot, self._signer
+        if keys is None:
+            return spot, None
+        if signer is None or (signer.keys, signer.region) != (keys, spot.region):
+            signer = self._signer = Signer(keys, spot.region or "")
+        return spot, signer
 
     async def _digest(self, body: Body | None) -> str:
         """Return what is signed of a body: over TLS nothing, the connection protects it."""
-        if self._place.scheme == "https" or self._credentials is None:
+        if self._place.spot.scheme == "https" or self._credentials is None:
             return UNSIGNED
         if body is None:
             return _EMPTY
@@ -253,13 +258,29 @@ class Wire:
             return await asyncio.to_thread(_sha256, body)
         return _sha256(body)
 
-    async def _corrected(self, response: aiohttp.ClientResponse, body: bytes) -> bool:
-        """Return True if another attempt may be answered otherwise than this refusal."""
+    def _hidden(self, response: aiohttp.ClientResponse) -> str:
+        """Return the code that the refusal of a HEAD, which has no document, may stand for."""
+        now = time_of(response.headers.get("Date"))
+        if response.status == 403 and now is not None:
+            return SKEWED if abs(now - datetime.now(UTC) - self._skew) > _SKEW else ""
+        return "ExpiredToken" if response.status == 400 else ""
+
+    def _corrected(
+        self, response: aiohttp.ClientResponse, body: bytes, code: str, spot: Spot
+    ) -> bool:
+        """
+        Return True if another attempt may be answered otherwise than this refusal.
+
+        Args:
+            response: It.
+            body: Its body.
+            code: The service's code for it.
+            spot: What was asked: another request may have found the region meanwhile.
+        """
         if response.status not in _CORRECTABLE:
             return False
-        code = code_of(body)
         region = region_of(response.headers, body)
-        if region is not None and region != self._place.region and code != "AccessDenied":
+        if region is not None and region != spot.region and code != "AccessDenied":
             self._place.settle(region)
             return True
         if code == SKEWED and (now := time_of(response.headers.get("Date"))) is not None:
@@ -276,6 +297,23 @@ class Wire:
             return b""
         finally:
             response.release()
+
+
+def _trust(verify: bool | str) -> bool | ssl.SSLContext:
+    """
+    Return what checks certificates.
+
+    Raises:
+        RemoteStoreError: They cannot be read: not as the OSError that it is,
+            which would look like that of a missing file of the store.
+    """
+    if isinstance(verify, bool):
+        return verify
+    try:
+        return ssl.create_default_context(cafile=verify)
+    except OSError as error:
+        msg = f"No certificates in the file that verify or AWS_CA_BUNDLE names: {verify}"
+        raise RemoteStoreError(msg) from error
 
 
 _EMPTY: Final = hashlib.sha256().hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 from xml.etree.ElementTree import Element, XMLParser
@@ -56,6 +56,11 @@ def document(body: bytes, root: str) -> tuple[Element, str]:
     return found, space + brace
 
 
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
 def page_of(body: bytes) -> Page:
     """
     Return what an answer to ListObjectsV2 says.
@@ -78,7 +83,7 @@ def page_of(body: bytes) -> Page:
                     unquote_plus(name) if plain else name,
                     int(found[size] or ""),
                     etag_of(found.get(etag)),
-                    datetime.fromisoformat(found[time] or ""),
+                    _time(found[time] or ""),
                 )
             )
         elif entry.tag == common:
@@ -108,7 +113,7 @@ def uploads_of(body: bytes) -> UploadPage:
             Upload(
                 unquote_plus(key) if plain else key,
                 entry.findtext(f"{space}UploadId") or "",
-                datetime.fromisoformat(started) if started else None,
+                _time(started) if started else None,
             )
         )
     if root.findtext(f"{space}IsTruncated") != "true":
