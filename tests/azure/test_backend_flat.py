@@ -332,7 +332,7 @@ async def test_early_exit_frees_everything(box: Flat) -> None:
     """A read or listing that is left early is no running call any more."""
     for n in range(3):
         box.put(f"d{n}/a", bytes(1 << 20))
-    calls = box.backend._clients.running().in_flight
+    calls = box.backend._clients.running().calls
     for items in (
         box.backend.read("d0/a"),
         box.backend.list_files("", recursive=True),

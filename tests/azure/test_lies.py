@@ -16,8 +16,8 @@ from tests.azure.test_foreign_answers import opened
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._datalake.list_paths import entries_of
-from remote_store_azure._http import progress as _progress
 from remote_store_azure._rest import operations as _operations
+from remote_store_objects._session import progress as _progress
 
 pytestmark = pytest.mark.asyncio
 
@@ -166,7 +166,7 @@ async def test_the_same_folders_under_new_markers_are_an_end(call: str) -> None:
 @pytest.mark.parametrize("call", ["list_folders", "iter_children"])
 async def test_pages_of_folders_are_progress(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listing of nothing but folders goes on, however long its pages and their consumer take."""
-    monkeypatch.setattr(_progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(_progress, "_PATIENCE", 0.0)
     acts = [*(blobs(prefixes=(f"d/{n}/",), marker=str(n)) for n in range(3)), blobs()]
     async with scripted(*acts) as server, opened(server, hns=False) as backend:
         assert len(await LISTINGS[call](backend)) == 3
@@ -175,7 +175,7 @@ async def test_pages_of_folders_are_progress(call: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("hns", [False, True])
 async def test_a_folder_that_ends_is_progress(hns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of a consumer is not that of an empty page which comes after it."""
-    monkeypatch.setattr(_progress, "PATIENCE", 0.1)
+    monkeypatch.setattr(_progress, "_PATIENCE", 0.1)
     flat = (blobs("d/f", prefixes=("d/a/",)), blobs(marker="m"), blobs("d/a/f"))
     tree = (FOLDER, paths("d/f", folders=("d/a",)), paths(more="m"), paths("d/a/f"))
     async with scripted(*(tree if hns else flat)) as server, opened(server, hns=hns) as backend:
@@ -197,9 +197,9 @@ async def test_a_deletion_that_never_ends() -> None:
 
 async def test_empty_pages_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """New markers without an entry end after the policy's time, or after an hour without one."""
-    assert _progress.PATIENCE == 3600
+    assert _progress._PATIENCE == 3600
     for retry in (RetryPolicy(timeout=0.2), QUICK):
-        monkeypatch.setattr(_progress, "PATIENCE", 0.2)
+        monkeypatch.setattr(_progress, "_PATIENCE", 0.2)
         count = iter(range(100_000))
 
         async def more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -204,7 +204,7 @@ async def test_default_policy() -> None:
     async with scripted(reply(200)) as server:
         clients = clients_for(server, retry=None)
         with clients.running() as wire:
-            assert wire.policy == RetryPolicy()
+            assert wire.retry == RetryPolicy()
         await clients.aclose()
 
 

@@ -18,8 +18,9 @@ from tests.azure.azurite import Azurite
 from tests.azure.wiring import MIB, chunked, wired
 
 from remote_store import AlreadyExists, NotFound
-from remote_store_azure._blob.blocks import BlockIds, Gatherer, size_of_block
+from remote_store_azure._blob.blocks import BlockIds, size_of_block
 from remote_store_azure._blob.write import upload
+from remote_store_objects.authoring import Gatherer
 
 
 async def given_chunks(*chunks: Any) -> AsyncIterator[Any]:

@@ -20,8 +20,8 @@ from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._connect.account import account_of
 from remote_store_azure._http.clients import Clients
 from remote_store_azure._http.session import Session
-from remote_store_azure._rest.body import PIECE, Body
 from remote_store_azure._rest.operations import GET_BLOB, HEAD_BLOB, LIST_BLOBS, PUT_BLOB
+from remote_store_objects import Body
 
 pytestmark = pytest.mark.asyncio
 
@@ -38,7 +38,7 @@ def real(azurite: Azurite, container: str, **options: object) -> Clients:
     return Clients(account, client_options=client_options, retry=RetryPolicy(max_attempts=1))
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 3 * PIECE + 7])
+@pytest.mark.parametrize("size", [0, 1, (256 << 10), (256 << 10) + 1, 3 * (256 << 10) + 7])
 async def test_body_pieces(size: int) -> None:
     """A body gives all its bytes, in pieces of bounded size, as often as it is asked."""
     content = os.urandom(size)
@@ -47,7 +47,7 @@ async def test_body_pieces(size: int) -> None:
     for _ in range(2):
         pieces = [piece async for piece in body]
         assert b"".join(pieces) == content
-        assert all(0 < len(piece) <= PIECE for piece in pieces)
+        assert all(0 < len(piece) <= (256 << 10) for piece in pieces)
 
 
 async def test_body_interrupted_pass() -> None:
@@ -59,13 +59,13 @@ async def test_body_interrupted_pass() -> None:
 
 async def test_body_is_not_copied() -> None:
     """Large chunks are handed on as views of the same memory."""
-    content = bytes(PIECE + 1)
+    content = bytes((256 << 10) + 1)
     piece = await anext(aiter(Body([content])))
     assert isinstance(piece, memoryview)
     assert piece.obj is content
 
 
-@pytest.mark.parametrize("content", [b"", b"abc", os.urandom(3 * PIECE + 1)])
+@pytest.mark.parametrize("content", [b"", b"abc", os.urandom(3 * (256 << 10) + 1)])
 async def test_round_trip(azurite: Azurite, container: str, content: bytes) -> None:
     """Content of any size is stored and comes back, under a name with awkward characters."""
     clients = real(azurite, container)

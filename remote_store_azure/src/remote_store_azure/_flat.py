@@ -40,7 +40,7 @@ from remote_store_azure._blob.write import upload
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
 from remote_store_azure._rest.operations import DELETE_BLOB
-from remote_store_azure._rest.outcome import in_doubt
+from remote_store_objects.authoring import in_doubt
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

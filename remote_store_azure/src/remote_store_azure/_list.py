@@ -26,8 +26,8 @@ from remote_store.authoring import LeftOut, is_reserved
 from remote_store_azure._blob.headers import digest_of_md5, file_info, is_directory, user_metadata
 from remote_store_azure._blob.list_blobs import tokens_of
 from remote_store_azure._blob.probe import head
-from remote_store_azure._http.progress import Progress
 from remote_store_azure._keys import lister, prefix_of
+from remote_store_objects.authoring import Progress
 
 if TYPE_CHECKING:
     from remote_store_azure._blob.list_xml import Blob, Page

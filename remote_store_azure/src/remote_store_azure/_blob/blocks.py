@@ -1,24 +1,19 @@
-"""A stream cut into blocks, and the names and the list of those blocks."""
+"""How large blocks are, their names and the list of them."""
 
 from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, XMLParser
 
-from remote_store.authoring import as_bytes
-
-__all__ = ["BlockIds", "Gatherer", "block_list", "committed_ids", "size_of_block"]
+__all__ = ["BlockIds", "block_list", "committed_ids", "size_of_block"]
 
 #: Blocks after which the size of a block doubles; a blob has 50,000 at most.
 _DOUBLING: Final = 10_000
 #: Bytes of the largest block that the service takes.
 _LARGEST: Final = 4000 << 20
-#: Bytes below which a piece of a block is joined with its neighbours: a source
-#: of tiny chunks would otherwise need many times the memory of its bytes.
-_PIECE: Final = 1 << 16
 
 
 def size_of_block(index: int, smallest: int) -> int:
@@ -75,61 +70,3 @@ def committed_ids(body: bytes) -> list[str]:
         msg = f"it is no XML: {error}"
         raise ValueError(msg) from error
     return [name.text or "" for name in root.iterfind("CommittedBlocks/Block/Name")]
-
-
-class Gatherer:
-    """
-    Joins and cuts the chunks of a stream to blocks.
-
-    Holds no more than what one chunk of the source left over.
-
-    Args:
-        source: The stream; its exceptions pass unchanged.
-    """
-
-    def __init__(self, source: AsyncIterator[bytes]) -> None:
-        self._source = aiter(source)
-        self._left = memoryview(b"")
-        self._ended = False
-
-    async def take(self, size: int) -> list[bytes | memoryview]:
-        """
-        Return the next *size* bytes in pieces; fewer only at the end of the stream.
-
-        Raises:
-            TypeError: A chunk is not bytes.
-        """
-        pieces: list[bytes | memoryview] = []
-        small = bytearray()
-        missing = size
-        while missing and await self._fill():
-            part = self._left[:missing]
-            self._left = self._left[missing:]
-            missing -= len(part)
-            if len(part) < _PIECE:
-                small += part
-                if len(small) < _PIECE:
-                    continue
-                part = memoryview(b"")
-            if small:
-                pieces.append(bytes(small))
-                small.clear()
-            if part:
-                pieces.append(part)
-        if small:
-            pieces.append(bytes(small))
-        return pieces
-
-    async def ended(self) -> bool:
-        """Return whether nothing is left; may have to ask the source for one more chunk."""
-        return not await self._fill()
-
-    async def _fill(self) -> bool:
-        while not self._left and not self._ended:
-            try:
-                chunk = await anext(self._source)
-            except StopAsyncIteration:
-                self._ended = True
-                return False
-            self._left = memoryview(as_bytes(chunk))
-        return bool(self._left)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from remote_store import BackendUnavailable, RemoteStoreError
 from remote_store.authoring import first_with_others
 from remote_store_azure._blob.headers import deletion
-from remote_store_azure._http.tasks import Tasks
 from remote_store_azure._rest.operations import DELETE_BLOB, DELETE_BLOBS
 from remote_store_azure._rest.response import Response
+from remote_store_objects.authoring import Tasks, Waiting
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -163,7 +163,7 @@ class _Deletion:
         with_them = {"delete_snapshots": "include"} if self._snapshots else {}
         try:
             # The SDK's own method, since each part is signed by itself.
-            with self._session.in_flight.waiting(self._path, record):
+            with Waiting(self._session.calls, self._path, record.in_doubt):
                 client = self._session.client
                 answers = await client.delete_blobs(
                     *names, raise_on_any_failure=False, **with_them, **options

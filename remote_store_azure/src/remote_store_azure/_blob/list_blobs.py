@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from remote_store import NotFound
 from remote_store_azure._blob.list_xml import Blob, Page, parse_page
-from remote_store_azure._http.progress import Progress
 from remote_store_azure._rest.operations import LIST_BLOBS
+from remote_store_objects.authoring import Progress
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

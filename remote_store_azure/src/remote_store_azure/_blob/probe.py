@@ -14,10 +14,10 @@ from remote_store import AlreadyExists, InvalidPath, NotFound, RemoteStoreError
 from remote_store.authoring import ancestor_is_file, is_a_folder
 from remote_store_azure._blob.headers import is_directory
 from remote_store_azure._blob.list_blobs import page
-from remote_store_azure._http.progress import Progress
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
 from remote_store_azure._rest.operations import HEAD_BLOB
+from remote_store_objects.authoring import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

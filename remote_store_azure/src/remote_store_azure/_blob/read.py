@@ -24,8 +24,8 @@ from remote_store import (
     StoreClosed,
 )
 from remote_store_azure._blob.headers import etag_of
-from remote_store_azure._http.tasks import end_all
 from remote_store_azure._rest.operations import GET_BLOB
+from remote_store_objects.authoring import end_all
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -216,7 +216,7 @@ class _Version:
         }
         msg = f"The answer does not tell which part of the blob it is: {shown}"
         return RemoteStoreError(
-            msg, path=self._path, backend=self._session.backend, status=response.status
+            msg, path=self._path, backend=self._session.name, status=response.status
         )
 
     async def again(self, position: int, stop: int) -> StreamedResponse:
@@ -237,7 +237,7 @@ class _Version:
             raise PreconditionFailed(
                 msg,
                 path=self._path,
-                backend=self._session.backend,
+                backend=self._session.name,
                 status=error.status,
                 code=error.code,
                 request_id=error.request_id,
@@ -261,7 +261,7 @@ class _Version:
 
     def _broken(self, position: int, cause: BackendUnavailable | None) -> BackendUnavailable:
         msg = f"The connection broke at byte {position} of {self.total}: {self._path}"
-        error = BackendUnavailable(msg, path=self._path, backend=self._session.backend)
+        error = BackendUnavailable(msg, path=self._path, backend=self._session.name)
         if cause is not None:
             error.__cause__ = cause.__cause__ or cause
         return error

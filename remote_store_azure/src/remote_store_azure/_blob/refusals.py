@@ -10,7 +10,7 @@ from remote_store import AlreadyExists, RemoteStoreError
 from remote_store_azure._blob.probe import look
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_OVERWRITE, OTHER_TYPE
-from remote_store_azure._rest.outcome import in_doubt
+from remote_store_objects.authoring import in_doubt
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

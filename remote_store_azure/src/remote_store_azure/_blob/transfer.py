@@ -27,11 +27,10 @@ from remote_store_azure._blob.refusals import (
     other_type,
 )
 from remote_store_azure._blob.write import upload
-from remote_store_azure._http.progress import Progress
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import ARCHIVED, NO_OVERWRITE, OTHER_TYPE
 from remote_store_azure._rest.operations import COPY, DELETE_BLOB
-from remote_store_azure._rest.outcome import in_doubt
+from remote_store_objects.authoring import Progress, in_doubt
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

@@ -11,12 +11,11 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from remote_store import RemoteStoreError
 from remote_store_azure._blob.blocks import (
     BlockIds,
-    Gatherer,
     block_list,
     committed_ids,
     size_of_block,
@@ -24,10 +23,15 @@ from remote_store_azure._blob.blocks import (
 from remote_store_azure._blob.headers import metadata_headers, metadata_of
 from remote_store_azure._blob.probe import look, refuse_existing
 from remote_store_azure._blob.refusals import already_exists, is_taken, refusal
-from remote_store_azure._http.tasks import Tasks
-from remote_store_azure._rest.body import OCTET_STREAM, Body
-from remote_store_azure._rest.operations import BLOCK_LIST, COMMIT, PUT_BLOB, PUT_BLOCK
-from remote_store_azure._rest.outcome import in_doubt, untouched
+from remote_store_azure._rest.operations import (
+    BLOCK_LIST,
+    COMMIT,
+    OCTET_STREAM,
+    PUT_BLOB,
+    PUT_BLOCK,
+)
+from remote_store_objects import Body
+from remote_store_objects.authoring import Gatherer, Tasks, in_doubt, untouched
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -37,8 +41,6 @@ __all__ = ["may_be", "upload"]
 
 _Pieces = Sequence[bytes | memoryview]
 
-#: Bytes above which aiohttp does not want a body in one piece.
-_ONE_PIECE: Final = 1 << 18
 _BLOCKS: Final = (
     "content that does not fit one request is sent in blocks, which needs the right to write, not "
     "only to create"
@@ -123,7 +125,7 @@ async def _put(
         session.url(key),
         path=key,
         headers={"x-ms-blob-type": "BlockBlob", **headers, **condition},
-        body=_body(pieces),
+        body=Body(pieces),
         accept=(201, 403, 409, 412) if exclusive else (201, 409),
     )
     if response.status == 201:
@@ -142,12 +144,6 @@ async def _put(
             return await one.commit(exclusive, headers)
     ours = response.lost and (found.status != 200 or may_be(found, pieces, headers))
     raise already_exists(session, response, unknown=ours)
-
-
-def _body(pieces: _Pieces) -> bytes | Body:
-    if sum(map(len, pieces)) <= _ONE_PIECE:
-        return b"".join(pieces)
-    return Body(cast("Sequence[bytes]", pieces))  # views will do
 
 
 def may_be(found: Response, pieces: _Pieces, headers: Mapping[str, str]) -> bool:
@@ -179,11 +175,11 @@ class _Blocks:
 
     async def add(self, pieces: _Pieces) -> None:
         """Start to send a block, once fewer than the allowed number are on their way."""
-        await self._sending.start(self._send, self._ids[self.count], _body(pieces))
+        await self._sending.start(self._send, self._ids[self.count], Body(pieces))
         self.count += 1
         self.size += sum(map(len, pieces))
 
-    async def _send(self, block_id: str, body: bytes | Body) -> None:
+    async def _send(self, block_id: str, body: Body) -> None:
         with untouched():
             response = await self._session.send(
                 PUT_BLOCK,
@@ -220,7 +216,7 @@ class _Blocks:
             self._session.url(self._key, "comp=blocklist"),
             path=self._key,
             headers={**headers, **condition},
-            body=_body([block_list(ids)]),
+            body=Body([block_list(ids)]),
             accept=(201, 400, 403, 409, 412) if exclusive else (201, 400, 409),
         )
         if response.status == 201:

@@ -9,8 +9,7 @@ from remote_store_azure._blob.probe import head
 from remote_store_azure._blob.refusals import error_as
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.probe import TRIES, file_at, folder_at
-from remote_store_azure._http.progress import Progress
-from remote_store_azure._rest.outcome import in_doubt
+from remote_store_objects.authoring import Progress, in_doubt
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

@@ -18,7 +18,7 @@ from remote_store_azure._blob.probe import a_folder, head, look
 from remote_store_azure._blob.refusals import already_exists, error_as, with_details
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_OVERWRITE
-from remote_store_azure._rest.outcome import in_doubt
+from remote_store_objects.authoring import in_doubt
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

@@ -14,8 +14,7 @@ from remote_store_azure._blob.refusals import error_as
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
 from remote_store_azure._datalake.probe import refused
-from remote_store_azure._http.tasks import end_all
-from remote_store_azure._rest.outcome import in_doubt, untouched
+from remote_store_objects.authoring import Waiting, end_all, in_doubt, untouched
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -97,15 +96,15 @@ class _Parent:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # A coroutine that is thrown away has no loop to wait on.
         if self._making and kind is not None and kind is not GeneratorExit:
-            await settle(self._session.in_flight.spare(self._remove()))
+            await settle(self._session.calls.spare(self._remove()))
 
     async def make(self) -> None:
         """Make it, unless it is there by now."""
-        making = self._session.in_flight.spare(
+        making = self._session.calls.spare(
             made_by(dfs.create_folder(self._session, self._folder, self._target))
         )
         self._making.append(making)
-        with self._session.in_flight.waiting(self._target):
+        with Waiting(self._session.calls, self._target, False):
             await asyncio.shield(making)
 
     async def _remove(self) -> None:

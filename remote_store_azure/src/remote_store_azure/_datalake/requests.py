@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Container, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from remote_store_azure._rest.body import PIECE, Body
 from remote_store_azure._rest.operations import (
     APPEND,
     CREATE_PATH,
@@ -21,6 +20,7 @@ from remote_store_azure._rest.operations import (
     LIST_PATHS,
     RENAME,
 )
+from remote_store_objects import Body
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -96,8 +96,7 @@ async def append(
         accept: Statuses that do not raise.
     """
     query = f"action=append&position={position}" + ("&flush=true" if flush else "")
-    size = sum(map(len, pieces))
-    body = Body(cast("Sequence[bytes]", pieces)) if size > PIECE else b"".join(pieces)
+    body = Body(pieces)
     headers = {**_ACCEPT, "Content-Type": "application/json"}
     url = session.dfs_url(name, query)
     operation = FLUSH if flush else APPEND

@@ -20,16 +20,15 @@ from typing import TYPE_CHECKING, Final, Self
 from remote_store import NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_azure._blob.blocks import Gatherer, size_of_block
+from remote_store_azure._blob.blocks import size_of_block
 from remote_store_azure._blob.probe import head, look, refuse_existing
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
 from remote_store_azure._datalake.probe import refused
 from remote_store_azure._datalake.rename import rename
-from remote_store_azure._http.tasks import Tasks, end_all
 from remote_store_azure._keys import NAME, prefix_of
 from remote_store_azure._rest.errors import NO_STORAGE
-from remote_store_azure._rest.outcome import untouched
+from remote_store_objects.authoring import Gatherer, Tasks, Waiting, end_all, untouched
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -164,8 +163,8 @@ class _Draft:
         await self._sending.__aexit__(kind, error, traceback)
         if kind is GeneratorExit:
             return  # the coroutine is thrown away: there is no loop to wait on
-        if self._session.in_flight.take_cleanup(self._remove):
-            await settle(self._session.in_flight.spare(self._remove(PATIENCE)))
+        if self._session.calls.settle(self._remove):
+            await settle(self._session.calls.spare(self._remove(PATIENCE)))
 
     async def create(self, metadata: Mapping[str, str] | None) -> None:
         """
@@ -175,19 +174,19 @@ class _Draft:
             InvalidPath: There is a file above the target.
         """
         session = self._session
-        session.in_flight.owe_cleanup(self._remove, self._key)
+        session.calls.owe(self._remove, self._key)
         self._begun = asyncio.get_running_loop().time()
         request = dfs.create_file(session, self._name, self._key, metadata, accept=(201, 409))
-        self._creation = session.in_flight.spare(made_by(request))
+        self._creation = session.calls.spare(made_by(request))
         with untouched():
             try:
-                with session.in_flight.waiting(self._key):
+                with Waiting(session.calls, self._key, False):
                     response, _ = await asyncio.shield(self._creation)
                 if response.status != 201:
                     raise await refused(session, response, exclusive=False)
             except RemoteStoreError as error:
                 if not error.outcome_unknown:
-                    session.in_flight.take_cleanup(self._remove)  # there is nothing to be removed
+                    session.calls.settle(self._remove)  # there is nothing to be removed
                 raise
             self._etag = session.etag(response)
         self._seen = asyncio.get_running_loop().time()
@@ -244,7 +243,7 @@ class _Draft:
             )
         except NotFound as error:
             raise self._gone(error) from error.__cause__
-        self._session.in_flight.take_cleanup(self._remove)
+        self._session.calls.settle(self._remove)
         return response
 
     def _gone(self, error: RemoteStoreError) -> RemoteStoreError:

@@ -13,7 +13,7 @@ from remote_store_azure._datalake.probe import TRIES, file_at, refused, under_fi
 from remote_store_azure._datalake.rename import rename
 from remote_store_azure._rest.errors import ARCHIVED, NO_OVERWRITE
 from remote_store_azure._rest.operations import COPY
-from remote_store_azure._rest.outcome import in_doubt
+from remote_store_objects.authoring import in_doubt
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

@@ -11,9 +11,8 @@ from remote_store_azure._blob.headers import metadata_headers, write_result
 from remote_store_azure._blob.write import may_be
 from remote_store_azure._datalake.probe import refused
 from remote_store_azure._datalake.staged_write import staged_write
-from remote_store_azure._rest.body import OCTET_STREAM
 from remote_store_azure._rest.errors import NO_OVERWRITE
-from remote_store_azure._rest.operations import PUT_BLOB
+from remote_store_azure._rest.operations import OCTET_STREAM, PUT_BLOB
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session

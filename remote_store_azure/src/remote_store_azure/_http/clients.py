@@ -16,8 +16,8 @@ from remote_store.authoring import closed
 from remote_store_azure._connect.account import Account
 from remote_store_azure._connect.credentials import opened, refuse_pickling
 from remote_store_azure._connect.options import tuning_of
-from remote_store_azure._http.in_flight import InFlight
 from remote_store_azure._http.session import Session
+from remote_store_objects.authoring import Calls
 
 __all__ = ["Clients", "LoopState"]
 
@@ -38,26 +38,26 @@ class LoopState:
     A context manager that counts a call; see `Clients.running`.
     """
 
-    __slots__ = ("file_system", "guard", "in_flight", "loop", "process", "resources", "session")
+    __slots__ = ("calls", "file_system", "guard", "loop", "process", "resources", "session")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         session: Session,
-        in_flight: InFlight,
+        calls: Calls,
         guard: AsyncGenerator[None, None],
         resources: list[Any],
     ) -> None:
         self.loop = loop
         self.process = os.getpid()
         self.session = session
-        self.in_flight = in_flight
+        self.calls = calls
         self.guard = guard
         self.resources = resources
         self.file_system: Any = None
 
     def __enter__(self) -> Session:
-        self.in_flight.count += 1
+        self.calls.count += 1
         return self.session
 
     def __exit__(
@@ -66,12 +66,12 @@ class LoopState:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.in_flight.leave()
+        self.calls.leave()
 
     async def shut(self, grace: float) -> None:
         """Wait for running calls, then end what still waits, tidy up and close the client."""
-        await self.in_flight.wait(grace)
-        await self.in_flight.end(_TIDYING)
+        await self.calls.wait(grace)
+        await self.calls.end(_TIDYING)
         with contextlib.suppress(RuntimeError):  # the loop is closing it already
             await self.guard.aclose()
 
@@ -149,27 +149,27 @@ class Clients:
         # One for each pipeline: it holds its successor in the chain.
         retry = copy.copy(sdk.retry_of(self._retry, self._options))
         client = sdk.build_client(self.account, credential.value, self._options, retry)
-        in_flight = InFlight(self.name)
+        calls = Calls(self.name)
         session = Session(
             self.account,
             client,
-            in_flight,
+            calls,
             retry=retry,
             options=self.tuning,
             max_concurrency=self._max_concurrency,
             backend=self.name,
         )
         resources = [credential, client]
-        guard = _guard(weakref.ref(self), loop, resources, in_flight)
+        guard = _guard(weakref.ref(self), loop, resources, calls)
         _start(guard)
-        state = LoopState(loop, session, in_flight, guard, resources)
+        state = LoopState(loop, session, calls, guard, resources)
         # Loops that were closed without ceremony cannot be cleaned up.
         for dead in [other for other in list(self._states) if other.is_closed()]:
             self.forget(dead)
         self._states[loop] = state
         if self._closed:  # by another thread, which may not know of this state
             self.forget(loop)
-            in_flight.closed = True
+            calls.closed = True
             raise closed(self.name)
         return state
 
@@ -284,7 +284,7 @@ async def _guard(
     clients: weakref.ref[Clients],
     loop: asyncio.AbstractEventLoop,
     resources: list[Any],
-    in_flight: InFlight,
+    calls: Calls,
 ) -> AsyncGenerator[None, None]:
     """
     Hold a loop's resources; closed by hand, by the end of `asyncio.run`, or as garbage.
@@ -294,7 +294,7 @@ async def _guard(
     try:
         yield
     finally:
-        in_flight.closed = True
+        calls.closed = True
         owner = clients()
         if owner is not None:
             owner.forget(loop)

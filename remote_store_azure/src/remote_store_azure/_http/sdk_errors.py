@@ -7,10 +7,10 @@ from typing import Any
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store.authoring import closed
-from remote_store_azure._http.in_flight import InFlight
 from remote_store_azure._rest.errors import error_of, retry_after, service_message
 from remote_store_azure._rest.redact import RedactedResponse, redacted, scrub
 from remote_store_azure._rest.response import Response, headers_of
+from remote_store_objects.authoring import Calls
 
 __all__ = ["SdkErrors"]
 
@@ -21,15 +21,15 @@ class SdkErrors:
 
     Args:
         backend: Name of the backend, for errors.
-        in_flight: Of the session; once closed, a broken connection is our own doing.
+        calls: Of the session; once closed, a broken connection is our own doing.
     """
 
-    def __init__(self, backend: str, in_flight: InFlight) -> None:
+    def __init__(self, backend: str, calls: Calls) -> None:
         from azure.core import exceptions  # the SDK is loaded with the first client
 
         self.exceptions: Any = exceptions
         self._backend = backend
-        self._in_flight = in_flight
+        self._calls = calls
 
     def cause(self, response: Response) -> Exception:
         """Return the error that the SDK would raise for *response*."""
@@ -101,7 +101,7 @@ class SdkErrors:
             return RemoteStoreError(
                 words, path=path, backend=self._backend, outcome_unknown=outcome_unknown
             )
-        if self._in_flight.closed:
+        if self._calls.closed:
             return closed(self._backend, path, outcome_unknown=outcome_unknown)
         msg = f"No answer from the service: {words}"
         return BackendUnavailable(

@@ -16,15 +16,15 @@ from typing import Any, Final, TypeVar
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._connect.account import Account
 from remote_store_azure._connect.options import Tuning
-from remote_store_azure._http.in_flight import InFlight
 from remote_store_azure._http.sdk_errors import SdkErrors
-from remote_store_azure._rest.body import OCTET_STREAM, PIECE, Body
 from remote_store_azure._rest.errors import NO_STORAGE, REFUSALS, UNSURE, error_of
-from remote_store_azure._rest.operations import SHORT, Operation
+from remote_store_azure._rest.operations import OCTET_STREAM, SHORT, Operation
 from remote_store_azure._rest.outcome import AttemptRecord
 from remote_store_azure._rest.redact import redact_request, redacted_bytes
 from remote_store_azure._rest.response import Response, StreamedResponse, headers_of, read
 from remote_store_azure._rest.urls import Urls
+from remote_store_objects import Body
+from remote_store_objects.authoring import Calls, Waiting
 
 __all__ = ["Session"]
 
@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _DONE: Final = (200, 201, 202, 206)
 _READING: Final = ("GET", "HEAD")
+#: Bytes above which aiohttp does not want a body in one piece.
+_ONE_PIECE: Final = 256 << 10
 
 
 class Session(Urls):
@@ -39,22 +41,22 @@ class Session(Urls):
     Sends requests about one container, from one event loop.
 
     Attributes:
-        in_flight: What waits for the service in this loop; see `InFlight`.
+        calls: What waits for the service in this loop; see `Calls`.
         client: The SDK's ContainerClient, for what is not written by hand;
             map what it raises with `native`.
         container: Name of the container.
         max_concurrency: Requests that one upload or download may have in flight.
         options: Sizes.
-        backend: Name of the backend, for errors.
+        name: Name of the backend, for errors.
         by_token: A token credential authorizes, neither a key nor a SAS.
-        policy: How patiently failures are met.
+        retry: How patiently failures are met.
     """
 
     def __init__(
         self,
         account: Account,
         client: Any,
-        in_flight: InFlight,
+        calls: Calls,
         *,
         retry: Any,
         options: Tuning,
@@ -69,15 +71,15 @@ class Session(Urls):
         self.container = account.container
         self.max_concurrency = max_concurrency
         self.options = options
-        self.backend = backend
-        self.policy: RetryPolicy = getattr(retry, "policy", None) or RetryPolicy()
+        self.name = backend
+        self.retry: RetryPolicy = getattr(retry, "policy", None) or RetryPolicy()
         self._retry = retry if isinstance(retry, retries.Retry) else None
-        self._sdk_errors = SdkErrors(backend, in_flight)
+        self._sdk_errors = SdkErrors(backend, calls)
         self._exceptions = self._sdk_errors.exceptions
         self._never_sent = retries.never_sent
         self._request = retries.Request
         self._run = sdk.pipeline_of(client).run
-        self.in_flight = in_flight
+        self.calls = calls
         self._version: str = client.api_version
         self._no_storage = (
             f"The container {account.container!r} of {account.blob_url} does not exist; make it, "
@@ -103,7 +105,7 @@ class Session(Urls):
         Send a request and return the service's whole answer.
 
         What is not a response of the service is met as a failure of the connection
-        is: the request is sent again, as `policy` says. So is a GET whose
+        is: the request is sent again, as `retry` says. So is a GET whose
         answer breaks off.
 
         Args:
@@ -128,7 +130,7 @@ class Session(Urls):
         failures = 0
         while True:
             request = self._prepared(operation, url, headers, body, deadline)
-            with self.in_flight.waiting(path, None if operation.method in _READING else request):
+            with Waiting(self.calls, path, operation.method not in _READING and request.in_doubt):
                 sdk_response = await self._respond(request, path)
                 content = await self._content(request, sdk_response, path, deadline)
             if isinstance(content, RemoteStoreError):
@@ -169,7 +171,7 @@ class Session(Urls):
         """
         deadline = self._deadline(timeout, deadline)
         request = self._prepared(operation, url, headers, None, deadline)
-        with self.in_flight.waiting(path):
+        with Waiting(self.calls, path, False):
             sdk_response = await self._respond(request, path)
             if sdk_response.status_code in accept:
                 lost = request.lost
@@ -186,7 +188,7 @@ class Session(Urls):
         raise self.error(response)
 
     async def _pull(self, path: str | None, deadline: float | None, source: Any) -> bytes:
-        with self.in_flight.waiting(path):
+        with Waiting(self.calls, path, False):
             try:
                 if deadline is None:
                     return await anext(source, b"")
@@ -213,12 +215,12 @@ class Session(Urls):
         Raises:
             RemoteStoreError: *error*, when attempts or time are used up.
         """
-        if failures >= self.policy.max_attempts or self.in_flight.closed:
+        if failures >= self.retry.max_attempts or self.calls.closed:
             raise error
         wait = (
             self._retry.pause(failures, error.retry_after)
             if self._retry is not None
-            else min(self.policy.backoff_base * 2.0**failures, self.policy.backoff_max)
+            else min(self.retry.backoff_base * 2.0**failures, self.retry.backoff_max)
         )
         if deadline is not None and asyncio.get_running_loop().time() + wait >= deadline:
             raise error
@@ -227,7 +229,7 @@ class Session(Urls):
     def _deadline(self, timeout: float | None, deadline: float | None) -> float | None:
         if deadline is not None:
             return deadline
-        seconds = self.policy.timeout if timeout is None else timeout
+        seconds = self.retry.timeout if timeout is None else timeout
         return None if seconds is None else asyncio.get_running_loop().time() + seconds
 
     # --- errors ----------------------------------------------------------
@@ -255,7 +257,7 @@ class Session(Urls):
             response.headers,
             response.body,
             path=response.path,
-            backend=self.backend,
+            backend=self.name,
             message=message,
             outcome_unknown=outcome_unknown,
         )
@@ -321,8 +323,10 @@ class Session(Urls):
             sent["Content-Length"] = str(len(body))
             if "Content-Type" not in sent and len(body):
                 sent["Content-Type"] = OCTET_STREAM
-            if isinstance(body, bytes) and len(body) > PIECE:
+            if isinstance(body, bytes) and len(body) > _ONE_PIECE:
                 body = Body([body])
+            elif isinstance(body, Body) and len(body) <= _ONE_PIECE:
+                body = bytes(body)
         content: Any = body or None
         request = self._request(operation.method, url, headers=sent, content=content)
         request.operation = operation
@@ -412,6 +416,6 @@ class Session(Urls):
             return redacted_bytes(body)  # errors repeat what was asked, tokens included
         if not whole:
             msg = f"The service's answer is longer than {operation.most} bytes"
-            raise RemoteStoreError(msg, path=path, backend=self.backend)
+            raise RemoteStoreError(msg, path=path, backend=self.name)
         lack = operation.lacks_body(body)
         return self._foreign(request, sdk_response, lack, path) if lack else body

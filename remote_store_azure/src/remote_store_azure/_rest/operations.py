@@ -34,6 +34,7 @@ __all__ = [
     "HEAD_BLOB",
     "LIST_BLOBS",
     "LIST_PATHS",
+    "OCTET_STREAM",
     "PUT_BLOB",
     "PUT_BLOCK",
     "RENAME",
@@ -41,6 +42,8 @@ __all__ = [
     "Operation",
 ]
 
+#: The media type of bytes of which no other is known.
+OCTET_STREAM: Final = "application/octet-stream"
 #: Each answer of the service has one of them, and errors need not have both.
 _MARKS: Final = ("x-ms-request-id", "x-ms-version")
 #: Each error of the service has it, also where it has no body.

@@ -1,19 +1,10 @@
-"""
-What a failure says about a change: whether it may have been made all the same.
-
-`Session.error` decides it for each request, by its attempts; the
-functions are for operations that take more than one.
-"""
+"""What became of the attempts of a request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from remote_store import RemoteStoreError
 from remote_store_azure._rest.operations import Operation
 
-__all__ = ["AttemptRecord", "in_doubt", "untouched"]
+__all__ = ["AttemptRecord"]
 
 
 class AttemptRecord:
@@ -28,33 +19,6 @@ class AttemptRecord:
     #: An attempt is on its way, or ended with an answer that is not repeated.
     pending = False
 
-
-@contextmanager
-def in_doubt(doubtful: bool) -> Iterator[None]:
-    """
-    Mark the errors of a request that was to show what became of a change.
-
-    Args:
-        doubtful: Nothing else shows it; of a request that was refused this is
-            so if an attempt before the refusal got no answer.
-    """
-    try:
-        yield
-    except RemoteStoreError as error:
-        error.outcome_unknown = error.outcome_unknown or doubtful
-        raise
-
-
-@contextmanager
-def untouched() -> Iterator[None]:
-    """
-    Mark the errors of requests that cannot have changed the file that is being written.
-
-    Only for requests of our own: what the caller's content raises may be an
-    error of another store, and is left as it is.
-    """
-    try:
-        yield
-    except RemoteStoreError as error:
-        error.outcome_unknown = False
-        raise
+    def in_doubt(self) -> bool:
+        """Return whether an attempt was lost, or is on its way."""
+        return self.lost or self.pending

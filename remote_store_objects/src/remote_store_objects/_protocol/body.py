@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Final, Self
+from typing import Any, Final, Self
 
 __all__ = ["Body"]
 
@@ -31,6 +31,10 @@ class Body:
         #: The bytes as they were given, for checksums.
         self.buffers = tuple(buffers)
         self._size = sum(map(len, self.buffers))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # A library may copy requests for its history; the bytes never change.
+        return self
 
     def __len__(self) -> int:
         return self._size

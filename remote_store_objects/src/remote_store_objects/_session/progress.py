@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from remote_store import BackendUnavailable, RemoteStoreError
-
-if TYPE_CHECKING:
-    from remote_store_objects._session.session import Session
+from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 
 __all__ = ["Progress"]
 
 #: Seconds that a loop goes on without progress where the policy has no limit.
 _PATIENCE: Final = 3600.0
+
+
+class Patient(Protocol):
+    """Whoever sends the requests of a loop."""
+
+    @property
+    def name(self) -> str:
+        """Of the backend."""
+        ...
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """How patiently failures are met."""
+        ...
 
 
 class Progress:
@@ -28,7 +39,7 @@ class Progress:
 
     __slots__ = ("_limit", "_moved", "_path", "_session", "_tokens", "_what")
 
-    def __init__(self, session: Session, path: str, what: str) -> None:
+    def __init__(self, session: Patient, path: str | None, what: str) -> None:
         self._session = session
         self._path = path
         self._what = what
