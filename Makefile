@@ -30,7 +30,7 @@ quick: $(DEV) ## Run those that are not slow and need no server; no check, under
 
 test-all: check .azurite/.stamp ## Run everything, as CI does: on built wheels, with coverage, and clients from the index.
 	@scripts/wheels && VENV=.wheels scripts/test --cov --cov-report= && scripts/coverage
-	@$(RUN) -m pytest -q -m clients tests/emulator
+	@$(RUN) -m pytest -q -m clients tests/emulator tests/transfer
 
 check: lint types imports sync ## Everything but the tests.
 

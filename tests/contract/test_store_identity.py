@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from tests.contract.reference import NAME, DictBackend
 
 from remote_store import CapabilityNotSupported, InvalidPath, RemotePath, Store
 from remote_store.aio import AsyncBackend, AsyncStore
+from remote_store_local import AsyncLocalBackend, LocalBackend
 from remote_store_memory import AsyncMemoryBackend
 
 MANDATORY = [
@@ -295,3 +299,18 @@ async def test_keys_outside_the_root_are_never_handed_out(reference: DictBackend
     store = AsyncStore(as_backend(Astray(reference)), "root")
     with pytest.raises(InvalidPath, match="not under store root"):
         await store.get_file_info("f")
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend"), [(AsyncStore, AsyncLocalBackend), (Store, LocalBackend)]
+)
+def test_a_pickled_store_owns_its_backend(kind: Any, backend: Any, tmp_path: Path) -> None:
+    """Nobody else has that; a copy is the store itself."""
+    store = kind(backend(tmp_path), "in", owns_backend=False)
+
+    again = pickle.loads(pickle.dumps(store.child("x")))
+
+    assert again.native_path("y") == str(tmp_path / "in/x/y")
+    assert (again._owns, store._owns) == (True, False)
+    assert copy.copy(store) is store
+    assert copy.deepcopy(store)._owns

@@ -26,6 +26,7 @@ from remote_store_transfer._values import (
     VerifyReport,
     Version,
 )
+from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = [
     "Action",
@@ -39,6 +40,7 @@ __all__ = [
     "TransferReport",
     "VerifyReport",
     "Version",
+    "WorkerStore",
     "copy_between",
     "copy_tree",
     "delete_many",

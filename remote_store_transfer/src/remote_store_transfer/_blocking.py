@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from remote_store import (
@@ -34,17 +35,19 @@ T = TypeVar("T")
 
 class _StoreBackend(Backend):
     """
-    A sync store as a backend of an async one; it does not own the store.
+    A sync store as a backend of an async one.
 
     Args:
         store: The store.
+        owns: Whether closing this closes the store.
     """
 
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
     CONTRACT: ClassVar[str] = "1.0"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, owns: bool = False) -> None:
         self._store = store
+        self._owns = owns
         self._name = store.resolve("").backend
         self._capabilities = CapabilitySet(c for c in Capability if store.supports(c))
 
@@ -138,6 +141,14 @@ class _StoreBackend(Backend):
 
     def unwrap(self, type_hint: type[T]) -> T:
         return self._store.unwrap(type_hint)
+
+    def close(self) -> None:
+        if self._owns:
+            self._store.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Nobody else has the store that a pickle makes.
+        return partial(type(self), self._store, owns=True), ()
 
 
 def as_async_stores(source: Store, target: Store) -> tuple[AsyncStore, AsyncStore]:

@@ -25,7 +25,8 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store_transfer._equality import kept, source_time
+from remote_store_transfer._contents import same_content
+from remote_store_transfer._equality import OURS, kept, source_time
 from remote_store_transfer._side import DISK, Side
 from remote_store_transfer._this_machine import this_machine
 from remote_store_transfer._values import Version, same_version, version_of
@@ -113,15 +114,14 @@ class Copier:
         if self._copies:
             return await self._copy_inside(path, seen, replacing, advance)
         await self._let_rest(seen)
-        metadata = seen.metadata if self._metadata else None
+        metadata = seen.metadata
         if seen.size <= WHOLE:
             body = await self._source.store.read_bytes(self._source.at(path))
             advance(len(body))
             _check(self._source.at(path), seen, len(body), _digest_of(seen, body))
             unknown = metadata is None and await self._may_have_metadata(path)
             if seen.etag is None or unknown:
-                found = await self._confirm(path, seen, fetch=unknown)
-                metadata = found if self._metadata else None
+                metadata = await self._confirm(path, seen, fetch=unknown)
             await self._confirm_target(path, replacing)
             result = await self._write(path, body, seen, replacing, metadata)
         else:
@@ -160,6 +160,34 @@ class Copier:
             return version_of(await self._target.store.get_file_info(self._target.at(path)))
         except NotFound:
             return None
+
+    async def left_before(self, path: str, seen: Version) -> Arrival | None:
+        """
+        Return what a copy left in the target whose maker could not tell; None if none did.
+
+        It is known by what is kept with it or, where that says nothing, by its content.
+
+        Args:
+            path: Relative path.
+            seen: The source's present version.
+
+        Raises:
+            SourceChanged: The source changed meanwhile.
+            RemoteStoreError: As the stores raise it.
+        """
+        there = await self.arrived(path)
+        if there is None or there.size != seen.size:
+            return None
+        record = {key: text for key, text in (there.metadata or {}).items() if key in OURS}
+        if record:
+            expected = kept(seen, None, ours=True) or {}
+            return Arrival(seen.size) if record.items() <= expected.items() else None
+        if self._there is not None and there.modified_at == source_time(seen) is not None:
+            return Arrival(seen.size)
+        if not await same_content(self._source, self._target, path):
+            return None
+        await self._confirm(path, seen, fetch=False)
+        return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
 
     async def delete(self, path: str, seen: Version) -> None:
         """

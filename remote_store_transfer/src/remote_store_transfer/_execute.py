@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Final
 
-from remote_store import AlreadyExists, NotFound
-from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
-from remote_store_transfer._failures import EXPECTED, reason_of
-from remote_store_transfer._gate import ByteGate
+from remote_store_transfer._cluster import Cluster, DaskClient
+from remote_store_transfer._copy import Copier
+from remote_store_transfer._perform import Performer
 from remote_store_transfer._plan import Plan
-from remote_store_transfer._retry import copy_stubbornly
 from remote_store_transfer._side import DISK
+from remote_store_transfer._tally import EndWatch, Tally, Watch
 from remote_store_transfer._tasks import task_group
-from remote_store_transfer._values import (
-    Action,
-    Failure,
-    Progress,
-    Totals,
-    TransferReport,
-)
+from remote_store_transfer._values import Action, TransferReport
+from remote_store_transfer._worker_store import WorkerStore
 
-__all__ = ["BYTES", "CONCURRENCY", "RETRIES", "Ended", "Watch", "execute"]
+__all__ = ["BYTES", "CONCURRENCY", "RETRIES", "execute"]
 
 #: Files in flight.
 CONCURRENCY: Final = 16
@@ -32,24 +26,18 @@ CONCURRENCY: Final = 16
 BYTES: Final = 32 << 20
 #: How often a file is tried again.
 RETRIES: Final = 2
-#: What a file counts for at most: no more of it is in memory, however large it is.
-_STREAMED: Final = 8 << 20
-#: Seconds between two calls of a progress callback.
-_QUIET: Final = 0.1
-
-#: Who is told how an execution goes on.
-Watch = Callable[[Progress], object]
-#: Who is told that an action is over, with its failure where it has one.
-Ended = Callable[[Action, Failure | None], object]
 
 
 async def execute(
     plan: Plan,
     *,
+    on: DaskClient | None = None,
+    worker_source: WorkerStore | None = None,
+    worker_target: WorkerStore | None = None,
     concurrency: int = CONCURRENCY,
     max_bytes_in_flight: int = BYTES,
     progress: Watch | None = None,
-    ended: Ended | None = None,
+    ended: EndWatch | None = None,
     retries: int = RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
@@ -63,13 +51,26 @@ async def execute(
     is a failure and not lost (but for the moment between that look and the
     commit). Deletions come last, and are withheld if anything failed.
 
+    With *on* the workers of a cluster do it, in batches of up to 100 files or
+    256 MiB. A batch whose worker is lost is done again: what is in the target
+    already then counts as done. A store that holds no secret goes to the
+    workers by itself; of any other one has to say how they open it. When the
+    execution is given up, running batches end within seconds, and are waited
+    for.
+
     Args:
         plan: What `plan` returned; prepared here unless it is already.
-        concurrency: Files in flight.
+        on: A ``dask.distributed.Client``; None for this process.
+        worker_source: How the workers of *on* open the source; None if it
+            can travel.
+        worker_target: How they open the target.
+        concurrency: Files in flight; on a cluster for each thread of a worker.
         max_bytes_in_flight: Bytes of files in flight, of which a large file
-            counts for 8 MiB at most, since it is streamed.
+            counts for 8 MiB at most, since it is streamed; on a cluster for
+            each thread of a worker.
         progress: Called with a `Progress` at most ten times a second, and at
-            the end. It must not block; what it raises ends the execution.
+            the end. It must not block; what it raises ends the execution. On a
+            cluster it moves with each batch.
         ended: Called after each action with its `Failure`, None where it went
             well; not for actions that were withheld. As *progress* otherwise.
         retries: How often a file is tried again whose source changed
@@ -82,8 +83,15 @@ async def execute(
         What was done, and everything that failed.
 
     Raises:
-        ValueError: A number is out of range.
+        ValueError: A number is out of range; how workers open a store is said
+            without *on*; or a store cannot travel, since it holds a secret or
+            cannot be pickled.
+        TypeError: *on* is no client, or an asynchronous one of another loop.
+        ModuleNotFoundError: *on* is given and dask.distributed not installed.
         NotFound, InvalidPath, RemoteStoreError, OSError: As `Plan.prepare`.
+        RemoteStoreError: What a worker wrote is not in the target: it has
+            another one.
+        Exception: A worker cannot open a store, as its opening raised it.
     """
     for name, value, least in (
         ("concurrency", concurrency, 1),
@@ -93,59 +101,61 @@ async def execute(
         if value < least:
             msg = f"{name} must be at least {least}, got {value}"
             raise ValueError(msg)
+    if on is None and (worker_source or worker_target):
+        msg = "worker_source and worker_target are for a cluster: say which, by on=client"
+        raise ValueError(msg)
     start = time.monotonic()
     await plan.prepare()
-    gate = ByteGate(max_bytes_in_flight)
-    run = _Run(plan, gate, retries, progress, ended, start, metadata=metadata)
+    tally = Tally(plan, progress, ended, start)
+    crew = (
+        _ThisProcess(plan, tally, concurrency, max_bytes_in_flight, retries, metadata=metadata)
+        if on is None
+        else Cluster(
+            on,
+            plan,
+            tally,
+            worker_source,
+            worker_target,
+            concurrency=concurrency,
+            max_bytes_in_flight=max_bytes_in_flight,
+            retries=retries,
+            metadata=metadata,
+        )
+    )
     try:
-        await run.all(concurrency)
+        async with contextlib.aclosing(aiter(plan)) as actions:
+            phases = _Phases(actions)
+            await crew.all(phases.moves())
+            if tally.deletes:
+                await crew.all(phases.deletions())
+            else:
+                tally.withhold()
     finally:
         DISK.close()
-    return run.report()
+    tally.tell()
+    return tally.report()
 
 
-class _Run:
-    """One execution."""
+class _ThisProcess:
+    """Carries out actions here."""
 
     def __init__(
         self,
         plan: Plan,
-        gate: ByteGate,
+        tally: Tally,
+        concurrency: int,
+        max_bytes_in_flight: int,
         retries: int,
-        progress: Watch | None,
-        ended: Ended | None,
-        start: float,
         *,
         metadata: bool,
     ) -> None:
-        self._plan = plan
-        self._gate = gate
-        self._retries = retries
-        self._start = start
-        self._copier = Copier(plan.source, plan.target, one_store=plan.one_store, metadata=metadata)
-        self._counts: dict[str, int] = dict.fromkeys(("copy", "replace", "skip", "delete"), 0)
-        self._size = 0
-        self._failures = list(plan.failures)
-        self._retried = 0
-        self._withheld = 0
-        self._metadata_left_out = 0
-        self._times_left_out = 0
-        self._tell_ended = ended
-        self._meter = _Meter(progress, plan.totals, start) if progress is not None else None
+        copier = Copier(plan.source, plan.target, one_store=plan.one_store, metadata=metadata)
+        self._performer = Performer(copier, max_bytes_in_flight, retries, again=False)
+        self._tally = tally
+        self._concurrency = concurrency
 
-    async def all(self, concurrency: int) -> None:
-        """Do everything, *concurrency* files at a time."""
-        async with contextlib.aclosing(aiter(self._plan)) as actions:
-            phases = _Phases(actions)
-            await self._work(phases.moves(), concurrency)
-            if self._failures or self._plan.source_incomplete:
-                self._withheld = self._plan.totals.delete
-            else:
-                await self._work(phases.deletions(), concurrency)
-        if self._meter is not None:
-            self._meter.tell()
-
-    async def _work(self, actions: AsyncGenerator[Action, None], concurrency: int) -> None:
+    async def all(self, actions: AsyncGenerator[Action, None]) -> None:
+        """Have all actions carried out."""
         taking = asyncio.Lock()
 
         async def work() -> None:
@@ -153,105 +163,21 @@ class _Run:
                 async with taking:
                     action = await anext(actions, None)
                     # What need not be moved needs no task of its own.
-                    while action is not None and action.kind in ("skip", "conflict"):
-                        self._pass(action)
+                    while action is not None and self._tally.passed(action):
                         action = await anext(actions, None)
                 if action is None:
                     return
                 await self._do(action)
 
         async with contextlib.aclosing(actions), task_group() as group:
-            for _ in range(concurrency):
+            for _ in range(self._concurrency):
                 group.create_task(work())
 
-    def _pass(self, action: Action) -> None:
-        failure = None
-        if action.kind == "skip":
-            self._counts["skip"] += 1
-        else:
-            failure = Failure(action.path, "conflict", action.reason, "conflict")
-        self._ended(action, failure)
-
     async def _do(self, action: Action) -> None:
-        size = min(action.size, _STREAMED)
-        failure = None
-        await self._gate.enter(size)
-        try:
-            if action.kind == "delete":
-                assert action.target is not None
-                await self._copier.delete(action.path, action.target)
-            else:
-                arrival = await self._copy(action)
-                self._size += arrival.size
-                self._metadata_left_out += arrival.metadata_left_out
-                self._times_left_out += arrival.time_left_out
-            self._counts[action.kind] += 1
-        except EXPECTED as error:
-            failure = _failure(action, error)
-        finally:
-            self._gate.leave(size)
-        self._ended(action, failure)
-
-    async def _copy(self, action: Action) -> Arrival:
-        assert action.source is not None
-
         def advance(count: int) -> None:
-            if self._meter is not None:
-                self._meter.moved(action, count)
+            self._tally.moved(action, count)
 
-        def again(count: int) -> None:
-            self._retried += 1
-            advance(-count)
-
-        return await copy_stubbornly(
-            self._copier,
-            action.path,
-            action.source,
-            action.target if action.kind == "replace" else None,
-            self._retries,
-            advance,
-            again,
-        )
-
-    def _ended(self, action: Action, failure: Failure | None) -> None:
-        if failure is not None:
-            self._failures.append(failure)
-        if self._meter is not None:
-            self._meter.ended(action, failed=failure is not None)
-        if self._tell_ended is not None:
-            self._tell_ended(action, failure)
-
-    def report(self) -> TransferReport:
-        """Return what was done."""
-        return TransferReport(
-            copied=self._counts["copy"],
-            replaced=self._counts["replace"],
-            skipped=self._counts["skip"],
-            deleted=self._counts["delete"],
-            size=self._size,
-            seconds=time.monotonic() - self._start,
-            failures=tuple(self._failures),
-            retried=self._retried,
-            deletes_withheld=self._withheld,
-            links_left_out=self._plan.links_left_out,
-            names_left_out=self._plan.names_left_out,
-            metadata_left_out=self._metadata_left_out,
-            times_left_out=self._times_left_out,
-        )
-
-
-def _failure(action: Action, error: Exception) -> Failure:
-    if isinstance(error, AlreadyExists):
-        reason = "somebody else has written it since the plan was made"
-        return Failure(action.path, "conflict", reason, type(error).__name__)
-    if isinstance(error, TargetChanged):
-        return Failure(action.path, "conflict", reason_of(error), "PreconditionFailed")
-    if isinstance(error, SourceChanged):
-        return Failure(action.path, action.kind, reason_of(error), "PreconditionFailed")
-    if isinstance(error, NotFound) and action.kind != "delete":
-        reason = f"it was removed meanwhile: {reason_of(error)}"
-        return Failure(action.path, action.kind, reason, type(error).__name__)
-    return Failure(action.path, action.kind, reason_of(error), type(error).__name__)
+        self._tally.ended(action, await self._performer.perform(action, advance))
 
 
 class _Phases:
@@ -273,55 +199,3 @@ class _Phases:
             yield self._first
             async for action in self._actions:
                 yield action
-
-
-class _Meter:
-    """Adds up, and tells now and then."""
-
-    def __init__(self, tell: Watch, totals: Totals, start: float) -> None:
-        self._tell = tell
-        self._totals = totals
-        self._start = start
-        self._last = 0.0
-        self._files = self._bytes = self._failed = 0
-        #: Bytes of the files in flight.
-        self._open: dict[str, int] = {}
-        self._at: tuple[str, int, int] = ("", 0, 0)
-
-    def moved(self, action: Action, count: int) -> None:
-        """Note that so many more bytes of a file were read; fewer than 0 take some back."""
-        done = self._open[action.path] = self._open.get(action.path, 0) + count
-        self._bytes += count
-        self._at = action.path, done, action.size
-        self._maybe()
-
-    def ended(self, action: Action, *, failed: bool) -> None:
-        """Note that an action is over."""
-        done = self._open.pop(action.path, 0)
-        self._files += 1
-        self._failed += failed
-        self._at = action.path, done, action.size
-        self._maybe()
-
-    def _maybe(self) -> None:
-        now = time.monotonic()
-        if now - self._last >= _QUIET:
-            self._last = now
-            self.tell()
-
-    def tell(self) -> None:
-        """Call whoever watches."""
-        path, done, size = self._at
-        self._tell(
-            Progress(
-                path=path,
-                file_done=done,
-                file_size=size,
-                files_done=self._files,
-                files=self._totals.files,
-                bytes_done=self._bytes,
-                bytes=self._totals.size,
-                failed=self._failed,
-                seconds=time.monotonic() - self._start,
-            )
-        )

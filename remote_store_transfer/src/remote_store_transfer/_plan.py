@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
@@ -18,6 +16,7 @@ from remote_store import (
     RemotePath,
 )
 from remote_store.aio import AsyncStore
+from remote_store_transfer._contents import same_content
 from remote_store_transfer._equality import Rule, Verdict, judge, judge_known
 from remote_store_transfer._failures import EXPECTED, reason_of
 from remote_store_transfer._filters import Filters
@@ -307,19 +306,8 @@ class Plan:
 
     async def _read(self, path: str) -> Verdict:
         """Read both contents."""
-        ours, theirs = await asyncio.gather(
-            _sha256(self.source.store, self.source.at(path)),
-            _sha256(self.target.store, self.target.at(path)),
-        )
-        return Verdict("equal" if ours == theirs else "different", "content")
-
-
-async def _sha256(store: AsyncStore, path: str) -> bytes:
-    digest = hashlib.sha256()
-    async with contextlib.aclosing(store.read(path)) as chunks:
-        async for chunk in chunks:
-            digest.update(chunk)
-    return digest.digest()
+        equal = await same_content(self.source, self.target, path)
+        return Verdict("equal" if equal else "different", "content")
 
 
 def plan(
@@ -400,14 +388,15 @@ def plan(
             msg = f"{name} must be one of {', '.join(allowed)}, got {value!r}"
             raise ValueError(msg)
     sides = Side.of(source, source_path), Side.of(target, target_path)
+    named = None
     if paths is not None:
         if delete:
             msg = "delete=True needs all files of the source: leave out paths"
             raise ValueError(msg)
         require(source, Capability.METADATA, Capability.READ)
         require(target, Capability.WRITE)
-        paths = tuple(dict.fromkeys(normal(path) for path in paths))
-        for path in paths:
+        named = tuple(dict.fromkeys(normal(path) for path in paths))
+        for path in named:
             refuse_overlap(*(Side(side.store, side.at(path)) for side in sides))
     else:
         require(source, Capability.LIST, Capability.READ)
@@ -422,5 +411,5 @@ def plan(
         filters=filters,
         links=links,
         order=order,
-        paths=paths,
+        paths=named,
     )

@@ -11,7 +11,9 @@ from remote_store import GlobPattern, RemotePath, Store, SyncContentSource, Writ
 from remote_store.aio import AsyncStore
 from remote_store_transfer import _execute, _files, _plan
 from remote_store_transfer._blocking import as_async_store, as_async_stores, run
+from remote_store_transfer._cluster import DaskClient
 from remote_store_transfer._copy import Arrival
+from remote_store_transfer._tally import EndWatch, Watch
 from remote_store_transfer._values import (
     Action,
     Compare,
@@ -21,6 +23,7 @@ from remote_store_transfer._values import (
     Totals,
     TransferReport,
 )
+from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = [
     "Plan",
@@ -193,10 +196,13 @@ def plan(
 def execute(
     plan: Plan,
     *,
+    on: DaskClient | None = None,
+    worker_source: WorkerStore | None = None,
+    worker_target: WorkerStore | None = None,
     concurrency: int = _execute.CONCURRENCY,
     max_bytes_in_flight: int = _execute.BYTES,
-    progress: _execute.Watch | None = None,
-    ended: _execute.Ended | None = None,
+    progress: Watch | None = None,
+    ended: EndWatch | None = None,
     retries: int = _execute.RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
@@ -205,6 +211,9 @@ def execute(
 
     Args:
         plan: What `plan` returned.
+        on: A synchronous ``dask.distributed.Client``; None for this process.
+        worker_source: How the workers of *on* open the source.
+        worker_target: How they open the target.
         concurrency: Files in flight.
         max_bytes_in_flight: Bytes of files in flight.
         progress: Called in this thread with a `Progress`.
@@ -214,10 +223,14 @@ def execute(
 
     Raises:
         ValueError, NotFound, InvalidPath, RemoteStoreError, OSError: As there.
+        TypeError, ModuleNotFoundError, Exception: As there, with *on*.
         RuntimeError: An event loop runs in this thread.
     """
     work = _execute.execute(
         plan._actions,  # noqa: SLF001 - of this module
+        on=on,
+        worker_source=worker_source,
+        worker_target=worker_target,
         concurrency=concurrency,
         max_bytes_in_flight=max_bytes_in_flight,
         progress=progress,

@@ -8,6 +8,7 @@ from datetime import datetime
 from remote_store import GlobPattern, RemotePath, Store
 from remote_store_transfer import _execute, _trees
 from remote_store_transfer._blocking import as_async_stores, run
+from remote_store_transfer._tally import Watch
 from remote_store_transfer._values import Compare, Links, Order, TransferReport, VerifyReport
 
 __all__ = ["copy_tree", "sync_tree", "verify_tree"]
@@ -30,7 +31,7 @@ def copy_tree(
     order: Order = "size",
     concurrency: int = _execute.CONCURRENCY,
     max_bytes_in_flight: int = _execute.BYTES,
-    progress: _execute.Watch | None = None,
+    progress: Watch | None = None,
     retries: int = _execute.RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
@@ -106,7 +107,7 @@ def sync_tree(
     order: Order = "size",
     concurrency: int = _execute.CONCURRENCY,
     max_bytes_in_flight: int = _execute.BYTES,
-    progress: _execute.Watch | None = None,
+    progress: Watch | None = None,
     retries: int = _execute.RETRIES,
     metadata: bool = True,
 ) -> TransferReport:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from remote_store import GlobPattern, RemotePath
 from remote_store.aio import AsyncStore
-from remote_store_transfer._execute import BYTES, CONCURRENCY, RETRIES, Watch, execute
+from remote_store_transfer._execute import BYTES, CONCURRENCY, RETRIES, execute
 from remote_store_transfer._plan import plan
+from remote_store_transfer._tally import Watch
 from remote_store_transfer._values import Compare, Links, Order, TransferReport, VerifyReport
 
 __all__ = ["copy_tree", "sync_tree", "verify_tree"]

@@ -15,6 +15,7 @@ from remote_store_transfer._values import (
     VerifyReport,
     Version,
 )
+from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = [
     "Action",
@@ -28,6 +29,7 @@ __all__ = [
     "TransferReport",
     "VerifyReport",
     "Version",
+    "WorkerStore",
     "copy_between",
     "copy_tree",
     "delete_many",

@@ -767,6 +767,15 @@ class AsyncStore:
     def __hash__(self) -> int:
         return hash((id(self._backend), self._root))
 
+    def __copy__(self) -> AsyncStore:
+        return self  # which does not change
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        # Nobody else has the backend that a pickle makes.
+        self._owns = True
+
     def __repr__(self) -> str:
         return f"AsyncStore(backend={self._name!r}, root_path={self._root!r})"
 

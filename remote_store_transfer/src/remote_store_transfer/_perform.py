@@ -1,0 +1,111 @@
+"""One action carried out, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from remote_store import AlreadyExists, NotFound
+from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
+from remote_store_transfer._failures import EXPECTED, reason_of
+from remote_store_transfer._gate import ByteGate
+from remote_store_transfer._retry import copy_stubbornly
+from remote_store_transfer._tally import Outcome
+from remote_store_transfer._values import Action, Failure
+
+__all__ = ["Performer"]
+
+#: What a file counts for at most: no more of it is in memory, however large it is.
+_STREAMED: Final = 8 << 20
+
+
+class Performer:
+    """
+    Carries out actions, any number at a time.
+
+    Args:
+        copier: Copies and deletes.
+        max_bytes_in_flight: Bytes of files in flight; a large one counts for 8 MiB.
+        retries: How often a file is tried again.
+        again: An action may have been carried out before, by somebody who
+            could not tell: a target that is the copy already is no conflict.
+    """
+
+    def __init__(
+        self, copier: Copier, max_bytes_in_flight: int, retries: int, *, again: bool
+    ) -> None:
+        self._copier = copier
+        self._gate = ByteGate(max_bytes_in_flight)
+        self._retries = retries
+        self._again = again
+
+    async def perform(self, action: Action, advance: Callable[[int], None]) -> Outcome:
+        """
+        Carry out an action that moves or deletes; what stores raise is its failure.
+
+        Args:
+            action: The action.
+            advance: Told how many more bytes were read; fewer than 0 take some back.
+        """
+        size = min(action.size, _STREAMED)
+        retried = 0
+
+        def repeat(count: int) -> None:
+            nonlocal retried
+            retried += 1
+            advance(-count)
+
+        await self._gate.enter(size)
+        try:
+            if action.kind == "delete":
+                assert action.target is not None
+                await self._copier.delete(action.path, action.target)
+                return Outcome()
+            try:
+                arrival = await self._copy(action, advance, repeat)
+            except (AlreadyExists, TargetChanged) as error:
+                arrived = await self._arrived(action) if self._again else None
+                if arrived is None:
+                    raise
+                arrival = arrived
+                retried -= isinstance(error, TargetChanged)  # which was counted as one in vain
+        except EXPECTED as error:
+            return Outcome(_failure(action, error), retried=retried)
+        finally:
+            self._gate.leave(size)
+        return Outcome(
+            None, arrival.size, retried, arrival.metadata_left_out, arrival.time_left_out
+        )
+
+    async def _copy(
+        self, action: Action, advance: Callable[[int], None], again: Callable[[int], None]
+    ) -> Arrival:
+        assert action.source is not None
+        return await copy_stubbornly(
+            self._copier,
+            action.path,
+            action.source,
+            action.target if action.kind == "replace" else None,
+            self._retries,
+            advance,
+            again,
+        )
+
+    async def _arrived(self, action: Action) -> Arrival | None:
+        assert action.source is not None
+        seen = await self._copier.look(action.path, action.source)
+        return await self._copier.left_before(action.path, seen)
+
+
+def _failure(action: Action, error: Exception) -> Failure:
+    if isinstance(error, AlreadyExists):
+        reason = "somebody else has written it since the plan was made"
+        return Failure(action.path, "conflict", reason, type(error).__name__)
+    if isinstance(error, TargetChanged):
+        return Failure(action.path, "conflict", reason_of(error), "PreconditionFailed")
+    if isinstance(error, SourceChanged):
+        return Failure(action.path, action.kind, reason_of(error), "PreconditionFailed")
+    if isinstance(error, NotFound) and action.kind != "delete":
+        reason = f"it was removed meanwhile: {reason_of(error)}"
+        return Failure(action.path, action.kind, reason, type(error).__name__)
+    return Failure(action.path, action.kind, reason_of(error), type(error).__name__)
