@@ -10,13 +10,16 @@ from typing import Annotated
 
 import typer
 
+from remote_store_cli._checking import check
 from remote_store_cli._console import warn
-from remote_store_cli._content import cat, rm
-from remote_store_cli._copying import cp, mv
+from remote_store_cli._content import cat
+from remote_store_cli._copying import cp, sync
 from remote_store_cli._listing import info, ls, tree
+from remote_store_cli._moving import mv
 from remote_store_cli._outcome import handling_sigterm
 from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
+from remote_store_cli._removing import rm
 
 __all__ = ["app", "main"]
 
@@ -32,10 +35,11 @@ app = typer.Typer(
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # Its tracebacks would show local variables, and so credentials.
     pretty_exceptions_enable=False,
 )
-for command in (backends, capabilities, cat, cp, doctor, info, ls, mv, rm, tree):
+for command in (backends, capabilities, cat, check, cp, doctor, info, ls, mv, rm, sync, tree):
     app.command()(command)
 
 

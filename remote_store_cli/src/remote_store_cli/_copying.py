@@ -1,169 +1,198 @@
-"""The commands `cp` and `mv`."""
+"""The commands `cp` and `sync`."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from typing import Annotated
 
 import typer
 
-from remote_store import Capability
-from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, links_left_out, names_left_out, remark
-from remote_store_cli._opening import OpenedPath, Opener, is_within, kind_of
-from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
-from remote_store_cli._progress import ProgressBar, Silent
-from remote_store_cli._settings import BackendOption, ConfigFile
-from remote_store_cli._transfer import Policy, TransferTotals, copy_file, copy_tree, move_file
+from remote_store import AlreadyExists
+from remote_store_cli._console import human_size, remark
+from remote_store_cli._opening import Opener, kind_of
+from remote_store_cli._options import (
+    CompareOption,
+    DryRun,
+    Jobs,
+    LinksOption,
+    Metadata,
+    Quiet,
+    Recursive,
+    Sources,
+    Target,
+    Verbose,
+    checked,
+)
+from remote_store_cli._outcome import InvalidCommand, run
+from remote_store_cli._output import emit_json
+from remote_store_cli._planning import Compare, Links, Way, folder_job, jobs_for, refuse_overlap
+from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
+from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._streams import from_stdin, to_stdout
+from remote_store_cli._transfer import Manner, Outcome, run_jobs
 
-__all__ = ["cp", "mv"]
+__all__ = ["cp", "sync"]
 
-Source = Annotated[str, typer.Argument(metavar="SRC", help="File or folder to take.")]
-Target = Annotated[
-    str, typer.Argument(metavar="DST", help="Where to; ending in '/': a folder to put a file into.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Checksum = Annotated[
-    bool, typer.Option("--checksum", help="Compare contents where no common digest is known.")
+    bool, typer.Option("--checksum", help="Short for --compare content: read both where needed.")
 ]
-Metadata = Annotated[
-    bool, typer.Option("--metadata/--no-metadata", help="Take user metadata along.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
 
 
 def cp(
-    src: Source,
+    src: Sources,
     dst: Target,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", "-R", help="Copy what is below a folder.")
+    recursive: Recursive = False,
+    into: Annotated[
+        bool, typer.Option("--into", help="DST is a folder to put things into, also one folder.")
     ] = False,
-    overwrite: Overwrite = False,
-    skip_equal: Annotated[
-        bool, typer.Option("--skip-equal/--no-skip-equal", help="Leave equal files alone.")
-    ] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that differ.")
+    ] = False,
+    compare: CompareOption = Compare.time,
     checksum: Checksum = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    newer: Newer = None,
+    min_size: MinSize = None,
+    max_size: MaxSize = None,
+    links: LinksOption = Links.report,
     metadata: Metadata = True,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files at a time.")] = 8,
+    jobs: Jobs = 8,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
     quiet: Quiet = False,
+    as_json: JsonOutput = False,
     config: ConfigFile = None,
     option: BackendOption = None,
 ) -> None:
     """
-    Copy a file, or what is below a folder, between any two stores.
+    Copy files, or what is below folders, between any two stores.
 
-    The content of folder SRC becomes content of folder DST. A copy that was
-    interrupted is resumed by giving the same command again.
+    The content of one folder SRC becomes content of folder DST; several
+    sources are put into DST under their own names. Equal files are skipped,
+    so that the same command resumes a copy that was interrupted. '-' is
+    standard input as SRC, and standard output as DST.
     """
-    policy = Policy(overwrite, skip_equal, checksum, metadata, jobs)
+    manner = Manner(jobs, metadata=metadata, quiet=quiet, verbose=verbose, as_json=as_json)
 
     async def work() -> int | None:
-        async with Opener([src, dst], config, option) as opener:
-            source = await opener.open(opener.locations[0])
-            kind = await kind_of(source)
-            if kind == "folder" and not recursive:
-                msg = f"{source.location.text} is a folder; -r copies what is below it"
-                raise InvalidCommand(msg)
-            target = await opener.open(opener.locations[1], create=True)
-            if kind == "file":
-                target = await _for_file(source, target)
-            elif target.key and await target.store.is_file(target.key):
-                msg = f"{target.location.text} is a file, and {source.location.text} a folder"
-                raise InvalidCommand(msg)
-            _refuse_overlap(source, target)
-            size = await _size(source, kind, quiet=quiet)
-            with _watcher(size, quiet=quiet) as listener:
-                if kind == "folder":
-                    report = await copy_tree(source, target, policy, listener)
-                else:
-                    report = TransferTotals()
-                    report.add(await copy_file(source, target, policy, listener, size=size))
-        if not quiet:
-            remark(_summary(report))
-        return FAILED if report.failed or names_left_out() else None
+        if "-" in src:
+            await _from_stdin(src, dst, config, option, manner, overwrite=overwrite)
+            return None
+        if dst == "-":
+            await _to_stdout(src, config, option)
+            return None
+        way = Way(
+            recursive=recursive,
+            into=into,
+            overwrite=overwrite,
+            compare=checked(compare, content=checksum),
+            selection=Selection.parse(include, exclude, newer, min_size, max_size),
+            links=links,
+        )
+        outcome = Outcome()
+        async with Opener([*src, dst], config, option) as opener:
+            found = await jobs_for(opener, way, outcome)
+            return await run_jobs(found, manner, outcome, dry_run=dry_run)
 
     run(work)
 
 
-def mv(
-    src: Source,
-    dst: Target,
-    overwrite: Overwrite = False,
+async def _from_stdin(
+    src: list[str],
+    dst: str,
+    config: ConfigFile,
+    option: BackendOption,
+    manner: Manner,
+    *,
+    overwrite: bool,
+) -> None:
+    if len(src) > 1 or dst == "-":
+        msg = "'-' as SRC is alone, and DST a file in a store; a file of that name is ./-"
+        raise InvalidCommand(msg)
+    async with Opener([dst], config, option) as opener:
+        target = await opener.open(opener.locations[0], create=True)
+        if not target.key or target.location.folder or await target.store.is_folder(target.key):
+            msg = f"{dst} is a folder: what comes from standard input needs a name"
+            raise InvalidCommand(msg)
+        try:
+            result = await target.store.write(target.key, from_stdin(), overwrite=overwrite)
+        except AlreadyExists as error:
+            msg = f"{target.text()} exists; --overwrite replaces it"
+            raise AlreadyExists(msg) from error
+    if manner.as_json:
+        emit_json({"copied": 1, "size": result.size, "failures": []})
+    elif not manner.quiet:
+        remark(f"copied 1 file ({human_size(result.size)})")
+
+
+async def _to_stdout(src: list[str], config: ConfigFile, option: BackendOption) -> None:
+    async with Opener(src, config, option) as opener:
+        for location in opener.locations:
+            await to_stdout(await opener.open(location))
+
+
+def sync(
+    src: Annotated[str, typer.Argument(metavar="SRC", help="Folder to take.")],
+    dst: Annotated[str, typer.Argument(metavar="DST", help="Folder to make like it.")],
+    delete: Annotated[
+        bool,
+        typer.Option(
+            "--delete", help="Delete files that only DST has; at the end, and if nothing failed."
+        ),
+    ] = False,
+    compare: CompareOption = Compare.time,
     checksum: Checksum = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    newer: Newer = None,
+    min_size: MinSize = None,
+    max_size: MaxSize = None,
+    links: LinksOption = Links.report,
     metadata: Metadata = True,
+    jobs: Jobs = 8,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
     quiet: Quiet = False,
+    as_json: JsonOutput = False,
     config: ConfigFile = None,
     option: BackendOption = None,
 ) -> None:
-    """Move a file: by the store's own move, or by copy, verification and delete."""
-    policy = Policy(overwrite=overwrite, checksum=checksum, metadata=metadata)
+    """
+    Make folder DST like folder SRC: copy what is new, replace what differs.
 
-    async def work() -> None:
+    What the patterns leave out is left alone in DST, too.
+    """
+    manner = Manner(jobs, metadata=metadata, quiet=quiet, verbose=verbose, as_json=as_json)
+
+    async def work() -> int | None:
+        way = Way(
+            overwrite=True,
+            compare=checked(compare, content=checksum),
+            selection=Selection.parse(include, exclude, newer, min_size, max_size),
+            links=links,
+        )
+        outcome = Outcome()
         async with Opener([src, dst], config, option) as opener:
             source = await opener.open(opener.locations[0])
-            if await kind_of(source) == "folder":
-                msg = (
-                    f"{source.location.text} is a folder; "
-                    "copy it with cp -r, then remove it with rm -r"
-                )
+            if await kind_of(source) == "file":
+                msg = f"{src} is a file, and sync is for folders; cp --overwrite copies it"
                 raise InvalidCommand(msg)
             target = await opener.open(opener.locations[1], create=True)
-            target = await _for_file(source, target)
-            _refuse_overlap(source, target)
-            size = await _size(source, "file", quiet=quiet)
-            with _watcher(size, quiet=quiet) as listener:
-                await move_file(source, target, policy, listener)
+            if target.key and await target.store.is_file(target.key):
+                msg = f"{dst} is a file, and {src} a folder"
+                raise InvalidCommand(msg)
+            refuse_overlap(source, target)
+            job = folder_job(source, target, way, delete=delete)
+
+            def review() -> None:
+                totals = job.plan.totals
+                if totals.delete == totals.files > 0 and not job.plan.failures:
+                    msg = (
+                        f"{src} has no files, and --delete would remove all {totals.delete} of "
+                        f"{dst}; if that is wanted: remote-store rm -r"
+                    )
+                    raise InvalidCommand(msg)
+
+            return await run_jobs([job], manner, outcome, dry_run=dry_run, review=review)
 
     run(work)
-
-
-async def _for_file(source: OpenedPath, target: OpenedPath) -> OpenedPath:
-    """Return where a file goes: into the target if that is a folder, else to the target itself."""
-    if target.location.folder or not target.key or await target.store.is_folder(target.key):
-        return target.at(source.location.name)
-    return target
-
-
-def _refuse_overlap(source: OpenedPath, target: OpenedPath) -> None:
-    if is_within(target, source):
-        msg = f"{target.location.text} is {source.location.text} itself or lies in it"
-        raise InvalidCommand(msg)
-
-
-async def _size(source: OpenedPath, kind: str, *, quiet: bool) -> int | None:
-    """Return the bytes to expect; of a folder only where a bar makes them worth the question."""
-    if not source.store.supports(Capability.METADATA):
-        return None
-    if kind == "file":
-        return (await source.store.get_file_info(source.key)).size
-    if quiet or not sys.stderr.isatty():
-        return None
-    try:
-        return (await source.store.get_folder_info(source.key)).total_size
-    except EXPECTED:
-        return None  # the copy goes on, and reports it
-
-
-def _watcher(size: int | None, *, quiet: bool) -> contextlib.AbstractContextManager[Silent]:
-    if quiet or not sys.stderr.isatty():
-        return contextlib.nullcontext(Silent())
-    return ProgressBar(size)
-
-
-def _summary(report: TransferTotals) -> str:
-    parts = [f"copied {_files(report.copied)} ({human_size(report.copied_bytes)})"]
-    parts += [f"skipped {_files(n)} equal by {by}" for by, n in sorted(report.skipped.items())]
-    if report.metadata_left:
-        parts.append(f"user metadata of {_files(report.metadata_left)} left behind")
-    if report.failed:
-        parts.append(f"{report.failed} failed")
-    if names_left_out():
-        parts.append("names that no path can have left out")
-    if links := links_left_out():
-        parts.append(f"{links} {'link' if links == 1 else 'links'} left out")
-    return "; ".join(parts)
-
-
-def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"

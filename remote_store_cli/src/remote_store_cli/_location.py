@@ -79,6 +79,19 @@ class Location:
     folder: bool
     explicit_root: bool
 
+    def below(self, path: str) -> str:
+        """Return the text of a path below this folder, as it could be given again."""
+        if not path:
+            return self.text
+        if isinstance(self.origin, Origin) and "://" in self.text:
+            path = quote(path, safe=_SAFE + "/", errors="surrogateescape")
+        text = self.text.rstrip("/")
+        if text in ("", ".") and self.text != "/":
+            return path
+        if text.endswith(":"):  # a URL without a host
+            return f"{text}///{path}"
+        return f"{text}/{path}"
+
 
 def parse(text: str, *, follow: bool = True) -> Location:
     """

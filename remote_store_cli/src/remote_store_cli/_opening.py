@@ -54,16 +54,22 @@ class OpenedPath:
         key: Path in it; ``""`` for its root.
         location: What the user wrote.
         root: Path of the store's root in the location.
+        name: Path below the location, where it is not the location itself.
     """
 
     store: AsyncStore
     key: str
     location: Location
     root: str = ""
+    name: str = ""
 
     def at(self, name: str) -> OpenedPath:
         """Return the path of *name* in this folder."""
-        return evolve(self, key=_joined(self.key, name))
+        return evolve(self, key=_joined(self.key, name), name=_joined(self.name, name))
+
+    def text(self, path: str = "") -> str:
+        """Return a path in this folder as the user would write it."""
+        return self.location.below(_joined(self.name, path))
 
 
 class Opener:
@@ -196,13 +202,21 @@ def _without_creation(plugin: str, options: Mapping[str, Any]) -> dict[str, Any]
 def _shared_bases(locations: Sequence[Location]) -> dict[Location, int]:
     """Return for each location how many of its segments are the root of its store."""
     bases = {location: location.base for location in locations}
-    if len(locations) == 2 and locations[0].origin == locations[1].origin:
-        first, second = locations
-        pairs = zip(first.segments[: first.base], second.segments[: second.base], strict=False)
-        common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
-        # A root that the user chose is kept: there may be nothing to open above it.
-        if all(common >= loc.base or not loc.explicit_root for loc in locations):
-            bases = {first: common, second: common}
+    for origin in {location.origin for location in locations}:
+        group = [loc for loc in bases if loc.origin == origin and not loc.explicit_root]
+        if not group:
+            continue
+        levels = zip(*(loc.segments[: loc.base] for loc in group), strict=False)
+        common = len(list(itertools.takewhile(lambda level: len(set(level)) == 1, levels)))
+        shared = group[0].segments[:common]
+        # A root that the user chose is kept: there may be nothing to open above it. What
+        # lies below it is opened there, too.
+        for chosen in locations:
+            if chosen.origin == origin and chosen.explicit_root:
+                root = chosen.segments[: chosen.base]
+                if shared[: len(root)] == root:
+                    common = min(common, len(root))
+        bases |= dict.fromkeys(group, common)
     return bases
 
 

@@ -1,356 +1,315 @@
-"""
-The copy engine: files from any store to any store, a few at a time, nothing on a console.
-
-Content streams from the source's read into the target's atomic write, so
-that memory stays bounded and an interruption leaves no part of a file.
-"""
+"""Transfers of a command: plans made by the engine, shown or carried out, and added up."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from attrs import Factory, define, evolve, frozen
+from attrs import Factory, asdict, define, frozen
 
-from remote_store import (
-    AlreadyExists,
-    Capability,
-    FileInfo,
-    NotFound,
-    PreconditionFailed,
-    RemoteStoreError,
+from remote_store_cli._codes import FAILED
+from remote_store_cli._console import (
+    complain,
+    human_size,
+    names_left_out,
+    remark,
 )
-from remote_store_cli._compare import Comparison, compare, sha256_of, stat
-from remote_store_cli._opening import OpenedPath, is_within
-from remote_store_cli._outcome import EXPECTED, failures
+from remote_store_cli._opening import OpenedPath
+from remote_store_cli._outcome import about
+from remote_store_cli._output import emit, emit_json, printable
+from remote_store_cli._progress import Meter, showing
+from remote_store_transfer.aio import Action, Failure, Plan, Progress, TransferReport, execute
 
 __all__ = [
-    "FileResult",
-    "Policy",
-    "ProgressListener",
-    "TransferTotals",
-    "copy_file",
-    "copy_tree",
-    "move_file",
+    "Job",
+    "Manner",
+    "Outcome",
+    "carry_out",
+    "count",
+    "finish",
+    "prepare",
+    "run_jobs",
+    "show",
 ]
 
 
 @frozen
-class Policy:
+class Manner:
     """
-    How to copy.
+    How a command goes about its transfers, and what it says.
 
     Args:
-        overwrite: Replace files that differ; False refuses them, exclusively.
-        skip_equal: Leave a file alone that is equal already.
-        checksum: Compare contents where no digest is known, see `compare`.
-        metadata: Take user metadata along where both stores keep it.
         jobs: Files in flight.
+        metadata: Take user metadata along.
+        quiet: Say nothing but failures.
+        verbose: Say a line for each file.
+        as_json: Print the result as JSON.
+        doing: What it does, for the progress.
+        done: What was done to a new file, for the summary.
+        hint: What to do about a file that exists and differs.
+        words: What actions are called in a dry run, where it is not their kind.
     """
 
-    overwrite: bool = False
-    skip_equal: bool = True
-    checksum: bool = False
-    metadata: bool = True
     jobs: int = 8
+    metadata: bool = True
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+    doing: str = "copying"
+    done: str = "copied"
+    hint: str = "--overwrite replaces it"
+    words: Mapping[str, str] = Factory(dict)
 
 
 @frozen
-class FileResult:
+class Job:
     """
-    What became of one file.
+    One plan of a command.
 
     Args:
-        action: ``"copied"`` or ``"skipped"``.
-        size: Bytes; None where it is not known.
-        compared_by: What showed a skipped file to be equal.
-        metadata_left: It has user metadata that the target cannot keep.
+        plan: The plan.
+        source: Its source: a folder, or a file for the path ``""``.
+        target: Its target.
+        is_folder: It is about all that is below a folder.
     """
 
-    action: Literal["copied", "skipped"]
-    size: int | None
-    compared_by: Comparison | None = None
-    metadata_left: bool = False
+    plan: Plan
+    source: OpenedPath
+    target: OpenedPath
+    is_folder: bool = False
+
+    def failure_text(self, failure: Failure, hint: str) -> str:
+        """Return the line about a failure: what it concerns, why, and what to do."""
+        if failure.kind == "conflict":
+            where = self.target.text(failure.path)
+            differs, _, how = failure.reason.partition(": ")
+            if differs == "exists and differs":
+                return f"{where} {differs} ({how}); {hint}"
+            return about(where, failure.reason)
+        if failure.kind == "list":
+            side, _, reason = failure.reason.partition(": ")
+            place = self.target if side == "target" else self.source
+            return about(place.text(failure.path), reason)
+        place = self.target if failure.kind == "delete" else self.source
+        return about(place.text(failure.path), failure.reason)
 
 
 @define
-class TransferTotals:
-    """Sums over a transfer; *skipped* counts by what was compared."""
+class Outcome:
+    """The sums over the jobs of a command, and what failed besides."""
 
-    copied: int = 0
-    copied_bytes: int = 0
-    skipped: Counter[Comparison] = Factory(Counter)
-    failed: int = 0
-    metadata_left: int = 0
+    reports: list[TransferReport] = Factory(list)
+    #: Failures, as JSON shows them.
+    failures: list[dict[str, str]] = Factory(list)
+    #: Links that listings left out.
+    links: int = 0
 
-    def add(self, outcome: FileResult) -> None:
-        """Count one file."""
-        if outcome.action == "copied":
-            self.copied += 1
-            self.copied_bytes += outcome.size or 0
-        elif outcome.compared_by is not None:
-            self.skipped[outcome.compared_by] += 1
-        self.metadata_left += outcome.metadata_left
+    def fail(self, where: str, kind: str, reason: str) -> None:
+        """Note and print a failure."""
+        self.failures.append({"path": where, "kind": kind, "reason": reason})
+        complain(about(where, reason))
+
+    def note(self, job: Job, failure: Failure, hint: str) -> None:
+        """Note and print a failure of a job."""
+        self.failures.append(asdict(failure))
+        complain(job.failure_text(failure, hint))
+
+    def total(self, name: str) -> int:
+        """Return the sum of a number over all reports."""
+        return sum(getattr(report, name) for report in self.reports)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing failed, and nothing was left out."""
+        return not (self.failures or self.links or names_left_out())
+
+    @property
+    def is_told(self) -> bool:
+        """Whether one failure was all that happened."""
+        names = ("copied", "replaced", "skipped", "deleted", "deletes_withheld")
+        return len(self.failures) == 1 and not any(map(self.total, names))
+
+    @property
+    def code(self) -> int | None:
+        """The exit code."""
+        bad = self.failures or self.total("deletes_withheld") or names_left_out()
+        return FAILED if bad else None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the sums for a program."""
+        names = ("copied", "replaced", "skipped", "deleted", "size", "deletes_withheld")
+        more = ("metadata_left_out", "times_left_out", "retried")
+        return {
+            **{name: self.total(name) for name in (*names, *more)},
+            "links_left_out": self.links,
+            "names_left_out": names_left_out(),
+            "failures": self.failures,
+        }
+
+    def summary(self, done: str) -> str:
+        """Return the sums for a reader."""
+        copied, replaced = self.total("copied"), self.total("replaced")
+        parts = [
+            f"{done} {count(copied + replaced, 'file')} ({human_size(self.total('size'))})"
+            + (f", {replaced} of them replaced" if replaced else "")
+        ]
+        if skipped := self.total("skipped"):
+            parts.append(f"skipped {count(skipped, 'equal file')}")
+        if deleted := self.total("deleted"):
+            parts.append(f"deleted {count(deleted, 'file')}")
+        if withheld := self.total("deletes_withheld"):
+            parts.append(f"kept {count(withheld, 'file')} that should be deleted, see above")
+        if left := self.total("metadata_left_out"):
+            parts.append(f"user metadata of {count(left, 'file')} left behind")
+        if self.failures:
+            parts.append(f"{len(self.failures)} failed")
+        if names_left_out():
+            parts.append("names that no path can have left out")
+        if self.links:
+            parts.append(f"{count(self.links, 'link')} left out")
+        return "; ".join(parts)
 
 
-class ProgressListener(Protocol):
-    """Is called while a transfer goes on."""
-
-    def advance(self, size: int) -> None:
-        """So many bytes more have been read."""
-
-    def skipped(self, size: int) -> None:
-        """A file of so many bytes need not be copied."""
-
-    def failed(self, path: str, error: Exception) -> None:
-        """A file could not be copied, or a folder not be listed."""
+def count(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-async def copy_tree(
-    source: OpenedPath, target: OpenedPath, policy: Policy, listener: ProgressListener
-) -> TransferTotals:
+async def prepare(jobs: Sequence[Job], outcome: Outcome, hint: str) -> list[Job]:
     """
-    Copy every file below a folder to the same relative path below another.
+    List and compare for every job; return those that can go on.
 
-    A file that fails is reported and does not keep the others from being
-    copied. Empty folders are not copied: not every store has such a thing.
-
-    Args:
-        source: A folder.
-        target: A folder, which need not exist and does not lie in *source*.
-        policy: How to copy.
-        listener: Called with progress and failures.
+    A job one of whose sides could not be listed at all ends here: whatever it
+    did would fail for the same reason, once for each file.
     """
-    report = TransferTotals()
-    taking = asyncio.Lock()
-    listing = source.store.list_files(source.key, recursive=True)
-
-    async def next_file() -> FileInfo | None:
-        async with taking:
-            try:
-                return await anext(listing, None)
-            except EXPECTED as error:
-                # It comes at the end of the listing, which went on after what failed.
-                for failure in failures(error):
-                    report.failed += 1
-                    where = getattr(failure, "path", None) or source.key or source.location.text
-                    listener.failed(where, failure)
-                return None
-
-    async def work() -> None:
-        while (file := await next_file()) is not None:
-            path = _relative(file, source)
-            try:
-                outcome = await copy_file(
-                    source.at(path), target.at(path), policy, listener, size=file.size
-                )
-            except EXPECTED as error:
-                report.failed += 1
-                listener.failed(path, error)
-            else:
-                report.add(outcome)
-
-    async with contextlib.aclosing(listing), asyncio.TaskGroup() as group:
-        for _ in range(policy.jobs):
-            group.create_task(work())
-    return report
+    ready = []
+    for job in jobs:
+        await job.plan.prepare()
+        for failure in job.plan.failures:
+            outcome.note(job, failure, hint)
+        outcome.links += job.plan.links_left_out
+        if not any(f.kind == "list" and not f.path for f in job.plan.failures):
+            ready.append(job)
+    return ready
 
 
-def _relative(file: FileInfo, folder: OpenedPath) -> str:
-    path = file.path.as_posix()
-    return path[len(folder.key) + 1 :] if folder.key else path
+async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter: Meter) -> None:
+    """Execute prepared plans, one after the other, each with many files at a time."""
+    jobs = list(jobs)
+    totals = [job.plan.totals for job in jobs]
+    files = sum(t.copy + t.replace + t.delete for t in totals)
+    meter.begin(manner.doing, files, sum(t.size for t in totals))
+    before = 0
+    for job in jobs:
 
+        def ended(action: Action, failure: Failure | None, job: Job = job) -> None:
+            meter.files_done += action.kind in ("copy", "replace", "delete")
+            if failure is not None:
+                outcome.note(job, failure, manner.hint)
+            elif manner.verbose and action.kind != "skip":
+                remark(printable(_line(job, action)))
 
-async def copy_file(
-    source: OpenedPath,
-    target: OpenedPath,
-    policy: Policy,
-    listener: ProgressListener,
-    *,
-    size: int | None = None,
-) -> FileResult:
-    """
-    Copy one file, unless the policy says that it need not be.
+        def moved(now: Progress, before: int = before) -> None:
+            meter.moved(before + now.bytes_done)
 
-    Args:
-        source: A file.
-        target: Where to.
-        policy: How to copy.
-        listener: Called with the bytes that were read.
-        size: Bytes, as in a listing; None where it is not known.
-
-    Raises:
-        AlreadyExists: There is a file that differs (or with ``skip_equal``
-            off: any file) and ``overwrite`` is off.
-        PreconditionFailed: The source changed while it was read; nothing was written.
-        RemoteStoreError: As the stores raise it.
-    """
-    if policy.overwrite and policy.skip_equal and await target.store.is_file(target.key):
-        skipped = await _skip(source, target, policy, listener, size)
-        if isinstance(skipped, FileResult):
-            return skipped
-    try:
-        return await _transfer(source, target, policy, listener, size)
-    except AlreadyExists as error:
-        if policy.overwrite or not policy.skip_equal:
-            raise
-        skipped = await _skip(source, target, policy, listener, size)
-        if isinstance(skipped, FileResult):
-            return skipped
-        why = "cannot be compared" if skipped == "nothing" else f"differs ({skipped})"
-        msg = f"{target.key} exists and {why}; --overwrite replaces it"
-        raise AlreadyExists(msg, path=target.key, backend=error.backend) from error
-
-
-async def _skip(
-    source: OpenedPath,
-    target: OpenedPath,
-    policy: Policy,
-    listener: ProgressListener,
-    size: int | None,
-) -> FileResult | Comparison:
-    """Return the outcome of a file that is equal, else what showed a difference."""
-    verdict = await compare(source, target, checksum=policy.checksum)
-    if not verdict.equal:
-        return verdict.by
-    listener.skipped(size or 0)
-    return FileResult("skipped", size, verdict.by)
-
-
-async def _transfer(
-    source: OpenedPath,
-    target: OpenedPath,
-    policy: Policy,
-    listener: ProgressListener,
-    size: int | None,
-) -> FileResult:
-    if source.store is target.store and source.store.supports(Capability.COPY):
-        await source.store.copy(source.key, target.key, overwrite=policy.overwrite)
-        listener.advance(size or 0)
-        return FileResult("copied", size)
-    before = await stat(source)
-    metadata = None
-    if before is not None:
-        size = before.size
-        if policy.metadata and source.store.supports(Capability.USER_METADATA):
-            metadata = before.metadata or None
-    keeps = target.store.supports(Capability.USER_METADATA)
-    atomic = target.store.supports(Capability.ATOMIC_WRITE)
-    write = target.store.write_atomic if atomic else target.store.write
-    sent = 0
-
-    def advance(count: int) -> None:
-        nonlocal sent
-        sent += count
-        listener.advance(count)
-
-    result = await write(
-        target.key,
-        _content(source, before, size, advance),
-        overwrite=policy.overwrite,
-        metadata=metadata if keeps else None,
-    )
-    if result.size != sent:
-        msg = f"{target.key} has {result.size} bytes after the copy, but {sent} were sent"
-        raise RemoteStoreError(msg, path=target.key)
-    return FileResult("copied", result.size, metadata_left=bool(metadata) and not keeps)
-
-
-async def _content(
-    source: OpenedPath, before: FileInfo | None, size: int | None, advance: Callable[[int], None]
-) -> AsyncGenerator[bytes, None]:
-    """Yield one version of a file's content; what was read of two is an error at its end."""
-    total = 0
-    async with contextlib.aclosing(source.store.read(source.key)) as chunks:
-        async for chunk in chunks:
-            total += len(chunk)
-            advance(len(chunk))
-            yield chunk
-    # Raised inside the write, which then leaves the target as it was.
-    if size is not None and total != size:
-        msg = f"{source.key} changed while it was copied: {total} bytes instead of {size}"
-        raise PreconditionFailed(msg, path=source.key)
-    if before is not None:
-        try:
-            after = await stat(source)
-        except NotFound as error:
-            msg = f"{source.key} was removed while it was copied"
-            raise PreconditionFailed(msg, path=source.key) from error
-        if after is None or _version(after) != _version(before):
-            msg = f"{source.key} changed while it was copied; copy it again"
-            raise PreconditionFailed(msg, path=source.key)
-
-
-async def move_file(
-    source: OpenedPath, target: OpenedPath, policy: Policy, listener: ProgressListener
-) -> None:
-    """
-    Move one file: within a store by its own move, else by copy, verification and delete.
-
-    The source is deleted only when the copy is proven to be another object,
-    was verified, and the source is what it was before.
-
-    Args:
-        source: A file.
-        target: Where to; another file than *source*.
-        policy: How to copy; equal files are not skipped, and with ``checksum``
-            the verification reads both contents.
-        listener: Called with the bytes that were read.
-
-    Raises:
-        AlreadyExists: *target* exists and ``overwrite`` is off.
-        PreconditionFailed: The verification failed or the source changed, and
-            it is kept; or a target that is to be replaced cannot be distinguished from
-            the source, and nothing was done.
-        RemoteStoreError: As the stores raise it.
-    """
-    if source.store is target.store and source.store.supports(Capability.MOVE):
-        try:
-            await source.store.move(source.key, target.key, overwrite=policy.overwrite)
-        except RemoteStoreError as error:
-            if not _crosses_file_systems(error):
-                raise
-        else:
-            return
-    # What a write created exclusively cannot be the source; what it replaced could.
-    if policy.overwrite and is_within(target, source) is not False:
-        msg = (
-            f"it cannot be told whether {target.key} is {source.key} itself; "
-            "copy it, then remove the source"
+        report = await execute(
+            job.plan,
+            concurrency=manner.jobs,
+            progress=moved,
+            ended=ended,
+            metadata=manner.metadata,
         )
-        raise PreconditionFailed(msg, path=source.key)
-    before = await stat(source)
-    await copy_file(source, target, evolve(policy, skip_equal=False), listener)
-    await _verify(source, target, policy)
-    after = await stat(source)
-    if before is not None and after is not None and _version(before) != _version(after):
-        msg = f"{source.key} changed while it was moved: it is copied, and kept"
-        raise PreconditionFailed(msg, path=source.key)
-    await source.store.delete(source.key)
+        outcome.reports.append(report)
+        before += job.plan.totals.size
 
 
-def _crosses_file_systems(error: RemoteStoreError) -> bool:
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EXDEV
+_PAST: Final = {"copy": "copied", "replace": "replaced", "delete": "deleted"}
 
 
-def _version(info: FileInfo) -> tuple[object, ...]:
-    return info.etag, info.size, info.modified_at
+def _line(job: Job, action: Action) -> str:
+    word = _PAST[action.kind]
+    if action.kind == "delete":
+        return f"{word}  {job.target.text(action.path)}"
+    source, target = job.source.text(action.path), job.target.text(action.path)
+    return f"{word}  {source} -> {target} ({human_size(action.size)})"
 
 
-async def _verify(source: OpenedPath, target: OpenedPath, policy: Policy) -> None:
-    a, b = await stat(source), await stat(target)
-    fault = None
-    if a is not None and b is not None:
-        if a.size != b.size:
-            fault = "size"
-        elif a.digest and b.digest and a.digest.algorithm == b.digest.algorithm:
-            fault = "digest" if a.digest != b.digest else None
-    if fault is None and policy.checksum and await sha256_of(source) != await sha256_of(target):
-        fault = "sha256"
-    if fault is not None:
-        msg = f"{target.key} is not what {source.key} is ({fault}); the source is kept"
-        raise PreconditionFailed(msg, path=source.key)
+async def show(jobs: Iterable[Job], manner: Manner, outcome: Outcome) -> None:
+    """Print what would be done: a table, or JSON."""
+    facts: list[dict[str, Any]] = []
+    size = files = 0
+    for job in jobs:
+        async with contextlib.aclosing(aiter(job.plan)) as actions:
+            async for action in actions:
+                word = manner.words.get(action.kind, action.kind)
+                if word == "skip" and not (manner.verbose or manner.as_json):
+                    continue
+                source = "" if action.kind == "delete" else job.source.text(action.path)
+                target = job.target.text(action.path)
+                size += action.size
+                files += word != "skip"
+                if manner.as_json:
+                    facts.append(
+                        {
+                            "action": word,
+                            "source": source or None,
+                            "target": target,
+                            "size": action.size,
+                            "reason": action.reason,
+                        }
+                    )
+                else:
+                    amount = human_size(action.size) if action.kind in ("copy", "replace") else "-"
+                    emit(f"{word:<8}  {amount:>10}  {target}  ({action.reason})")
+    if manner.as_json:
+        emit_json(facts)
+    elif not manner.quiet:
+        remark(f"dry run: {count(files, 'action')}, {human_size(size)}; nothing was done")
+
+
+def finish(outcome: Outcome, manner: Manner) -> int | None:
+    """Say what was done; return the exit code."""
+    if manner.as_json:
+        emit_json(outcome.facts())
+    elif not (manner.quiet or outcome.is_told):
+        remark(outcome.summary(manner.done))
+    return outcome.code
+
+
+async def run_jobs(
+    jobs: Sequence[Job],
+    manner: Manner,
+    outcome: Outcome,
+    *,
+    dry_run: bool,
+    review: Callable[[], object] = bool,
+) -> int | None:
+    """
+    Prepare all jobs, then show them or carry them out.
+
+    Args:
+        jobs: What to do.
+        manner: How.
+        outcome: Gets what comes of it.
+        dry_run: Only show.
+        review: Called once everything is planned and nothing done; what it
+            raises ends the command.
+
+    Returns:
+        The exit code.
+    """
+    meter = Meter()
+    try:
+        async with showing(meter, quiet=manner.quiet):
+            ready = await prepare(jobs, outcome, manner.hint)
+            review()
+            if not dry_run:
+                await carry_out(ready, manner, outcome, meter)
+        if dry_run:
+            await show(ready, manner, outcome)
+            return outcome.code
+        return finish(outcome, manner)
+    finally:
+        for job in jobs:
+            job.plan.close()

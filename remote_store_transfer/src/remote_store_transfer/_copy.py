@@ -114,14 +114,15 @@ class Copier:
         if self._copies:
             return await self._copy_inside(path, seen, replacing, advance)
         await self._let_rest(seen)
-        metadata = seen.metadata
+        metadata = seen.metadata if self._metadata else None
         if seen.size <= WHOLE:
             body = await self._source.store.read_bytes(self._source.at(path))
             advance(len(body))
             _check(self._source.at(path), seen, len(body), _digest_of(seen, body))
             unknown = metadata is None and await self._may_have_metadata(path)
             if seen.etag is None or unknown:
-                metadata = await self._confirm(path, seen, fetch=unknown)
+                found = await self._confirm(path, seen, fetch=unknown)
+                metadata = found if self._metadata else None
             await self._confirm_target(path, replacing)
             result = await self._write(path, body, seen, replacing, metadata)
         else:

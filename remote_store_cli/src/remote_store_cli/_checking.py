@@ -1,0 +1,112 @@
+"""The command `check`."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated, Any, Final
+
+import typer
+
+from remote_store_cli._codes import FAILED
+from remote_store_cli._console import names_left_out, remark
+from remote_store_cli._opening import Opener, kind_of
+from remote_store_cli._options import CompareOption, LinksOption, Quiet
+from remote_store_cli._outcome import InvalidCommand, run
+from remote_store_cli._output import emit, emit_json
+from remote_store_cli._planning import Compare, Links, Way, file_job, folder_job, refuse_overlap
+from remote_store_cli._progress import Meter, showing
+from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
+from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._transfer import Outcome, count, prepare
+
+__all__ = ["check"]
+
+_WORDS: Final = {
+    "copy": "missing",
+    "replace": "differs",
+    "conflict": "differs",
+    "delete": "extra",
+    "skip": "equal",
+}
+
+
+def check(
+    src: Annotated[str, typer.Argument(metavar="SRC", help="File or folder as it should be.")],
+    dst: Annotated[str, typer.Argument(metavar="DST", help="What is compared with it.")],
+    one_way: Annotated[
+        bool, typer.Option("--one-way", help="Say nothing of files that only DST has.")
+    ] = False,
+    compare: CompareOption = Compare.content,
+    include: Include = None,
+    exclude: Exclude = None,
+    newer: Newer = None,
+    min_size: MinSize = None,
+    max_size: MaxSize = None,
+    links: LinksOption = Links.report,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also the files that are equal.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: JsonOutput = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """
+    Compare DST with SRC and change nothing; exit code 1 if something is missing or differs.
+
+    Contents are read on both sides, except where a common digest is known.
+    Files that only DST has are told, and are no failure.
+    """
+
+    async def work() -> int | None:
+        way = Way(
+            compare=compare,
+            selection=Selection.parse(include, exclude, newer, min_size, max_size),
+            links=links,
+        )
+        outcome = Outcome()
+        async with Opener([src, dst], config, option) as opener:
+            source, target = [await opener.open(location) for location in opener.locations]
+            kind, other = await kind_of(source), await kind_of(target)
+            if kind != other:
+                msg = f"{src} is a {kind}, and {dst} a {other}"
+                raise InvalidCommand(msg)
+            refuse_overlap(source, target)
+            if kind == "file":
+                job = file_job(source, target, way)
+            else:
+                job = folder_job(source, target, way, delete=not one_way)
+            found: dict[str, list[str]] = {"differs": [], "missing": [], "extra": []}
+            meter = Meter("comparing")
+            with contextlib.closing(job.plan):
+                async with showing(meter, quiet=quiet):
+                    await prepare([job], outcome, "")
+                async for action in job.plan:
+                    word = _WORDS[action.kind]
+                    found.setdefault(word, []).append(action.path)
+                    if not as_json and (verbose or word != "equal"):
+                        emit(f"{word:<7}  {job.target.text(action.path)}")
+        _conclude(found, outcome, as_json=as_json, quiet=quiet)
+        return FAILED if found["differs"] or found["missing"] else outcome.code
+
+    run(work)
+
+
+def _conclude(found: dict[str, list[str]], outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
+    equal = len(found.get("equal", ()))
+    if as_json:
+        facts: dict[str, Any] = {"equal": equal}
+        facts |= {word: found[word] for word in ("differs", "missing", "extra")}
+        facts["links_left_out"] = outcome.links
+        facts["names_left_out"] = names_left_out()
+        emit_json({**facts, "failures": outcome.failures})
+    elif not quiet:
+        parts = [f"{count(equal, 'equal file')}"]
+        parts += [
+            f"{len(paths)} {word}" for word, paths in found.items() if paths and word != "equal"
+        ]
+        if outcome.failures:
+            parts.append(f"{len(outcome.failures)} not compared")
+        if outcome.links:
+            parts.append(f"{count(outcome.links, 'link')} left out")
+        remark("; ".join(parts))

@@ -1,0 +1,63 @@
+"""The arguments and options that several commands for moving data have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from remote_store_cli._outcome import InvalidCommand
+from remote_store_cli._planning import Compare, Links
+
+__all__ = [
+    "CompareOption",
+    "DryRun",
+    "Jobs",
+    "LinksOption",
+    "Metadata",
+    "Quiet",
+    "Recursive",
+    "Sources",
+    "Target",
+    "Verbose",
+    "checked",
+]
+
+Sources = Annotated[list[str], typer.Argument(metavar="SRC", help="Files or folders to take.")]
+Target = Annotated[
+    str, typer.Argument(metavar="DST", help="Where to; ending in '/': a folder to put a file into.")
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", "-R", help="Also folders, with what is below them.")
+]
+CompareOption = Annotated[
+    Compare,
+    typer.Option("--compare", help="How files of one size are compared where no digest tells."),
+]
+LinksOption = Annotated[
+    Links, typer.Option("--links", help="Links to folders: tell of them, enter them, or not.")
+]
+Metadata = Annotated[
+    bool, typer.Option("--metadata/--no-metadata", help="Take user metadata along.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files at a time.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say a line for each file.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+
+
+def checked(compare: Compare, *, content: bool) -> Compare:
+    """
+    Return how to compare, where ``--checksum`` was given or not.
+
+    Raises:
+        InvalidCommand: The two say different things.
+    """
+    if not content:
+        return compare
+    if compare not in (Compare.time, Compare.content):
+        msg = f"--checksum is --compare content, and not {compare.value}: give one of them"
+        raise InvalidCommand(msg)
+    return Compare.content

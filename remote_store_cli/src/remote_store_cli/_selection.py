@@ -1,0 +1,143 @@
+"""Which files a command is about: patterns, time and size, as a user writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import typer
+from attrs import frozen
+
+from remote_store import GlobPattern, InvalidPath
+from remote_store_cli._outcome import InvalidCommand
+from remote_store_transfer import Filters
+
+__all__ = ["Exclude", "Include", "MaxSize", "MinSize", "Newer", "Selection"]
+
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="PATTERN",
+        help="Only files that match: '*.csv' at any depth, 'a/*.csv' from the top, 'a/' all "
+        "below a. Repeatable: one has to match.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="PATTERN", help="No files that match; as --include. Repeatable."
+    ),
+]
+Newer = Annotated[
+    str | None,
+    typer.Option(
+        "--newer",
+        metavar="WHEN",
+        help="Only files modified after: 2026-01-31, 2026-01-31T08:00Z, or an age such as 7d, "
+        "12h, 30m.",
+    ),
+]
+MinSize = Annotated[
+    str | None,
+    typer.Option("--min-size", metavar="SIZE", help="Only files of at least SIZE, such as 10K."),
+]
+MaxSize = Annotated[
+    str | None,
+    typer.Option("--max-size", metavar="SIZE", help="Only files of at most SIZE, such as 1.5G."),
+]
+
+_AGE: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?", re.IGNORECASE)
+_UNITS: Final = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
+
+
+@frozen
+class Selection:
+    """
+    The files that the options of a command let pass.
+
+    Args:
+        options: Arguments of the same names of `remote_store_transfer.plan`.
+    """
+
+    options: dict[str, Any]
+
+    @classmethod
+    def parse(
+        cls,
+        include: Iterable[str] | None,
+        exclude: Iterable[str] | None,
+        newer: str | None,
+        min_size: str | None = None,
+        max_size: str | None = None,
+    ) -> Selection:
+        """
+        Read the options.
+
+        Raises:
+            InvalidCommand: One of them is malformed.
+        """
+        options: dict[str, Any] = {
+            "include": _patterns("--include", include),
+            "exclude": _patterns("--exclude", exclude),
+            "newer": _time(newer),
+            "min_size": _bytes("--min-size", min_size),
+            "max_size": _bytes("--max-size", max_size),
+        }
+        try:
+            Filters(**options)
+        except ValueError as error:
+            raise InvalidCommand(str(error)) from error
+        return cls(options)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no option leaves anything out."""
+        return not any(value for value in self.options.values())
+
+    @property
+    def filters(self) -> Filters:
+        """What judges listed files."""
+        return Filters(**self.options)
+
+
+def _patterns(name: str, texts: Iterable[str] | None) -> tuple[GlobPattern, ...]:
+    """Return patterns; those without a slash match a name at any depth."""
+    patterns = []
+    for text in texts or ():
+        below = text.endswith("/")
+        whole = text.strip("/") + ("/**" if below else "")
+        anchored = text.startswith("/") or "/" in text.rstrip("/")
+        try:
+            patterns.append(GlobPattern.parse(whole if anchored else f"**/{whole}"))
+        except (InvalidPath, ValueError) as error:
+            msg = f"{name} {text!r} is no pattern: {error.args[0]}"
+            raise InvalidCommand(msg) from error
+    return tuple(patterns)
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        if match := _AGE.fullmatch(text):
+            return datetime.now(UTC) - timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+        # A time without a zone is one of this machine's clock.
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        msg = f"--newer {text!r} is no time: write 2026-01-31, 2026-01-31T08:00Z or an age as 7d"
+        raise InvalidCommand(msg) from error
+
+
+def _bytes(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        msg = f"{name} {text!r} is no size: write a number of bytes, or 10K, 1.5M, 2GiB"
+        raise InvalidCommand(msg)
+    return int(float(match[1]) * _UNITS[match[2].upper()])
