@@ -21,6 +21,7 @@ from attrs import evolve, field, frozen
 from remote_store import Capability
 
 __all__ = [
+    "NOT_IN_PROCESS",
     "OPERATIONS",
     "OPERATIONS_OF_STORES",
     "OPERATIONS_OF_SYNC",
@@ -154,6 +155,8 @@ ATOMIC: Final = (C.ATOMIC_WRITE, C.WRITE)
 
 #: What version 1.1 of the contract brought.
 SINCE_1_1: Final = frozenset({C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL})
+#: What of it the backends without a service, memory and local, do not have.
+NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE}
 
 #: Those of both protocols, by name.
 OPERATIONS: Final = {operation.name: operation for operation in _operations()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.contract.probes import Source, collect
-from tests.operations import SINCE_1_1
+from tests.operations import NOT_IN_PROCESS
 
 from remote_store import (
     AlreadyExists,
@@ -218,11 +218,11 @@ async def test_plugin_declares_what_it_has(plugin: AsyncBackend) -> None:
     """The instance's set is within its class's, and the least sets are declared."""
     declared: Any = type(plugin)
     assert set(plugin.capabilities) <= set(declared.CAPABILITIES)
-    assert declared.CONTRACT == "1.0"
+    assert declared.CONTRACT == "1.1"
     assert declared.close_is_terminal is False
     missing = {
-        "async-memory": {Capability.GLOB, *SINCE_1_1},
-        "async-local": {Capability.SEEKABLE_READ, *SINCE_1_1},
+        "async-memory": {Capability.GLOB, *NOT_IN_PROCESS},
+        "async-local": {Capability.SEEKABLE_READ, *NOT_IN_PROCESS},
     }
     assert set(Capability) - set(plugin.capabilities) <= missing[plugin.name]
     if plugin.name == "async-memory":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operations import SINCE_1_1
+from tests.operations import NOT_IN_PROCESS
 
 from remote_store import (
     UNKNOWN_TIME,
@@ -75,7 +75,10 @@ async def test_greatest_metadata(any_root: Path, case: int) -> None:
 async def test_capabilities(any_root: Path) -> None:
     """Both file systems of this machine offer everything but seeking."""
     backend = AsyncLocalBackend(any_root)
-    assert set(Capability) - set(backend.capabilities) == {Capability.SEEKABLE_READ, *SINCE_1_1}
+    assert set(Capability) - set(backend.capabilities) == {
+        Capability.SEEKABLE_READ,
+        *NOT_IN_PROCESS,
+    }
     assert backend.capabilities <= AsyncLocalBackend.CAPABILITIES
     assert os.listdir(any_root) == []
 

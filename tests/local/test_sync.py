@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operations import SINCE_1_1
+from tests.operations import NOT_IN_PROCESS
 
 from remote_store import (
     AlreadyExists,
@@ -30,8 +30,8 @@ def test_identity(local: LocalBackend, root: Path) -> None:
     """The backend declares the sync set, and pickles as its configuration."""
     assert local.name == "local"
     assert local.capabilities == LocalBackend.CAPABILITIES
-    assert set(local.capabilities) == set(Capability) - SINCE_1_1
-    assert (LocalBackend.CONTRACT, LocalBackend.close_is_terminal) == ("1.0", False)
+    assert set(local.capabilities) == set(Capability) - NOT_IN_PROCESS
+    assert (LocalBackend.CONTRACT, LocalBackend.close_is_terminal) == ("1.1", False)
     assert Backend in LocalBackend.__mro__
     assert repr(local) == f"LocalBackend({str(root)!r}, fsync='atomic')"
     assert local.unwrap(Path) == root

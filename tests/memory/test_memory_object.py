@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from tests.operations import SINCE_1_1
+from tests.operations import NOT_IN_PROCESS
 
 from remote_store import Capability, CapabilityNotSupported, CapabilitySet
 from remote_store.aio import AsyncBackend, AsyncStore
@@ -17,11 +17,11 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 def test_declaration(backend: AsyncMemoryBackend) -> None:
     """It can do all but GLOB, says so without I/O, and the class says the same."""
-    expected = CapabilitySet(set(Capability) - {Capability.GLOB, *SINCE_1_1})
+    expected = CapabilitySet(set(Capability) - {Capability.GLOB, *NOT_IN_PROCESS})
 
     assert expected == backend.capabilities == AsyncMemoryBackend.CAPABILITIES
     assert backend.name == "async-memory"
-    assert AsyncMemoryBackend.CONTRACT == "1.0"
+    assert AsyncMemoryBackend.CONTRACT == "1.1"
     assert AsyncMemoryBackend.close_is_terminal is False
     assert AsyncBackend in AsyncMemoryBackend.__mro__
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.operations import SINCE_1_1
+from tests.operations import NOT_IN_PROCESS
 from tests.sync.twins import KINDS, Source, race
 
 from remote_store import (
@@ -40,10 +40,10 @@ def test_identity() -> None:
     """The backend declares the sync set, and differs from its twin in nothing else."""
     memory = MemoryBackend()
     assert memory.name == "memory"
-    missing = {Capability.GLOB, Capability.LAZY_READ, *SINCE_1_1}
+    missing = {Capability.GLOB, Capability.LAZY_READ, *NOT_IN_PROCESS}
     assert set(Capability) - set(memory.capabilities) == missing
     assert memory.capabilities == MemoryBackend.CAPABILITIES
-    assert (MemoryBackend.CONTRACT, MemoryBackend.close_is_terminal) == ("1.0", False)
+    assert (MemoryBackend.CONTRACT, MemoryBackend.close_is_terminal) == ("1.1", False)
     assert Backend in MemoryBackend.__mro__
     memory.write("a/b", b"1")
     assert repr(memory) == "MemoryBackend(files=1, folders=1)"

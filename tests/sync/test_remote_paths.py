@@ -125,7 +125,10 @@ def test_sync_only() -> None:
 
 
 #: Parameters that take text and are no path of a store.
-TEXTS = {"encoding", "errors", "metadata", "name", "pattern", "stem", "suffix", "target", "text"}
+TEXTS = {
+    *("encoding", "errors", "if_match", "metadata", "name", "pattern", "stem", "suffix"),
+    *("target", "text"),
+}
 #: Paths in the backend's own notation, which is not a store's.
 NATIVE = {("Store.to_key", "path"), ("AsyncStore.to_key", "path")}
 FUNCTIONS = {

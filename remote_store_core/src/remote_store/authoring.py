@@ -31,6 +31,7 @@ from remote_store._contract.standard_errors import (
     is_a_file,
     is_a_folder,
     not_found,
+    other_version,
     source_is_folder,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "is_reserved",
     "key_text",
     "not_found",
+    "other_version",
     "source_is_folder",
     "target_key",
 ]

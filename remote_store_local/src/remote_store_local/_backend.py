@@ -95,7 +95,6 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         - {
             Capability.SEEKABLE_READ,
             Capability.RANGE_READ,
-            Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -207,6 +206,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         Write a file: readers see the old content or the new, as with `write_atomic`.
@@ -225,7 +225,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
                 being written.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
-        return await self._write(path, content, Write(overwrite, False, metadata))
+        return await self._write(path, content, Write(overwrite, False, metadata, if_match))
 
     async def write_atomic(
         self,
@@ -234,6 +234,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         As `write`; unless ``fsync="never"``, it also survives a power loss.
@@ -242,7 +243,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             RemoteStoreError: With ``outcome_unknown``: the file is in place,
                 but the system failed to bring its folder to the disk.
         """
-        return await self._write(path, content, Write(overwrite, True, metadata))
+        return await self._write(path, content, Write(overwrite, True, metadata, if_match))
 
     async def _write(self, path: str, content: AsyncWritableContent, write: Write) -> WriteResult:
         if isinstance(content, bytes):
@@ -256,9 +257,11 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
     # Deleting --------------------------------------------------------------
 
-    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    async def delete(
+        self, path: str, *, missing_ok: bool = False, if_match: str | None = None
+    ) -> None:
         """Delete a file; of a link only the link. Raises as in the protocol."""
-        await self._pool.mutate(delete, self._files, path, missing_ok)
+        await self._pool.mutate(delete, self._files, path, missing_ok, if_match)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -302,7 +305,9 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
     # Moving and copying ----------------------------------------------------
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Rename a file.
 
@@ -314,9 +319,11 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
                 system does not say whether this call or another one moved it.
             RemoteStoreError: *dst* is on another file system; copy and delete.
         """
-        await self._pool.mutate(move, self._files, src, dst, overwrite)
+        await self._pool.mutate(move, self._files, src, dst, overwrite, if_match)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Copy a file with metadata, modification time and permissions.
 
@@ -328,7 +335,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             PreconditionFailed: Another program wrote to *src* meanwhile; *dst*
                 is as it was.
         """
-        await self._stoppable(copy, self._files, src, dst, overwrite)
+        await self._stoppable(copy, self._files, src, dst, overwrite, if_match)
 
     # Listing ---------------------------------------------------------------
 

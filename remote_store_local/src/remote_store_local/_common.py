@@ -41,7 +41,7 @@ class Rooted:
     """
 
     CAPABILITIES: ClassVar[CapabilitySet]
-    CONTRACT: ClassVar[str] = "1.0"
+    CONTRACT: ClassVar[str] = "1.1"
     close_is_terminal: ClassVar[bool] = False
     _NAME: ClassVar[str]
 
@@ -75,6 +75,8 @@ class Rooted:
             missing.add(Capability.USER_METADATA)
         if not self._files.moves_atomically:
             missing.add(Capability.ATOMIC_MOVE)
+        if not self._files.compares:
+            missing.add(Capability.CONDITIONAL_WRITE)
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
 
     def _absolute(self, path: str) -> str:

@@ -16,6 +16,7 @@ from remote_store.authoring import (
 )
 from remote_store_local._errors import is_refusal, mapped, translate
 from remote_store_local._files import LocalFiles
+from remote_store_local._fs.changing import Changing
 from remote_store_local._fs.resolve import Resolved
 from remote_store_local._fs.rmtree import remove_tree
 from remote_store_local._fs.sweep import sweep_folder, sweep_tree
@@ -24,21 +25,32 @@ __all__ = ["delete", "delete_folder", "sweep"]
 
 
 @mapped
-def delete(files: LocalFiles, key: str, missing_ok: bool) -> None:
+def delete(files: LocalFiles, key: str, missing_ok: bool, if_match: str | None = None) -> None:
     """Remove a file; of a link the link, never what it leads to."""
     try:
-        with files.resolve_file(key) as resolved:
+        with files.resolve_file(key, change=True) as resolved:
             if not resolved.followed:
-                _remove(files, key, resolved.folder.unlink, resolved.name)
+                _delete(files, key, resolved, resolved, if_match)
                 return
-        with files.root.resolve(files.key(key), follow=False) as resolved:
-            _remove(files, key, resolved.folder.unlink, resolved.name)
+            with files.root.resolve(files.key(key), follow=False, change=True) as link:
+                _delete(files, key, resolved, link, if_match)
     except (FileNotFoundError, NotADirectoryError) as error:
         if missing_ok:
             return
         if isinstance(error, NotFound):
             raise
         raise files.missing(key) from error
+
+
+def _delete(
+    files: LocalFiles, key: str, file: Resolved, name: Resolved, if_match: str | None
+) -> None:
+    """Remove the name of a file, as long as it is the version that is wanted."""
+    alone = if_match is not None
+    with Changing(file.folder, name.folder, alone=alone, key=key, backend=files.name):
+        if if_match is not None:
+            files.check_etag(key, file, if_match)
+        _remove(files, key, name.folder.unlink, name.name)
 
 
 @mapped

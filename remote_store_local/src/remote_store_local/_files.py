@@ -14,6 +14,8 @@ import stat
 from typing import Final, Literal
 
 from remote_store import (
+    Capability,
+    CapabilityNotSupported,
     FileInfo,
     InvalidPath,
     NotFound,
@@ -21,19 +23,24 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store.authoring import (
+    ancestor_is_file,
     file_key,
     folder_key,
     is_a_folder,
     is_reserved,
     not_found,
+    other_version,
     target_key,
 )
 from remote_store_local._errors import mapped, translate
+from remote_store_local._fs.changing import holds_locks
 from remote_store_local._fs.folder import close_quietly
+from remote_store_local._fs.mounts import is_of_this_machine
 from remote_store_local._fs.renameat2 import renames_exclusively
 from remote_store_local._fs.resolve import Resolved, Root, best_method
 from remote_store_local._fs.xattrs import (
     decode_metadata,
+    etag_at,
     etag_of,
     keeps_attributes,
     modified_at,
@@ -81,6 +88,8 @@ class LocalFiles:
         try:
             self.keeps_metadata = keeps_attributes(root)
             self.moves_atomically = self._probe_exclusive_rename()
+            #: Whether a version is compared and replaced in one step, for all who can see it.
+            self.compares = self.keeps_metadata and is_of_this_machine(root) and holds_locks(root)
         except OSError as error:
             raise translate(error, "", name) from error
 
@@ -158,9 +167,9 @@ class LocalFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def resolve_file(self, key: str) -> Resolved:
+    def resolve_file(self, key: str, *, change: bool = False) -> Resolved:
         """
-        Find an existing file.
+        Find an existing file; *change* as in `Root.resolve`.
 
         Raises:
             NotFound: Nothing is there.
@@ -170,7 +179,7 @@ class LocalFiles:
         normal = self.file_key(key)
         if is_reserved(normal):
             raise self.missing(key)
-        resolved = self.root.resolve(normal)
+        resolved = self.root.resolve(normal, change=change)
         try:
             kind = self.kind_of(key, resolved)
             if kind is None:
@@ -206,6 +215,43 @@ class LocalFiles:
                 return fd, found
             close_quietly(fd)  # swapped for something else
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
+
+    def check_version(self, key: str, if_match: str) -> None:
+        """
+        Refuse to replace a file that is another version.
+
+        Raises:
+            PreconditionFailed: It is, or nothing is there.
+            InvalidPath: A folder is there, or *key* lies under a file.
+            NotFound: The root itself is missing.
+            CapabilityNotSupported: It lies on another file system than the root.
+            OSError: See `resolve_file`.
+        """
+        try:
+            with self.resolve_file(key) as resolved:
+                self.check_etag(key, resolved, if_match)
+        except FileNotFoundError as error:
+            raise (self.root.lost_root(key) or other_version(key, self.name)) from error
+        except NotADirectoryError as error:
+            raise (self.root.lost_root(key) or ancestor_is_file(key, self.name)) from error
+
+    def check_etag(self, key: str, resolved: Resolved, if_match: str) -> None:
+        """
+        Refuse a file that was found if it is another version.
+
+        Raises:
+            PreconditionFailed: It is.
+            CapabilityNotSupported: It lies on another file system than the root.
+            OSError: It cannot be read, or has gone.
+        """
+        assert resolved.found is not None
+        if not self.compares or resolved.found.st_dev != os.stat(self.root.path).st_dev:
+            msg = "Versions are not compared on the file system on which this file is"
+            raise CapabilityNotSupported(
+                msg, path=key, backend=self.name, capability=Capability.CONDITIONAL_WRITE.value
+            )
+        if etag_at(resolved.folder, resolved.name) != if_match:
+            raise other_version(key, self.name)
 
     @mapped
     def info(self, key: str) -> FileInfo:

@@ -59,7 +59,6 @@ class LocalBackend(Rooted, Backend):
         set(Capability)
         - {
             Capability.RANGE_READ,
-            Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -136,6 +135,7 @@ class LocalBackend(Rooted, Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         Write a file, as `AsyncLocalBackend.write`; a stream is copied in steps of 1 MiB.
@@ -147,7 +147,7 @@ class LocalBackend(Rooted, Backend):
                 being written.
             TypeError: *content* is neither bytes nor a binary file.
         """
-        return self._write(path, content, Write(overwrite, False, metadata))
+        return self._write(path, content, Write(overwrite, False, metadata, if_match))
 
     def write_atomic(
         self,
@@ -156,9 +156,10 @@ class LocalBackend(Rooted, Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """As `write`, and against a power loss as `AsyncLocalBackend.write_atomic`."""
-        return self._write(path, content, Write(overwrite, True, metadata))
+        return self._write(path, content, Write(overwrite, True, metadata, if_match))
 
     def _write(self, path: str, content: WritableContent, write: Write) -> WriteResult:
         if isinstance(content, bytes):
@@ -184,9 +185,9 @@ class LocalBackend(Rooted, Backend):
 
     # Deleting --------------------------------------------------------------
 
-    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
         """Delete a file; of a link only the link. Raises as in the protocol."""
-        delete(self._files, path, missing_ok)
+        delete(self._files, path, missing_ok, if_match)
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -200,13 +201,17 @@ class LocalBackend(Rooted, Backend):
 
     # Moving and copying ----------------------------------------------------
 
-    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """Rename a file, as `AsyncLocalBackend.move`."""
-        move(self._files, src, dst, overwrite)
+        move(self._files, src, dst, overwrite, if_match)
 
-    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """Copy a file with all that `AsyncLocalBackend.copy` copies."""
-        copy(self._files, src, dst, overwrite, never_stop)
+        copy(self._files, src, dst, overwrite, if_match, never_stop)
 
     # Listing ---------------------------------------------------------------
 

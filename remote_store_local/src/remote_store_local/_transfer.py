@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store import AlreadyExists, NotFound, PreconditionFailed, RemoteStoreError
+from remote_store.authoring import other_version
 from remote_store_local._errors import is_refusal, mapped
 from remote_store_local._files import RETRIES, LocalFiles
+from remote_store_local._fs.changing import Changing
 from remote_store_local._fs.destination import (
     open_destination,
     raise_taken,
@@ -24,7 +26,7 @@ from remote_store_local._fs.renameat2 import rename_exclusive
 from remote_store_local._fs.resolve import Resolved
 from remote_store_local._fs.temp_file import TempFile
 from remote_store_local._fs.version import ended_early, first_read, is_same_version
-from remote_store_local._fs.xattrs import read_attributes
+from remote_store_local._fs.xattrs import etag_of, read_attributes
 from remote_store_local._read import shrunk
 from remote_store_local._write import Write, create
 
@@ -35,14 +37,18 @@ _STEP: Final = 1 << 20
 
 
 @mapped
-def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
+def move(
+    files: LocalFiles, key: str, dst: str, overwrite: bool, if_match: str | None = None
+) -> None:
     """Rename a file; a link is followed, and left behind dangling."""
     files.file_key(key)  # refused in this order, before anything is looked at
     dst_key = files.target_key(dst)
     for left in range(RETRIES - 1, -1, -1):
-        with files.resolve_file(key) as source:
+        with files.resolve_file(key, change=True) as source:
             created: list[str] = []
             try:
+                if if_match is not None:
+                    files.check_etag(key, source, if_match)
                 with _target(files, dst_key, created) as target:
                     if _same_place(source, target):
                         return
@@ -50,9 +56,9 @@ def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
                     if files.fsync == "always":
                         folders = (target.folder, source.folder)
                         with fsync_names(files.root, dst, folders, created):
-                            _rename(files, dst, source, target, overwrite)
+                            _rename_version(files, key, dst, source, target, overwrite, if_match)
                     else:
-                        _rename(files, dst, source, target, overwrite)
+                        _rename_version(files, key, dst, source, target, overwrite, if_match)
                 return
             except FileNotFoundError as error:
                 remove_created(files.root, created)
@@ -66,6 +72,22 @@ def move(files: LocalFiles, key: str, dst: str, overwrite: bool) -> None:
 @mapped
 def _target(files: LocalFiles, dst: str, created: list[str]) -> Resolved:
     return open_destination(files.root, dst, created)
+
+
+def _rename_version(
+    files: LocalFiles,
+    key: str,
+    dst: str,
+    source: Resolved,
+    target: Resolved,
+    overwrite: bool,
+    if_match: str | None,
+) -> None:
+    alone = if_match is not None
+    with Changing(source.folder, target.folder, alone=alone, key=key, backend=files.name):
+        if if_match is not None:
+            files.check_etag(key, source, if_match)
+        _rename(files, dst, source, target, overwrite)
 
 
 def _rename(
@@ -160,7 +182,12 @@ def _unlink_source(files: LocalFiles, key: str, source: Resolved, target: Resolv
 
 @mapped
 def copy(
-    files: LocalFiles, key: str, dst: str, overwrite: bool, stopped: Callable[[], bool]
+    files: LocalFiles,
+    key: str,
+    dst: str,
+    overwrite: bool,
+    if_match: str | None,
+    stopped: Callable[[], bool],
 ) -> None:
     """Copy a file with its metadata, modification time and permissions."""
     files.file_key(key)
@@ -168,6 +195,8 @@ def copy(
     write = Write(overwrite=overwrite, atomic=False, metadata=None)
     fd, found = files.open_file(key)
     try:
+        if if_match is not None and etag_of(read_attributes(fd)[0], found) != if_match:
+            raise other_version(key, files.name)
         if overwrite and _is_same_file(files, files.key(key), dst_key):
             return
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""

@@ -42,15 +42,20 @@ class Write:
     What a write is to do, beside the bytes.
 
     Args:
-        overwrite: Whether an existing file may be replaced.
+        overwrite: Whether an existing file may be replaced; it may where *if_match* says which.
         atomic: Whether it is a ``write_atomic``, for the fsync policy.
         metadata: User metadata; copied, because its owner may change it while
             the content is being read.
+        if_match: ETag of the version that may be replaced.
     """
 
     overwrite: bool
     atomic: bool
     metadata: Mapping[str, str] | None = field(converter=_own)
+    if_match: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.overwrite = self.overwrite or self.if_match is not None
 
 
 @mapped
@@ -62,6 +67,7 @@ def begin(files: LocalFiles, key: str, write: Write) -> TempFile:
         InvalidPath: *key* is malformed, the root, reserved or a folder, or
             lies under a file.
         AlreadyExists: A file is there and may not be replaced.
+        PreconditionFailed: Another version is there than is to be replaced, or none.
         CapabilityNotSupported: The file system keeps no metadata.
         ValueError: A metadata value has no UTF-8 form.
         PermissionDenied, RemoteStoreError: The system refuses the file.
@@ -80,7 +86,8 @@ def finish(
 
     Raises:
         AlreadyExists, InvalidPath: Another writer took the name meanwhile.
-        PreconditionFailed: The folder was deleted meanwhile.
+        PreconditionFailed: The folder was deleted meanwhile, or the version that
+            was to be replaced was.
         RemoteStoreError: The system could not write; with ``outcome_unknown``
             the file is in place, and may yet be lost to a power loss.
     """
@@ -154,7 +161,7 @@ def _attempts(
                 raise
             if not look and not (temp_file is not None and temp_file.published):
                 look = True
-            elif isinstance(error, PreconditionFailed) and left:
+            elif isinstance(error, PreconditionFailed) and left and write.if_match is None:
                 left -= 1  # its folder was deleted: the write comes afterwards
             else:
                 raise
@@ -169,6 +176,8 @@ def _temp_file(
     files: LocalFiles, key: str, write: Write, like: os.stat_result | None, *, look: bool
 ) -> TempFile:
     sync = files.fsync == "always" or (files.fsync == "atomic" and write.atomic)
+    if write.if_match is not None:
+        files.check_version(key, write.if_match)  # before content is read, or a folder made
     return TempFile(
         files.root,
         key,
@@ -177,6 +186,7 @@ def _temp_file(
         atomic=files.moves_atomically,
         like=like,
         look=look,
+        if_match=write.if_match,
     )
 
 

@@ -52,7 +52,6 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         - {
             Capability.GLOB,
             Capability.RANGE_READ,
-            Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -93,16 +92,19 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
-            content = await self._gather(path, content, overwrite)
-        return self._put(path, content, overwrite, own)
+            content = await self._gather(path, content, overwrite, if_match)
+        return self._put(path, content, overwrite, own, if_match)
 
     #: A version appears in one step, however it was written.
     write_atomic = write
 
-    async def _gather(self, path: str, content: AsyncWritableContent, overwrite: bool) -> bytes:
+    async def _gather(
+        self, path: str, content: AsyncWritableContent, overwrite: bool, if_match: str | None
+    ) -> bytes:
         if isinstance(content, bytes):
             return plain_bytes(content)
         if not hasattr(content, "__aiter__"):
@@ -110,7 +112,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
                 f"content must be bytes or an async iterator of bytes, got {type(content).__name__}"
             )
             raise TypeError(msg)
-        self._tree.check_target(path, overwrite=overwrite)
+        self._check_target(path, overwrite, if_match)
         buffer = Buffer()
         async for chunk in content:
             buffer.add(chunk)
@@ -118,8 +120,10 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
 
     # Deleting --------------------------------------------------------------
 
-    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        self._tree.delete(path, missing_ok)
+    async def delete(
+        self, path: str, *, missing_ok: bool = False, if_match: str | None = None
+    ) -> None:
+        self._tree.delete(path, missing_ok, if_match)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -128,11 +132,15 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
 
     # Moving and copying ----------------------------------------------------
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.transfer(src, dst, overwrite, keep_source=False)
+    async def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
+        self._tree.transfer(src, dst, overwrite, False, if_match)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.transfer(src, dst, overwrite, keep_source=True)
+    async def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
+        self._tree.transfer(src, dst, overwrite, True, if_match)
 
     # Listing ---------------------------------------------------------------
 

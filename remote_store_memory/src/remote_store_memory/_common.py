@@ -16,7 +16,7 @@ from remote_store import (
     RemotePath,
     WriteResult,
 )
-from remote_store.authoring import as_bytes, folder_key
+from remote_store.authoring import as_bytes, folder_key, target_key
 from remote_store_memory._mutable_tree import MutableTree
 from remote_store_memory._nodes import Files, FolderNode, FolderSnapshot
 
@@ -35,7 +35,7 @@ class Memory:
     """Files in the memory of the process, and the object that holds them."""
 
     CAPABILITIES: ClassVar[CapabilitySet]
-    CONTRACT: ClassVar[str] = "1.0"
+    CONTRACT: ClassVar[str] = "1.1"
     close_is_terminal: ClassVar[bool] = False
     _NAME: ClassVar[str]
 
@@ -107,17 +107,28 @@ class Memory:
         """Return what is known of a file, its metadata included."""
         key, version = self._tree.file(path)
         remote_path, name = _paths.get(key) or path_of(key), key.rpartition("/")[2]
-        etag = f"{self._tree.token}{version[2]}"
+        etag = self._tree.etag(version)
         own = version[3].copy() if len(version) == 4 else None
         return FileInfo(remote_path, name, len(version[0]), version[1], None, etag, None, own)
 
     def _put(
-        self, path: str, content: bytes, overwrite: bool, metadata: dict[str, str] | None
+        self,
+        path: str,
+        content: bytes,
+        overwrite: bool,
+        metadata: dict[str, str] | None,
+        if_match: str | None = None,
     ) -> WriteResult:
-        key, version = self._tree.put(path, content, overwrite, metadata)
+        key, version = self._tree.put(path, content, overwrite, metadata, if_match)
         remote_path, etag = _paths.get(key) or path_of(key), f"{self._tree.token}{version[2]}"
         echo = None if metadata is None else metadata.copy()
         return WriteResult(remote_path, len(content), "native", None, etag, None, version[1], echo)
+
+    def _check_target(self, path: str, overwrite: bool, if_match: str | None) -> None:
+        """Refuse, before its content is read, a write that would be refused now."""
+        self._tree.check_target(path, overwrite=overwrite or if_match is not None)
+        if if_match is not None:
+            self._tree.check_match(target_key(path, self._NAME, utf8=False), if_match)
 
     def _files(self, path: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
         """Yield the files of a folder, and of those down to *max_depth* below it, in pages."""

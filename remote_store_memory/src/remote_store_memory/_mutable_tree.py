@@ -36,7 +36,12 @@ class MutableTree(FolderTree):
     """
 
     def put(
-        self, key: str, content: bytes, overwrite: bool, metadata: dict[str, str] | None
+        self,
+        key: str,
+        content: bytes,
+        overwrite: bool,
+        metadata: dict[str, str] | None,
+        if_match: str | None = None,
     ) -> tuple[str, Version]:
         """
         Store a file, together with the folders above it.
@@ -46,6 +51,7 @@ class MutableTree(FolderTree):
             content: Its bytes, kept as they are.
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, kept as it is.
+            if_match: ETag of the version to replace, whatever *overwrite* says.
 
         Returns:
             The key in normal form, and the new version.
@@ -54,10 +60,14 @@ class MutableTree(FolderTree):
             InvalidPath: *key* is the root, malformed, reserved or a folder,
                 or lies under a file.
             AlreadyExists: A file is there and *overwrite* is False.
+            PreconditionFailed: Another version is there than *if_match*, or none.
             TypeError: *key* is not a str.
         """
         if type(key) is not str:
             key = key_text(key)
+        if if_match is not None:
+            key = self._target(key)
+            return key, self._make(self._replace, key, content, metadata, if_match)
         above, _, name = key.rpartition("/")
         # As `_make` does it, once and for the usual case: a folder that is there.
         with self._lock:
@@ -76,18 +86,20 @@ class MutableTree(FolderTree):
         key = self._target(key)
         return key, self._make(self._put, key, content, overwrite, metadata)
 
-    def delete(self, key: str, missing_ok: bool) -> None:
+    def delete(self, key: str, missing_ok: bool, if_match: str | None = None) -> None:
         """
         Delete a file; its folder stays.
 
         Args:
             key: Key of the file.
             missing_ok: Do nothing when it is missing.
+            if_match: ETag of the version to delete.
 
         Raises:
             NotFound: Nothing is there, or the key runs through a file, and
                 *missing_ok* is False.
             InvalidPath: *key* is the root, a folder or malformed.
+            PreconditionFailed: Another version is there than *if_match*.
             TypeError: *key* is not a str.
         """
         if type(key) is not str:
@@ -98,13 +110,14 @@ class MutableTree(FolderTree):
             plan = self._plan = [key]
             parent = self._by_key.get(above)
             if (
-                parent is not None
+                if_match is None
+                and parent is not None
                 and parent.snapshot is None
                 and key in parent.files
                 and (_dropped := next(map(parent.files.pop, plan), None))
             ):
                 return
-        self._make(self._delete, key, missing_ok)
+        self._make(self._delete, key, missing_ok, if_match)
 
     def delete_folder(self, key: str, *, recursive: bool, missing_ok: bool) -> None:
         """
@@ -126,7 +139,14 @@ class MutableTree(FolderTree):
         key = key if type(key) is str else key_text(key)
         self._make(self._delete_folder, key, recursive, missing_ok, subtree)
 
-    def transfer(self, src: str, dst: str, overwrite: bool, keep_source: bool) -> None:
+    def transfer(
+        self,
+        src: str,
+        dst: str,
+        overwrite: bool,
+        keep_source: bool,
+        if_match: str | None = None,
+    ) -> None:
         """
         Move or copy a file.
 
@@ -138,12 +158,14 @@ class MutableTree(FolderTree):
             dst: Its new key, or that of the copy; equal to *src* is a no-op.
             overwrite: Replace a file at *dst*; False refuses it.
             keep_source: Copy, and do not move.
+            if_match: ETag of the version of *src*.
 
         Raises:
             InvalidPath: *src* is a folder; *dst* is the root, reserved or a
                 folder, or lies under a file; either is malformed.
             NotFound: Nothing is at *src*.
             AlreadyExists: A file is at *dst* and *overwrite* is False.
+            PreconditionFailed: Another version is at *src* than *if_match*.
             TypeError: A key is not a str.
         """
         if type(src) is not str or type(dst) is not str:
@@ -154,7 +176,8 @@ class MutableTree(FolderTree):
             plan = self._plan = []
             parent, target = self._by_key.get(src.rpartition("/")[0]), self._by_key.get(above)
             if (
-                parent is not None
+                if_match is None
+                and parent is not None
                 and target is not None
                 and parent.snapshot is target.snapshot is None
             ):
@@ -175,7 +198,7 @@ class MutableTree(FolderTree):
                         # The second step returns the version, so there is one that is true.
                         if self._plan is plan and any(starmap(call, plan)):
                             return
-        self._make(self._transfer, src, dst, overwrite, keep_source)
+        self._make(self._transfer, src, dst, overwrite, keep_source, if_match)
 
     # Planning a change ---------------------------------------------------------
 
@@ -191,12 +214,33 @@ class MutableTree(FolderTree):
         self._store(plan, key, version, overwrite)
         return version
 
-    def _transfer(self, plan: Plan, src: str, dst: str, overwrite: bool, keep_source: bool) -> None:
+    def _replace(
+        self,
+        plan: Plan,
+        key: str,
+        content: bytes,
+        metadata: dict[str, str] | None,
+        if_match: str,
+    ) -> Version:
+        self.check_match(key, if_match)
+        return self._put(plan, key, content, True, metadata)
+
+    def _transfer(
+        self,
+        plan: Plan,
+        src: str,
+        dst: str,
+        overwrite: bool,
+        keep_source: bool,
+        if_match: str | None,
+    ) -> None:
         source, target = file_key(src, self._backend, utf8=False), self._target(dst)
         parent = self._folder_at(source.rpartition("/")[0])
         version = parent and parent.files.get(source)
         if parent is None or version is None:
             self._refuse_source(src, self._folder_at(source))
+        if if_match is not None:
+            self.check_match(source, if_match)
         if source == target:
             plan.append(NOTHING)
         elif keep_source:
@@ -206,10 +250,12 @@ class MutableTree(FolderTree):
             self._store(plan, target, version, overwrite)
             plan.append((_writable(plan, parent)[0].pop, source))
 
-    def _delete(self, plan: Plan, key: str, missing_ok: bool) -> None:
+    def _delete(self, plan: Plan, key: str, missing_ok: bool, if_match: str | None) -> None:
         normal = file_key(key, self._backend, utf8=False)
         parent = self._folder_at(normal.rpartition("/")[0])
         if parent is not None and normal in parent.files:
+            if if_match is not None:
+                self.check_match(normal, if_match)
             plan.append((_writable(plan, parent)[0].pop, normal))
             return
         found = self._folder_at(normal)

@@ -43,7 +43,6 @@ class MemoryBackend(Memory, Backend):
             Capability.GLOB,
             Capability.LAZY_READ,
             Capability.RANGE_READ,
-            Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -85,23 +84,26 @@ class MemoryBackend(Memory, Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
-            content = self._gather(path, content, overwrite)
-        return self._put(path, content, overwrite, own)
+            content = self._gather(path, content, overwrite, if_match)
+        return self._put(path, content, overwrite, own, if_match)
 
     #: A version appears in one step, however it was written.
     write_atomic = write
 
-    def _gather(self, path: str, content: WritableContent, overwrite: bool) -> bytes:
+    def _gather(
+        self, path: str, content: WritableContent, overwrite: bool, if_match: str | None
+    ) -> bytes:
         if isinstance(content, bytes):
             return plain_bytes(content)
         read = getattr(content, "read", None)
         if not callable(read):
             msg = f"content must be bytes or a binary file, got {type(content).__name__}"
             raise TypeError(msg)
-        self._tree.check_target(path, overwrite=overwrite)
+        self._check_target(path, overwrite, if_match)
         buffer = Buffer()
         while buffer.add(read(_STEP)):
             pass
@@ -116,8 +118,8 @@ class MemoryBackend(Memory, Backend):
 
     # Deleting --------------------------------------------------------------
 
-    def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        self._tree.delete(path, missing_ok)
+    def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
+        self._tree.delete(path, missing_ok, if_match)
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -126,11 +128,15 @@ class MemoryBackend(Memory, Backend):
 
     # Moving and copying ----------------------------------------------------
 
-    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.transfer(src, dst, overwrite, keep_source=False)
+    def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
+        self._tree.transfer(src, dst, overwrite, False, if_match)
 
-    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._tree.transfer(src, dst, overwrite, keep_source=True)
+    def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
+        self._tree.transfer(src, dst, overwrite, True, if_match)
 
     # Listing ---------------------------------------------------------------
 

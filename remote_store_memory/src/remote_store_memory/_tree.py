@@ -27,6 +27,7 @@ from remote_store.authoring import (
     is_a_folder,
     key_text,
     not_found,
+    other_version,
     source_is_folder,
     target_key,
 )
@@ -196,6 +197,29 @@ class FolderTree(AtomicChanges):
         key = self._target(key)
         if self._parent_for(key, overwrite) is None:
             self._deepest_folder(key)
+
+    def etag(self, version: Version) -> str:
+        """Return the ETag of a version."""
+        return f"{self.token}{version[2]}"
+
+    def check_match(self, key: str, if_match: str) -> None:
+        """
+        Refuse a key at which another version of a file is now.
+
+        Args:
+            key: Key in normal form.
+            if_match: ETag of the version that is wanted.
+
+        Raises:
+            PreconditionFailed: It is another version, or nothing is there.
+            InvalidPath: A folder is there, or *key* runs through a file.
+        """
+        parent = self._parent_for(key, overwrite=True)
+        if parent is None:
+            self._deepest_folder(key)  # a file on the way is another mistake
+        version = parent and parent.files.get(key)
+        if version is None or self.etag(version) != if_match:
+            raise other_version(key, self._backend)
 
     # Refusing --------------------------------------------------------------
 

@@ -175,6 +175,7 @@ class SyncBackendAdapter(AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> WriteResult:
         """
         Write a file.
@@ -183,7 +184,7 @@ class SyncBackendAdapter(AsyncBackend):
             TypeError: *content* is neither bytes nor an async iterator of bytes.
             InvalidPath, AlreadyExists: As `AsyncBackend.write`.
         """
-        return await self._write(self._backend.write, path, content, overwrite, metadata)
+        return await self._write(self._backend.write, path, content, overwrite, metadata, more)
 
     async def write_atomic(
         self,
@@ -192,6 +193,7 @@ class SyncBackendAdapter(AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> WriteResult:
         """
         Write a file of which readers never see a part.
@@ -201,7 +203,9 @@ class SyncBackendAdapter(AsyncBackend):
             InvalidPath, AlreadyExists, CapabilityNotSupported: As
                 `AsyncBackend.write_atomic`.
         """
-        return await self._write(self._backend.write_atomic, path, content, overwrite, metadata)
+        return await self._write(
+            self._backend.write_atomic, path, content, overwrite, metadata, more
+        )
 
     async def _write(
         self,
@@ -210,28 +214,29 @@ class SyncBackendAdapter(AsyncBackend):
         content: AsyncWritableContent,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
+        more: Mapping[str, Any],
     ) -> WriteResult:
         if isinstance(content, bytes):
             return await self._calls.mutate(
-                write, path, content, overwrite=overwrite, metadata=metadata
+                write, path, content, overwrite=overwrite, metadata=metadata, **more
             )
 
         def write_from(file: BinaryIO) -> WriteResult:
             with BackendCall(self._calls, changing=True):
-                return write(path, file, overwrite=overwrite, metadata=metadata)
+                return write(path, file, overwrite=overwrite, metadata=metadata, **more)
 
         # Here as well: the thread may go on alone, and the result is handed over here.
         with Running(self._calls):
             return await push_content(write_from, aiter(content))
 
-    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    async def delete(self, path: str, *, missing_ok: bool = False, **more: Any) -> None:
         """
         Delete a file.
 
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.delete`.
         """
-        await self._calls.mutate(self._backend.delete, path, missing_ok=missing_ok)
+        await self._calls.mutate(self._backend.delete, path, missing_ok=missing_ok, **more)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -245,23 +250,23 @@ class SyncBackendAdapter(AsyncBackend):
         delete = self._backend.delete_folder
         await self._calls.mutate(delete, path, recursive=recursive, missing_ok=missing_ok)
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def move(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
         """
         Rename a file.
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.move`.
         """
-        await self._calls.mutate(self._backend.move, src, dst, overwrite=overwrite)
+        await self._calls.mutate(self._backend.move, src, dst, overwrite=overwrite, **more)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
         """
         Copy a file.
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy`.
         """
-        await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite)
+        await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     # Streams and listings -----------------------------------------------------
 

@@ -172,9 +172,9 @@ class AsyncBackendSyncAdapter(Backend):
         """Return the sum of all files below a folder."""
         return self._runner.query(self._backend.get_folder_info, path)
 
-    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    def delete(self, path: str, *, missing_ok: bool = False, **more: Any) -> None:
         """Delete a file."""
-        self._runner.call(self._backend.delete, path, missing_ok=missing_ok)
+        self._runner.call(self._backend.delete, path, missing_ok=missing_ok, **more)
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -183,13 +183,13 @@ class AsyncBackendSyncAdapter(Backend):
         delete = self._backend.delete_folder
         self._runner.call(delete, path, recursive=recursive, missing_ok=missing_ok)
 
-    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    def move(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
         """Rename a file."""
-        self._runner.call(self._backend.move, src, dst, overwrite=overwrite)
+        self._runner.call(self._backend.move, src, dst, overwrite=overwrite, **more)
 
-    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    def copy(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
         """Copy a file."""
-        self._runner.call(self._backend.copy, src, dst, overwrite=overwrite)
+        self._runner.call(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     def check_health(self) -> None:
         """
@@ -210,10 +210,11 @@ class AsyncBackendSyncAdapter(Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> WriteResult:
         """Write a file; a file object is read in a thread, in steps of 1 MiB."""
         write = self._backend.write
-        return self._runner.call(_write, write, path, content, overwrite, metadata)
+        return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def write_atomic(
         self,
@@ -222,10 +223,11 @@ class AsyncBackendSyncAdapter(Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> WriteResult:
         """Write a file of which readers never see a part; *content* as in `write`."""
         write = self._backend.write_atomic
-        return self._runner.call(_write, write, path, content, overwrite, metadata)
+        return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def open_atomic(
         self, path: str, *, overwrite: bool = False
@@ -333,9 +335,10 @@ async def _write(
     content: SyncContentSource,
     overwrite: bool,
     metadata: Mapping[str, str] | None,
+    more: Mapping[str, Any],
 ) -> WriteResult:
     body = as_content(content)
     if isinstance(body, bytes):
-        return await write(path, body, overwrite=overwrite, metadata=metadata)
+        return await write(path, body, overwrite=overwrite, metadata=metadata, **more)
     async with contextlib.aclosing(body):
-        return await write(path, body, overwrite=overwrite, metadata=metadata)
+        return await write(path, body, overwrite=overwrite, metadata=metadata, **more)

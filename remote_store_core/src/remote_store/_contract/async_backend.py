@@ -64,6 +64,16 @@ class AsyncBackend(Protocol):
     for each, or refuses a second loop with RuntimeError before any I/O
     (CONC-004).
 
+    A backend that declares CONDITIONAL_WRITE takes a keyword more in `write`,
+    `write_atomic`, `delete`, `move` and `copy`: ``if_match``, a str, or None as
+    the default. It is the ETag, as `get_file_info` and write results tell it,
+    of the version that may be replaced, deleted or transferred (that of
+    *src*). Whether it still is that version is decided together with the
+    change, against every other client (COND-001). If it is not, the error is
+    `PreconditionFailed` and nothing has changed. A missing file is
+    PreconditionFailed for a write and NotFound for the others; a write does
+    not look at *overwrite* then (COND-003). Other backends never get it.
+
     After a cancellation the old object or the new one is there, and no
     temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
     backend waits for a mutating call that runs in a thread before it lets

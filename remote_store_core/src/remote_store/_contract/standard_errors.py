@@ -15,6 +15,7 @@ from remote_store._types.errors import (
     DirectoryNotEmpty,
     InvalidPath,
     NotFound,
+    PreconditionFailed,
     RemoteStoreError,
     StoreClosed,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "is_a_file",
     "is_a_folder",
     "not_found",
+    "other_version",
     "source_is_folder",
 ]
 
@@ -41,6 +43,12 @@ def not_found(key: str, backend: str, **fields: Any) -> NotFound:
 def already_exists(key: str, backend: str, **fields: Any) -> AlreadyExists:
     """Return the error for a file at a target that must not be replaced."""
     return AlreadyExists("File already exists", path=key, backend=backend, **fields)
+
+
+def other_version(key: str, backend: str, **fields: Any) -> PreconditionFailed:
+    """Return the error for a key where the version is not that ``if_match`` asks for."""
+    msg = "Another version of the file is there, or none; nothing was changed"
+    return PreconditionFailed(msg, path=key, backend=backend, **fields)
 
 
 def is_a_folder(key: str, backend: str, **fields: Any) -> InvalidPath:

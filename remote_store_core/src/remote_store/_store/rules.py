@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -28,6 +28,7 @@ __all__ = [
     "METADATA_LIMIT",
     "FolderTally",
     "backend_glob",
+    "check_etag",
     "check_max_depth",
     "check_metadata",
     "depth_below",
@@ -35,6 +36,7 @@ __all__ = [
     "file_key",
     "folder_info_key",
     "folder_key",
+    "gate_match",
     "gate_write",
     "head_of",
     "listed_recursively",
@@ -163,6 +165,39 @@ def folder_info_key(
 def listed_recursively(recursive: bool, max_depth: int | None) -> bool:
     """Return what a backend is asked for: a depth overrides *recursive*."""
     return recursive if max_depth is None else max_depth > 0
+
+
+def check_etag(etag: object) -> None:
+    """
+    Refuse what is no ETag as ``get_file_info`` returns it.
+
+    Raises:
+        TypeError: It is not a str.
+        ValueError: It is empty or ``*``, which name no version, or has quotes or
+            characters that no ETag has.
+    """
+    if not isinstance(etag, str):
+        msg = f"if_match must be a str, the etag of a FileInfo, got {type(etag).__name__}"
+        raise TypeError(msg)
+    if etag in ("", "*"):
+        msg = f"if_match must name one version, got {etag!r}"
+        raise ValueError(msg)
+    if '"' in etag or not etag.isprintable():
+        msg = f"if_match must be an ETag without quotes, as get_file_info returns it, got {etag!r}"
+        raise ValueError(msg)
+
+
+def gate_match(capabilities: CapabilitySet, if_match: object, backend: str) -> dict[str, Any]:
+    """
+    Return the keyword that asks a backend for one version.
+
+    Raises:
+        TypeError, ValueError: See `check_etag`.
+        CapabilityNotSupported: No CONDITIONAL_WRITE.
+    """
+    check_etag(if_match)
+    capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend)
+    return {"if_match": if_match}
 
 
 def gate_write(

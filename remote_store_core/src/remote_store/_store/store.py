@@ -226,12 +226,15 @@ class Store:
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         Write a file, creating its parent folders.
 
         With ``overwrite=False`` the write is exclusive: of any number of
         concurrent writers one succeeds and the others get `AlreadyExists`.
+        With *if_match* it replaces one version: of any number of writers that
+        name it one succeeds and the others get `PreconditionFailed`.
 
         Args:
             path: Path of a file.
@@ -241,23 +244,30 @@ class Store:
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata: str keys (ASCII, not empty, no leading
                 underscore) and str values, at most 2048 bytes in all.
+            if_match: ETag of the version to replace, of a `FileInfo` or a
+                `WriteResult`; *overwrite* is not looked at then. None for
+                whatever is there.
 
         Returns:
             Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
             backend reported about the new version.
 
         Raises:
-            TypeError: *content* is none of these, or yields something else.
-            ValueError: *metadata* breaks a rule.
-            CapabilityNotSupported: No WRITE, or non-empty *metadata* without
-                USER_METADATA.
+            TypeError: *content* is none of these, or yields something else;
+                *if_match* is not a str.
+            ValueError: *metadata* breaks a rule; *if_match* is empty, ``*`` or
+                in quotes.
+            CapabilityNotSupported: No WRITE, non-empty *metadata* without
+                USER_METADATA, or *if_match* without CONDITIONAL_WRITE.
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
+            PreconditionFailed: The file is another version than *if_match*, or
+                missing; nothing was changed.
         """
         if isinstance(content, bytes):
-            call = self._put("write", path, content, overwrite, metadata)
+            call = self._put("write", path, content, overwrite, metadata, if_match)
         else:
-            call = self._stream("write", path, content, overwrite, metadata)
+            call = self._stream("write", path, content, overwrite, metadata, if_match)
         result = call
         return rules.rebased_result(self._root, result) if self._root else result
 
@@ -269,6 +279,7 @@ class Store:
         encoding: str = "utf-8",
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         Write text to a file; otherwise as `write`.
@@ -279,15 +290,17 @@ class Store:
             encoding: Any name that `codecs` knows.
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, as in `write`.
+            if_match: ETag of the version to replace, as in `write`.
 
         Raises:
             UnicodeEncodeError: *encoding* cannot express *text*.
             LookupError: *encoding* is unknown.
             TypeError: *text* is not a str.
-            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists: As `write`.
+            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists,
+                PreconditionFailed: As `write`.
         """
         content = rules.encoded(text, encoding)
-        result = self._put("write_text", path, content, overwrite, metadata)
+        result = self._put("write_text", path, content, overwrite, metadata, if_match)
         return rules.rebased_result(self._root, result) if self._root else result
 
     def write_atomic(
@@ -297,6 +310,7 @@ class Store:
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         Write a file so that readers see the old content or the new, never a part.
@@ -308,19 +322,19 @@ class Store:
             content: As in `write`.
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, as in `write`.
+            if_match: ETag of the version to replace, as in `write`.
 
         Returns:
             As `write`.
 
         Raises:
-            CapabilityNotSupported: No ATOMIC_WRITE, no WRITE, or non-empty
-                *metadata* without USER_METADATA.
-            TypeError, ValueError, InvalidPath, AlreadyExists: As `write`.
+            CapabilityNotSupported: No ATOMIC_WRITE, else as `write`.
+            TypeError, ValueError, InvalidPath, AlreadyExists, PreconditionFailed: As `write`.
         """
         if isinstance(content, bytes):
-            call = self._put("write_atomic", path, content, overwrite, metadata)
+            call = self._put("write_atomic", path, content, overwrite, metadata, if_match)
         else:
-            call = self._stream("write_atomic", path, content, overwrite, metadata)
+            call = self._stream("write_atomic", path, content, overwrite, metadata, if_match)
         result = call
         return rules.rebased_result(self._root, result) if self._root else result
 
@@ -332,12 +346,13 @@ class Store:
         content: SyncContentSource,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
+        if_match: str | None,
     ) -> WriteResult:
         body = as_content(content)
         if body is content or isinstance(body, bytes):
-            return self._put(name, path, body, overwrite, metadata)
+            return self._put(name, path, body, overwrite, metadata, if_match)
         with body:
-            return self._put(name, path, body, overwrite, metadata)
+            return self._put(name, path, body, overwrite, metadata, if_match)
 
     def _put(
         self,
@@ -346,15 +361,19 @@ class Store:
         content: WritableContent,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
+        if_match: str | None,
     ) -> WriteResult:
         atomic = name == "write_atomic"
+        match = {} if if_match is None else self._match(if_match)
         if metadata or not self._writes:
             metadata = rules.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
             )
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
-        return self._call(name, path, write, key, content, overwrite=overwrite, metadata=metadata)
+        return self._call(
+            name, path, write, key, content, overwrite=overwrite, metadata=metadata, **match
+        )
 
     # By hand: an async store has `write_atomic` alone.
     @contextlib.contextmanager
@@ -386,24 +405,34 @@ class Store:
 
     # Deleting --------------------------------------------------------------
 
-    def delete(self, path: str | RemotePath, *, missing_ok: bool = False) -> None:
+    def delete(
+        self, path: str | RemotePath, *, missing_ok: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Delete a file.
 
         Args:
             path: Path of a file.
             missing_ok: Do nothing when the file is missing.
+            if_match: ETag of the version to delete, of a `FileInfo` or a
+                `WriteResult`; None for whatever is there.
 
         Raises:
-            CapabilityNotSupported: No DELETE.
+            TypeError, ValueError: *if_match* is no ETag; see `write`.
+            CapabilityNotSupported: No DELETE, or *if_match* without
+                CONDITIONAL_WRITE.
             InvalidPath: *path* is empty or malformed, or names a folder,
                 whatever *missing_ok* says.
             NotFound: The file is missing and *missing_ok* is False.
+            PreconditionFailed: The file is another version than *if_match*; it
+                stays.
         """
+        match = {} if if_match is None else self._match(if_match)
         if _DELETE in self._lacks:
             self._refuse(_DELETE)
         key = rules.file_key(self._root, path)
-        self._call("delete", path, self._backend.delete, key, missing_ok=missing_ok)
+        delete = self._backend.delete
+        self._call("delete", path, delete, key, missing_ok=missing_ok, **match)
 
     def delete_folder(
         self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
@@ -545,7 +574,12 @@ class Store:
     # File operations -------------------------------------------------------
 
     def move(
-        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+        self,
+        src: str | RemotePath,
+        dst: str | RemotePath,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> None:
         """
         Rename a file. With ATOMIC_MOVE it is under exactly one name at every moment.
@@ -556,20 +590,32 @@ class Store:
             src: Path of a file.
             dst: Path of the new file; its parent folders are created.
             overwrite: Replace a file at *dst*; False refuses it, exclusively.
+            if_match: ETag of the version of *src* to move, of a `FileInfo` or
+                a `WriteResult`; None for whatever is there.
 
         Raises:
-            CapabilityNotSupported: No MOVE.
+            TypeError, ValueError: *if_match* is no ETag; see `write`.
+            CapabilityNotSupported: No MOVE, or *if_match* without
+                CONDITIONAL_WRITE.
             InvalidPath: A path is empty or malformed, *src* or *dst* is a
                 folder, or *dst* is below a file.
             NotFound: *src* does not exist.
             AlreadyExists: *dst* exists and *overwrite* is False.
+            PreconditionFailed: *src* is another version than *if_match*;
+                nothing was changed.
         """
+        match = {} if if_match is None else self._match(if_match)
         if _MOVE in self._lacks:
             self._refuse(_MOVE)
-        self._transfer("move", src, dst, overwrite)
+        self._transfer("move", src, dst, overwrite, match)
 
     def copy(
-        self, src: str | RemotePath, dst: str | RemotePath, *, overwrite: bool = False
+        self,
+        src: str | RemotePath,
+        dst: str | RemotePath,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> None:
         """
         Copy a file, its user metadata included; otherwise as `move`.
@@ -578,25 +624,34 @@ class Store:
             src: Path of a file.
             dst: Path of the new file; its parent folders are created.
             overwrite: Replace a file at *dst*; False refuses it, exclusively.
+            if_match: ETag of the version of *src* to copy, as in `move`.
 
         Raises:
-            CapabilityNotSupported: No COPY.
-            InvalidPath, NotFound, AlreadyExists: As `move`.
+            CapabilityNotSupported: No COPY, or *if_match* without
+                CONDITIONAL_WRITE.
+            TypeError, ValueError, InvalidPath, NotFound, AlreadyExists,
+                PreconditionFailed: As `move`.
         """
+        match = {} if if_match is None else self._match(if_match)
         if _COPY in self._lacks:
             self._refuse(_COPY)
-        self._transfer("copy", src, dst, overwrite)
+        self._transfer("copy", src, dst, overwrite, match)
 
     def _transfer(
-        self, name: str, src: str | RemotePath, dst: str | RemotePath, overwrite: bool
+        self,
+        name: str,
+        src: str | RemotePath,
+        dst: str | RemotePath,
+        overwrite: bool,
+        match: dict[str, Any],
     ) -> None:
         source = rules.file_key(self._root, src)
         target = rules.file_key(self._root, dst)
-        if source == target:
+        if source == target and not match:  # what version it is, a backend tells
             self._call(name, src, self._stay, src, source, changes=False)
             return
         transfer = self._backend.move if name == "move" else self._backend.copy
-        self._call(name, src, transfer, source, target, overwrite=overwrite)
+        self._call(name, src, transfer, source, target, overwrite=overwrite, **match)
 
     def _stay(self, path: str | RemotePath, key: str) -> None:
         is_file = self._backend.is_file(key)
@@ -845,6 +900,9 @@ class Store:
 
     def _refuse(self, capability: Capability) -> None:
         self._capabilities.require(capability, backend=self._name)
+
+    def _match(self, if_match: str) -> dict[str, Any]:
+        return rules.gate_match(self._capabilities, if_match, self._name)
 
     def _member(self, name: str) -> Callable[..., Any]:
         return members.member(self._backend, name, Backend)

@@ -65,7 +65,11 @@ def open_destination(root: Root, key: str, created: list[str], *, look: bool = T
     for _ in range(TRIES):
         try:
             try:
-                return _refuse_impossible(root.resolve(key)) if look else root.resolve_folder(key)
+                return (
+                    _refuse_impossible(root.resolve(key, change=True))
+                    if look
+                    else root.resolve_folder(key)
+                )
             except FileNotFoundError:
                 _make_folders(root, key, created)
         except NotADirectoryError as error:

@@ -226,13 +226,21 @@ class Root:
         above, _, name = key.rpartition("/")
         return Resolved(self.open_folder(above), name, None, False)
 
-    def resolve(self, key: str, *, follow: bool = True) -> Resolved:
+    def _open_to_change(self, key: str) -> OpenFolder:
+        try:
+            return self.open_folder(key, listing=True)
+        except PermissionError:
+            return self.open_folder(key)
+
+    def resolve(self, key: str, *, follow: bool = True, change: bool = False) -> Resolved:
         """
         Find what a key leads to.
 
         Args:
             key: Key in normal form, ``""`` for the root.
             follow: Follow a link in the last segment; False finds the link.
+            change: Open its folder so that `Changing` can lock it, as far as we
+                may list it.
 
         Raises:
             OSError: The folder of *key* is missing (ENOENT) or a file
@@ -242,7 +250,7 @@ class Root:
         target = key
         for hops in range(_MAX_LINKS):
             above, _, name = target.rpartition("/")
-            folder = self.open_folder(above)
+            folder = self._open_to_change(above) if change else self.open_folder(above)
             try:
                 found = folder.stat(name or ".")
             except OSError as error:

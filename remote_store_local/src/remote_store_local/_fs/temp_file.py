@@ -19,7 +19,8 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store import PreconditionFailed
-from remote_store.authoring import RESERVED_PREFIX
+from remote_store.authoring import RESERVED_PREFIX, other_version
+from remote_store_local._fs.changing import Changing
 from remote_store_local._fs.destination import (
     TRIES,
     open_destination,
@@ -32,7 +33,7 @@ from remote_store_local._fs.folder import OpenFolder
 from remote_store_local._fs.fsync import fsync_names, not_durable
 from remote_store_local._fs.renameat2 import RENAMES_OPEN_FILES, rename_exclusive
 from remote_store_local._fs.resolve import Resolved, Root
-from remote_store_local._fs.xattrs import write_attributes
+from remote_store_local._fs.xattrs import etag_at, write_attributes
 
 try:
     import fcntl
@@ -122,6 +123,7 @@ class TempFile:
             none; None for those of any new file.
         look: Look what is at the key. Without, anything there is in the way
             when the file is published, also a link that could be followed.
+        if_match: Version token of the file that it may replace; only with *overwrite*.
 
     Raises:
         InvalidPath, AlreadyExists, NotFound, OSError: See `open_destination`, `refuse_existing`.
@@ -145,6 +147,7 @@ class TempFile:
         atomic: bool,
         like: os.stat_result | None = None,
         look: bool = True,
+        if_match: str | None = None,
     ) -> None:
         self.key = key
         self.written = 0
@@ -155,6 +158,7 @@ class TempFile:
         self._sync = sync
         self._atomic = atomic
         self._like = like
+        self._if_match = if_match
         self._created: list[str] = []
         self._generation = os.urandom(16).hex()
         self._temporary = RESERVED_PREFIX + self._generation
@@ -237,7 +241,8 @@ class TempFile:
 
         Raises:
             AlreadyExists, InvalidPath: Another writer took the name meanwhile.
-            PreconditionFailed: The folder was deleted meanwhile.
+            PreconditionFailed: The folder was deleted meanwhile, or another
+                version is there than that of *if_match*.
             CapabilityNotSupported: The file system keeps no metadata.
             OSError: The system could not; the key is as it was.
             RemoteStoreError: Published, but what followed failed, with
@@ -290,12 +295,7 @@ class TempFile:
         linked = False
         try:
             if self._overwrite:
-                os.replace(
-                    folder.at(self._temporary),
-                    folder.at(name),
-                    src_dir_fd=folder.fd,
-                    dst_dir_fd=folder.fd,
-                )
+                self._replace(folder, name)
             else:
                 linked = rename_exclusive(
                     folder, self._temporary, folder, name, atomic=self._atomic
@@ -314,6 +314,23 @@ class TempFile:
             except OSError as error:  # the file is there all the same
                 _warn_of_litter(self.key, error)
         self._litter = ""
+
+    def _replace(self, folder: OpenFolder, name: str) -> None:
+        backend, alone = self._root.backend, self._if_match is not None
+        with Changing(folder, alone=alone, key=self.key, backend=backend):
+            if alone:
+                try:
+                    now = etag_at(folder, name)
+                except FileNotFoundError as error:
+                    raise other_version(self.key, backend) from error
+                if now != self._if_match:
+                    raise other_version(self.key, backend)
+            os.replace(
+                folder.at(self._temporary),
+                folder.at(name),
+                src_dir_fd=folder.fd,
+                dst_dir_fd=folder.fd,
+            )
 
     def discard(self) -> None:
         """

@@ -19,10 +19,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from remote_store import UNKNOWN_TIME, CapabilityNotSupported, RemoteStoreError
+from remote_store_local._fs.folder import OpenFolder, close_quietly
 
 __all__ = [
     "decode_metadata",
     "encode_metadata",
+    "etag_at",
     "etag_of",
     "keeps_attributes",
     "modified_at",
@@ -196,6 +198,20 @@ def etag_of(generation: str | None, found: os.stat_result) -> str | None:
         f"{generation}-{found.st_ino:x}-{found.st_ctime_ns:x}"
         f"-{found.st_mtime_ns:x}-{found.st_size:x}"
     )
+
+
+def etag_at(folder: OpenFolder, name: str) -> str | None:
+    """
+    Return the version token of the file that has a name now, None without one.
+
+    Raises:
+        OSError: There is none, or it cannot be read.
+    """
+    fd = folder.open(name)
+    try:
+        return etag_of(read_attributes(fd)[0], os.fstat(fd))
+    finally:
+        close_quietly(fd)
 
 
 def modified_at(found: os.stat_result) -> datetime:
