@@ -33,6 +33,8 @@ from remote_store_objects import Body, http
         (502, BackendUnavailable, True),
         (503, BackendUnavailable, False),
         (504, BackendUnavailable, True),
+        (524, BackendUnavailable, True),
+        (501, BackendUnavailable, False),
     ],
 )
 def test_a_status_is_an_error(status: int, kind: type[RemoteStoreError], unknown: bool) -> None:
@@ -93,6 +95,7 @@ def test_other_headers() -> None:
     assert http.time_of("Sat, 03 Feb 2024 04:05:06 GMT") == moment
     assert http.time_of("Sat, 03 Feb 2024 06:05:06 +0200") == moment
     assert http.time_of("yesterday") is None
+    assert http.time_of("Fri, 31 Dec 9999 23:59:59 -0100") is None
     assert http.time_of(None) is None
     assert http.retry_after_of({"Retry-After": "3"}) == 3
     assert http.retry_after_of({"Retry-After": "Sat, 03 Feb 2024 04:05:06 GMT"}) is None

@@ -16,6 +16,7 @@ from remote_store import (
     NotFound,
     PermissionDenied,
     RemoteStoreError,
+    RetryPolicy,
 )
 
 pytestmark = pytest.mark.asyncio
@@ -293,3 +294,21 @@ async def test_no_secret_is_in_what_is_raised_or_shown() -> None:
         signature = server.requests[0].headers["Authorization"].rpartition("=")[2]
     for secret in ("s3cret/of+the+test", "t0ken/of+the+test", signature):
         assert not [text for text in texts if secret in text]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_password_of_a_proxy_is_in_no_message(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that refuses it is named without."""
+    async with scripted(Answer(407)) as server:
+        monkeypatch.setenv(f"{scheme}_proxy", server.url.replace("//", "//user:pr%6fxy@"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        once = RetryPolicy.disabled()
+        backend = server.backend(endpoint_url=f"{scheme}://s3.example.org", retry=once)
+        with pytest.raises(BackendUnavailable, match="407") as caught:
+            await backend.read_bytes("a")
+        await backend.aclose()
+        assert not [word for word in ("proxy@", "pr%6f", "proxy'") if word in repr(caught.value)]
+        sent = server.requests[0].headers["Proxy-Authorization"].removeprefix("Basic ")
+        assert base64.b64decode(sent) == b"user:proxy"

@@ -43,8 +43,8 @@ _CLASSES: Final[Mapping[int, type[RemoteStoreError]]] = {
     423: ResourceLocked,
     429: BackendUnavailable,
 }
-#: Statuses that do not say whether a change was made.
-_UNSURE: Final = frozenset({500, 502, 504})
+#: Of the statuses from 500 on, those that say that no change was made. Gateways have their own.
+_REFUSED: Final = frozenset({501, 503})
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -60,12 +60,12 @@ def error_of(status: int, message: str, *, changes: bool, **fields: Any) -> Remo
     Args:
         status: Of the answer.
         message: What the service says, without secrets.
-        changes: The request was to change something; then 500, 502 and 504
-            leave its outcome unknown.
+        changes: The request was to change something; then 5xx other than 501
+            and 503 leave its outcome unknown.
         fields: ``code``, ``request_id``, ``retry_after``: see `RemoteStoreError`.
     """
     cls = _CLASSES.get(status, BackendUnavailable if status >= 500 else RemoteStoreError)
-    unknown = changes and status in _UNSURE
+    unknown = changes and status >= 500 and status not in _REFUSED
     return cls(message, status=status, outcome_unknown=unknown, **fields)
 
 
@@ -161,9 +161,9 @@ def time_of(header: str | None) -> datetime | None:
         return None
     try:
         time = parsedate_to_datetime(header)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import ssl
@@ -10,7 +11,7 @@ import traceback
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -125,6 +126,7 @@ class Wire:
     ) -> None:
         self._place = place
         self._credentials = credentials
+        self._proxy = _proxy(place.spot)
         bundle = verify if verify is not True else os.environ.get("AWS_CA_BUNDLE") or True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_trust(bundle)),
@@ -137,8 +139,6 @@ class Wire:
             ),
             middlewares=(_once,),
         )
-        bypassed = urllib.request.proxy_bypass(place.spot.host)
-        self._proxy = None if bypassed else urllib.request.getproxies().get(place.spot.scheme)
         self._signer: Signer | None = None
         self._skew = timedelta()
 
@@ -229,7 +229,7 @@ class Wire:
                 headers=headers,
                 data=data,
                 allow_redirects=False,
-                proxy=self._proxy,
+                **self._proxy,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise unanswered(error, changes=ask.changes) from error
@@ -297,6 +297,19 @@ class Wire:
             return b""
         finally:
             response.release()
+
+
+def _proxy(spot: Spot) -> dict[str, Any]:
+    """Return what a request is told of the proxy, whose password must not stand in its URL."""
+    found = urllib.request.getproxies().get(spot.scheme)
+    if not found or urllib.request.proxy_bypass(spot.host):
+        return {}
+    url = URL(found if "://" in found else f"http://{found}")
+    if url.user is None:
+        return {"proxy": url}
+    word = base64.b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    # aiohttp makes Proxy-Authorization of it, in whichever request the proxy reads.
+    return {"proxy": url.with_user(None), "proxy_headers": _Sent(Authorization=f"Basic {word}")}
 
 
 def _trust(verify: bool | str) -> bool | ssl.SSLContext:

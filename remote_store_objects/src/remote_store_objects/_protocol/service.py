@@ -106,12 +106,12 @@ class ObjectService(Protocol):
 
     **May it have arrived?** An error of a verb that changes something has
     ``outcome_unknown=True`` if the change may have been made all the same: the
-    request was sent and got no answer, or one that does not say (500, 502,
-    504, a page that makes no sense). It is False where the connection could
-    not be made, and for a refusal (4xx, 503, 429). A service that repeats
-    attempts by itself sets it on the last error if any attempt before it got
-    no answer: then a NotFound of `delete` or a PreconditionFailed of `put` may
-    be about its own success, and the backend finds that out.
+    request was sent and got no answer, or one that does not say (5xx other
+    than 501 and 503, a page that makes no sense). It is False where the
+    connection could not be made, and for a refusal (4xx, 501, 503). A service
+    that repeats attempts by itself sets it on the last error if any attempt
+    before it got no answer: then a NotFound of `delete` or a PreconditionFailed
+    of `put` may be about its own success, and the backend finds that out.
 
     Whatever else a verb raises becomes a RemoteStoreError, with
     ``outcome_unknown`` for a verb that changes something.
