@@ -29,6 +29,7 @@ PAIRS: Final = {
     "_store/async_store.py": "_store/store.py",
     "_store/async_iterate.py": "_store/iterate.py",
     "_store/async_glob_files.py": "_store/glob_files.py",
+    "_store/async_ranges.py": "_store/ranges.py",
 }
 #: Expressions, and what takes their place; in order.
 WORDS: Final = {

@@ -133,6 +133,7 @@ def _operations() -> Iterator[Operation]:
     yield Operation("check_health", Kind.INFO, ())
     yield Operation("read", Kind.READ, file, (C.READ,))
     yield Operation("read_bytes", Kind.READ, file, (C.READ,))
+    yield Operation("read_range", Kind.READ, file, (C.READ,), (0,), {"length": 3})
     for options in ({}, {"recursive": True}, {"recursive": True, "max_depth": 3}):
         yield Operation("list_files", Kind.LISTING, folder, (C.LIST,), options=options)
     yield Operation("list_folders", Kind.LISTING, folder, (C.LIST,))
@@ -156,7 +157,7 @@ ATOMIC: Final = (C.ATOMIC_WRITE, C.WRITE)
 #: What version 1.1 of the contract brought.
 SINCE_1_1: Final = frozenset({C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL})
 #: What of it the backends without a service, memory and local, do not have.
-NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE}
+NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ}
 
 #: Those of both protocols, by name.
 OPERATIONS: Final = {operation.name: operation for operation in _operations()}
@@ -172,6 +173,16 @@ OPERATIONS_OF_STORES: Final = {
     "read_text": Operation("read_text", Kind.READ, ("file",), (C.READ,)),
     "write_text": Operation("write_text", Kind.WRITE, ("free",), (C.WRITE,), ("x",)),
     "head": Operation("head", Kind.INFO, ("file",), (C.METADATA,)),
+    "read, if_match": Operation(
+        "read", Kind.READ, ("file",), (C.READ, C.METADATA), options={"if_match": "etag"}
+    ),
+    "read_range, if_match": Operation(
+        "read_range", Kind.READ, ("file",), (C.READ, C.METADATA), (0,), {"if_match": "etag"}
+    ),
+    "read_ranges": Operation(
+        "read_ranges", Kind.READ, ("file",), (C.READ, C.METADATA), ([(0, 2)],)
+    ),
+    "open": Operation("open", Kind.READ, ("file",), (C.READ, C.METADATA)),
     "get_folder_info, max_depth": Operation(
         "get_folder_info", Kind.INFO, ("folder",), (C.LIST,), options={"max_depth": 0}
     ),
@@ -188,6 +199,9 @@ async def settle(answer: Any) -> Any:
     """Return what an answer comes to: awaited, pulled to its end, entered and left."""
     if inspect.isawaitable(answer):
         return await answer
+    if hasattr(answer, "__aenter__"):
+        async with answer as file:
+            return await file.read()
     if hasattr(answer, "__aiter__"):
         return [item async for item in answer]
     return finish(answer)

@@ -242,7 +242,7 @@ async def test_lazy_operations_call_nothing_before_the_first_pull(
     assert isinstance(items, AsyncIterator)
     assert callable(items.aclose)  # type: ignore[attr-defined]
     assert backend.calls == []
-    if name == "read":
+    if OPS[name].method == "read":
         with pytest.raises(NotFound):
             await anext(items)
     else:

@@ -26,7 +26,13 @@ from remote_store._plugins.hooks import register_plugin, unregister_plugin
 from remote_store.aio import AsyncStore
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
-ARGUMENTS: dict[str, list[Any]] = {"write": [b"1"], "write_atomic": [b"1"], "write_text": ["1"]}
+ARGUMENTS: dict[str, list[Any]] = {
+    "write": [b"1"],
+    "write_atomic": [b"1"],
+    "write_text": ["1"],
+    "read_range": [0],
+    "read_ranges": [[(0, 1)]],
+}
 METHODS = sorted(
     name
     for name, function in vars(Store).items()

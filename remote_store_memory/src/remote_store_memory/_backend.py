@@ -51,7 +51,6 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         set(Capability)
         - {
             Capability.GLOB,
-            Capability.RANGE_READ,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -79,6 +78,11 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         yield self._tree.file(path)[1][0]
+
+    async def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncIterator[bytes]:
+        yield self._part(path, start, length, if_match)
 
     async def read_bytes(self, path: str) -> bytes:
         return self._tree.file(path)[1][0]

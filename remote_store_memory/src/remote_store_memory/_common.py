@@ -16,7 +16,7 @@ from remote_store import (
     RemotePath,
     WriteResult,
 )
-from remote_store.authoring import as_bytes, folder_key, target_key
+from remote_store.authoring import as_bytes, folder_key, other_version, target_key
 from remote_store_memory._mutable_tree import MutableTree
 from remote_store_memory._nodes import Files, FolderNode, FolderSnapshot
 
@@ -110,6 +110,13 @@ class Memory:
         etag = self._tree.etag(version)
         own = version[3].copy() if len(version) == 4 else None
         return FileInfo(remote_path, name, len(version[0]), version[1], None, etag, None, own)
+
+    def _part(self, path: str, start: int, length: int | None, if_match: str | None) -> bytes:
+        """Return a part of a file."""
+        content, _, count, *_ = self._tree.file(path)[1]
+        if if_match is not None and if_match != f"{self._tree.token}{count}":
+            raise other_version(path, self._NAME)
+        return content[start : None if length is None else start + length]
 
     def _put(
         self,

@@ -42,7 +42,6 @@ class MemoryBackend(Memory, Backend):
         - {
             Capability.GLOB,
             Capability.LAZY_READ,
-            Capability.RANGE_READ,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -71,6 +70,11 @@ class MemoryBackend(Memory, Backend):
     def read(self, path: str) -> BinaryIO:
         # Shares the bytes until its user writes into it, and then has its own.
         return io.BytesIO(self._tree.file(path)[1][0])
+
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> BinaryIO:
+        return io.BytesIO(self._part(path, start, length, if_match))
 
     def read_bytes(self, path: str) -> bytes:
         return self._tree.file(path)[1][0]

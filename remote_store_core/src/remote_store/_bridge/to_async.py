@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 
@@ -270,22 +271,39 @@ class SyncBackendAdapter(AsyncBackend):
 
     # Streams and listings -----------------------------------------------------
 
-    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
+    def read(self, path: str) -> AsyncGenerator[bytes, None]:
         """
         Yield the content of a file in chunks of up to 2 MiB.
 
         Raises:
             NotFound, InvalidPath: On the first pull, as `AsyncBackend.read`.
         """
+        return self._content(functools.partial(self._backend.read, path))
 
+    async def _content(self, open_file: Callable[[], BinaryIO]) -> AsyncGenerator[bytes, None]:
         def open_stream() -> tuple[Iterator[bytes], Callable[[], object]]:
-            stream = self._backend.read(path)
+            stream = open_file()
             return _chunks(stream), stream.close
 
         found = page_iterator(self._calls, open_stream, len, _READ, _READ_TIME, ahead=True)
         async with Closing(found):
             async for chunks in found:
                 yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """
+        Yield a part of a file in chunks of up to 2 MiB.
+
+        Raises:
+            NotFound, InvalidPath, PreconditionFailed: On the first pull, as
+                `AsyncBackend.read_range`.
+        """
+        read_range = self._member("read_range")
+        return self._content(
+            functools.partial(read_range, path, start, length=length, if_match=if_match)
+        )
 
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None

@@ -259,6 +259,19 @@ class AsyncBackendSyncAdapter(Backend):
         self._runner.guard()
         return cast("BinaryIO", ChunkStream(self._runner, self._backend.read(path)))
 
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> BinaryIO:
+        """
+        Return a forward-only stream over a part of a file; otherwise as `read`.
+
+        Raises:
+            RuntimeError: See the class.
+        """
+        self._runner.guard()
+        chunks = self._member("read_range")(path, start, length=length, if_match=if_match)
+        return cast("BinaryIO", ChunkStream(self._runner, chunks))
+
     def list_files(
         self, path: str, *, recursive: bool = False, max_depth: int | None = None
     ) -> Iterator[FileInfo]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
+from remote_store._contract.ranges import Cut, refuse_other_version
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import unsupported
 from remote_store._types.models import (
@@ -397,6 +398,46 @@ class AsyncBackend(Protocol):
         msg = f"backend {self.name!r} does not support glob"
         raise unsupported(msg, path=pattern, backend=self.name, capability=Capability.GLOB.value)
         yield  # makes this an async generator, as every override is
+
+    async def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """
+        Yield a part of a file in chunks; declared as cheap by RANGE_READ.
+
+        All else is as in `read`. The default reads the file from its beginning
+        and leaves out what is before *start*; with *if_match* it asks for the
+        ETag before the first chunk and after the last one. A backend with
+        RANGE_READ transfers what it yields and little more (RANGE-006), and
+        lets the service decide about *if_match*, or the handle that it has
+        opened. Contract 1.1.
+
+        Args:
+            path: Key of a file.
+            start: Position of the first byte, 0 or more. At or behind the end
+                of the file there is nothing to yield (RANGE-002).
+            length: Bytes to yield at most, 1 or more; None for all that follow.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
+
+        Raises:
+            NotFound: On the first pull: nothing is there, or the path runs
+                through a file, whatever *if_match* says.
+            InvalidPath: On the first pull: *path* is a folder.
+            PreconditionFailed: The file has another ETag than *if_match*, or
+                none: before the first chunk if it had so at the beginning.
+        """
+        if if_match is not None:
+            refuse_other_version(await self.get_file_info(path), if_match, path, self.name)
+        cut = Cut(start, length)
+        chunks = self.read(path)
+        async with Closing(chunks):
+            async for chunk in chunks:
+                if part := cut.take(chunk):
+                    yield part
+                if cut.left == 0:
+                    break
+        if if_match is not None:
+            refuse_other_version(await self.get_file_info(path), if_match, path, self.name)
 
     async def aclose(self) -> None:
         """Release what the backend holds; idempotent (LIFE-002). The default does nothing."""

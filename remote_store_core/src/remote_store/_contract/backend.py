@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, runtime_checkable
 
+from remote_store._contract import members
 from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
+from remote_store._contract.range_file import open_ranges, reads_ranges
+from remote_store._contract.ranges import part_of, refuse_other_version
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import unsupported
@@ -404,17 +407,58 @@ class Backend(Protocol):
         raise unsupported(msg, path=pattern, backend=self.name, capability=Capability.GLOB.value)
         yield  # makes this a generator, as every override is
 
+    # By hand: a stream, not chunks.
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> BinaryIO:
+        """
+        Open a part of a file for reading; declared as cheap by RANGE_READ.
+
+        All else is as in `read`. The default goes to *start* by seeking in the
+        stream of `read`, or by reading up to it; with *if_match* it asks for
+        the ETag at once and at the end. A backend with RANGE_READ transfers
+        what is read and little more (RANGE-006), and lets the service decide
+        about *if_match*, or the handle that it has opened. Contract 1.1.
+
+        Args:
+            path: Key of a file.
+            start: Position of the first byte, 0 or more. At or behind the end
+                of the file there is nothing to read (RANGE-002).
+            length: Bytes to read at most, 1 or more; None for all that follow.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
+
+        Returns:
+            A binary stream over the part.
+
+        Raises:
+            NotFound: Nothing is there, or the path runs through a file,
+                whatever *if_match* says.
+            InvalidPath: *path* is a folder.
+            PreconditionFailed: The file has another ETag than *if_match*, or
+                none; also from the stream, when it changed meanwhile.
+        """
+
+        def compare() -> None:
+            if if_match is not None:
+                refuse_other_version(self.get_file_info(path), if_match, path, self.name)
+
+        compare()
+        return part_of(self.read(path), start, length, compare)
+
     # By hand: an async backend has only chunks.
     def read_seekable(self, path: str) -> BinaryIO:
         """
         Open a file for reading with ``seek``.
 
-        The default returns the stream of `read` if it can seek, else a copy
-        of the file: up to 8 MiB in memory, more on disk.
+        The default reads in ranges what declares RANGE_READ and METADATA, but
+        not SEEKABLE_READ. Else it returns the stream of `read` if that can seek,
+        or a copy of the file: up to 8 MiB in memory, more on disk.
 
         Raises:
             NotFound, InvalidPath: As `read`.
         """
+        if reads_ranges(self):
+            return open_ranges(self, members.member(self, "read_range", Backend), path)
         return spooled_read(self.read(path))
 
     def close(self) -> None:

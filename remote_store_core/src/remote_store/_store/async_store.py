@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -19,10 +19,13 @@ from remote_store._contract.async_content import (
     as_content,
 )
 from remote_store._contract.backend import Backend
+from remote_store._contract.ranges import BLOCK
 from remote_store._plugins.hooks import hub
 from remote_store._store import rules
+from remote_store._store.async_file import AsyncFile
 from remote_store._store.async_iterate import files_below, folders_below, relay
 from remote_store._store.async_observe import AsyncObservation
+from remote_store._store.async_ranges import read_part, read_parts
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
     FileInfo,
@@ -46,6 +49,7 @@ _GLOB = Capability.GLOB
 _LIST = Capability.LIST
 _METADATA = Capability.METADATA
 _MOVE = Capability.MOVE
+_RANGE_READ = Capability.RANGE_READ
 _READ = Capability.READ
 
 T = TypeVar("T")
@@ -122,27 +126,40 @@ class AsyncStore:
 
     # Reading ---------------------------------------------------------------
 
-    def read(self, path: str | RemotePath) -> AsyncGenerator[bytes, None]:
+    def read(
+        self, path: str | RemotePath, *, if_match: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """
         Return an async iterator over the content of a file.
 
         Args:
             path: Path of a file.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
 
         Returns:
             Chunks of bytes; their size is the backend's choice. With
             LAZY_READ a partly consumed iterator does not load the whole file.
 
         Raises:
-            CapabilityNotSupported: No READ; at the call.
+            ValueError: *if_match* cannot be an ETag; at the call.
+            CapabilityNotSupported: No READ, or with *if_match* no METADATA; at the call.
             InvalidPath: *path* is empty or malformed (at the call), or names
                 a folder (at the first pull).
             NotFound: The file does not exist; at the first pull.
+            PreconditionFailed: It has another ETag than *if_match*, or none;
+                without RANGE_READ also when it got one while it was read.
         """
+        if if_match is not None:
+            rules.check_etag(if_match)
         if _READ in self._lacks:
             self._refuse(_READ)
+        if if_match is not None and _METADATA in self._lacks:
+            self._refuse(_METADATA)
         key = rules.file_key(self._root, path)
-        return self._iterate("read", path, relay(functools.partial(self._backend.read, key)))
+        read: Callable[[], AsyncIterator[bytes]] = functools.partial(self._backend.read, key)
+        if if_match is not None:
+            read = functools.partial(self._member("read_range"), key, 0, if_match=if_match)
+        return self._iterate("read", path, relay(read))
 
     async def read_bytes(self, path: str | RemotePath) -> bytes:
         """
@@ -181,6 +198,150 @@ class AsyncStore:
             LookupError: *encoding* or *errors* is unknown.
         """
         return (await self.read_bytes(path)).decode(encoding, errors)
+
+    async def read_range(
+        self,
+        path: str | RemotePath,
+        start: int,
+        *,
+        length: int | None = None,
+        end: int | None = None,
+        if_match: str | None = None,
+    ) -> bytes:
+        """
+        Return a part of a file.
+
+        With RANGE_READ a part costs what it returns. Without, the file is read
+        from its beginning to the end of the part.
+
+        Args:
+            path: Path of a file.
+            start: Position of the first byte. A negative one counts from the
+                end of the file, from the beginning if the file is shorter;
+                the file is then asked for its size first.
+            length: Bytes to return at most.
+            end: Position behind the last byte, instead of *length*. Without
+                either all that follows is returned.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
+
+        Returns:
+            What is there: fewer bytes where the file ends earlier, none from
+            its end on.
+
+        Raises:
+            ValueError: *length* and *end* are both given, *length* is negative,
+                *end* is below *start* or given with a negative one, or
+                *if_match* cannot be an ETag.
+            CapabilityNotSupported: No READ, or no METADATA with *if_match* or
+                a negative *start*.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist, whatever the range.
+            PreconditionFailed: It has another ETag than *if_match*, or none.
+        """
+        start, length = rules.part_of_file(start, length, end)
+        if if_match is not None:
+            rules.check_etag(if_match)
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        if (start < 0 or if_match is not None) and _METADATA in self._lacks:
+            self._refuse(_METADATA)
+        key = rules.file_key(self._root, path)
+        return await self._call(
+            "read_range", path, read_part(self._backend, key, start, length, if_match)
+        )
+
+    async def read_ranges(
+        self,
+        path: str | RemotePath,
+        ranges: Sequence[tuple[int, int]],
+        *,
+        if_match: str | None = None,
+        gap: int = BLOCK,
+    ) -> list[bytes]:
+        """
+        Return several parts of one version of a file.
+
+        Ranges that touch or are near are fetched as one, at most eight side by
+        side. More than one fetch of a file whose ETag is not given begins with
+        a question for it.
+
+        Args:
+            path: Path of a file.
+            ranges: Pairs of start and end, in any order; they may overlap.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
+            gap: Bytes between two ranges up to which they are fetched as one.
+
+        Returns:
+            The bytes of each range, in the order of *ranges*: fewer where the
+            file ends earlier. No ranges give an empty list, and nothing is asked.
+
+        Raises:
+            ValueError: A start is negative or an end below it, *gap* is
+                negative, or *if_match* cannot be an ETag.
+            TypeError: A range is not a pair of whole numbers.
+            CapabilityNotSupported: No READ, or no METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+            PreconditionFailed: It has another ETag than *if_match*, or was
+                replaced between two of the fetches.
+        """
+        wanted = rules.whole_ranges(ranges)
+        pieces = rules.joined_ranges(wanted, gap)
+        if if_match is not None:
+            rules.check_etag(if_match)
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        if _METADATA in self._lacks:
+            self._refuse(_METADATA)
+        key = rules.file_key(self._root, path)
+        if not wanted:
+            return []
+        found = await self._call(
+            "read_ranges", path, read_parts(self._backend, key, pieces, if_match)
+        )
+        return rules.cut_ranges(wanted, pieces, found)
+
+    def open(self, path: str | RemotePath, *, block_size: int = BLOCK) -> AsyncFile:
+        """
+        Return a file object that reads lazily and can seek.
+
+        Opening asks for size and version; content is fetched when it is read.
+        What is read here and there is fetched as it is wanted, at least a
+        block; what is read in order in ranges that double, from one block up
+        to 8 MiB. Without RANGE_READ each way back reads the file from its
+        beginning.
+
+        Args:
+            path: Path of a file.
+            block_size: Bytes to fetch at least.
+
+        Returns:
+            A file object; use it in ``async with``, which asks.
+
+        Raises:
+            ValueError: *block_size* is below 1.
+            CapabilityNotSupported: No READ, or no METADATA.
+            InvalidPath: *path* is empty or malformed, or, when it is opened,
+                names a folder.
+            NotFound: When it is opened: the file does not exist.
+        """
+        rules.check_block_size(block_size)
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        if _METADATA in self._lacks:
+            self._refuse(_METADATA)
+        key = rules.file_key(self._root, path)
+        observation = None
+        if hub.listening or _reports(_INFO):
+            observation = AsyncObservation(_log, "open", path, self._name)
+        return AsyncFile(
+            self._backend,
+            key,
+            block_size,
+            root=self._root,
+            ranged=_RANGE_READ not in self._lacks,
+            observation=observation,
+        )
 
     # Writing ---------------------------------------------------------------
 

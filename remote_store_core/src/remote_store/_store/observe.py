@@ -74,6 +74,8 @@ class Observed:
         """Remember how many bytes a result stands for."""
         if isinstance(result, bytes):
             self._bytes = (self._bytes or 0) + len(result)
+        elif isinstance(result, list):  # the parts of a file
+            self._bytes = sum(map(len, result))
         elif isinstance(result, WriteResult) and result.source != "sidecar":
             self._bytes = result.size
 

@@ -7,8 +7,10 @@ store differ only in how they wait.
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
@@ -28,9 +30,11 @@ __all__ = [
     "METADATA_LIMIT",
     "FolderTally",
     "backend_glob",
+    "check_block_size",
     "check_etag",
     "check_max_depth",
     "check_metadata",
+    "cut_ranges",
     "depth_below",
     "encoded",
     "file_key",
@@ -39,8 +43,11 @@ __all__ = [
     "gate_match",
     "gate_write",
     "head_of",
+    "joined_ranges",
     "listed_recursively",
     "name_matches",
+    "part_of_file",
+    "part_of_suffix",
     "rebased_entry",
     "rebased_file",
     "rebased_folder",
@@ -51,6 +58,7 @@ __all__ = [
     "refuse_root_delete",
     "refuse_same_path",
     "root_key",
+    "whole_ranges",
 ]
 
 #: Bytes of all keys and values of a file's user metadata together.
@@ -123,6 +131,107 @@ def check_max_depth(max_depth: int | None) -> None:
     """
     if max_depth is not None and max_depth < 0:
         msg = f"max_depth must be >= 0, got {max_depth}"
+        raise ValueError(msg)
+
+
+def part_of_file(start: int, length: int | None, end: int | None) -> tuple[int, int | None]:
+    """
+    Return start and length of a part of a file; a negative start counts from its end.
+
+    Raises:
+        ValueError: *length* and *end* are both given; *length* is negative;
+            *end* is below *start*, or given with a negative one.
+        TypeError: One of them is not a whole number.
+    """
+    start = operator.index(start)
+    if length is not None and end is not None:
+        msg = "give length or end, not both"
+        raise ValueError(msg)
+    if length is not None and (length := operator.index(length)) < 0:
+        msg = f"length must be >= 0, got {length}"
+        raise ValueError(msg)
+    if end is not None:
+        if start < 0:
+            msg = f"end needs a start from the beginning of the file, got {start}"
+            raise ValueError(msg)
+        if (end := operator.index(end)) < start:
+            msg = f"end must be >= start, got {start} to {end}"
+            raise ValueError(msg)
+        length = end - start
+    return start, length
+
+
+def part_of_suffix(size: int, start: int, length: int | None) -> tuple[int, int]:
+    """Return start and end of a part whose *start* counts from the end of *size* bytes."""
+    first = max(0, size + start)
+    return first, size if length is None else min(size, first + length)
+
+
+def whole_ranges(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """
+    Return the ranges of one call as pairs of start and end.
+
+    Raises:
+        ValueError: A start is negative, or an end is below its start.
+        TypeError: One is not a pair of whole numbers.
+    """
+    found = []
+    for given in ranges:
+        try:
+            start, end = map(operator.index, given)
+        except (TypeError, ValueError) as error:
+            msg = f"a range is a pair of start and end, got {given!r}"
+            raise TypeError(msg) from error
+        if not 0 <= start <= end:
+            msg = f"a range needs 0 <= start <= end, got {start} to {end}"
+            raise ValueError(msg)
+        found.append((start, end))
+    return found
+
+
+def joined_ranges(ranges: Sequence[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+    """
+    Return what is to be fetched: ranges that touch, or are at most *gap* bytes apart, as one.
+
+    Raises:
+        ValueError: *gap* is negative.
+    """
+    if gap < 0:
+        msg = f"gap must be >= 0, got {gap}"
+        raise ValueError(msg)
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(pair for pair in ranges if pair[0] < pair[1]):
+        if joined and start - joined[-1][1] <= gap:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def cut_ranges(
+    ranges: Sequence[tuple[int, int]], pieces: Sequence[tuple[int, int]], data: Sequence[bytes]
+) -> list[bytes]:
+    """Return the bytes of each of *ranges* from those of the *pieces* that were fetched."""
+    starts = [start for start, _ in pieces]
+    found = []
+    for start, end in ranges:
+        if start == end:
+            found.append(b"")
+            continue
+        i = bisect.bisect_right(starts, start) - 1
+        found.append(data[i][start - starts[i] : end - starts[i]])
+    return found
+
+
+def check_block_size(block_size: int) -> None:
+    """
+    Refuse a block that holds nothing.
+
+    Raises:
+        ValueError: *block_size* is below 1.
+    """
+    if block_size < 1:
+        msg = f"block_size must be >= 1, got {block_size}"
         raise ValueError(msg)
 
 

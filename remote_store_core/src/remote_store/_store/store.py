@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
@@ -18,10 +18,13 @@ from remote_store._contract import members, versions
 from remote_store._contract.backend import Backend
 from remote_store._contract.closing import closing
 from remote_store._contract.content import SyncContentSource, WritableContent, as_content
+from remote_store._contract.range_file import open_ranges
+from remote_store._contract.ranges import BLOCK
 from remote_store._plugins.hooks import hub
 from remote_store._store import rules
 from remote_store._store.iterate import files_below, folders_below, relay
 from remote_store._store.observe import Observation
+from remote_store._store.ranges import read_part, read_parts
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
     FileInfo,
@@ -46,6 +49,7 @@ _LIST = Capability.LIST
 _METADATA = Capability.METADATA
 _MOVE = Capability.MOVE
 _READ = Capability.READ
+_SEEKABLE_READ = Capability.SEEKABLE_READ
 
 T = TypeVar("T")
 
@@ -126,7 +130,7 @@ class Store:
     # Reading ---------------------------------------------------------------
 
     # By hand: a stream, not chunks.
-    def read(self, path: str | RemotePath) -> BinaryIO:
+    def read(self, path: str | RemotePath, *, if_match: str | None = None) -> BinaryIO:
         """
         Open a file for reading.
 
@@ -135,26 +139,36 @@ class Store:
 
         Args:
             path: Path of a file.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
 
         Returns:
             A binary stream, for one thread at a time; close it. With
             LAZY_READ a partly read one does not load the whole file, with
-            SEEKABLE_READ it can seek.
+            SEEKABLE_READ and without *if_match* it can seek.
 
         Raises:
-            CapabilityNotSupported: No READ.
+            ValueError: *if_match* cannot be an ETag.
+            CapabilityNotSupported: No READ, or with *if_match* no METADATA.
             InvalidPath: *path* is empty, malformed or names a folder.
             NotFound: The file does not exist.
+            PreconditionFailed: It has another ETag than *if_match*, or none;
+                without RANGE_READ also from the stream, when it got one
+                while it was read.
         """
-        return self._open("read", path, self._backend.read)
+        read: Callable[[str], BinaryIO] = self._backend.read
+        if if_match is not None:
+            rules.check_etag(if_match)
+            read = functools.partial(self._member("read_range"), start=0, if_match=if_match)
+        return self._open("read", path, read, sized=if_match is not None)
 
     # By hand: an async store has only chunks.
     def read_seekable(self, path: str | RemotePath) -> BinaryIO:
         """
         Open a file for reading with ``seek``; otherwise as `read`.
 
-        A backend whose streams cannot seek is read to the end first: up to
-        8 MiB into memory, more into a temporary file.
+        With RANGE_READ content is fetched when it is read, as by `open`. A
+        backend whose streams cannot seek, and which has no ranges, is read to
+        the end first: up to 8 MiB into memory, more into a temporary file.
 
         Args:
             path: Path of a file.
@@ -169,10 +183,56 @@ class Store:
         """
         return self._open("read_seekable", path, self._member("read_seekable"))
 
-    # By hand: as the two above.
-    def _open(self, name: str, path: str | RemotePath, read: Callable[[str], BinaryIO]) -> BinaryIO:
+    # By hand: a file of Python's own kind.
+    def open(self, path: str | RemotePath, *, block_size: int = BLOCK) -> BinaryIO:
+        """
+        Open a file for reading lazily and with ``seek``.
+
+        Opening asks for size and version; content is fetched when it is read.
+        What is read here and there is fetched as it is wanted, at least a
+        block; what is read in order in ranges that double, from one block up
+        to 8 MiB. A backend with SEEKABLE_READ hands out its own stream
+        instead. Without either flag each way back reads the file from its
+        beginning; `read_seekable` is better then.
+
+        All of it is of one version. A file that has been replaced since is a
+        `PreconditionFailed` of the next read that asks the backend; where the
+        backend gives no ETag, size and time of modification stand for the
+        version.
+
+        Args:
+            path: Path of a file.
+            block_size: Bytes to fetch at least.
+
+        Returns:
+            A buffered binary file that can seek, for one thread at a time; close it.
+
+        Raises:
+            ValueError: *block_size* is below 1.
+            CapabilityNotSupported: No READ, or no METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+        """
+        rules.check_block_size(block_size)
+        read: Callable[[str], BinaryIO] = self._backend.read
+        if _SEEKABLE_READ in self._lacks:
+            ranges = functools.partial(open_ranges, self._backend, self._member("read_range"))
+            read = functools.partial(ranges, block=block_size)
+        return self._open("open", path, read, sized=True)
+
+    # By hand: as those above.
+    def _open(
+        self,
+        name: str,
+        path: str | RemotePath,
+        read: Callable[[str], BinaryIO],
+        *,
+        sized: bool = False,
+    ) -> BinaryIO:
         if _READ in self._lacks:
             self._refuse(_READ)
+        if sized and _METADATA in self._lacks:
+            self._refuse(_METADATA)
         key = rules.file_key(self._root, path)
         if hub.listening or _reports(_INFO):
             observation = Observation(_log, name, path, self._name)
@@ -216,6 +276,106 @@ class Store:
             LookupError: *encoding* or *errors* is unknown.
         """
         return (self.read_bytes(path)).decode(encoding, errors)
+
+    def read_range(
+        self,
+        path: str | RemotePath,
+        start: int,
+        *,
+        length: int | None = None,
+        end: int | None = None,
+        if_match: str | None = None,
+    ) -> bytes:
+        """
+        Return a part of a file.
+
+        With RANGE_READ a part costs what it returns. Without, the file is read
+        from its beginning to the end of the part.
+
+        Args:
+            path: Path of a file.
+            start: Position of the first byte. A negative one counts from the
+                end of the file, from the beginning if the file is shorter;
+                the file is then asked for its size first.
+            length: Bytes to return at most.
+            end: Position behind the last byte, instead of *length*. Without
+                either all that follows is returned.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
+
+        Returns:
+            What is there: fewer bytes where the file ends earlier, none from
+            its end on.
+
+        Raises:
+            ValueError: *length* and *end* are both given, *length* is negative,
+                *end* is below *start* or given with a negative one, or
+                *if_match* cannot be an ETag.
+            CapabilityNotSupported: No READ, or no METADATA with *if_match* or
+                a negative *start*.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist, whatever the range.
+            PreconditionFailed: It has another ETag than *if_match*, or none.
+        """
+        start, length = rules.part_of_file(start, length, end)
+        if if_match is not None:
+            rules.check_etag(if_match)
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        if (start < 0 or if_match is not None) and _METADATA in self._lacks:
+            self._refuse(_METADATA)
+        key = rules.file_key(self._root, path)
+        return self._call(
+            "read_range", path, read_part, self._backend, key, start, length, if_match
+        )
+
+    def read_ranges(
+        self,
+        path: str | RemotePath,
+        ranges: Sequence[tuple[int, int]],
+        *,
+        if_match: str | None = None,
+        gap: int = BLOCK,
+    ) -> list[bytes]:
+        """
+        Return several parts of one version of a file.
+
+        Ranges that touch or are near are fetched as one, at most eight side by
+        side. More than one fetch of a file whose ETag is not given begins with
+        a question for it.
+
+        Args:
+            path: Path of a file.
+            ranges: Pairs of start and end, in any order; they may overlap.
+            if_match: ETag of the version to read, as `get_file_info` gives it.
+            gap: Bytes between two ranges up to which they are fetched as one.
+
+        Returns:
+            The bytes of each range, in the order of *ranges*: fewer where the
+            file ends earlier. No ranges give an empty list, and nothing is asked.
+
+        Raises:
+            ValueError: A start is negative or an end below it, *gap* is
+                negative, or *if_match* cannot be an ETag.
+            TypeError: A range is not a pair of whole numbers.
+            CapabilityNotSupported: No READ, or no METADATA.
+            InvalidPath: *path* is empty, malformed or names a folder.
+            NotFound: The file does not exist.
+            PreconditionFailed: It has another ETag than *if_match*, or was
+                replaced between two of the fetches.
+        """
+        wanted = rules.whole_ranges(ranges)
+        pieces = rules.joined_ranges(wanted, gap)
+        if if_match is not None:
+            rules.check_etag(if_match)
+        if _READ in self._lacks:
+            self._refuse(_READ)
+        if _METADATA in self._lacks:
+            self._refuse(_METADATA)
+        key = rules.file_key(self._root, path)
+        if not wanted:
+            return []
+        found = self._call("read_ranges", path, read_parts, self._backend, key, pieces, if_match)
+        return rules.cut_ranges(wanted, pieces, found)
 
     # Writing ---------------------------------------------------------------
 

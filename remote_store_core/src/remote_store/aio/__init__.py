@@ -13,6 +13,7 @@ from remote_store._bridge.to_async import SyncBackendAdapter
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_content import AsyncWritableContent, ContentSource
 from remote_store._plugins.loading import lazy_classes as _lazy_classes
+from remote_store._store.async_file import AsyncFile
 from remote_store._store.async_glob_files import glob_files
 from remote_store._store.async_open import AsyncRegistry, StoreOpening, open_store
 from remote_store._store.async_store import AsyncStore
@@ -21,6 +22,7 @@ from remote_store.aio import workers as workers
 
 __all__ = [
     "AsyncBackend",
+    "AsyncFile",
     "AsyncRegistry",
     "AsyncStore",
     "AsyncWritableContent",
