@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.objects.service import QUICK, Bucket, after, busy, describe, lose
 
-from remote_store import CapabilityNotSupported, PreconditionFailed
+from remote_store import (
+    Capability,
+    CapabilityNotSupported,
+    InvalidPath,
+    NotFound,
+    PreconditionFailed,
+)
 from remote_store_objects import EVERY_CONDITION, Attributes, Condition
 from remote_store_objects._session.in_flight import Calls
 from remote_store_objects._session.session import Session, Sizes
@@ -102,3 +109,116 @@ async def test_a_service_that_cannot_decide_is_not_asked(lacks: Condition, conte
         await replace(bucket, content, info.etag)
     assert bucket.verbs() == []
     assert await replace(bucket, content, None) is not None
+
+
+# The backend -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "verbs"),
+    [
+        (lambda b, etag: b.write("a", b"new", if_match=etag), ["put"]),
+        (lambda b, etag: b.write("a", stream(b"new"), overwrite=False, if_match=etag), ["put"]),
+        (lambda b, etag: b.write_atomic("a", b"new", if_match=etag), ["put"]),
+        (lambda b, etag: b.delete("a", if_match=etag), ["delete"]),
+        (lambda b, etag: b.copy("a", "b", if_match=etag), ["copy"]),
+        (lambda b, etag: b.move("a", "b", if_match=etag), ["head", "copy", "delete"]),
+    ],
+)
+async def test_a_condition_costs_no_request(change: Any, verbs: list[str]) -> None:
+    """Each change makes as many as without one, and one of a stale version at most one more."""
+    bucket = Bucket()
+    backend = bucket.backend()
+    first, now = bucket.put("a", b"1"), bucket.put("a", b"2")
+    with pytest.raises(PreconditionFailed) as caught:
+        await change(backend, first.etag)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("a", False)
+    assert len(bucket.verbs()) <= len(verbs) + 1
+    assert bucket.contents() == {"a": b"2"}
+    await change(backend, now.etag)
+    assert bucket.verbs() == verbs
+
+
+async def test_what_is_missing_is_told_from_another_version() -> None:
+    """Whatever word the service has for it, and a folder is a third thing."""
+    for told in (NotFound, PreconditionFailed):
+        bucket = Bucket()
+        backend = bucket.backend()
+
+        def missing(_: object, told: type[Exception] = told) -> None:
+            raise told("nothing matches")
+
+        bucket.faults["delete"] += [missing, missing, missing]
+        with pytest.raises(NotFound):
+            await backend.delete("a", if_match="v")
+        await backend.delete("a", if_match="v", missing_ok=True)
+        bucket.put("a/inner")
+        with pytest.raises(InvalidPath):
+            await backend.delete("a", if_match="v")
+    for transfer in (backend.copy, backend.move):
+        with pytest.raises(NotFound):
+            await transfer("none", "b", if_match="v")
+
+
+async def test_a_delete_whose_answer_was_lost_is_done() -> None:
+    """The next attempt finds nothing, or a version of somebody else."""
+    bucket = Bucket()
+    backend = bucket.backend()
+    bucket.faults["delete"].append(lose)
+    await backend.delete("a", if_match=bucket.put("a", b"1").etag)
+    assert not bucket.objects
+
+    etag = bucket.put("a", b"1").etag
+    bucket.faults["delete"] += [after(lambda: bucket.put("a", b"2")), None]
+    with pytest.raises(PreconditionFailed):
+        await backend.delete("a", if_match=etag)
+    assert bucket.contents() == {"a": b"2"}
+
+
+@pytest.mark.parametrize("lacks", [Condition.COPY_IF_ABSENT, None])
+async def test_a_copy_by_any_way_is_of_that_version(lacks: Condition | None) -> None:
+    """Also where its bytes pass through the client, or onto itself."""
+    conditions = EVERY_CONDITION - {lacks}
+    bucket = Bucket(describe(conditions=conditions, copies=lacks is None))
+    backend = bucket.backend()
+    first, now = bucket.put("a", b"1"), bucket.put("a", b"2")
+    for target in ("a", "b"):
+        with pytest.raises(PreconditionFailed):
+            await backend.copy("a", target, if_match=first.etag)
+        await backend.copy("a", target, if_match=now.etag)
+    assert bucket.contents() == {"a": b"2", "b": b"2"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"etags": False},
+        *(
+            {"conditions": EVERY_CONDITION - {lacks}}
+            for lacks in (
+                Condition.PUT_IF_MATCH,
+                Condition.COMMIT_IF_MATCH,
+                Condition.COPY_IF_MATCH,
+                Condition.DELETE_IF_MATCH,
+            )
+        ),
+    ],
+)
+async def test_declared_where_every_change_is_decided(fields: dict[str, Any]) -> None:
+    """A service that lacks one of the conditions is asked for none."""
+    assert Capability.CONDITIONAL_WRITE in Bucket().backend().capabilities
+    no_uploads = describe(uploads=False, conditions=EVERY_CONDITION - {Condition.COMMIT_IF_MATCH})
+    assert no_uploads.compares
+    bucket = Bucket(describe(**fields))
+    backend = bucket.backend()
+    assert Capability.CONDITIONAL_WRITE not in backend.capabilities
+    for call in (
+        backend.write("a", b"", if_match="v"),
+        backend.delete("a", if_match="v"),
+        backend.move("a", "b", if_match="v"),
+        backend.copy("a", "b", if_match="v"),
+    ):
+        with pytest.raises(CapabilityNotSupported) as caught:
+            await call
+        assert caught.value.capability == "conditional_write"
+    assert bucket.verbs() == []

@@ -94,12 +94,11 @@ class ObjectBackend(AsyncBackend):
             Capability.SEEKABLE_READ,
             Capability.ATOMIC_MOVE,
             Capability.RANGE_READ,
-            Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
     )
-    CONTRACT: ClassVar[str] = "1.0"
+    CONTRACT: ClassVar[str] = "1.1"
     close_is_terminal: ClassVar[bool] = True
 
     def __init__(
@@ -317,6 +316,7 @@ class ObjectBackend(AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """
         Write a file: readers see the old content or the new.
@@ -330,12 +330,16 @@ class ObjectBackend(AsyncBackend):
                 that broke at the wrong moment AlreadyExists has
                 ``outcome_unknown``, where the file may be this write's own.
             CapabilityNotSupported: *overwrite* is False, and the service has
-                no conditional writes; or it keeps no metadata.
-            PreconditionFailed: Somebody else aborted the upload.
+                no conditional writes; or it keeps no metadata, or decides no
+                *if_match*.
+            PreconditionFailed: Another version is there than *if_match*, or
+                none; with ``outcome_unknown`` where an attempt got no answer
+                and it may be this write's own. Or somebody else aborted the
+                upload.
             ValueError: Metadata that the service would not keep unchanged.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
-        return await self._write(path, content, overwrite, metadata, atomic=False)
+        return await self._write(path, content, overwrite, metadata, if_match, atomic=False)
 
     async def write_atomic(
         self,
@@ -344,9 +348,10 @@ class ObjectBackend(AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
         """As `write`, which is atomic: one request makes an object visible."""
-        return await self._write(path, content, overwrite, metadata, atomic=True)
+        return await self._write(path, content, overwrite, metadata, if_match, atomic=True)
 
     async def _write(
         self,
@@ -354,6 +359,7 @@ class ObjectBackend(AsyncBackend):
         content: AsyncWritableContent,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
+        if_match: str | None,
         *,
         atomic: bool,
     ) -> WriteResult:
@@ -364,6 +370,7 @@ class ObjectBackend(AsyncBackend):
                 raise TypeError(msg)
             key = self._keys.target(path)
             kept = self._checked(metadata, key)
+            match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
             return await operations.write(
                 session,
@@ -372,7 +379,22 @@ class ObjectBackend(AsyncBackend):
                 overwrite=overwrite,
                 atomic=atomic,
                 metadata=kept,
+                **match,
             )
+
+    def _match(self, if_match: str | None, key: str) -> dict[str, Any]:
+        """Return the keyword of an operation on one version; refuse what would be no condition."""
+        if if_match is None:
+            return {}
+        if Capability.CONDITIONAL_WRITE not in self.capabilities:
+            msg = (
+                "the service does not decide what becomes of one version alone; a look before the "
+                "change would lose what others do in between"
+            )
+            raise CapabilityNotSupported(
+                msg, path=key, backend=self.name, capability=Capability.CONDITIONAL_WRITE.value
+            )
+        return {"if_match": if_match}
 
     def _checked(self, metadata: Mapping[str, str] | None, key: str) -> dict[str, str]:
         kept = dict(metadata or {})
@@ -388,7 +410,9 @@ class ObjectBackend(AsyncBackend):
 
     # Deleting ------------------------------------------------------------------
 
-    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+    async def delete(
+        self, path: str, *, missing_ok: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Delete a file.
 
@@ -397,11 +421,14 @@ class ObjectBackend(AsyncBackend):
 
         Raises:
             NotFound, InvalidPath: As in the protocol.
+            PreconditionFailed: Another version is there than *if_match*.
+            CapabilityNotSupported: The service decides no *if_match*.
         """
         with self._loops.running() as session:
             key = self._keys.file(path)
+            match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
-            await operations.delete(session, key, missing_ok=missing_ok)
+            await operations.delete(session, key, missing_ok=missing_ok, **match)
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -456,28 +483,34 @@ class ObjectBackend(AsyncBackend):
 
     # Moving and copying --------------------------------------------------------
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Copy a file, and remove the version that was copied.
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As in the protocol.
             CapabilityNotSupported: *overwrite* is False, and the service has
-                no conditional writes.
-            PreconditionFailed: Somebody else changed or removed the source
-                meanwhile; the message says what there is now.
+                no conditional writes; or it decides no *if_match*.
+            PreconditionFailed: The source is another version than *if_match*; or
+                somebody else changed or removed it meanwhile, the message says what there is now.
         """
         with self._loops.running() as session:
             target, source = self._keys.target(dst), self._keys.file(src)
+            match = self._match(if_match, source)
             operations = self.operations or await self.found_operations(session, source)
-            await operations.move(session, source, target, overwrite=overwrite)
+            await operations.move(session, source, target, overwrite=overwrite, **match)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """Let the service copy a file, and return when that is complete; raises as `move`."""
         with self._loops.running() as session:
             target, source = self._keys.target(dst), self._keys.file(src)
+            match = self._match(if_match, source)
             operations = self.operations or await self.found_operations(session, source)
-            await operations.copy(session, source, target, overwrite=overwrite)
+            await operations.copy(session, source, target, overwrite=overwrite, **match)
 
     # Listing -------------------------------------------------------------------
 
@@ -553,4 +586,6 @@ def _capabilities(description: Description) -> CapabilitySet:
         missing.add(Capability.WRITE_RESULT_NATIVE)
     if not description.etags:
         missing.add(Capability.MOVE)
+    if not description.compares:
+        missing.add(Capability.CONDITIONAL_WRITE)
     return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

@@ -15,13 +15,18 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store.authoring import first_with_others, folder_not_empty, is_a_file
+from remote_store.authoring import (
+    first_with_others,
+    folder_not_empty,
+    is_a_file,
+    other_version,
+)
 from remote_store_objects._keys import prefix_of
 from remote_store_objects._list import pages
 from remote_store_objects._probe import absent, below, head, refuse_impossible
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
-from remote_store_objects._session.outcome import in_doubt
+from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks
 
@@ -32,22 +37,31 @@ _BATCHES: Final = 4
 _SINGLE: Final = 16
 
 
-async def delete(session: Session, key: str, *, missing_ok: bool) -> None:
+async def delete(
+    session: Session, key: str, *, missing_ok: bool, if_match: str | None = None
+) -> None:
     """
     Delete a file.
 
     After an attempt that got no answer, nothing is what that attempt left.
 
+    Args:
+        session: To ask.
+        key: Of the file.
+        missing_ok: Do nothing where nothing is.
+        if_match: Only this version; the service decides it.
+
     Raises:
         NotFound: There is nothing, and *missing_ok* is False.
         InvalidPath: It is a folder.
+        PreconditionFailed: It is another version than *if_match*; it stays.
     """
     try:
-        if session.description.delete_tells:
+        if session.description.delete_tells or if_match is not None:
             refuse_impossible(session, key)
         else:
             await head(session, key)
-        await session.change(key, session.service.delete, key)
+        await _delete(session, key, if_match)
     except NotFound as refusal:
         if refusal.outcome_unknown:
             return
@@ -55,6 +69,22 @@ async def delete(session: Session, key: str, *, missing_ok: bool) -> None:
         if missing_ok and isinstance(error, NotFound) and not isinstance(error, StorageNotFound):
             return
         raise error from error.__cause__
+
+
+async def _delete(session: Session, key: str, if_match: str | None) -> None:
+    if if_match is None:
+        await session.change(key, session.service.delete, key)
+        return
+    try:
+        await session.change(key, session.service.delete, key, if_match=if_match)
+    except PreconditionFailed as refusal:
+        error = refusal
+    else:
+        return
+    with in_doubt(error.outcome_unknown):
+        await head(session, key)  # which raises where nothing is, as some services say it
+    unknown = error.outcome_unknown
+    raise like(other_version(key, session.name, outcome_unknown=unknown), error)
 
 
 async def delete_version(session: Session, key: str, etag: str | None) -> bool:

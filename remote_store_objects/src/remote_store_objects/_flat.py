@@ -99,21 +99,29 @@ class Flat:
         overwrite: bool,
         atomic: bool,
         metadata: Mapping[str, str],
+        if_match: str | None = None,
     ) -> WriteResult:
         """Write a file; the one request that makes it visible makes every write atomic."""
         if self.reject_under_file:
             await _probe.refuse_target(session, key)
         attributes = Attributes(metadata=metadata)
         written, size = await write(
-            session, key, content, exclusive=not overwrite, attributes=attributes
+            session,
+            key,
+            content,
+            exclusive=not overwrite and if_match is None,
+            attributes=attributes,
+            if_match=if_match,
         )
         return written_result(session, key, size, written, metadata)
 
     # Deleting ------------------------------------------------------------------
 
-    async def delete(self, session: Session, key: str, *, missing_ok: bool) -> None:
+    async def delete(
+        self, session: Session, key: str, *, missing_ok: bool, if_match: str | None = None
+    ) -> None:
         """Delete a file."""
-        await delete(session, key, missing_ok=missing_ok)
+        await delete(session, key, missing_ok=missing_ok, if_match=if_match)
 
     async def delete_folder(
         self, session: Session, key: str, *, recursive: bool, missing_ok: bool
@@ -123,16 +131,42 @@ class Flat:
 
     # Moving and copying --------------------------------------------------------
 
-    async def move(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
+    async def move(
+        self,
+        session: Session,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool,
+        if_match: str | None = None,
+    ) -> None:
         """Copy a file, and remove the version that was copied."""
         await _transfer.move(
-            session, src, dst, overwrite=overwrite, reject_under_file=self.reject_under_file
+            session,
+            src,
+            dst,
+            overwrite=overwrite,
+            reject_under_file=self.reject_under_file,
+            if_match=if_match,
         )
 
-    async def copy(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
+    async def copy(
+        self,
+        session: Session,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool,
+        if_match: str | None = None,
+    ) -> None:
         """Copy a file."""
         await _transfer.copy(
-            session, src, dst, overwrite=overwrite, reject_under_file=self.reject_under_file
+            session,
+            src,
+            dst,
+            overwrite=overwrite,
+            reject_under_file=self.reject_under_file,
+            if_match=if_match,
         )
 
     # Listing -------------------------------------------------------------------

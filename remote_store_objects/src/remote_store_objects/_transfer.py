@@ -26,6 +26,7 @@ from remote_store import (
     RemoteStoreError,
     ResourceLocked,
 )
+from remote_store.authoring import other_version
 from remote_store_objects._delete import delete_version
 from remote_store_objects._probe import absent, find, head, refuse_target, source
 from remote_store_objects._protocol.description import Condition
@@ -42,14 +43,21 @@ _PART: Final = 64 << 20
 
 
 async def copy(
-    session: Session, src: str, dst: str, *, overwrite: bool, reject_under_file: bool
+    session: Session,
+    src: str,
+    dst: str,
+    *,
+    overwrite: bool,
+    reject_under_file: bool,
+    if_match: str | None = None,
 ) -> None:
     """
-    Copy whatever version of *src* there is.
+    Copy whatever version of *src* there is, or that of *if_match*.
 
     Raises:
         NotFound: There is no source.
         InvalidPath: The source is a folder.
+        PreconditionFailed: It is another version than *if_match*.
         AlreadyExists: *overwrite* is False and there is an object at *dst*;
             with ``outcome_unknown`` if that may be what this copy has made.
         CapabilityNotSupported: The service cannot decide *overwrite* False.
@@ -57,15 +65,26 @@ async def copy(
     if not overwrite:
         refuse_unexclusive(session, dst)
     if src == dst or reject_under_file:
-        await source(session, src)
+        _refuse_other(session, src, await source(session, src), if_match)
         if src == dst:
             return
         await refuse_target(session, dst)
-    await _Copy(session, src, dst, exclusive=not overwrite).run(None)
+    await _Copy(session, src, dst, exclusive=not overwrite, etag=if_match).run(None)
+
+
+def _refuse_other(session: Session, src: str, info: ObjectInfo, if_match: str | None) -> None:
+    if if_match is not None and info.etag != if_match:
+        raise other_version(src, session.name)
 
 
 async def move(
-    session: Session, src: str, dst: str, *, overwrite: bool, reject_under_file: bool
+    session: Session,
+    src: str,
+    dst: str,
+    *,
+    overwrite: bool,
+    reject_under_file: bool,
+    if_match: str | None = None,
 ) -> None:
     """
     Copy one version of *src*, and remove that version once the copy is complete.
@@ -73,7 +92,8 @@ async def move(
     Raises:
         NotFound, InvalidPath, AlreadyExists: As `copy`.
         CapabilityNotSupported: As `copy`; and if the service tells no versions.
-        PreconditionFailed: The source was changed or removed meanwhile: then
+        PreconditionFailed: The source is another version than *if_match*, and
+            nothing was done; or it was changed or removed meanwhile: then
             nothing more of it is removed, and the copy may be there already
             (the message says so).
         RemoteStoreError: By the errors of the service. Where the source could
@@ -83,6 +103,7 @@ async def move(
     if not overwrite:
         refuse_unexclusive(session, dst)
     version = await source(session, src)
+    _refuse_other(session, src, version, if_match)
     if src == dst:
         return
     if not session.description.etags or version.etag is None:
@@ -148,6 +169,7 @@ class _Copy:
                 if info.size <= description.max_copy:
                     raise
         info = info or await source(self.session, self.src)
+        _refuse_other(self.session, self.src, info, self.etag)
         alone = not self.exclusive or Condition.COMMIT_IF_ABSENT in conditions
         pins = Condition.COPY_IF_MATCH in conditions and info.etag is not None
         if description.copy_parts and description.etags and alone and pins and info.size:

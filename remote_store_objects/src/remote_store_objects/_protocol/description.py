@@ -151,7 +151,8 @@ class Description:
             a move reads one version and writes it. Without GET_IF_MATCH a
             read that broke off is an error. Without DELETE_IF_MATCH a move
             looks at the source right before it removes it, and a change in
-            that moment is lost.
+            that moment is lost. CONDITIONAL_WRITE needs *etags* and every
+            condition on a version that its changes have, see `compares`.
         etags: Each change of an object gives it another ETag, unless the
             content is the same. Without that no condition of the service is
             used which compares versions, `FileInfo.etag` is None and MOVE is
@@ -196,3 +197,11 @@ class Description:
     written_tells: bool = True
     folder_marks: bool = False
     repeats: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether the service decides every change that is to be of one version alone."""
+        needed = {Condition.PUT_IF_MATCH, Condition.DELETE_IF_MATCH, Condition.COPY_IF_MATCH}
+        if self.uploads:
+            needed.add(Condition.COMMIT_IF_MATCH)
+        return self.etags and needed <= self.conditions
