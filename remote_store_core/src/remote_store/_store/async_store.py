@@ -423,8 +423,8 @@ class AsyncStore:
             UnicodeEncodeError: *encoding* cannot express *text*.
             LookupError: *encoding* is unknown.
             TypeError: *text* is not a str.
-            ValueError, CapabilityNotSupported, InvalidPath, AlreadyExists,
-                PreconditionFailed: As `write`.
+            ValueError, CapabilityNotSupported, InvalidPath: As `write`.
+            AlreadyExists, PreconditionFailed: As `write`.
         """
         content = rules.encoded(text, encoding)
         result = await self._put("write_text", path, content, overwrite, metadata, if_match)
@@ -728,8 +728,8 @@ class AsyncStore:
         Raises:
             CapabilityNotSupported: No COPY, or *if_match* without
                 CONDITIONAL_WRITE.
-            TypeError, ValueError, InvalidPath, NotFound, AlreadyExists,
-                PreconditionFailed: As `move`.
+            TypeError, ValueError, InvalidPath, NotFound: As `move`.
+            AlreadyExists, PreconditionFailed: As `move`.
         """
         match = {} if if_match is None else self._match(if_match)
         if _COPY in self._lacks:
