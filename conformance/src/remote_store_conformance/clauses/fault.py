@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from attrs import field, frozen
+
 from remote_store import (
     AlreadyExists,
     BackendUnavailable,
@@ -19,14 +21,21 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
+from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import expect
 from remote_store_conformance.contract.kinds import Need
 from remote_store_conformance.contract.trial import Trial, collect
 from remote_store_conformance.targets.proxy import Fault, Wire, http_answer
-from remote_store_conformance.tools.cancelling import cancel_when
+from remote_store_conformance.tools.cancelling import Cancelled, cancel_when
 from remote_store_conformance.tools.faults import Outcome, broken, make, needs_wire, tell_the_truth
-from remote_store_conformance.tools.operations import CHANGING, Operation, declared, settle_call
+from remote_store_conformance.tools.operations import (
+    CHANGING,
+    Operation,
+    Scene,
+    declared,
+    settle_call,
+)
 from remote_store_conformance.tools.scenes import look, set_scene, shown_state
 from remote_store_conformance.tools.sources import Source, pattern
 
@@ -235,41 +244,98 @@ def _told(value: Any) -> Any:
 )
 async def silence(t: Trial) -> None:
     needs_wire(t)
-    for op in declared(t):
-        scene, later = await set_scene(t, op), await set_scene(t, op)
-        source = Source()
-        async with broken(t, Fault("stall", "down", times=_ALWAYS)) as wire:
+    calls = [await _prepared(t, op) for op in declared(t)]
+    async with broken(t, Fault("stall", "down", times=_ALWAYS)) as wire:
+        endings: list[asyncio.Task[Cancelled[Any]]] = []
+        try:
+            for call in calls:
+                # One by one, so that all that have begun are ended below.
+                endings.append(await _cancelled_in_silence(t, wire, call))  # noqa: PERF401
+            outcomes = [await ending for ending in endings]
+        finally:
+            for ending in endings:
+                ending.cancel()
+            await asyncio.wait(endings, timeout=t.settle)
+    for call, outcome in zip(calls, outcomes, strict=True):
+        await _after_silence(t, call, outcome)
 
-            async def silent(wire: Wire = wire) -> None:
-                # A busy machine may need longer to ask than a quiet one to be answered.
-                while not wire.hits:  # noqa: ASYNC110 - the proxy lives in another loop
-                    await asyncio.sleep(0.002)
-                await asyncio.sleep(t.settle)
 
-            what = f"{op} that was cancelled while the service was silent"
-            call = op.perform(t.store, scene, source)
-            limit = t.patience + (_CLEANING if op.form in CHANGING else 0)
-            outcome = await t.within(cancel_when(call, silent), what, limit)
+@frozen
+class _Silenced:
+    """
+    A call that is cancelled while the service is silent.
+
+    Args:
+        op: The call.
+        store: Over a client of its own: what one call still removes keeps no other waiting.
+        scene: What it is made on.
+        later: What it is made on afterwards.
+        source: The content that it is given.
+    """
+
+    op: Operation
+    store: AsyncStore
+    scene: Scene
+    later: Scene
+    source: Source = field(factory=Source)
+
+    @property
+    def what(self) -> str:
+        return f"{self.op} that was cancelled while the service was silent"
+
+
+async def _prepared(t: Trial, op: Operation) -> _Silenced:
+    store = t.store_over(await t.another())
+    call = _Silenced(op, store, await set_scene(t, op), await set_scene(t, op))
+    # What a client asks once, before its first call, is not what is to meet the silence.
+    await store.exists(call.scene.file)
+    return call
+
+
+async def _cancelled_in_silence(
+    t: Trial, wire: Wire, call: _Silenced
+) -> asyncio.Task[Cancelled[Any]]:
+    """Make a call and cancel it, and return the task that waits for its end."""
+    before = wire.hits
+
+    async def silent() -> None:
+        # A busy machine may need longer to ask than a quiet one to be answered.
+        while wire.hits == before:  # noqa: ASYNC110 - the proxy lives in another loop
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(t.settle)
+
+    moment = asyncio.ensure_future(silent())
+    made = call.op.perform(call.store, call.scene, call.source)
+    limit = t.patience + (_CLEANING if call.op.form in CHANGING else 0)
+    ending = asyncio.ensure_future(t.within(cancel_when(made, lambda: moment), call.what, limit))
+    # The next call need not wait until this one has removed its temporary file.
+    await asyncio.wait({moment, ending}, return_when=asyncio.FIRST_COMPLETED)
+    return ending
+
+
+async def _after_silence(t: Trial, call: _Silenced, outcome: Cancelled[Any]) -> None:
+    """State that a call was cancelled as it should be, and that its client goes on working."""
+    op = call.op
+    expect(
+        outcome.came_out,
+        f"{call.what} did not raise CancelledError",
+        observed=repr(outcome.error or outcome.value),
+        expected="CancelledError",
+    )
+    if op.form in CHANGING and t.can(Need.PEEK):
+        left = await look(t, call.scene)
         expect(
-            outcome.came_out,
-            f"{what} did not raise CancelledError",
-            observed=repr(outcome.error or outcome.value),
-            expected="CancelledError",
+            left in op.allowed(t, call.scene, call.source.data),
+            f"{call.what} left neither what was there nor what it was to leave",
+            observed=shown_state(left),
         )
-        if op.form in CHANGING and t.can(Need.PEEK):
-            left = await look(t, scene)
-            expect(
-                left in op.allowed(t, scene, source.data),
-                f"{what} left neither what was there nor what it was to leave",
-                observed=shown_state(left),
-            )
-        again = await make(t, op, later)
-        expect(
-            again.worked,
-            f"{op} does not work after one that was cancelled while the service was silent",
-            observed=again.said,
-            expected="it works",
-        )
+    again = await make(t, op, call.later, store=call.store)
+    expect(
+        again.worked,
+        f"{op} does not work after one that was cancelled while the service was silent",
+        observed=again.said,
+        expected="it works",
+    )
 
 
 @clause(

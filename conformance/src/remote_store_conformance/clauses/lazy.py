@@ -15,6 +15,7 @@ from remote_store_conformance.contract.expect import Inapplicable, Unverified, V
 from remote_store_conformance.contract.kinds import Level, Need, Trait
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.targets.target import Meter
+from remote_store_conformance.tools.crowds import Crowd, entries_needed, fill
 from remote_store_conformance.tools.sources import Source, pattern
 
 C = Capability
@@ -142,11 +143,9 @@ async def pages_of_a_listing(t: Trial) -> None:
 
 
 async def _folder(t: Trial, count: int) -> str:
-    folder = t.name("folder")
-    for n in range(0, count, 50):
-        names = [f"{folder}/{m}" for m in range(n, min(n + 50, count))]
-        await asyncio.gather(*(t.seed_file(name, b"") for name in names))
-    return folder
+    crowd = Crowd(t.name("folder"), tuple(str(n) for n in range(count)))
+    await fill(t, crowd)
+    return crowd.path
 
 
 async def _keeps_a_page(t: Trial) -> None:
@@ -187,7 +186,8 @@ def _entries() -> int:
 
 
 async def _asks_for_pages(t: Trial, meter: Meter) -> None:
-    folder = await _folder(t, t.target.max_list)
+    count = await entries_needed(t)
+    folder = await _folder(t, count)
 
     def asked() -> int:
         return (meter.read() - before).requests or 0
@@ -196,10 +196,10 @@ async def _asks_for_pages(t: Trial, meter: Meter) -> None:
     files = t.store.list_files(folder)
     await anext(files)
     first = asked()
-    rest = [file async for file in files]
-    t.note(entries=1 + len(rest), requests_of_the_first=first, requests=asked())
+    listed = 1 + len([file async for file in files])
+    t.note(listed=listed, requests_of_the_first=first, requests=asked())
     if asked() == 1:
-        msg = f"the meter saw one request for all {t.target.max_list} entries (max_list)"
+        msg = f"the meter saw one request for all {count} entries (max_list)"
         raise Unverified(msg)
     expect(
         first < asked(),

@@ -2,100 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
-
-from attrs import frozen
 
 from remote_store import Capability, RemoteStoreError
 from remote_store_conformance.clauses._listed import lists, names_of, paths_of
 from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import Inapplicable, Unverified, expect
-from remote_store_conformance.contract.kinds import Need, Trait
+from remote_store_conformance.contract.kinds import Need
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.targets.proxy import Fault, http_answer
+from remote_store_conformance.tools.crowds import (
+    USUAL,
+    Crowd,
+    crowds,
+    entries_needed,
+    fill,
+    walkable,
+)
 from remote_store_conformance.tools.faults import broken, needs_wire
 
 C = Capability
 
-#: Entries where pages are the backend's own: more than the thousand that is the most usual
-#: length.
-_MANY: Final = 1_100
-
-#: Entries of the other kind, at the end.
-_LAST: Final = 20
+#: Folders among the files of a recursive delete.
+_FOLDERS: Final = 20
 
 #: More often than any retry tries.
 _ALWAYS: Final = 1_000_000
 
-#: Files that are put there side by side.
-_SIDE_BY_SIDE: Final = 16
 
-
-@frozen
-class _Folder:
-    """
-    A folder whose entries take more than one page.
-
-    Args:
-        path: Where it is.
-        files: Names of its files.
-        folders: Names of its folders; each holds the one file ``in``.
-    """
-
-    path: str
-    files: tuple[str, ...]
-    folders: tuple[str, ...]
-
-    @property
-    def below(self) -> list[str]:
-        """Paths of all files below it, relative to it."""
-        return [*self.files, *(f"{name}/in" for name in self.folders)]
-
-
-def _shapes(number: int, *, cheap: bool) -> dict[str, Callable[[int], bool]]:
-    """Return, by name, what tells whether an entry is a folder."""
-    # A page of nothing but folders, before one with files.
-    shapes: dict[str, Callable[[int], bool]] = {"folders, then files": lambda n: n < number - _LAST}
-    if cheap:
-        shapes |= {
-            "files, then folders": lambda n: n >= number - _LAST,
-            # On both sides of every border.
-            "files and folders by turns": lambda n: n % 2 == 1,
-        }
-    return shapes
-
-
-async def _many(t: Trial) -> AsyncGenerator[tuple[str, _Folder], None]:
-    """Yield folders of every shape with more entries than one page holds."""
-    cheap = t.is_a(Trait.LOCAL) or t.target.max_list < _MANY
-    number = min(_MANY if t.is_a(Trait.LOCAL) else 5_100, t.target.max_list)
-    # Told in the report: fewer than a page of the service would prove nothing.
-    t.note(entries=number)
-    for shape, is_folder in _shapes(number, cheap=cheap).items():
-        all_names = [f"entry-{n:05d}" for n in range(number)]
-        folder = _Folder(
-            t.name("many"),
-            tuple(name for n, name in enumerate(all_names) if not is_folder(n)),
-            tuple(name for n, name in enumerate(all_names) if is_folder(n)),
-        )
-        await _fill(t, folder)
-        yield shape, folder
-
-
-async def _fill(t: Trial, folder: _Folder) -> None:
-    async def seed(some: list[str]) -> None:
-        for name in some:
-            # By the backend where it can: a probe may open a client for each file.
-            await t.seed_file(f"{folder.path}/{name}", b"x")
-
-    shares = [folder.below[n::_SIDE_BY_SIDE] for n in range(_SIDE_BY_SIDE)]
-    await asyncio.gather(*map(seed, shares))
-
-
-def _listings(t: Trial, folder: _Folder) -> dict[str, tuple[Callable[[], Any], list[str]]]:
+def _listings(t: Trial, folder: Crowd) -> dict[str, tuple[Callable[[], Any], list[str]]]:
     """Return every listing that there is, and what it must give."""
     s, path = t.store, folder.path
     both = [*folder.files, *folder.folders]
@@ -113,8 +50,7 @@ def _listings(t: Trial, folder: _Folder) -> dict[str, tuple[Callable[[], Any], l
             "glob(*)": (lambda: s.glob(f"{path}/*"), list(folder.files)),
             "glob(**)": (lambda: s.glob(f"{path}/**"), folder.below),
         }
-    if len(folder.folders) > _MANY:
-        # A walk asks a service once for each folder, which takes minutes.
+    if not walkable(t, folder):
         return found
     found["list_files(max_depth=1)"] = (lambda: s.list_files(path, max_depth=1), folder.below)
     if t.declares(C.GLOB):
@@ -133,25 +69,25 @@ def _listings(t: Trial, folder: _Folder) -> dict[str, tuple[Callable[[], Any], l
     seconds=120,
 )
 async def pages(t: Trial) -> None:
-    async with contextlib.aclosing(_many(t)) as many:
-        async for shape, folder in many:
-            what = f"of {len(folder.files) + len(folder.folders)} entries ({shape})"
-            for name, (listing, expected) in _listings(t, folder).items():
-                lists(f"{name} {what}", await paths_of(folder.path, listing()), expected)
-            if t.declares(C.METADATA):
-                info = await t.store.get_folder_info(folder.path)
-                seen = (info.file_count, info.total_size)
-                expect(
-                    seen == (len(folder.below), len(folder.below)),
-                    f"get_folder_info {what} counts something else than what is there",
-                    observed=seen,
-                    expected=(len(folder.below), len(folder.below)),
-                )
-            if t.declares(C.DELETE):
-                await _deleted(t, folder, what)
+    for folder in await crowds(t):
+        await fill(t, folder)
+        what = f"of {folder.size} entries ({folder.shape})"
+        for name, (listing, expected) in _listings(t, folder).items():
+            lists(f"{name} {what}", await paths_of(folder.path, listing()), expected)
+        if t.declares(C.METADATA):
+            info = await t.store.get_folder_info(folder.path)
+            seen = (info.file_count, info.total_size)
+            expect(
+                seen == (len(folder.below), len(folder.below)),
+                f"get_folder_info {what} counts something else than what is there",
+                observed=seen,
+                expected=(len(folder.below), len(folder.below)),
+            )
+        if t.declares(C.DELETE):
+            await _deleted(t, folder, what)
 
 
-async def _deleted(t: Trial, folder: _Folder, what: str) -> None:
+async def _deleted(t: Trial, folder: Crowd, what: str) -> None:
     beside = await t.seed_file(f"{folder.path}-beside", b"x")
     await t.store.delete_folder(folder.path, recursive=True)
     left = await _below(t, folder)
@@ -176,9 +112,8 @@ async def _deleted(t: Trial, folder: _Folder, what: str) -> None:
     seconds=120,
 )
 async def changes_between_pages(t: Trial) -> None:
-    number = min(_MANY if t.is_a(Trait.LOCAL) else 5_100, t.target.max_list)
-    folder = _Folder(t.name("many"), tuple(f"entry-{n:05d}" for n in range(number)), ())
-    await _fill(t, folder)
+    folder = await _files(t)
+    await fill(t, folder)
     # Some at the beginning go, where the listing has been, and some come there.
     gone, come = folder.files[:7], [f"entry-00000-{n}" for n in range(3)]
     changes: list[Callable[[], Awaitable[Any]]] = [
@@ -206,6 +141,12 @@ async def changes_between_pages(t: Trial) -> None:
     )
 
 
+async def _files(t: Trial) -> Crowd:
+    """Return a folder of many files, not yet filled."""
+    number = await entries_needed(t)
+    return Crowd(t.name("many"), tuple(f"entry-{n:05d}" for n in range(number)))
+
+
 def _removal(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
     return lambda: t.store.delete(path)
 
@@ -225,9 +166,8 @@ def _addition(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
 )
 async def later_page_fails(t: Trial) -> None:
     needs_wire(t)
-    number = min(5_100, t.target.max_list)
-    folder = _Folder(t.name("many"), tuple(f"entry-{n:05d}" for n in range(number)), ())
-    await _fill(t, folder)
+    folder = await _files(t)
+    await fill(t, folder)
     page = http_answer(200, "OK", b"<html>Please log in</html>", "Content-Type: text/html")
     seen = set()
     for what, answer in (
@@ -252,9 +192,9 @@ async def later_page_fails(t: Trial) -> None:
                 observed=f"{len(found)} entries",
                 expected=f"{len(expected)} entries, or an error",
             )
-    t.note(entries=number, of_several_pages=sorted(seen))
+    t.note(of_several_pages=sorted(seen))
     if not seen:
-        msg = f"no listing of {number} entries takes a second page (Target.max_list)"
+        msg = f"no listing of {folder.size} entries takes a second page (Target.max_list)"
         raise Unverified(msg)
 
 
@@ -270,10 +210,10 @@ async def later_page_fails(t: Trial) -> None:
 async def delete_breaks_off(t: Trial) -> None:
     needs_wire(t)
     # More than services usually list, or take away, at a time.
-    number = min(_MANY, t.target.max_list)
+    number = min(USUAL, t.target.max_list)
     names = tuple(f"entry-{n:05d}" for n in range(number))
-    folder = _Folder(t.name("many"), names[_LAST:], names[:_LAST])
-    await _fill(t, folder)
+    folder = Crowd(t.name("many"), names[_FOLDERS:], names[:_FOLDERS])
+    await fill(t, folder)
     beside = await t.seed_file(f"{folder.path}-beside", b"x")
     answer = http_answer(403, "Forbidden", b"", *t.target.error_headers)
     left, broken_off = number, []
@@ -323,5 +263,5 @@ async def delete_breaks_off(t: Trial) -> None:
         raise Inapplicable(msg)
 
 
-async def _below(t: Trial, folder: _Folder) -> list[str]:
+async def _below(t: Trial, folder: Crowd) -> list[str]:
     return [name for name in await t.names() if name.startswith(f"{folder.path}/")]

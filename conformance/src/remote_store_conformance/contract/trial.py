@@ -66,6 +66,8 @@ class Trial:
         hung: Operations that have hung in this session; they get less time.
         opens: Open a backend before the check; False for one that opens its own, or none.
         writes: Seconds of small writes in this session, where they are kept in mind.
+        learned: What checks of this session have found out about the target, for those after
+            them.
         find_probe: Returns the probe of an open backend.
         find_meter: Returns the meter of an open backend.
     """
@@ -80,6 +82,7 @@ class Trial:
     hung: set[str] = field(factory=set)
     opens: bool = True
     writes: deque[float] = field(factory=deque)
+    learned: dict[str, int] = field(factory=dict)
     find_probe: Callable[[AsyncBackend], Probe | None] = lambda backend: None
     find_meter: Callable[[AsyncBackend], Meter | None] = lambda backend: None
     rng: random.Random = field(

@@ -92,6 +92,7 @@ class Session:
     _wired: bool = field(init=False, default=False)
     _hung: set[str] = field(init=False, factory=set)
     _writes: deque[float] = field(init=False, factory=lambda: deque(maxlen=_WRITES))
+    _learned: dict[str, int] = field(init=False, factory=dict)
     _refusals: dict[Capability, Result] = field(init=False, factory=dict)
     _numbers: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
     _spent: float = field(init=False, default=0.0)
@@ -326,6 +327,7 @@ class Session:
             hung=self._hung,
             opens=clause.opens,
             writes=self._writes,
+            learned=self._learned,
             find_probe=lambda backend: self.kit.probe(self.target, backend, trial.scratch),
             find_meter=lambda backend: self.kit.meter(self.target, backend, trial.wire),
         )

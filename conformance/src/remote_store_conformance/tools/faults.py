@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from remote_store import RemoteStoreError
+from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.expect import Inapplicable, Unverified, expect
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial
@@ -46,6 +47,9 @@ async def broken(t: Trial, fault: Fault, *, always: bool = True) -> AsyncGenerat
     """
     Let a fault happen to the connections of a block, and heal afterwards.
 
+    Connections are closed only where a fault is about new ones or leaves them useless:
+    a backend must be given time to notice, and hundreds of faults happen in a run.
+
     Args:
         t: The run.
         fault: The fault.
@@ -55,13 +59,18 @@ async def broken(t: Trial, fault: Fault, *, always: bool = True) -> AsyncGenerat
         Unverified: It did not.
     """
     wire = needs_wire(t)
-    await cut(wire)
+    if fault.kind == "refuse" or fault.after:
+        # Of an open connection the proxy refuses nothing, and has counted bytes already.
+        await cut(wire)
     wire.break_with(fault)
     try:
         yield wire
     finally:
         hits = wire.hits
-        await cut(wire)
+        if fault.kind == "stall":
+            await cut(wire)
+        else:
+            wire.heal()
     # Connections that are refused are not counted: no traffic gets so far.
     if always and not hits and fault.kind != "refuse":
         msg = f"the fault did not happen on the wire: {fault.kind} after {fault.after} bytes"
@@ -120,11 +129,13 @@ class Outcome:
         return isinstance(self.error, RemoteStoreError) and self.error.outcome_unknown
 
 
-async def make(t: Trial, op: Operation, scene: Scene) -> Outcome:
-    """Make one call, and return what came of it."""
+async def make(
+    t: Trial, op: Operation, scene: Scene, *, store: AsyncStore | None = None
+) -> Outcome:
+    """Make one call, in the run's own store unless *store* is given; return what came of it."""
     source = Source()
     try:
-        value = await op.perform(t.store, scene, source)
+        value = await op.perform(store or t.store, scene, source)
     except Exception as error:  # noqa: BLE001 - judged by the caller
         return Outcome(op, scene, source.data, error=error)
     if op.method == "read":
