@@ -389,3 +389,40 @@ async def test_copy_between_names_a_source_that_changed(memory: Make) -> None:
         await copy_between(source, "d/a", target, "x", retries=0)
     assert caught.value.path == "d/a"
     assert await contents(target) == {}
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+@pytest.mark.parametrize("kind", ["write", "delete"])
+async def test_a_target_that_changes_at_the_last_moment_is_a_conflict(
+    memory: Make, local: Make, size: int, kind: str
+) -> None:
+    """After the last look and before the commit: the store itself compares."""
+    for target in (memory(), local("b")):
+        source = memory()
+        await fill(source, {"a": b"1" * size} if kind == "write" else {"other": b"1"})
+        await fill(target, {"a": b"old"})
+        backend = watched(target).backend
+
+        async def late(path: str, *args: Any, backend: Any = backend, **options: Any) -> Any:
+            if path == "a":
+                await backend.write("a", b"theirs", overwrite=True)
+            return await getattr(backend, kind)(path, *args, **options)
+
+        watched(target).members[kind] = late
+
+        report = await sync_tree(source, target, delete=True)
+
+        assert [(f.path, f.kind) for f in report.failures] == [("a", "conflict")]
+        assert (await contents(target))["a"] == b"theirs"
+
+
+async def test_a_replaced_file_costs_no_look_where_the_store_compares(memory: Make) -> None:
+    """Its version came with the listing."""
+    source, target = memory(), memory()
+    await fill(source, {"a": b"1"})
+    await fill(target, {"a": b"old"})
+    watched(target).calls.clear()
+
+    assert (await sync_tree(source, target, metadata=False)).replaced == 1
+
+    assert watched(target).calls == {"list_files": 1, "write": 1}

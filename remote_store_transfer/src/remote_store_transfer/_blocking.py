@@ -42,14 +42,17 @@ class _StoreBackend(Backend):
         owns: Whether closing this closes the store.
     """
 
-    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(Capability)
-    CONTRACT: ClassVar[str] = "1.0"
+    # Those that the engine has no use for are not passed on.
+    CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
+        set(Capability) - {Capability.RANGE_READ, Capability.CONTENT_HEADERS, Capability.SIGNED_URL}
+    )
+    CONTRACT: ClassVar[str] = "1.1"
 
     def __init__(self, store: Store, *, owns: bool = False) -> None:
         self._store = store
         self._owns = owns
         self._name = store.resolve("").backend
-        self._capabilities = CapabilitySet(c for c in Capability if store.supports(c))
+        self._capabilities = CapabilitySet(c for c in self.CAPABILITIES if store.supports(c))
 
     @property
     def name(self) -> str:
@@ -81,8 +84,11 @@ class _StoreBackend(Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
-        return self._store.write(path, content, overwrite=overwrite, metadata=metadata)
+        return self._store.write(
+            path, content, overwrite=overwrite, metadata=metadata, if_match=if_match
+        )
 
     def write_atomic(
         self,
@@ -91,16 +97,19 @@ class _StoreBackend(Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
     ) -> WriteResult:
-        return self._store.write_atomic(path, content, overwrite=overwrite, metadata=metadata)
+        return self._store.write_atomic(
+            path, content, overwrite=overwrite, metadata=metadata, if_match=if_match
+        )
 
     def open_atomic(
         self, path: str, *, overwrite: bool = False
     ) -> AbstractContextManager[BinaryIO]:
         return self._store.open_atomic(path, overwrite=overwrite)
 
-    def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        self._store.delete(path, missing_ok=missing_ok)
+    def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
+        self._store.delete(path, missing_ok=missing_ok, if_match=if_match)
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -124,11 +133,15 @@ class _StoreBackend(Backend):
     def get_folder_info(self, path: str) -> FolderInfo:
         return self._store.get_folder_info(path)
 
-    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._store.move(src, dst, overwrite=overwrite)
+    def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
+        self._store.move(src, dst, overwrite=overwrite, if_match=if_match)
 
-    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        self._store.copy(src, dst, overwrite=overwrite)
+    def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
+        self._store.copy(src, dst, overwrite=overwrite, if_match=if_match)
 
     def resolve(self, path: str) -> ResolutionPlan:
         return self._store.resolve(path)

@@ -3,8 +3,10 @@ The copy of one file: one version or none.
 
 The source is looked at again after the last byte and before the commit,
 except where a small file of a store with version tokens came in one read,
-which is one version. A target that is to be replaced is looked at then, too.
-Raised inside of a write, what was found leaves the target as it was.
+which is one version. A target that is to be replaced is named by its version,
+which the store compares when it commits; one that knows no conditions is
+looked at directly before. Raised inside of a write, what was found leaves the
+target as it was.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -85,6 +87,7 @@ class Copier:
         self._there = this_machine(target.store)
         self._asks = source.store.supports(Capability.METADATA)
         self._asks_target = target.store.supports(Capability.METADATA)
+        self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
         self._keeps = target.store.supports(Capability.USER_METADATA)
         self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
 
@@ -123,13 +126,16 @@ class Copier:
             if seen.etag is None or unknown:
                 found = await self._confirm(path, seen, fetch=unknown)
                 metadata = found if self._metadata else None
-            await self._confirm_target(path, replacing)
-            result = await self._write(path, body, seen, replacing, metadata)
+            match = await self._condition(path, replacing)
+            if match is None:
+                await self._confirm_target(path, replacing)
+            result = await self._write(path, body, seen, replacing, match, metadata)
         else:
             if metadata is None and await self._may_have_metadata(path):
                 metadata = await self._confirm(path, seen, fetch=True)
-            content = self._content(path, seen, replacing, advance)
-            result = await self._write(path, content, seen, replacing, metadata)
+            match = await self._condition(path, replacing)
+            content = self._content(path, seen, replacing if match is None else None, advance)
+            result = await self._write(path, content, seen, replacing, match, metadata)
         if result.size != seen.size:
             path = self._target.at(path)
             msg = f"{path!r} has {result.size} bytes after the copy, but {seen.size} were sent"
@@ -197,8 +203,11 @@ class Copier:
         Raises:
             TargetChanged: It is.
         """
-        await self._confirm_target(path, seen)
-        await self._target.store.delete(self._target.at(path), missing_ok=True)
+        match = await self._condition(path, seen)
+        if match is None:
+            await self._confirm_target(path, seen)
+        with _of_target(self._target.at(path), match):
+            await self._target.store.delete(self._target.at(path), missing_ok=True, if_match=match)
 
     # The parts of a copy ----------------------------------------------------
 
@@ -213,7 +222,7 @@ class Copier:
         self,
         path: str,
         seen: Version,
-        replacing: Version | None,
+        looking: Version | None,
         advance: Callable[[int], None],
     ) -> AsyncGenerator[bytes, None]:
         digest = _hash_for(seen)
@@ -230,7 +239,7 @@ class Copier:
                 yield chunk
         _check(self._source.at(path), seen, total, None if digest is None else digest.hexdigest())
         await self._confirm(path, seen, fetch=False)
-        await self._confirm_target(path, replacing)
+        await self._confirm_target(path, looking)
 
     async def _write(
         self,
@@ -238,16 +247,19 @@ class Copier:
         content: bytes | AsyncGenerator[bytes, None],
         seen: Version,
         replacing: Version | None,
+        match: str | None,
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
         # What is restored need not be kept as well.
         ours = self._there is None
-        return await self._target.store.write(
-            self._target.at(path),
-            content,
-            overwrite=replacing is not None,
-            metadata=kept(seen, metadata, ours=ours) if self._keeps else None,
-        )
+        with _of_target(self._target.at(path), match):
+            return await self._target.store.write(
+                self._target.at(path),
+                content,
+                overwrite=replacing is not None,
+                metadata=kept(seen, metadata, ours=ours) if self._keeps else None,
+                if_match=match,
+            )
 
     async def _copy_inside(
         self,
@@ -313,12 +325,31 @@ class Copier:
             raise SourceChanged(msg, path=path)
         return now.metadata
 
+    async def _condition(self, path: str, seen: Version | None) -> str | None:
+        """
+        Return the token of the target's version that may be replaced or deleted.
+
+        None where that is not told by a token, or the store knows no conditions.
+
+        Raises:
+            TargetChanged: It is another version.
+        """
+        if seen is None or not self._matches:
+            return None
+        if seen.etag is not None:
+            return seen.etag
+        now = await self.arrived(path)  # a listing may not tell it
+        if now is None:
+            return None  # nobody's work is lost
+        if not same_version(seen, now):
+            raise _other_target(self._target.at(path))
+        return now.etag
+
     async def _confirm_target(self, path: str, seen: Version | None) -> None:
         """
-        Look at a target that is to be replaced or deleted.
+        Look at a target that is to be replaced or deleted, of a store without conditions.
 
-        Between this and the commit somebody else may still write: a store has
-        no conditions for that yet.
+        Between this and the commit somebody else may still write.
         """
         if seen is None:
             return
@@ -328,20 +359,33 @@ class Copier:
         if now is None:
             if not self._asks_target:
                 return
-            try:
-                now = version_of(await self._target.store.get_file_info(self._target.at(path)))
-            except NotFound:
+            now = await self.arrived(path)
+            if now is None:
                 return  # nobody's work is lost
         if not same_version(seen, now):
-            path = self._target.at(path)
-            msg = f"{path!r} was changed in the target since it was looked at"
-            raise TargetChanged(msg, path=path)
+            raise _other_target(self._target.at(path))
 
     async def _restore(self, path: str, seen: Version, written: WriteResult | None) -> bool:
         time = source_time(seen)
         if self._there is None or time is None:
             return True
         return await DISK.mutate(self._there.restore_time, self._target.at(path), time, written)
+
+
+def _other_target(path: str) -> TargetChanged:
+    msg = f"{path!r} was changed in the target since it was looked at"
+    return TargetChanged(msg, path=path)
+
+
+@contextlib.contextmanager
+def _of_target(path: str, match: str | None) -> Generator[None, None, None]:
+    """Say of a condition that failed that it was about the target."""
+    try:
+        yield
+    except PreconditionFailed as error:
+        if match is None or isinstance(error, SourceChanged):
+            raise
+        raise _other_target(path) from error
 
 
 def _hash_for(seen: Version) -> Any:

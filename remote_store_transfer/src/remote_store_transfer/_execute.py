@@ -46,10 +46,11 @@ async def execute(
 
     One failure stops nothing else. Each file of the target is the old one or
     the new one, whole, at every moment and also after a cancellation. A new
-    file is written exclusively; before one is replaced or deleted it is
-    compared with what the plan saw, so that what somebody else wrote meanwhile
-    is a failure and not lost (but for the moment between that look and the
-    commit). Deletions come last, and are withheld if anything failed.
+    file is written exclusively; one is replaced or deleted as the version
+    that the plan saw, so that what somebody else wrote meanwhile is a failure
+    and not lost. A store without CONDITIONAL_WRITE is looked at for that, and
+    a write between that look and the commit is lost. Deletions come last, and
+    are withheld if anything failed.
 
     With *on* the workers of a cluster do it, in batches of up to 100 files or
     256 MiB. A batch whose worker is lost is done again: what is in the target
