@@ -222,7 +222,7 @@ async def test_plugin_declares_what_it_has(plugin: AsyncBackend) -> None:
     assert declared.close_is_terminal is False
     missing = {
         "async-memory": {Capability.GLOB, *NOT_IN_PROCESS},
-        "async-local": {Capability.SEEKABLE_READ, Capability.RANGE_READ, *NOT_IN_PROCESS},
+        "async-local": {Capability.SEEKABLE_READ, *NOT_IN_PROCESS},
     }
     assert set(Capability) - set(plugin.capabilities) <= missing[plugin.name]
     if plugin.name == "async-memory":

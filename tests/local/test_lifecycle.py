@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.local.conftest import count_hops
-from tests.operations import OPERATIONS, Paths
+from tests.operations import OPERATIONS, Paths, settle
 
 from remote_store import (
     CapabilityNotSupported,
@@ -225,7 +225,7 @@ async def test_one_hop(
     (root / "empty").mkdir()
     (root / "f").write_bytes(b"1")
     jobs = count_hops(monkeypatch)
-    await OPERATIONS[name](backend, Paths("f", "empty", "new/deep/key"))
+    await settle(OPERATIONS[name](backend, Paths("f", "empty", "new/deep/key")))
     assert len(jobs) == 1
 
 

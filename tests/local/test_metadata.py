@@ -78,7 +78,6 @@ async def test_capabilities(any_root: Path) -> None:
     assert set(Capability) - set(backend.capabilities) == {
         Capability.SEEKABLE_READ,
         *NOT_IN_PROCESS,
-        Capability.RANGE_READ,
     }
     assert backend.capabilities <= AsyncLocalBackend.CAPABILITIES
     assert os.listdir(any_root) == []

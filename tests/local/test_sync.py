@@ -30,7 +30,7 @@ def test_identity(local: LocalBackend, root: Path) -> None:
     """The backend declares the sync set, and pickles as its configuration."""
     assert local.name == "local"
     assert local.capabilities == LocalBackend.CAPABILITIES
-    assert set(local.capabilities) == set(Capability) - NOT_IN_PROCESS - {Capability.RANGE_READ}
+    assert set(local.capabilities) == set(Capability) - NOT_IN_PROCESS
     assert (LocalBackend.CONTRACT, LocalBackend.close_is_terminal) == ("1.1", False)
     assert Backend in LocalBackend.__mro__
     assert repr(local) == f"LocalBackend({str(root)!r}, fsync='atomic')"

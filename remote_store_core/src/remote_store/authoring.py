@@ -21,6 +21,7 @@ from remote_store._contract.keys import (
     target_key,
 )
 from remote_store._contract.left_out import LeftOut
+from remote_store._contract.ranges import part_of_stream
 from remote_store._contract.standard_errors import (
     already_exists,
     ancestor_is_file,
@@ -54,6 +55,7 @@ __all__ = [
     "key_text",
     "not_found",
     "other_version",
+    "part_of_stream",
     "source_is_folder",
     "target_key",
 ]

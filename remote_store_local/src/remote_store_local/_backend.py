@@ -94,7 +94,6 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         set(Capability)
         - {
             Capability.SEEKABLE_READ,
-            Capability.RANGE_READ,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -192,6 +191,12 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             PreconditionFailed: Another program cut the file short meanwhile.
         """
         return read_blocks(self._files, self._pool, path)
+
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a part of one version of a file in such blocks; raises as `read`."""
+        return read_blocks(self._files, self._pool, path, start, length, if_match)
 
     async def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file, in one hop; raises as `read`."""

@@ -114,14 +114,15 @@ class _WritableTempFile(_RawFile):
 
 
 @mapped
-def open_reader(files: LocalFiles, key: str) -> BinaryIO:
+def open_reader(files: LocalFiles, key: str, if_match: str | None = None) -> BinaryIO:
     """
     Open one version of a file for reading.
 
     Raises:
+        PreconditionFailed: It is another one than *if_match*.
         NotFound, InvalidPath, PermissionDenied: See `LocalFiles.open_file`.
     """
-    fd, found = files.open_file(key)
+    fd, found = files.open_version(key, if_match)
     try:
         raw = _ReadFile(files, key, fd, found)
     except BaseException:

@@ -216,6 +216,26 @@ class LocalFiles:
             close_quietly(fd)  # swapped for something else
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), key)
 
+    def open_version(self, key: str, if_match: str | None) -> tuple[int, os.stat_result]:
+        """
+        Open an existing file for reading, and refuse another version than *if_match*.
+
+        Raises:
+            PreconditionFailed: It has another ETag, or none.
+            NotFound, InvalidPath, OSError: As `resolve_file`.
+        """
+        fd, found = self.open_file(key)
+        if if_match is None:
+            return fd, found
+        try:
+            generation, _ = read_attributes(fd) if self.keeps_metadata else (None, b"")
+            if etag_of(generation, found) != if_match:
+                raise other_version(key, self.name)
+        except BaseException:
+            close_quietly(fd)
+            raise
+        return fd, found
+
     def check_version(self, key: str, if_match: str) -> None:
         """
         Refuse to replace a file that is another version.

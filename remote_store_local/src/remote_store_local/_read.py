@@ -48,9 +48,11 @@ def shrunk(files: LocalFiles, key: str, got: int, size: int) -> PreconditionFail
 
 
 @mapped
-def start_reading(files: LocalFiles, key: str, file: LazyFile, chunk: int) -> bytes:
-    """Open a file for reading in steps; return the first chunk."""
-    return file.start(lambda: files.open_file(key), chunk)
+def start_reading(
+    files: LocalFiles, key: str, file: LazyFile, chunk: int, if_match: str | None = None
+) -> bytes:
+    """Open a version of a file for reading in steps; return the first chunk."""
+    return file.start(lambda: files.open_version(key, if_match), chunk)
 
 
 def _drain(fd: int, data: bytes, size: int) -> bytes:
@@ -93,13 +95,21 @@ class SharedFile(io.FileIO):
 
 
 class LazyFile:
-    """A file that is opened by its first read, in whichever thread that happens."""
+    """
+    A file that is opened by its first read, in whichever thread that happens.
 
-    __slots__ = ("_shared", "ended", "file", "got", "size")
+    Args:
+        start: Where to begin.
+        length: Bytes to read at most, None for all that follow.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_shared", "_stop", "at", "ended", "file", "size")
+
+    def __init__(self, start: int = 0, length: int | None = None) -> None:
         self.file: SharedFile | None = None
-        self.size = self.got = 0
+        self.size = 0
+        self.at = start
+        self._stop = None if length is None else start + length
         self.ended = False
         self._shared = SharedClose(self._close)
 
@@ -117,7 +127,9 @@ class LazyFile:
             fd, found = open_file()
             self.file = SharedFile(fd, self._shared, found)
             self.size = found.st_size
-            wanted = first_read(self.size, chunk)
+            if self.at:
+                self.file.seek(self.at)
+            wanted = first_read(max(0, self.size - self.at), self._within(chunk))
             return self.took(self.file.read(wanted), wanted)
 
     @property
@@ -131,8 +143,11 @@ class LazyFile:
 
         A file that goes on after that is read in chunks as well.
         """
-        left = self.size - self.got
-        return left + 1 if 0 < left < chunk else chunk
+        left = self.size - self.at
+        return self._within(left + 1 if 0 < left < chunk else chunk)
+
+    def _within(self, wanted: int) -> int:
+        return wanted if self._stop is None else min(wanted, self._stop - self.at)
 
     def took(self, data: bytes, wanted: int) -> bytes:
         """
@@ -141,8 +156,9 @@ class LazyFile:
         Nothing is the end, and so is a little less where the known size is
         reached: any other short read may have more.
         """
-        self.got += len(data)
-        self.ended = not data or (len(data) < wanted and self.got == self.size)
+        self.at += len(data)
+        short = len(data) < wanted and self.at == self.size
+        self.ended = not data or short or self.at == self._stop
         return data
 
     def release(self) -> None:

@@ -25,7 +25,14 @@ BLOCK: Final = 1 << 20
 NEXT_BLOCK: Final = 2 << 20
 
 
-async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGenerator[bytes, None]:
+async def read_blocks(
+    files: LocalFiles,
+    pool: WorkerPool,
+    key: str,
+    start: int = 0,
+    length: int | None = None,
+    if_match: str | None = None,
+) -> AsyncGenerator[bytes, None]:
     """
     Yield the content of a file; the next block is read while one is consumed.
 
@@ -33,15 +40,19 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
         files: Where.
         pool: Threads.
         key: Key of a file.
+        start: Where to begin.
+        length: Bytes to yield at most, None for all that follow.
+        if_match: ETag of the version to read.
 
     Raises:
         NotFound, InvalidPath, PermissionDenied, RemoteStoreError: See `LocalFiles`.
-        PreconditionFailed: Another program cut the file short meanwhile.
+        PreconditionFailed: Another program cut the file short meanwhile, or it
+            is another version than *if_match*.
     """
-    source = LazyFile()
+    source = LazyFile(start, length)
     ahead: asyncio.Task[bytes] | None = None
     try:
-        data = await pool.query(start_reading, files, key, source, BLOCK)
+        data = await pool.query(start_reading, files, key, source, BLOCK, if_match)
         while data:
             ahead = None if source.ended else asyncio.create_task(_pull(pool, source))
             yield data
@@ -52,7 +63,7 @@ async def read_blocks(files: LocalFiles, pool: WorkerPool, key: str) -> AsyncGen
             except OSError as error:
                 raise translate(error, key, files.name) from error
         if not source.whole:
-            raise shrunk(files, key, source.got, source.size)
+            raise shrunk(files, key, source.at, source.size)
     except BaseException:
         with contextlib.suppress(OSError):  # the reader has gone
             source.release()

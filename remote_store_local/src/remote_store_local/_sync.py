@@ -17,6 +17,7 @@ from remote_store import (
     WritableContent,
     WriteResult,
 )
+from remote_store.authoring import part_of_stream
 from remote_store_local._common import Rooted
 from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._file_objects import open_reader, open_temp_file, write_from
@@ -58,7 +59,6 @@ class LocalBackend(Rooted, Backend):
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
         set(Capability)
         - {
-            Capability.RANGE_READ,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
@@ -121,6 +121,20 @@ class LocalBackend(Rooted, Backend):
             NotFound, InvalidPath: As in the protocol.
         """
         return open_reader(self._files, path)
+
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> BinaryIO:
+        """
+        Open a part of one version of a file; the whole file as `read` does.
+
+        Raises:
+            NotFound, InvalidPath, PreconditionFailed: As in the protocol.
+        """
+        stream = open_reader(self._files, path, if_match)
+        if start == 0 and length is None:
+            return stream
+        return part_of_stream(stream, start, length)
 
     def read_bytes(self, path: str) -> bytes:
         """Return the whole content of a file; raises as `read` and its stream."""

@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 from remote_store import Capability, DirectoryNotEmpty, RemoteStoreError
 from remote_store.aio import AsyncStore
-from remote_store_conformance.contract.kinds import Need
+from remote_store_conformance.contract.kinds import FIRST, Need, version_key
 from remote_store_conformance.contract.trial import Trial, collect
 from remote_store_conformance.tools.sources import Source, pattern
 
@@ -145,6 +145,7 @@ class Operation:
         effect: What is afterwards at the paths that it changes.
         refuses: What it raises in a scene as it was set; None if it works.
         eager: A store refuses at the call, without being awaited.
+        since: Version of the contract that brought the member.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Operation:
     effect: Callable[[Scene, bytes], State] = field(default=_nothing, eq=False, repr=False)
     refuses: type[RemoteStoreError] | None = None
     eager: bool = False
+    since: str = FIRST
 
     def __str__(self) -> str:
         return self.name
@@ -189,7 +191,9 @@ class Operation:
 
     def direct(self, t: Trial) -> bool:
         """Return True if the backend has it itself: no store's own, no default of the protocol."""
-        return bool(self.method) and getattr(t.backend, self.method, None) is not None
+        if not self.method or version_key(self.since) > version_key(t.survey.contract):
+            return False
+        return getattr(t.backend, self.method, None) is not None
 
     def allowed(self, t: Trial, scene: Scene, data: bytes) -> list[State]:
         """Return what may be there after the call was interrupted."""
@@ -202,7 +206,7 @@ class Operation:
 
 def _call(form: Form, slot: str, method: str, *needs: Capability, **more: Any) -> Operation:
     """Return a call with one path; *more* are fields of `Operation` and arguments of the call."""
-    fields = {k: more.pop(k) for k in ("effect", "refuses", "store_only") if k in more}
+    fields = {k: more.pop(k) for k in ("effect", "refuses", "since", "store_only") if k in more}
     options = "".join(f", {name}={value!r}" for name, value in more.items())
 
     def call(api: Any, scene: Scene, content: Source) -> Answer:
@@ -276,6 +280,12 @@ def _transfer(
     return Operation(name, method, Form.TRANSFER, uses, call, (capability,), effect)
 
 
+async def _open(api: Any, scene: Scene, content: Source) -> bytes:
+    async with api.open(scene.file) as file:
+        data: bytes = await file.read()
+        return data
+
+
 def _health(api: Any, scene: Scene, content: Source) -> Answer:
     return api.ping() if isinstance(api, AsyncStore) else api.check_health()
 
@@ -308,6 +318,17 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _call(Form.QUESTION, "file", "head", C.METADATA, store_only=True),
     _call(Form.READ, "file", "read", C.READ),
     _call(Form.READ, "file", "read_bytes", C.READ),
+    _call(Form.READ, "file", "read_range", C.READ, start=3, length=1_000, since="1.1"),
+    _call(
+        Form.READ,
+        "file",
+        "read_ranges",
+        *(C.READ, C.METADATA),
+        ranges=((0, 9), (60_000, 60_009)),
+        gap=0,
+        store_only=True,
+    ),
+    Operation("open(path)", "", Form.READ, ("file",), _open, (C.READ, C.METADATA)),
     _call(Form.READ, "file", "read_text", C.READ, encoding="latin-1", store_only=True),
     _call(Form.LISTING, "folder", "list_files", C.LIST),
     _call(Form.LISTING, "folder", "list_files", C.LIST, recursive=True),

@@ -15,7 +15,7 @@ from remote_store._contract import members
 from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
 from remote_store._contract.range_file import open_ranges, reads_ranges
-from remote_store._contract.ranges import part_of, refuse_other_version
+from remote_store._contract.ranges import part_of_stream, refuse_other_version
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import unsupported
@@ -443,7 +443,7 @@ class Backend(Protocol):
                 refuse_other_version(self.get_file_info(path), if_match, path, self.name)
 
         compare()
-        return part_of(self.read(path), start, length, compare)
+        return part_of_stream(self.read(path), start, length, compare)
 
     # By hand: an async backend has only chunks.
     def read_seekable(self, path: str) -> BinaryIO:

@@ -10,7 +10,7 @@ from remote_store._contract.standard_errors import other_version
 from remote_store._threads.chunk_reader import HOP, ChunkReader, close_quietly, read_some
 from remote_store._types.models import FileInfo
 
-__all__ = ["BLOCK", "Cut", "Place", "is_same_version", "part_of", "refuse_other_version"]
+__all__ = ["BLOCK", "Cut", "Place", "is_same_version", "part_of_stream", "refuse_other_version"]
 
 #: Bytes that a file object asks for at least.
 BLOCK: Final = 64 << 10
@@ -69,7 +69,11 @@ class _PartStream(ChunkReader):
     """Some bytes of a stream, which it closes."""
 
     def __init__(
-        self, stream: BinaryIO, start: int, length: int | None, at_end: Callable[[], object]
+        self,
+        stream: BinaryIO,
+        start: int,
+        length: int | None,
+        at_end: Callable[[], object] | None,
     ) -> None:
         self._stream = stream
         self._skip = start
@@ -88,7 +92,7 @@ class _PartStream(ChunkReader):
         chunk = read_some(self._stream, wanted) if wanted else b""
         if self._left is not None:
             self._left -= len(chunk)
-        if not chunk:
+        if not chunk and self._at_end is not None:
             self._at_end()
         return chunk
 
@@ -99,8 +103,11 @@ class _PartStream(ChunkReader):
             close_quietly(self._stream)
 
 
-def part_of(
-    stream: BinaryIO, start: int, length: int | None, at_end: Callable[[], object]
+def part_of_stream(
+    stream: BinaryIO,
+    start: int,
+    length: int | None = None,
+    at_end: Callable[[], object] | None = None,
 ) -> BinaryIO:
     """
     Return a stream over a part of *stream*, by seeking where it can, else by reading.
@@ -109,7 +116,7 @@ def part_of(
         stream: At its beginning; closed together with the part.
         start: Bytes to leave out.
         length: Bytes to keep, None for all that follow.
-        at_end: Called when all was read, before the end is shown.
+        at_end: Called when all was read, before the end is shown; it may raise.
     """
     return io.BufferedReader(_PartStream(stream, start, length, at_end))
 
