@@ -52,8 +52,8 @@ pyright: $(DEV)
 imports: $(DEV) ## An import goes down, never up.
 	@$(BIN)/lint-imports
 
-sync: $(DEV) ## Whether the sync side of the core is as the async side says (scripts/unasync.py).
-	@$(RUN) scripts/unasync.py --check
+sync: $(DEV) ## Whether what is generated is up to date: the core's sync side, the page of commands.
+	@$(RUN) scripts/unasync.py --check && $(RUN) scripts/cli_reference.py --check
 
 conform: .azurite/.stamp ## Check our plugins against the contract; reports go to docs/conformance/.
 	@$(RUN) scripts/contract.py && $(RUN) scripts/conform.py

@@ -207,6 +207,7 @@ async def test_structural_backend_gets_every_default(root: str, reference: DictB
     with pytest.raises(CapabilityNotSupported, match="does not expose native handle") as caught:
         store.unwrap(dict)
     assert caught.value.capability == "unwrap"
+    assert store.unwrap(DictBackend) is reference
     plan = store.resolve("x")
     full = f"{root}/x" if root else "x"
     assert (plan.kind, plan.backend, plan.native_path) == (NAME, NAME, full)

@@ -11,15 +11,19 @@ from typing import Annotated
 import typer
 
 from remote_store_cli._checking import check
+from remote_store_cli._completion import complete, completion
+from remote_store_cli._configuring import config
 from remote_store_cli._console import warn
 from remote_store_cli._content import cat
 from remote_store_cli._copying import cp, sync
+from remote_store_cli._finding import du, find
 from remote_store_cli._listing import info, ls, tree
 from remote_store_cli._moving import mv
 from remote_store_cli._outcome import handling_sigterm
 from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
 from remote_store_cli._removing import rm
+from remote_store_cli._sweeping import sweep
 
 __all__ = ["app", "main"]
 
@@ -39,8 +43,27 @@ app = typer.Typer(
     # Its tracebacks would show local variables, and so credentials.
     pretty_exceptions_enable=False,
 )
-for command in (backends, capabilities, cat, check, cp, doctor, info, ls, mv, rm, sync, tree):
+for command in (
+    backends,
+    capabilities,
+    cat,
+    check,
+    completion,
+    cp,
+    doctor,
+    du,
+    find,
+    info,
+    ls,
+    mv,
+    rm,
+    sweep,
+    sync,
+    tree,
+):
     app.command()(command)
+app.add_typer(config, name="config")
+app.command("__complete", hidden=True)(complete)
 
 
 def _show_version(value: bool) -> None:

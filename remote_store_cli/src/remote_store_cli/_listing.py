@@ -22,7 +22,7 @@ from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 
-__all__ = ["info", "ls", "tree"]
+__all__ = ["file_facts", "info", "ls", "tree"]
 
 Where = Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder.")]
 
@@ -121,10 +121,11 @@ def _entry_facts(entry: FileInfo | FolderEntry, opened: OpenedPath) -> dict[str,
     path = _relative(entry, opened)
     if isinstance(entry, FolderEntry):
         return {"path": path, "type": "folder"}
-    return {"path": path, "type": "file", **_file_facts(entry)}
+    return {"path": path, "type": "file", **file_facts(entry)}
 
 
-def _file_facts(file: FileInfo) -> dict[str, Any]:
+def file_facts(file: FileInfo) -> dict[str, Any]:
+    """Return what is known of a file, as JSON has it."""
     digest = file.digest
     return {
         "size": file.size,
@@ -139,7 +140,8 @@ def _file_facts(file: FileInfo) -> dict[str, Any]:
 def tree(
     location: Where,
     depth: Annotated[
-        int | None, typer.Option("--depth", "-d", min=1, help="Levels to show; all if left out.")
+        int | None,
+        typer.Option("--depth", "-d", min=1, metavar="N", help="Levels to show; all if left out."),
     ] = None,
     config: ConfigFile = None,
     option: BackendOption = None,
@@ -253,7 +255,7 @@ def _headless(rows: list[tuple[str, str]]) -> tuple[tuple[str, str], list[tuple[
 
 def _facts(found: FileInfo | FolderInfo) -> dict[str, Any]:
     if isinstance(found, FileInfo):
-        return {"type": "file", **_file_facts(found)}
+        return {"type": "file", **file_facts(found)}
     return {
         "type": "folder",
         "files": found.file_count,

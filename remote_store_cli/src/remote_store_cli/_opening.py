@@ -143,6 +143,13 @@ class Opener:
         root = "/".join(location.segments[:base])
         return OpenedPath(self._stores[identity], key, location, root)
 
+    def plugin_class(self, location: Location) -> type[Any]:
+        """Return the class that serves one of the locations."""
+        origin = location.origin
+        if isinstance(origin, Origin):
+            return load_backend(origin.scheme)
+        return load_backend(self._config.backends[self._config.stores[origin].backend].type)
+
     async def _open(self, location: Location, base: int, *, create: bool) -> AsyncStore:
         try:
             if isinstance(location.origin, str):

@@ -32,15 +32,24 @@ Recursive = Annotated[
 ]
 CompareOption = Annotated[
     Compare,
-    typer.Option("--compare", help="How files of one size are compared where no digest tells."),
+    typer.Option(
+        "--compare",
+        metavar="HOW",
+        help="How files of one size are compared where no digest tells: time, etag, size, content.",
+    ),
 ]
 LinksOption = Annotated[
-    Links, typer.Option("--links", help="Links to folders: tell of them, enter them, or not.")
+    Links,
+    typer.Option(
+        "--links",
+        metavar="HOW",
+        help="Links to folders: report tells of them, follow enters them, skip ignores them.",
+    ),
 ]
 Metadata = Annotated[
     bool, typer.Option("--metadata/--no-metadata", help="Take user metadata along.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files at a time.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files at a time.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")
 ]

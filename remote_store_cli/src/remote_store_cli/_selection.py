@@ -14,7 +14,7 @@ from remote_store import GlobPattern, InvalidPath
 from remote_store_cli._outcome import InvalidCommand
 from remote_store_transfer import Filters
 
-__all__ = ["Exclude", "Include", "MaxSize", "MinSize", "Newer", "Selection"]
+__all__ = ["Exclude", "Include", "MaxSize", "MinSize", "Newer", "Selection", "age"]
 
 Include = Annotated[
     list[str] | None,
@@ -120,12 +120,29 @@ def _patterns(name: str, texts: Iterable[str] | None) -> tuple[GlobPattern, ...]
     return tuple(patterns)
 
 
+def age(name: str, text: str) -> timedelta:
+    """
+    Read an age such as ``36h``.
+
+    Raises:
+        InvalidCommand: It is none; *name* is the option that it is of.
+    """
+    match = _AGE.fullmatch(text)
+    try:
+        if match:
+            return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    except OverflowError:
+        pass
+    msg = f"{name} {text!r} is no age: write 90s, 30m, 12h, 7d or 2w"
+    raise InvalidCommand(msg)
+
+
 def _time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        if match := _AGE.fullmatch(text):
-            return datetime.now(UTC) - timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+        if _AGE.fullmatch(text):
+            return datetime.now(UTC) - age("--newer", text)
         # A time without a zone is one of this machine's clock.
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import stat
 import sys
 from collections.abc import AsyncGenerator
@@ -43,7 +44,9 @@ async def from_stdin() -> AsyncGenerator[bytes, None]:
         while True:
             await ready.wait()
             ready.clear()
-            # Readable: a read returns what there is, without waiting for more.
+            # What made it ready may have been read before.
+            if not select.select([fd], [], [], 0)[0]:
+                continue
             chunk = os.read(fd, _STEP)
             if not chunk:
                 return

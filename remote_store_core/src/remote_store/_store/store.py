@@ -983,11 +983,14 @@ class Store:
         Return the backend's native handle; code that uses it is bound to that backend.
 
         Args:
-            type_hint: Type of the handle.
+            type_hint: Type of the handle; the backend's own class for the
+                backend itself, whose paths begin at its root and not at the store's.
 
         Raises:
             CapabilityNotSupported: The backend has none of that type.
         """
+        if isinstance(self._backend, type_hint) and type(self._backend) is type_hint:
+            return self._backend
         handle: T = self._member("unwrap")(type_hint)
         return handle
 

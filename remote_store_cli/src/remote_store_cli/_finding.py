@@ -1,0 +1,179 @@
+"""The commands `find` and `du`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+import typer
+from attrs import define
+
+from remote_store import FileInfo
+from remote_store_cli._codes import FAILED
+from remote_store_cli._console import human_size, names_left_out, time_text
+from remote_store_cli._listing import file_facts
+from remote_store_cli._opening import OpenedPath, Opener, kind_of
+from remote_store_cli._outcome import EXPECTED, complain_of, run
+from remote_store_cli._output import emit, emit_json
+from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
+from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+
+__all__ = ["du", "find"]
+
+Locations = Annotated[
+    list[str], typer.Argument(metavar="LOCATION", help="Folders to look into, or files.")
+]
+
+
+def find(
+    locations: Locations,
+    include: Include = None,
+    exclude: Exclude = None,
+    newer: Newer = None,
+    min_size: MinSize = None,
+    max_size: MaxSize = None,
+    long: Annotated[bool, typer.Option("--long", "-l", help="Also size and time.")] = False,
+    null: Annotated[
+        bool,
+        typer.Option("--null", "-0", help="End each name with NUL, unescaped: for xargs -0."),
+    ] = False,
+    as_json: JsonOutput = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """Print the files below folders that the filters let pass, as they are found."""
+
+    async def work() -> int | None:
+        selection = Selection.parse(include, exclude, newer, min_size, max_size)
+        search = _Search(selection)
+        facts: list[dict[str, Any]] = []
+        async with Opener(locations, config, option) as opener:
+            for location in opener.locations:
+                folder = await opener.open(location)
+                async with contextlib.aclosing(search.below(folder)) as found:
+                    async for path, file in found:
+                        name = folder.text(path)
+                        if as_json:
+                            facts.append({"location": name, **file_facts(file)})
+                        elif null:
+                            sys.stdout.buffer.write(name.encode(errors="surrogateescape") + b"\0")
+                        elif long:
+                            size, time = human_size(file.size), time_text(file.modified_at)
+                            emit(f"{size:>10}  {time:>20}  {name}")
+                        else:
+                            emit(name)
+        if as_json:
+            emit_json(facts)
+        return search.code
+
+    run(work)
+
+
+class _Search:
+    """Looks for files, and goes on after what fails."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._filters = selection.filters
+        self._failed = False
+
+    async def below(self, opened: OpenedPath) -> AsyncGenerator[tuple[str, FileInfo], None]:
+        """Yield the files of a location that count, with their paths below it."""
+        try:
+            if await kind_of(opened) == "file":
+                file = await opened.store.get_file_info(opened.key)
+                if self._filters.accepts(file.name, file):
+                    yield "", file
+                return
+            start = len(opened.key) + 1 if opened.key else 0
+            listing = opened.store.list_files(opened.key, recursive=True)
+            async with contextlib.aclosing(listing):
+                async for file in listing:
+                    path = file.path.as_posix()[start:]
+                    if self._filters.accepts(path, file):
+                        yield path, file
+        except EXPECTED as error:
+            self._failed = True
+            complain_of(error)
+
+    @property
+    def code(self) -> int | None:
+        """The exit code."""
+        return FAILED if self._failed or names_left_out() else None
+
+
+@define
+class _Usage:
+    """What is in a folder, folders below it included."""
+
+    files: int = 0
+    size: int = 0
+
+
+def du(
+    locations: Locations,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth", "-d", min=0, metavar="N", help="Levels of folders to print; all if left out."
+        ),
+    ] = None,
+    summarize: Annotated[
+        bool, typer.Option("--summarize", "-s", help="Only the sum of each location: -d 0.")
+    ] = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    newer: Newer = None,
+    min_size: MinSize = None,
+    max_size: MaxSize = None,
+    as_json: JsonOutput = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """
+    Add up the bytes of files, for each folder with what is below it.
+
+    Each location is listed once. Sizes are those of contents, not of disk blocks.
+    """
+
+    async def work() -> int | None:
+        selection = Selection.parse(include, exclude, newer, min_size, max_size)
+        levels = 0 if summarize else depth
+        search = _Search(selection)
+        facts: list[dict[str, Any]] = []
+        async with Opener(locations, config, option) as opener:
+            for location in opener.locations:
+                opened = await opener.open(location)
+                usage = await _usage(search, opened, levels)
+                for path in sorted(usage, key=_last_first):
+                    name, used = opened.text(path), usage[path]
+                    if as_json:
+                        facts.append({"location": name, "size": used.size, "files": used.files})
+                    else:
+                        emit(f"{human_size(used.size):>10}  {name}")
+        if as_json:
+            emit_json(facts)
+        return search.code
+
+    run(work)
+
+
+async def _usage(search: _Search, opened: OpenedPath, levels: int | None) -> dict[str, _Usage]:
+    """Return what each folder holds, by its path; the location itself is ``""``."""
+    usage = {"": _Usage()}
+    async with contextlib.aclosing(search.below(opened)) as found:
+        async for path, file in found:
+            folders = path.split("/")[:-1]
+            if levels is not None:
+                folders = folders[:levels]
+            for level in range(len(folders) + 1):
+                used = usage.setdefault("/".join(folders[:level]), _Usage())
+                used.files += 1
+                used.size += file.size
+    return usage
+
+
+def _last_first(path: str) -> list[str]:
+    """Sort a folder after what is in it, as its sum."""
+    return [*path.split("/"), "\U0010ffff"] if path else ["\U0010ffff"]

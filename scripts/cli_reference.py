@@ -1,0 +1,91 @@
+"""
+Write docs/cli-reference.md from the command line itself.
+
+Usage: scripts/cli_reference.py [--check]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from remote_store_cli._app import app
+
+PAGE = Path(__file__).parents[1] / "docs" / "cli-reference.md"
+HEAD = """\
+# Commands and options
+
+What `remote-store COMMAND --help` says, for all commands; `scripts/cli_reference.py` writes it from
+the program. [The command line](cli.md) explains them with examples.
+"""
+
+
+def reference() -> str:
+    """Return the page."""
+    root: Any = typer.main.get_command(app)
+    parts = [HEAD]
+    for name, command in sorted(root.commands.items()):
+        if not command.hidden:
+            children = getattr(command, "commands", {})
+            for child, below in sorted(children.items()):
+                parts.append(_section(f"{name} {child}", below))
+            if not children:
+                parts.append(_section(name, command))
+    return "\n".join(parts)
+
+
+def _section(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option"]
+    usage = " ".join(["remote-store", name, "[OPTIONS]", *map(_argument, arguments)])
+    paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
+    lines = [f"## {name}", "", "```text", usage, "```", ""]
+    for paragraph in paragraphs:
+        lines += [_escaped(paragraph), ""]
+    if arguments or options:
+        lines += ["| | |", "|---|---|"]
+        lines += [f"| `{_escaped(a.metavar)}` | {_escaped(a.help or '')} |" for a in arguments]
+        lines += [f"| {_names(o)} | {_escaped(o.help or '')}{_default(o)} |" for o in options]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _argument(argument: Any) -> str:
+    text = f"{argument.metavar}..." if argument.nargs == -1 else str(argument.metavar)
+    return text if argument.required else f"[{text}]"
+
+
+def _names(option: Any) -> str:
+    names = sorted([*option.opts, *option.secondary_opts], key=lambda n: (n.startswith("--no-"), n))
+    value = f" {option.metavar}" if option.metavar else ""
+    return ", ".join(f"`{name}{value if name.startswith('--') else ''}`" for name in names)
+
+
+def _default(option: Any) -> str:
+    default = option.default
+    if default is None or isinstance(default, bool) or callable(default) or default == []:
+        return ""
+    return f" Default: `{getattr(default, 'value', default)}`."
+
+
+def _escaped(text: str) -> str:
+    for character in "*<>|[]":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def main() -> None:
+    """Write the page, or say whether it is up to date."""
+    text = reference()
+    if "--check" in sys.argv[1:]:
+        if text != PAGE.read_text(encoding="utf-8"):
+            sys.exit(f"{PAGE.name} is not what the program says: run scripts/cli_reference.py")
+    else:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
