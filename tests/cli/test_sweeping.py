@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -26,7 +26,7 @@ class Sweeping(AsyncMemoryBackend):
     asked: ClassVar[list[tuple[str, timedelta]]] = []
 
     @classmethod
-    def from_url(cls, url: str) -> tuple[Sweeping, str]:
+    def from_url(cls, url: str, **options: Any) -> tuple[Sweeping, str]:
         return cls(), url.partition("://")[2].partition("/")[2]
 
     async def sweep(self, path: str = "", *, older_than: timedelta = timedelta(days=1)) -> int:
