@@ -5,11 +5,22 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from remote_store import InvalidPath, NotFound, RemoteStoreError, authoring
+from remote_store import (
+    AsyncBackendSyncAdapter,
+    InvalidPath,
+    LeftOutCount,
+    NotFound,
+    RemoteStoreError,
+    Store,
+    authoring,
+    count_left_out,
+)
 from remote_store.authoring import LeftOut, as_bytes, first_with_others, is_key
+from remote_store_local import AsyncLocalBackend, LocalBackend
 
 KEYS = (authoring.folder_key, authoring.file_key, authoring.target_key)
 
@@ -168,3 +179,28 @@ def test_what_a_listing_leaves_out(caplog: pytest.LogCaptureFixture) -> None:
     assert "'folder'" in names.getMessage()
     assert repr("a\\b") in names.getMessage()
     assert getattr(links, "links_left_out") == 3  # noqa: B009
+
+
+@pytest.mark.parametrize("kind", ["sync", "bridged"])
+def test_what_a_program_counts_of_it(tmp_path: Path, kind: str) -> None:
+    """Without a log; also where the listing runs in another thread, and by each who counts."""
+    (tmp_path / "in/deep").mkdir(parents=True)
+    (tmp_path / "in/link").symlink_to("deep")
+    (tmp_path / "in" / "no\\path").touch()
+    backend = (
+        LocalBackend(tmp_path)
+        if kind == "sync"
+        else AsyncBackendSyncAdapter(AsyncLocalBackend(tmp_path))
+    )
+    logging.disable(logging.CRITICAL)
+    try:
+        with Store(backend) as store:
+            with count_left_out() as whole:
+                for _ in range(2):
+                    with count_left_out() as count:
+                        assert list(store.list_files("in", recursive=True)) == []
+                    assert count == LeftOutCount(1, names=True)
+            assert list(store.list_files("in", recursive=True)) == []
+    finally:
+        logging.disable(logging.NOTSET)
+    assert whole == LeftOutCount(2, names=True)

@@ -285,22 +285,24 @@ async def test_a_plan_that_spills_is_the_same_plan(
 
 
 @pytest.mark.parametrize("link", ["folder", "file"])
-async def test_silenced_warnings_delete_nothing_behind_links(
+async def test_silenced_warnings_are_no_loss(
     local: Make, memory: Make, tmp_path: Path, link: str
 ) -> None:
-    """A listing's warning may go unheard; the files that a link leads to stay all the same."""
+    """Nothing behind a link is deleted, and the report has all links and names."""
     source, target = local("a"), memory()
     await fill(source, {"top/real/f": b"1"})
     (tmp_path / "elsewhere").write_bytes(b"1")
     goal = tmp_path / "a/top/real" if link == "folder" else tmp_path / "elsewhere"
     (tmp_path / "a/top/link").symlink_to(goal)
+    (tmp_path / "a/top/other").symlink_to(goal)
+    (tmp_path / "a/top" / "no\\path").write_bytes(b"1")
     path = "link/f" if link == "folder" else "link"
     await fill(target, {path: b"1", "old": b"1"})
     logging.disable(logging.WARNING)
     try:
         report = await sync_tree(source, target, source_path="top", delete=True)
         assert (report.deleted, report.deletes_withheld, report.ok) == (0, 2, False)
-        assert report.links_left_out == 1
+        assert (report.links_left_out, report.names_left_out) == (2, True)
         skipping = await sync_tree(source, target, source_path="top", delete=True, links="skip")
     finally:
         logging.disable(logging.NOTSET)

@@ -15,6 +15,10 @@ from remote_store._contract.content import (
     SyncContentSource,
     WritableContent,
 )
+from remote_store._contract.left_out import (
+    LeftOutCount,
+    count_left_out,
+)
 from remote_store._contract.versions import (
     CONTRACT,
 )
@@ -92,6 +96,7 @@ __all__ = [
     "FolderInfo",
     "GlobPattern",
     "InvalidPath",
+    "LeftOutCount",
     "NotFound",
     "OperationEvent",
     "PathEntry",
@@ -114,6 +119,7 @@ __all__ = [
     "WritableContent",
     "WriteResult",
     "__version__",
+    "count_left_out",
     "glob_files",
     "hookimpl",
     "info",

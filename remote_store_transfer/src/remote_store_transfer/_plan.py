@@ -237,8 +237,8 @@ class Plan:
         """
         Withhold deletions if the source may have a file behind a link.
 
-        Listings say what they leave out in warnings, which a program may have
-        silenced. What gets lost if one is missed is looked at here again.
+        A backend of somebody else may not tell what its listing leaves out.
+        What would get lost by that is looked at here again.
         """
         if self._links != "report" or self.source_incomplete:
             return

@@ -13,14 +13,15 @@ from remote_store import (
     CapabilityNotSupported,
     FileInfo,
     FolderEntry,
+    LeftOutCount,
     NotFound,
     RemotePath,
     RemoteStoreError,
+    count_left_out,
 )
 from remote_store.aio import AsyncStore
 from remote_store.aio.workers import WorkerPool
 from remote_store_transfer._filters import Filters
-from remote_store_transfer._left_out import LeftOut, hearing
 from remote_store_transfer._records import key_of, pack_file, seen_of
 from remote_store_transfer._sorter import Sorter
 from remote_store_transfer._this_machine import this_machine
@@ -78,7 +79,7 @@ class Gathered:
 
     files: Sorter
     failures: list[Failure] = Factory(list)
-    left_out: LeftOut = Factory(LeftOut)
+    left_out: LeftOutCount = Factory(LeftOutCount)
 
 
 def normal(path: str | RemotePath) -> str:
@@ -107,7 +108,7 @@ async def gather(side: Side, filters: Filters, links: Links, name: str) -> Gathe
     """
     gathered = Gathered(Sorter())
     follows = links == "follow" and this_machine(side.store) is not None
-    with hearing() as left_out:
+    with count_left_out() as left_out:
         listing = _walk(side, gathered) if follows else _list(side)
         try:
             async with contextlib.aclosing(listing):

@@ -274,7 +274,9 @@ class AsyncBackend(Protocol):
 
         A missing path, a file and a path through a file yield nothing
         (LIST-004). Keys that are not valid paths are skipped with one logged
-        warning, whose record has ``names_left_out=True`` (`logging`'s *extra*).
+        warning, whose record has ``names_left_out=True`` (`logging`'s *extra*);
+        `remote_store.authoring.LeftOut` says so, and counts them for a program
+        that asked by `remote_store.count_left_out`.
         With *recursive*, a folder that refuses to be listed does not hide the
         others: its error comes at the end, and those of further folders are
         its ``others``. Links to folders are not entered; one warning has their
