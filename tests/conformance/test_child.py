@@ -14,6 +14,7 @@ from tests.conformance.conftest import path_with
 
 from remote_store_conformance.clauses import find
 from remote_store_conformance.engine.child import Child
+from remote_store_conformance.engine.last_words import last_words
 from remote_store_conformance.engine.session import Session
 from remote_store_conformance.results.result import Result, Status
 from remote_store_conformance.results.run import Run
@@ -139,11 +140,59 @@ def test_no_end_of_the_process_is_a_success(
 
 
 def test_a_crash_says_where_it_happened(site: Path, tmp_path: Path) -> None:
-    """The report holds what the process said at last: the calls that it was in."""
+    """The report holds what the process said at last: the calls that it was in, innermost first."""
     conform(site, tmp_path, "crashes", "WRITE-013")
 
     report = json.loads((tmp_path / "report.json").read_text())
-    assert "harmful_backends.py" in report["clauses"][0]["evidence"]["standard error"]
+    words = report["clauses"][0]["evidence"]["standard error"].splitlines()
+    assert words[0] == "Fatal Python error: Segmentation fault"
+    assert "harmful_backends.py" in words[4]
+    assert len(words) < 25
+
+
+def dump(why: str, *stacks: str) -> list[str]:
+    """Return the lines of a process that says something, and then dumps its stacks."""
+    text = "\n\n".join([f"something before\nFatal Python error: {why}", *stacks])
+    return [f"{line}\n" for line in f"{text}\n\nExtension modules: a, b (total: 2)".splitlines()]
+
+
+def stack(head: str, *calls: str) -> str:
+    """Return the stack of a thread, as it is dumped."""
+    return "\n".join([f"{head} (most recent call first):", *calls])
+
+
+DEEP = [f'  File "/x/backend.py", line {n} in deep' for n in range(100)]
+WAITING = ['  File "/lib/threading.py", line 1 in join', '  File "/kit/cli.py", line 2 in main']
+
+
+def test_of_a_dump_the_running_thread_is_kept() -> None:
+    """Its innermost calls tell what happened; a hundred others, and other threads, hide it."""
+    other = stack("Thread 0x1", '  File "/x/other.py", line 1 in run')
+    crash = dump("Segmentation fault", other, stack("Current thread 0x2", *DEEP))
+    words = last_words(crash).splitlines()
+
+    assert words[:2] == ["something before", "Fatal Python error: Segmentation fault"]
+    assert words[3:5] == ["Current thread 0x2 (most recent call first):", DEEP[0]]
+    assert words[-2:] == ["  ... 85 more calls", "(threads beside it: 1)"]
+
+
+def test_of_a_dump_the_thread_that_waits_for_another_is_not_the_culprit() -> None:
+    """A signal that ends a process which hangs is handled by the thread that waits."""
+    held = stack("Thread 0x1", *DEEP[:2])
+    hang = dump(
+        "Aborted", stack("Thread 0x3", *WAITING), held, stack("Current thread 0x2", *WAITING)
+    )
+
+    assert DEEP[0] in last_words(hang)
+    assert "threading.py" not in last_words(hang)
+
+
+def test_what_is_no_dump_is_kept_from_its_end() -> None:
+    """An error message stands in the last lines."""
+    words = last_words(f"line {n}\n" for n in range(100))
+
+    assert words.splitlines()[0] == "line 60"
+    assert words.endswith("line 99")
 
 
 def test_a_target_that_does_not_open_is_explained(site: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import path_with
 
+from remote_store_conformance.cli import main
+
 pytestmark = pytest.mark.slow
 
 PYPROJECT = """
@@ -231,10 +233,40 @@ def test_exit_codes_for_wrong_usage(site: Path, tmp_path: Path) -> None:
     assert conform(site, tmp_path, "run", "no-such", "--url", "no-such://x").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(("--budget", value) for value in ("0", "-1", "nan", "inf")),
+        *(("--patience", "0"), ("--max-list", "0"), ("--consistency", "-1")),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    """With a budget of nothing, nothing would be checked, and nothing found to be wrong."""
+    where = ("--url", "memory:///x", "--volatile", "--badge", str(tmp_path / "b.json"))
+
+    assert main(["run", "memory", *where, *option]) == 2
+    shown = capsys.readouterr()
+    assert f"{option[0]} takes a number" in shown.err
+    assert shown.out == ""
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_pytest_refuses_such_a_number_as_well(
+    run_pytest: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """Both front-ends say the same."""
+    done = run_pytest("--conform", "memory", "--conform-budget", "0")
+
+    assert done.returncode == 2, done.stdout
+    assert "--budget takes a number above 0, got 0" in done.stdout + done.stderr
+
+
 @pytest.mark.long
 def test_what_is_unverified_is_an_exit_code_under_strict(site: Path, tmp_path: Path) -> None:
     """Without --strict the verdict says it, with it the exit code too."""
-    run = ("run", "acme:honest", "-k", "CAP-*", "--budget", "0")
+    run = ("run", "acme:honest", "-k", "CAP-*", "--budget", "0.0001")
 
     loose = conform(site, tmp_path, *run)
     assert loose.returncode == 0

@@ -116,6 +116,18 @@ def test_targets_may_stand_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["run", "mine:here", "-k", "CAP-011"]) == 2
 
 
+def test_a_file_may_import_what_lies_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Targets share helpers with the tests beside them, also in the process of the run."""
+    (tmp_path / "beside_my_targets.py").write_text(UNSHIPPED)
+    file = tmp_path / "importing_targets.py"
+    file.write_text("from beside_my_targets import conformance_targets\n")
+
+    assert main(["run", "mine:here", "-p", str(file), "-k", "CAP-011"]) == 0
+    assert "mine:here" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", [None, "1 / 0", "raise SystemError"])
 def test_a_file_that_cannot_be_loaded_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None

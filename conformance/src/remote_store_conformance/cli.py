@@ -1,11 +1,11 @@
 """
 ``remote-store-conform``: check a backend, and read the reports.
 
-Exit codes: 0 conformant (also with waivers, and without ``--strict`` when
-something could not be verified), 1 violations, stale or expired waivers,
-regressions or a self-test that fails, 2 wrong usage, 3 the target did not
-open, 4 inconclusive: the kit itself failed somewhere, or with ``--strict``
-something could not be verified.
+Exit codes: 0 no violation (CONFORMANT, also with waivers; PARTLY CHECKED; and
+without ``--strict`` INCONCLUSIVE, when something could not be verified or a
+budget was used up), 1 violations, stale or expired waivers, regressions or a
+self-test that fails, 2 wrong usage, 3 the target did not open, 4 inconclusive:
+the kit itself failed somewhere, or with ``--strict`` something is unverified.
 """
 
 from __future__ import annotations
@@ -232,6 +232,9 @@ def _badge(given: argparse.Namespace) -> int:
 
 
 def _self_test(given: argparse.Namespace) -> int:
+    if given.jobs < 1:
+        msg = f"--jobs takes 1 or more, got {given.jobs}"
+        raise UsageError(msg)
     run = _selftest("run")
     report = run.self_test([c.id for c in choose(given.clause)], _say, given.jobs)
     for problem in report.problems:

@@ -25,6 +25,7 @@ from attrs import define, field
 
 from remote_store_conformance.clauses import find
 from remote_store_conformance.contract.clause import Clause
+from remote_store_conformance.engine.last_words import last_words
 from remote_store_conformance.engine.session import Session
 from remote_store_conformance.results.result import Result, Status, without_secrets
 from remote_store_conformance.results.run import Run
@@ -45,8 +46,9 @@ _MARGIN: Final = 15.0
 #: Seconds for the start of a child, with the imports of its plugin.
 _START: Final = 120.0
 
-#: Lines of a child's standard error that are kept for whoever asks why it died.
-_LAST_WORDS: Final = 40
+#: Lines of a child's standard error that are kept to say why it died: more than the stacks
+#: of a hundred threads have.
+_KEPT: Final = 10_000
 
 #: Seconds in which a process that is told to die says where it was.
 _DYING: Final = 5.0
@@ -82,7 +84,7 @@ class Child:
     silence: Callable[[float], float] = lambda deadline: deadline + _MARGIN
     _about: dict[str, Any] = field(init=False, factory=dict)
     _results: list[Result] = field(init=False, factory=list)
-    _words: deque[str] = field(init=False, factory=lambda: deque(maxlen=_LAST_WORDS))
+    _words: deque[str] = field(init=False, factory=lambda: deque(maxlen=_KEPT))
 
     def run(self, clauses: Sequence[Clause]) -> Run:
         """
@@ -107,7 +109,8 @@ class Child:
         return Run(self.target, tuple(self._results), self._about)
 
     def _failed(self, clause: Clause, death: str) -> Result:
-        evidence = {"standard error": "".join(self._words).strip()} if self._words else {}
+        words = last_words(self._words)
+        evidence = {"standard error": words} if words else {}
         result = Result(clause, self.target, Status.FAIL, message=death, evidence=evidence)
         result = without_secrets(result, self.session.target.secrets)
         return self.session.waivers.apply(result, clause, self.target)
@@ -146,7 +149,7 @@ class Child:
                 process.kill()
                 listener.join(_DYING)
         if death and not self._about:
-            said = textwrap.indent("".join(self._words).strip(), "    ")
+            said = textwrap.indent(last_words(self._words), "    ")
             msg = f"target {self.target!r} does not open: {death}"
             raise NotOpen(f"{msg}; it said:\n{said}" if said else msg)
         return done, death

@@ -145,7 +145,12 @@ def _shared_options(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--waivers", type=Path, metavar="FILE", help="TOML file with waivers")
     run.add_argument("--seed", type=int, default=0, help="seed of every random choice")
-    run.add_argument("--budget", type=float, metavar="SECONDS", help="start no clause after it")
+    run.add_argument(
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="start no clause after it; those that are left out make the run INCONCLUSIVE",
+    )
     run.add_argument(
         "--patience",
         type=float,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from remote_store_conformance.clauses import all_clauses
 from remote_store_conformance.contract.clause import Clause
@@ -18,6 +19,8 @@ from remote_store_conformance.results.waivers import UsageError, Waivers, load_w
 from remote_store_conformance.targets.target import Target
 
 __all__ = ["choose", "session_for", "targets_of"]
+
+_MAY_BE_ZERO: Final = ("consistency", "read_ahead")
 
 
 def choose(patterns: Sequence[str]) -> list[Clause]:
@@ -42,8 +45,10 @@ def session_for(kit: Kit, target: Target, given: argparse.Namespace) -> Session:
     Return a session with the options that both front-ends share.
 
     Raises:
-        UsageError: A waiver may not be used.
+        UsageError: A waiver may not be used, or a number makes no sense.
     """
+    for name in ("budget", "patience"):
+        _check_number(name, getattr(given, name))
     extra = load_waivers(given.waivers) if given.waivers else []
     return Session(
         target,
@@ -68,6 +73,8 @@ def targets_of(kit: Kit, given: argparse.Namespace) -> list[Target]:
         NotOpen: The storage of ``--url`` does not open.
     """
     options = options_of(given.option)
+    for name in SIZES:
+        _check_number(name, getattr(given, name), or_zero=name in _MAY_BE_ZERO)
     if given.url:
         if len(given.names) > 1:
             msg = "--url describes the storage of one backend; give one name"
@@ -94,8 +101,17 @@ def targets_of(kit: Kit, given: argparse.Namespace) -> list[Target]:
     return list({t.name: t for t in found}.values())
 
 
+def _check_number(name: str, value: float | None, *, or_zero: bool = False) -> None:
+    """Refuse a number with which nothing, or not what was meant, would be checked."""
+    if value is None or 0 < value < math.inf or (or_zero and value == 0):
+        return
+    least = "of 0 or more" if or_zero else "above 0"
+    msg = f"--{name.replace('_', '-')} takes a number {least}, got {value:g}"
+    raise UsageError(msg)
+
+
 def _given(given: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Return the options of those names that were given."""
-    return {
-        name: value for name in names if (value := getattr(given, name)) not in (None, [], False)
-    }
+    found = {name: getattr(given, name) for name in names}
+    # Not 0, which was given.
+    return {n: v for n, v in found.items() if v is not None and v is not False and v != []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import itertools
@@ -82,7 +83,8 @@ class Kit:
         Register a module that no installed distribution ships.
 
         Args:
-            source: Path of a Python file, or name of a module.
+            source: Path of a Python file, or name of a module. What a file imports is also
+                looked for in its folder, after everything that is installed.
 
         Raises:
             UsageError: It cannot be loaded, whatever it raises.
@@ -130,7 +132,10 @@ class Kit:
 
 
 def _module_at(path: Path) -> ModuleType:
-    """Return the module in a file, which may be anywhere."""
+    """Return the module in a file, which may be anywhere, and may import modules beside it."""
+    folder = str(path.absolute().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     name = f"remote_store_conformance_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # the name ends in .py
