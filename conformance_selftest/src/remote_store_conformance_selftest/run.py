@@ -20,6 +20,7 @@ from remote_store_conformance_selftest.installed import PackagedStandIn
 from remote_store_conformance_selftest.mutants import Mutant, all_mutants
 from remote_store_conformance_selftest.reference import ALL
 from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
+from remote_store_conformance_selftest.reference_conditions import ConditionalBackend
 from remote_store_conformance_selftest.served import ServedStandIn
 from remote_store_conformance_selftest.slowed import SlowedStandIn
 from remote_store_conformance_selftest.stand_in import StandIn
@@ -104,6 +105,7 @@ class Catch:
 def references() -> list[StandIn]:
     """Return the correct backends: full, each capability removed, few, none, and other kinds."""
     full = StandIn(name="full")
+    least = ConditionalBackend.CAPABILITIES
     less = [
         StandIn(name=f"without-{c.value}", capabilities=CapabilitySet(ALL - {c}))
         for c in Capability
@@ -128,6 +130,10 @@ def references() -> list[StandIn]:
         ServedStandIn(name="served"),
         SlowedStandIn(name="slow", target={"max_list": 60}),
         WireStandIn(name="wire", backend=WireBackend),
+        *(
+            StandIn(ConditionalBackend, f"conditional{kind}", flat=flat, capabilities=least)
+            for kind, flat in (("", False), ("-flat", True))
+        ),
     ]
     return [full, *less, *few, *kinds]
 

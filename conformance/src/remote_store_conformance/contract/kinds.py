@@ -29,6 +29,7 @@ FAMILIES: Final = {
     "MOVE": "Moving",
     "AMOVE": "Atomic moves",
     "COPY": "Copying",
+    "COND": "Conditional changes",
     "META": "User metadata",
     "NATIVE": "Native write results",
     "LAZY": "Laziness",

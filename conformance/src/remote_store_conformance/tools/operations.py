@@ -25,6 +25,7 @@ __all__ = [
     "LOOKING",
     "OLD",
     "OPERATIONS",
+    "OPTIONS",
     "Form",
     "Operation",
     "Scene",
@@ -274,7 +275,7 @@ def _transfer(
     def effect(scene: Scene, data: bytes) -> State:
         return _changes(target, *gone)(scene, scene.old)
 
-    shown = ", overwrite=True" if options else ""
+    shown = "".join(f", {name}={value!r}" for name, value in options.items())
     name = f"{method}(src, dst{shown})"
     uses = ("file", target)
     return Operation(name, method, Form.TRANSFER, uses, call, (capability,), effect)
@@ -362,6 +363,19 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _call(Form.PURE, "file", "resolve"),
     _call(Form.PURE, "file", "native_path"),
     Operation("to_key(native path)", "to_key", Form.PURE, ("file",), _to_key),
+)
+
+#: An ETag as good as any for a call that is refused before somebody looks at it.
+_ETAG: Final = {"if_match": "kit"}
+
+#: Calls with an option that a backend need not know: only who declares its capability
+#: is ever handed it, so what needs it cannot be asked of every backend.
+OPTIONS: Final[tuple[Operation, ...]] = (
+    _write("write", "source", "file", _ETAG, (C.CONDITIONAL_WRITE, C.WRITE)),
+    _write("write_atomic", "source", "file", _ETAG, (C.CONDITIONAL_WRITE, C.ATOMIC_WRITE, C.WRITE)),
+    _call(Form.DELETE, "file", "delete", C.CONDITIONAL_WRITE, C.DELETE, **_ETAG),
+    _transfer("copy", C.CONDITIONAL_WRITE, "free", _ETAG),
+    _transfer("move", C.CONDITIONAL_WRITE, "free", _ETAG),
 )
 
 

@@ -14,7 +14,13 @@ from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.expect import Violation, expect
 from remote_store_conformance.contract.kinds import GATES
 from remote_store_conformance.contract.trial import Trial
-from remote_store_conformance.tools.operations import OPERATIONS, Operation, Scene, settle_call
+from remote_store_conformance.tools.operations import (
+    OPERATIONS,
+    OPTIONS,
+    Operation,
+    Scene,
+    settle_call,
+)
 from remote_store_conformance.tools.scenes import repair, set_scene
 from remote_store_conformance.tools.sources import Source
 
@@ -59,7 +65,7 @@ async def refuse_in_store(trial: Trial, capability: Capability) -> None:
             something.
     """
     scene = await set_scene(trial)
-    for op in OPERATIONS:
+    for op in (*OPERATIONS, *OPTIONS):
         if op.lacks(trial) is not capability:
             continue
         store, recorder = trial.recorded()
