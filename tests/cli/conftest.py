@@ -123,6 +123,29 @@ def servers() -> Iterator[Servers]:
     SharedBackend.servers.clear()
 
 
+class Creating(AsyncMemoryBackend):
+    """A backend with a root that its constructor may create."""
+
+    asked: ClassVar[list[bool]] = []
+
+    def __init__(self, create_root: bool = True) -> None:
+        super().__init__()
+        self.asked.append(create_root)
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> tuple[Creating, str]:
+        return cls(**options), ""
+
+
+@pytest.fixture
+def creating() -> Iterator[list[bool]]:
+    """Serve ``creating://``; what it was asked to do about its root."""
+    register_backend("creating", Creating)
+    Creating.asked.clear()
+    yield Creating.asked
+    unregister_backend("creating")
+
+
 class Cli(Protocol):
     """Runs one command in this process."""
 

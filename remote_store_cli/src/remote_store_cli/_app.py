@@ -17,6 +17,7 @@ from remote_store_cli._console import warn
 from remote_store_cli._content import cat
 from remote_store_cli._copying import cp, sync
 from remote_store_cli._finding import du, find
+from remote_store_cli._help import flag
 from remote_store_cli._listing import info, ls, tree
 from remote_store_cli._moving import mv
 from remote_store_cli._outcome import handling_sigterm
@@ -78,7 +79,7 @@ def _show_version(value: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions."),
+        flag("--version", callback=_show_version, is_eager=True, help="Show the versions."),
     ] = False,
 ) -> None:
     """List, inspect, copy and remove files in any store that a plugin serves."""

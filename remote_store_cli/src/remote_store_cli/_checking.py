@@ -9,6 +9,7 @@ import typer
 
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import names_left_out, remark
+from remote_store_cli._help import flag
 from remote_store_cli._opening import Opener, kind_of
 from remote_store_cli._options import CompareOption, LinksOption, Quiet
 from remote_store_cli._outcome import InvalidCommand, run
@@ -34,7 +35,7 @@ def check(
     src: Annotated[str, typer.Argument(metavar="SRC", help="File or folder as it should be.")],
     dst: Annotated[str, typer.Argument(metavar="DST", help="What is compared with it.")],
     one_way: Annotated[
-        bool, typer.Option("--one-way", help="Say nothing of files that only DST has.")
+        bool, flag("--one-way", help="Say nothing of files that only DST has.")
     ] = False,
     compare: CompareOption = Compare.content,
     include: Include = None,
@@ -44,7 +45,7 @@ def check(
     max_size: MaxSize = None,
     links: LinksOption = Links.report,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Also the files that are equal.")
+        bool, flag("--verbose", "-v", help="Also the files that are equal.")
     ] = False,
     quiet: Quiet = False,
     as_json: JsonOutput = False,
@@ -108,5 +109,5 @@ def _conclude(found: dict[str, list[str]], outcome: Outcome, *, as_json: bool, q
         if outcome.failures:
             parts.append(f"{len(outcome.failures)} not compared")
         if outcome.links:
-            parts.append(f"{count(outcome.links, 'link')} left out")
+            parts.append(f"{count(outcome.links, 'link')} left out, see --links")
         remark("; ".join(parts))

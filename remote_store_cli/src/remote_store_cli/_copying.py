@@ -8,13 +8,14 @@ import typer
 
 from remote_store import AlreadyExists
 from remote_store_cli._console import human_size, remark
+from remote_store_cli._help import flag
 from remote_store_cli._opening import Opener, kind_of
 from remote_store_cli._options import (
     CompareOption,
     DryRun,
     Jobs,
     LinksOption,
-    Metadata,
+    NoMetadata,
     Quiet,
     Recursive,
     Sources,
@@ -33,7 +34,7 @@ from remote_store_cli._transfer import Manner, Outcome, run_jobs
 __all__ = ["cp", "sync"]
 
 Checksum = Annotated[
-    bool, typer.Option("--checksum", help="Short for --compare content: read both where needed.")
+    bool, flag("--checksum", help="Short for --compare content: read both where needed.")
 ]
 
 
@@ -42,11 +43,9 @@ def cp(
     dst: Target,
     recursive: Recursive = False,
     into: Annotated[
-        bool, typer.Option("--into", help="DST is a folder to put things into, also one folder.")
+        bool, flag("--into", help="DST is a folder to put things into, also one folder.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that differ.")
-    ] = False,
+    overwrite: Annotated[bool, flag("--overwrite", help="Replace files that differ.")] = False,
     compare: CompareOption = Compare.time,
     checksum: Checksum = False,
     include: Include = None,
@@ -55,7 +54,7 @@ def cp(
     min_size: MinSize = None,
     max_size: MaxSize = None,
     links: LinksOption = Links.report,
-    metadata: Metadata = True,
+    no_metadata: NoMetadata = False,
     jobs: Jobs = 8,
     dry_run: DryRun = False,
     verbose: Verbose = False,
@@ -72,7 +71,7 @@ def cp(
     so that the same command resumes a copy that was interrupted. '-' is
     standard input as SRC, and standard output as DST.
     """
-    manner = Manner(jobs, metadata=metadata, quiet=quiet, verbose=verbose, as_json=as_json)
+    manner = Manner(jobs, metadata=not no_metadata, quiet=quiet, verbose=verbose, as_json=as_json)
 
     async def work() -> int | None:
         if "-" in src:
@@ -136,9 +135,7 @@ def sync(
     dst: Annotated[str, typer.Argument(metavar="DST", help="Folder to make like it.")],
     delete: Annotated[
         bool,
-        typer.Option(
-            "--delete", help="Delete files that only DST has; at the end, and if nothing failed."
-        ),
+        flag("--delete", help="Delete files that only DST has; at the end, and if nothing failed."),
     ] = False,
     compare: CompareOption = Compare.time,
     checksum: Checksum = False,
@@ -148,7 +145,7 @@ def sync(
     min_size: MinSize = None,
     max_size: MaxSize = None,
     links: LinksOption = Links.report,
-    metadata: Metadata = True,
+    no_metadata: NoMetadata = False,
     jobs: Jobs = 8,
     dry_run: DryRun = False,
     verbose: Verbose = False,
@@ -162,7 +159,7 @@ def sync(
 
     What the patterns leave out is left alone in DST, too.
     """
-    manner = Manner(jobs, metadata=metadata, quiet=quiet, verbose=verbose, as_json=as_json)
+    manner = Manner(jobs, metadata=not no_metadata, quiet=quiet, verbose=verbose, as_json=as_json)
 
     async def work() -> int | None:
         way = Way(

@@ -13,6 +13,7 @@ from attrs import define
 from remote_store import FileInfo
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import human_size, names_left_out, time_text
+from remote_store_cli._help import flag
 from remote_store_cli._listing import file_facts
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._outcome import EXPECTED, complain_of, run
@@ -34,10 +35,10 @@ def find(
     newer: Newer = None,
     min_size: MinSize = None,
     max_size: MaxSize = None,
-    long: Annotated[bool, typer.Option("--long", "-l", help="Also size and time.")] = False,
+    long: Annotated[bool, flag("--long", "-l", help="Also size and time.")] = False,
     null: Annotated[
         bool,
-        typer.Option("--null", "-0", help="End each name with NUL, unescaped: for xargs -0."),
+        flag("--null", "-0", help="End each name with NUL, unescaped: for xargs -0."),
     ] = False,
     as_json: JsonOutput = False,
     config: ConfigFile = None,
@@ -120,7 +121,7 @@ def du(
         ),
     ] = None,
     summarize: Annotated[
-        bool, typer.Option("--summarize", "-s", help="Only the sum of each location: -d 0.")
+        bool, flag("--summarize", "-s", help="Only the sum of each location: -d 0.")
     ] = False,
     include: Include = None,
     exclude: Exclude = None,

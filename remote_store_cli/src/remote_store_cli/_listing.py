@@ -17,6 +17,7 @@ from remote_store_cli._console import (
     time_text,
     warn,
 )
+from remote_store_cli._help import flag
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json, emit_table
@@ -29,9 +30,9 @@ Where = Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder."
 
 def ls(
     location: Where,
-    long: Annotated[bool, typer.Option("--long", "-l", help="Also size and time.")] = False,
+    long: Annotated[bool, flag("--long", "-l", help="Also size and time.")] = False,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", "-R", help="All files below, with their paths.")
+        bool, flag("--recursive", "-r", "-R", help="All files below, with their paths.")
     ] = False,
     as_json: JsonOutput = False,
     config: ConfigFile = None,

@@ -79,11 +79,16 @@ class Location:
     folder: bool
     explicit_root: bool
 
+    @property
+    def is_url(self) -> bool:
+        """Whether it was written as a URL, and not as a path of this machine."""
+        return isinstance(self.origin, Origin) and "://" in self.text
+
     def below(self, path: str) -> str:
         """Return the text of a path below this folder, as it could be given again."""
         if not path:
             return self.text
-        if isinstance(self.origin, Origin) and "://" in self.text:
+        if self.is_url:
             path = quote(path, safe=_SAFE + "/", errors="surrogateescape")
         text = self.text.rstrip("/")
         if text in ("", ".") and self.text != "/":

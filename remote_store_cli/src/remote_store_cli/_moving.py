@@ -7,8 +7,6 @@ import errno
 import hashlib
 from typing import Annotated
 
-import typer
-
 from remote_store import (
     UNKNOWN_TIME,
     AlreadyExists,
@@ -21,12 +19,13 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_cli._console import remark
+from remote_store_cli._help import flag
 from remote_store_cli._opening import OpenedPath, Opener, is_within
 from remote_store_cli._options import (
     DryRun,
     Jobs,
     LinksOption,
-    Metadata,
+    NoMetadata,
     Quiet,
     Recursive,
     Sources,
@@ -58,14 +57,12 @@ def mv(
     dst: Target,
     recursive: Recursive = False,
     into: Annotated[
-        bool, typer.Option("--into", help="DST is a folder to put things into, also one folder.")
+        bool, flag("--into", help="DST is a folder to put things into, also one folder.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
+    overwrite: Annotated[bool, flag("--overwrite", help="Replace files that exist.")] = False,
     checksum: Annotated[
         bool,
-        typer.Option("--checksum", help="Read both contents again before a source is removed."),
+        flag("--checksum", help="Read both contents again before a source is removed."),
     ] = False,
     include: Include = None,
     exclude: Exclude = None,
@@ -73,7 +70,7 @@ def mv(
     min_size: MinSize = None,
     max_size: MaxSize = None,
     links: LinksOption = Links.report,
-    metadata: Metadata = True,
+    no_metadata: NoMetadata = False,
     jobs: Jobs = 8,
     dry_run: DryRun = False,
     verbose: Verbose = False,
@@ -90,7 +87,7 @@ def mv(
     """
     manner = Manner(
         jobs,
-        metadata=metadata,
+        metadata=not no_metadata,
         quiet=quiet,
         verbose=verbose,
         as_json=as_json,
@@ -189,6 +186,8 @@ class _Move:
             if failure is not None:
                 kept.add(action.path)
                 self._outcome.note(job, failure, self._manner.hint)
+            else:
+                meter.arrived(action.size)
 
         await execute(
             job.plan,

@@ -154,7 +154,7 @@ class Opener:
         try:
             if isinstance(location.origin, str):
                 return await self._open_named(location.origin, create=create)
-            return await self._open_url(location.origin, location.segments[:base], create=create)
+            return await self._open_url(location, location.origin, base, create=create)
         except RemoteStoreError:
             raise  # some of them are ValueErrors, too
         except ValueError as error:
@@ -165,13 +165,17 @@ class Opener:
             raise PluginError(msg) from error
 
     async def _open_url(
-        self, origin: Origin, segments: tuple[str, ...], *, create: bool
+        self, location: Location, origin: Origin, base: int, *, create: bool
     ) -> AsyncStore:
-        options = self._options.of(origin.scheme)
+        # An option is meant for what was written as a URL, where anything was.
+        unscoped = location.is_url or not any(other.is_url for other in self.locations)
+        options = self._options.of(origin.scheme, unscoped=unscoped)
         _hide_declared(origin.scheme, options)
         if not create:
             options = _without_creation(origin.scheme, options)
-        return await self._exit.enter_async_context(open_store(origin.url(segments), **options))
+        return await self._exit.enter_async_context(
+            open_store(origin.url(location.segments[:base]), **options)
+        )
 
     async def _open_named(self, name: str, *, create: bool) -> AsyncStore:
         config = self._config

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from remote_store_cli._help import SAID, flag
 from remote_store_cli._outcome import InvalidCommand
 from remote_store_cli._planning import Compare, Links
 
@@ -14,7 +15,7 @@ __all__ = [
     "DryRun",
     "Jobs",
     "LinksOption",
-    "Metadata",
+    "NoMetadata",
     "Quiet",
     "Recursive",
     "Sources",
@@ -28,7 +29,7 @@ Target = Annotated[
     str, typer.Argument(metavar="DST", help="Where to; ending in '/': a folder to put a file into.")
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", "-R", help="Also folders, with what is below them.")
+    bool, flag("--recursive", "-r", "-R", help="Also folders, with what is below them.")
 ]
 CompareOption = Annotated[
     Compare,
@@ -46,15 +47,13 @@ LinksOption = Annotated[
         help="Links to folders: report tells of them, follow enters them, skip ignores them.",
     ),
 ]
-Metadata = Annotated[
-    bool, typer.Option("--metadata/--no-metadata", help="Take user metadata along.")
-]
+NoMetadata = Annotated[bool, flag("--no-metadata", help="Leave user metadata behind.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files at a time.")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")
+    bool, flag("--dry-run", "-n", help="Show what would be done, and do nothing.", panel=SAID)
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say a line for each file.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Verbose = Annotated[bool, flag("--verbose", "-v", help="Say a line for each file.", panel=SAID)]
+Quiet = Annotated[bool, flag("--quiet", "-q", help="No progress and no summary.", panel=SAID)]
 
 
 def checked(compare: Compare, *, content: bool) -> Compare:

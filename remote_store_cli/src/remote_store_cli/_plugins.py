@@ -9,6 +9,7 @@ import typer
 from remote_store import Capability, CapabilitySet, PluginError, list_backends, load_backend
 from remote_store_cli._codes import PLUGIN
 from remote_store_cli._console import complain
+from remote_store_cli._help import flag
 from remote_store_cli._opening import Opener
 from remote_store_cli._outcome import describe, guarded, run, unread
 from remote_store_cli._output import emit, emit_json, emit_table
@@ -23,7 +24,7 @@ __all__ = ["backends", "capabilities", "doctor"]
 def backends(
     with_capabilities: Annotated[
         bool,
-        typer.Option("--capabilities", help="Also what each declares; this imports the plugins."),
+        flag("--capabilities", help="Also what each declares; this imports the plugins."),
     ] = False,
     as_json: JsonOutput = False,
 ) -> None:

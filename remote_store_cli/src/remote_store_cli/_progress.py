@@ -38,7 +38,7 @@ class Meter:
         self.doing = doing
         self.begun = False
         self.files = self.files_done = 0
-        self.bytes = self.bytes_done = 0
+        self.bytes = self.bytes_done = self._complete = 0
 
     def begin(self, doing: str, files: int, size: int) -> None:
         """Begin with what is known to be done."""
@@ -46,9 +46,15 @@ class Meter:
         self.begun = True
         self._past.append((self._clock(), 0))
 
+    def arrived(self, size: int) -> None:
+        """Note a file that is complete; the engine tells of its last bytes later, if at all."""
+        self._complete += size
+        self.moved(self.bytes_done)
+
     def moved(self, total: int) -> None:
         """Note how many bytes were moved since the beginning."""
         now = self._clock()
+        total = max(total, self._complete)
         self.bytes_done = total
         self._past.append((now, total))
         while len(self._past) > 2 and now - self._past[0][0] > _WINDOW:

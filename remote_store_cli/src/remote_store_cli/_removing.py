@@ -13,6 +13,7 @@ import typer
 from remote_store import FileInfo, NotFound
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import human_size, names_left_out, remark
+from remote_store_cli._help import flag
 from remote_store_cli._location import link_at
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import DryRun, Verbose
@@ -41,14 +42,12 @@ _JOBS = 16
 def rm(
     locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files or folders.")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", "-R", help="Also folders with everything in them.")
+        bool, flag("--recursive", "-r", "-R", help="Also folders with everything in them.")
     ] = False,
     missing_ok: Annotated[
-        bool, typer.Option("--missing-ok", help="It is no error when nothing is there.")
+        bool, flag("--missing-ok", help="It is no error when nothing is there.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Allow -r to empty the root of a store.")
-    ] = False,
+    yes: Annotated[bool, flag("--yes", help="Allow -r to empty the root of a store.")] = False,
     include: Include = None,
     exclude: Exclude = None,
     newer: Newer = None,

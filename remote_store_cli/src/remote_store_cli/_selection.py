@@ -11,6 +11,7 @@ import typer
 from attrs import frozen
 
 from remote_store import GlobPattern, InvalidPath
+from remote_store_cli._help import FILES
 from remote_store_cli._outcome import InvalidCommand
 from remote_store_transfer import Filters
 
@@ -21,6 +22,7 @@ Include = Annotated[
     typer.Option(
         "--include",
         metavar="PATTERN",
+        rich_help_panel=FILES,
         help="Only files that match: '*.csv' at any depth, 'a/*.csv' from the top, 'a/' all "
         "below a. Repeatable: one has to match.",
     ),
@@ -28,7 +30,10 @@ Include = Annotated[
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
-        "--exclude", metavar="PATTERN", help="No files that match; as --include. Repeatable."
+        "--exclude",
+        metavar="PATTERN",
+        rich_help_panel=FILES,
+        help="No files that match; as --include. Repeatable.",
     ),
 ]
 Newer = Annotated[
@@ -36,17 +41,28 @@ Newer = Annotated[
     typer.Option(
         "--newer",
         metavar="WHEN",
+        rich_help_panel=FILES,
         help="Only files modified after: 2026-01-31, 2026-01-31T08:00Z, or an age such as 7d, "
         "12h, 30m.",
     ),
 ]
 MinSize = Annotated[
     str | None,
-    typer.Option("--min-size", metavar="SIZE", help="Only files of at least SIZE, such as 10K."),
+    typer.Option(
+        "--min-size",
+        metavar="SIZE",
+        rich_help_panel=FILES,
+        help="Only files of at least SIZE, such as 10K.",
+    ),
 ]
 MaxSize = Annotated[
     str | None,
-    typer.Option("--max-size", metavar="SIZE", help="Only files of at most SIZE, such as 1.5G."),
+    typer.Option(
+        "--max-size",
+        metavar="SIZE",
+        rich_help_panel=FILES,
+        help="Only files of at most SIZE, such as 1.5G.",
+    ),
 ]
 
 _AGE: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from remote_store import RegistryConfig, Secret, resolve_env
 from remote_store_cli._console import hide
+from remote_store_cli._help import SAID, STORES, flag
 from remote_store_cli._outcome import InvalidCommand
 
 __all__ = ["BackendOption", "BackendOptions", "ConfigFile", "JsonOutput", "read_config"]
@@ -24,6 +25,7 @@ ConfigFile = Annotated[
         envvar="REMOTE_STORE_CONFIG",
         help="TOML file with the stores that @NAME refers to.",
         metavar="FILE",
+        rich_help_panel=STORES,
     ),
 ]
 BackendOption = Annotated[
@@ -33,9 +35,10 @@ BackendOption = Annotated[
         "-o",
         help="Option of the backend of a URL: KEY=TEXT, KEY:=JSON, SCHEME:KEY=TEXT. Repeatable.",
         metavar="KEY=VALUE",
+        rich_help_panel=STORES,
     ),
 ]
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON, with exact values.")]
+JsonOutput = Annotated[bool, flag("--json", help="Print JSON, with exact values.", panel=SAID)]
 
 _OPTION: Final = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):)?(?P<key>[A-Za-z_]\w*)(?P<kind>:?=)(?P<value>.*)",
@@ -60,9 +63,16 @@ class BackendOptions:
         """
         return cls(tuple(_parsed(text) for text in texts))
 
-    def of(self, scheme: str) -> dict[str, Any]:
-        """Return the options for a URL of *scheme*; those named like a credential as `Secret`."""
-        options = {key: value for for_, key, value in self._given if for_ in (None, scheme)}
+    def of(self, scheme: str, *, unscoped: bool = True) -> dict[str, Any]:
+        """
+        Return the options for a URL of *scheme*; those named like a credential as `Secret`.
+
+        Args:
+            scheme: The scheme.
+            unscoped: Also those that are for no scheme in particular.
+        """
+        takes = (None, scheme) if unscoped else (scheme,)
+        options = {key: value for for_, key, value in self._given if for_ in takes}
         return _with_secrets(scheme, options)
 
     def check_used(self, schemes: Iterable[str]) -> None:

@@ -167,7 +167,7 @@ class Outcome:
         if names_left_out():
             parts.append("names that no path can have left out")
         if self.links:
-            parts.append(f"{count(self.links, 'link')} left out")
+            parts.append(f"{count(self.links, 'link')} left out, see --links")
         return "; ".join(parts)
 
 
@@ -207,7 +207,9 @@ async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter
             meter.files_done += action.kind in ("copy", "replace", "delete")
             if failure is not None:
                 outcome.note(job, failure, manner.hint)
-            elif manner.verbose and action.kind != "skip":
+                return
+            meter.arrived(action.size)
+            if manner.verbose and action.kind != "skip":
                 remark(printable(_line(job, action)))
 
         def moved(now: Progress, before: int = before) -> None:
@@ -238,8 +240,9 @@ def _line(job: Job, action: Action) -> str:
 async def show(jobs: Iterable[Job], manner: Manner, outcome: Outcome) -> None:
     """Print what would be done: a table, or JSON."""
     facts: list[dict[str, Any]] = []
-    size = files = 0
+    size = files = equal = 0
     for job in jobs:
+        equal += job.plan.totals.skip
         async with contextlib.aclosing(aiter(job.plan)) as actions:
             async for action in actions:
                 word = manner.words.get(action.kind, action.kind)
@@ -265,7 +268,8 @@ async def show(jobs: Iterable[Job], manner: Manner, outcome: Outcome) -> None:
     if manner.as_json:
         emit_json(facts)
     elif not manner.quiet:
-        remark(f"dry run: {count(files, 'action')}, {human_size(size)}; nothing was done")
+        skips = f"; {count(equal, 'equal file')}" if equal and "skip" not in manner.words else ""
+        remark(f"dry run: {count(files, 'action')}, {human_size(size)}{skips}; nothing was done")
 
 
 def finish(outcome: Outcome, manner: Manner) -> int | None:
