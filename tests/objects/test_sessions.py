@@ -24,6 +24,8 @@ from remote_store import (
 )
 from remote_store_objects import ObjectBackend, ObjectService
 
+_WEEK = timedelta(days=7)
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -225,15 +227,16 @@ async def test_capabilities_follow_the_description() -> None:
     assert set(Capability) - full == {
         Capability.SEEKABLE_READ,
         Capability.ATOMIC_MOVE,
-        *(SINCE_1_1 - {Capability.CONDITIONAL_WRITE}),
+        *(SINCE_1_1 - {Capability.CONDITIONAL_WRITE, Capability.SIGNED_URL}),
     }
     for fields, missing in (
         ({}, set()),
+        ({"signs": None}, {Capability.SIGNED_URL}),
         ({"metadata": None}, {Capability.USER_METADATA}),
         ({"written_tells": False}, {Capability.WRITE_RESULT_NATIVE}),
         ({"etags": False}, {Capability.MOVE, Capability.CONDITIONAL_WRITE}),
     ):
-        backend = ObjectBackend(partial(connect, "x"), describe(**fields))
+        backend = ObjectBackend(partial(connect, "x"), describe(**{"signs": _WEEK, **fields}))
         assert full - set(backend.capabilities) == missing
     bucket = Bucket(description=describe(written_tells=False))
     assert (await bucket.backend().write("a", b"")).source == "basic"

@@ -5,7 +5,8 @@ A process of its own: ``python guarded_moto.py`` prints the port it took. What
 moto 5.2 leaves out, and the guard adds, each by the service's documentation:
 
 * a signature that is not right, as botocore reckons it from what arrived, is
-  SignatureDoesNotMatch, and so is a wrong digest of the body;
+  SignatureDoesNotMatch, and so is a wrong digest of the body; one in a URL
+  holds for its method and time;
 * changes happen one after another, in the order in which they have arrived
   (moto's may interleave), and none of a request that broke off;
 * names of metadata keep their underscores;
@@ -35,12 +36,12 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
 
 from aiohttp import web
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -90,6 +91,27 @@ def signed(environ: Environ, content: bytes) -> bool:
     return bool(auth.signature(text, request) == found["signature"])
 
 
+def presigned(environ: Environ, found: dict[str, str]) -> tuple[str, str, str] | None:
+    """Return status, code and message where the signature in a URL does not hold."""
+    try:
+        key, _, region, *rest = found["X-Amz-Credential"].split("/")
+        begun = datetime.strptime(found["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        seconds = int(found["X-Amz-Expires"])
+    except (KeyError, ValueError):
+        return _MISSIGNED
+    if rest != ["s3", "aws4_request"] or not 0 < seconds <= 604_800:
+        return _MISSIGNED
+    if datetime.now(UTC) > begun + timedelta(seconds=seconds):
+        return "403 FORBIDDEN", "AccessDenied", "Request has expired"
+    line, _, signature = environ["RAW_URI"].partition("&X-Amz-Signature=")
+    headers = {"host": environ["guard.headers"]["host"]}
+    request = AWSRequest(environ["REQUEST_METHOD"], f"http://{headers['host']}{line}", headers)
+    request.context["timestamp"] = found["X-Amz-Date"]
+    auth = S3SigV4QueryAuth(Credentials(key, SECRET), "s3", region, expires=seconds)
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    return None if auth.signature(text, request) == signature else _MISSIGNED
+
+
 def typed(name: str, value: str, body: bytes) -> list[tuple[str, str]]:
     """Return a header as it is; a checksum with its type, or not at all if it is of parts."""
     if name.lower() != "x-amz-checksum-crc32":
@@ -122,6 +144,9 @@ class Guard:
         environ["wsgi.input"] = io.BytesIO(content)
         if "Signature=" in environ.get("HTTP_AUTHORIZATION", "") and not signed(environ, content):
             return self.refuse(_MISSIGNED, environ, start)
+        query = dict(parse_qsl(environ["QUERY_STRING"]))
+        if "X-Amz-Signature" in query and (refusal := presigned(environ, query)) is not None:
+            return self.refuse(refusal, environ, start)
         if environ["REQUEST_METHOD"] not in _CHANGING:
             said: list[Any] = []
             body = b"".join(self.app(environ, lambda *args: said.extend(args)))

@@ -81,8 +81,9 @@ def outcome(store: Any, name: str, path: Any, kind: Callable[[str], Any]) -> Any
     arguments = ARGUMENTS.get(name, [])
     if name in ("move", "copy"):
         arguments = [kind("new")]
+    options = {"expires": 60} if name == "signed_url" else {}
     try:
-        return answer(getattr(store, name)(path, *arguments))
+        return answer(getattr(store, name)(path, *arguments, **options))
     except RemoteStoreError as error:
         return type(error), type(error.path), str(error)
 

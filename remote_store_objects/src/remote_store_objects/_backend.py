@@ -95,7 +95,6 @@ class ObjectBackend(AsyncBackend):
             Capability.ATOMIC_MOVE,
             Capability.RANGE_READ,
             Capability.CONTENT_HEADERS,
-            Capability.SIGNED_URL,
         }
     )
     CONTRACT: ClassVar[str] = "1.1"
@@ -566,6 +565,31 @@ class ObjectBackend(AsyncBackend):
                 async for info in found:
                     yield info
 
+    # Addresses -----------------------------------------------------------------
+
+    async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
+        """
+        Return a URL by which anybody may read or write one file.
+
+        Raises:
+            InvalidPath: As in the protocol.
+            ValueError: *expires* is longer than the service allows.
+            CapabilityNotSupported: The service or the credentials cannot sign.
+        """
+        with self._loops.running() as session:
+            key = self._keys.target(path) if method == "PUT" else self._keys.file(path)
+            longest = self._description.signs
+            if longest is None:
+                msg = "the service, or the kind of credentials, cannot sign URLs"
+                raise CapabilityNotSupported(
+                    msg, path=path, backend=self.name, capability=Capability.SIGNED_URL.value
+                )
+            if expires > longest:
+                msg = f"expires must be at most {longest}, which the service allows, got {expires}"
+                raise ValueError(msg)
+            sign = session.service.sign
+            return await session.ask(key, sign, key, method=method, expires=expires)
+
     # Lifecycle -----------------------------------------------------------------
 
     async def aclose(self) -> None:
@@ -588,4 +612,6 @@ def _capabilities(description: Description) -> CapabilitySet:
         missing.add(Capability.MOVE)
     if not description.compares:
         missing.add(Capability.CONDITIONAL_WRITE)
+    if description.signs is None:
+        missing.add(Capability.SIGNED_URL)
     return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from remote_store import RetryPolicy, Secret
@@ -20,6 +21,8 @@ __all__ = ["AsyncS3Backend"]
 
 NAME: Final = "async-s3"
 _GIB: Final = 1 << 30
+#: The longest time of a signed URL.
+_WEEK: Final = timedelta(days=7)
 #: Bytes up to which content is one request.
 _PUT: Final = 8 << 20
 #: They would be lost in listings and batches of many services, which speak XML.
@@ -212,6 +215,7 @@ def _described(place: Place, options: Mapping[str, Any]) -> Description:
         equal_parts=options["equal_parts"],
         batch=1000,
         lists_uploads=True,
+        signs=None if options["anonymous"] else _WEEK,
         conditions=frozenset(conditions),
         delete_tells=Condition.DELETE_IF_MATCH in conditions,
     )

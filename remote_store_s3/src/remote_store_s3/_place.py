@@ -66,6 +66,7 @@ class Place:
 
     Attributes:
         spot: Where it is now.
+        guessed: Nothing has told the region yet.
 
     Raises:
         ValueError: The endpoint is no URL of a service, or the region no name.
@@ -76,6 +77,7 @@ class Place:
     _region: str | None
     addressing: str | None
     spot: Spot = field(init=False)
+    guessed: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self.settle(self._region)
@@ -93,6 +95,7 @@ class Place:
         host = f"{self.bucket}.{parts.netloc}" if virtual else parts.netloc
         base = parts.path.rstrip("/") + ("" if virtual else f"/{self.bucket}")
         self.spot = Spot(region, parts.scheme, host, base)
+        self.guessed = False
 
 
 def _split(url: str) -> SplitResult:

@@ -8,6 +8,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import aiohttp
@@ -347,6 +348,12 @@ class S3Service(ObjectService):
         page: UploadPage
         page, _ = await self._wire.read(Ask("GET", None, query), uploads_of)
         return page
+
+    # --- addresses ---------------------------------------------------------
+
+    async def sign(self, key: str, *, method: str, expires: timedelta) -> str:
+        """Return a URL with a signature in its query."""
+        return await self._wire.presign(key, method, expires)
 
     # --- headers -----------------------------------------------------------
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
+from urllib.parse import quote
 
 from remote_store_s3._credentials import Keys
 
@@ -69,11 +70,45 @@ class Signer:
         if self.keys.token is not None:
             headers["x-amz-security-token"] = self.keys.token
         lines, names = _canonical(headers)
+        signature = self._signature(method, path, query, lines, names, digest, stamp)
+        headers["authorization"] = f"{self._head}{names}, Signature={signature}"
+
+    def presign(
+        self, method: str, host: str, path: str, seconds: int, now: datetime | None = None
+    ) -> str:
+        """
+        Return the query of a URL by which anybody may send a request, whatever its body.
+
+        Args:
+            method: ``"GET"`` and so on.
+            host: As it stands in the URL.
+            path: As it is sent: quoted, with its leading slash.
+            seconds: How long it works.
+            now: The time, for tests.
+        """
+        stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        if stamp[:8] != self._day:
+            self._begin(stamp[:8])
+        scope = f"{self._day}/{self.region}/s3/aws4_request"
+        values = {
+            "X-Amz-Algorithm": _METHOD,
+            "X-Amz-Credential": f"{self.keys.key_id}/{scope}",
+            "X-Amz-Date": stamp,
+            "X-Amz-Expires": str(seconds),
+            "X-Amz-Security-Token": self.keys.token,
+            "X-Amz-SignedHeaders": "host",
+        }
+        query = "&".join([f"{n}={quote(v, safe='-_.~')}" for n, v in values.items() if v])
+        signature = self._signature(method, path, query, f"host:{host}\n", "host", UNSIGNED, stamp)
+        return f"{query}&X-Amz-Signature={signature}"
+
+    def _signature(
+        self, method: str, path: str, query: str, lines: str, names: str, digest: str, stamp: str
+    ) -> str:
         request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
         scope = f"{self._day}/{self.region}/s3/aws4_request"
         text = f"{_METHOD}\n{stamp}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(self._key, text.encode(), "sha256").hex()
-        headers["authorization"] = f"{self._head}{names}, Signature={signature}"
+        return hmac.digest(self._key, text.encode(), "sha256").hex()
 
     def _begin(self, day: str) -> None:
         key = f"AWS4{self.keys.secret}".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import os
 import ssl
@@ -18,7 +19,13 @@ import aiohttp
 from attrs import define, field
 from yarl import URL
 
-from remote_store import BackendUnavailable, RemoteStoreError
+from remote_store import (
+    BackendUnavailable,
+    Capability,
+    CapabilityNotSupported,
+    PermissionDenied,
+    RemoteStoreError,
+)
 from remote_store_objects import Body
 from remote_store_objects.http import foreign_answer, no_answer, time_of
 from remote_store_s3._credentials import Credentials, Keys
@@ -169,6 +176,7 @@ class Wire:
             if response.status >= 300:
                 body = await self._rest(response)
                 raise error_for(response.status, response.headers, body, changes=ask.changes)
+        self._place.guessed = False
         lack = f"it has no header {ask.proof}" if ask.proof not in response.headers else ""
         if ask.method == "DELETE":
             lack = "it is not 204" if response.status != 204 else ""
@@ -201,6 +209,28 @@ class Wire:
             return parse(body), response.headers
         except (ValueError, KeyError) as error:
             raise foreign_answer(response.status, str(error), changes=ask.changes) from error
+
+    async def presign(self, key: str, method: str, expires: timedelta) -> str:
+        """
+        Return a URL of an object that works without credentials.
+
+        No request, unless nothing has told the region yet, which is signed.
+
+        Raises:
+            RemoteStoreError: As `open`, for that request; or nobody signs.
+        """
+        spot, signer = await self._settled(None)
+        if self._place.guessed:
+            with contextlib.suppress(PermissionDenied):  # which is from the right one
+                (await self.open(Ask("HEAD", None))).release()
+            self._place.guessed = False
+            spot, signer = await self._settled(None)
+        if signer is None:
+            msg = "anonymous access cannot sign URLs"
+            raise CapabilityNotSupported(msg, capability=Capability.SIGNED_URL.value)
+        now, path = datetime.now(UTC) + self._skew, spot.path(key)
+        query = signer.presign(method, spot.host, path, int(expires.total_seconds()), now)
+        return f"{spot.scheme}://{spot.host}{path}?{query}"
 
     # --- one attempt -------------------------------------------------------
 
@@ -240,7 +270,9 @@ class Wire:
         place, credentials = self._place, self._credentials
         keys = await credentials.current(refused=refused) if credentials is not None else None
         if place.spot.region is None:
-            place.settle((credentials.region if credentials is not None else None) or "us-east-1")
+            profile = credentials.region if credentials is not None else None
+            place.settle(profile or "us-east-1")
+            place.guessed = profile is None
         spot, signer = place.spot, self._signer
         if keys is None:
             return spot, None

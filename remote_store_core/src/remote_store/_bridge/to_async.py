@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 
 from remote_store._bridge.calls import BackendCall, BackendCalls, Running
@@ -166,6 +167,16 @@ class SyncBackendAdapter(AsyncBackend):
             PermissionDenied, NotFound, BackendUnavailable: It is not.
         """
         await self._calls.query(self._member("check_health"))
+
+    async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
+        """
+        Return a URL by which anybody may read or write one file.
+
+        Raises:
+            InvalidPath, ValueError, CapabilityNotSupported: As `AsyncBackend.signed_url`.
+        """
+        sign = functools.partial(self._member("signed_url"), expires=expires, method=method)
+        return await self._calls.query(sign, path)
 
     # Changes: waited for when cancelled --------------------------------------
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from types import TracebackType
 from typing import (
     Any,
@@ -190,6 +191,11 @@ class AsyncBackendSyncAdapter(Backend):
     def copy(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
         """Copy a file."""
         self._runner.call(self._backend.copy, src, dst, overwrite=overwrite, **more)
+
+    def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
+        """Return a URL by which anybody may read or write one file."""
+        sign: Callable[..., Awaitable[str]] = self._member("signed_url")
+        return self._runner.query(sign, path, expires=expires, method=method)
 
     def check_health(self) -> None:
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from remote_store._contract import members
@@ -462,6 +463,30 @@ class Backend(Protocol):
         if reads_ranges(self):
             return open_ranges(self, members.member(self, "read_range", Backend), path)
         return spooled_read(self.read(path))
+
+    def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
+        """
+        Return a URL by which anybody may read or write one file; declared by SIGNED_URL (URL-001).
+
+        It works by plain HTTP, for that method alone, until it expires. It is
+        a secret: no error, log record or representation may show it. A backend
+        that holds the keys makes it without a request, and whether the file is
+        there is not looked at. Since contract 1.1.
+
+        Args:
+            path: Key of a file; with ``"PUT"`` one that may be written.
+            expires: From now on; above 0, and at least a second.
+            method: ``"GET"`` or ``"PUT"``.
+
+        Raises:
+            InvalidPath: *path* is the root, or could not be written.
+            ValueError: *expires* is longer than the service allows.
+            CapabilityNotSupported: Always, from this default; and where the
+                credentials cannot sign.
+        """
+        msg = f"backend {self.name!r} does not sign URLs"
+        needed = Capability.SIGNED_URL.value
+        raise unsupported(msg, path=path, backend=self.name, capability=needed)
 
     def close(self) -> None:
         """Release what the backend holds; idempotent (LIFE-002). The default does nothing."""

@@ -6,8 +6,9 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from remote_store._bridge.to_async import as_async
 from remote_store._contract import members, versions
@@ -871,6 +872,45 @@ class AsyncStore:
             async for info in files:
                 tally.add(info)
         return tally.info(RemotePath.from_backend_path(strip_root(self._root, key)))
+
+    # Addresses -------------------------------------------------------------
+
+    async def signed_url(
+        self,
+        path: str | RemotePath,
+        *,
+        expires: timedelta | float,
+        method: Literal["GET", "PUT"] = "GET",
+    ) -> str:
+        """
+        Return a URL by which anybody who has it may read or write one file, by plain HTTP.
+
+        Whether the file is there is not looked at. A ``"PUT"`` replaces what
+        is there, whoever wrote it. Treat the URL as a secret; no log record
+        and no event of a hook has it.
+
+        Args:
+            path: Path of a file.
+            expires: How long it works, from now on: a timedelta, or seconds.
+                At least one second, fractions of which are cut off. The
+                service has a longest time; S3 7 days, for example.
+            method: What it allows, ``"GET"`` or ``"PUT"``, and nothing else.
+
+        Raises:
+            ValueError: *expires* is below a second or longer than the service
+                allows, or *method* is another.
+            TypeError: *expires* is no timedelta and no number.
+            CapabilityNotSupported: No SIGNED_URL: the backend or its
+                credentials cannot sign. With ``"GET"`` no READ, with ``"PUT"``
+                no WRITE.
+            InvalidPath: *path* is empty or malformed; or no file can be written
+                there.
+        """
+        span = rules.gate_url(self._capabilities, expires, method, self._name)
+        key = rules.file_key(self._root, path)
+        sign = self._member("signed_url")
+        url: str = await self._call("signed_url", path, sign(key, expires=span, method=method))
+        return url
 
     # Introspection ---------------------------------------------------------
 

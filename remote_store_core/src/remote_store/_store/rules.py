@@ -11,6 +11,7 @@ import bisect
 import fnmatch
 import operator
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
@@ -41,6 +42,7 @@ __all__ = [
     "folder_info_key",
     "folder_key",
     "gate_match",
+    "gate_url",
     "gate_write",
     "head_of",
     "joined_ranges",
@@ -307,6 +309,35 @@ def gate_match(capabilities: CapabilitySet, if_match: object, backend: str) -> d
     check_etag(if_match)
     capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend)
     return {"if_match": if_match}
+
+
+def gate_url(capabilities: CapabilitySet, expires: object, method: str, backend: str) -> timedelta:
+    """
+    Return for how long a signed URL is to work, in whole seconds.
+
+    Raises:
+        TypeError: *expires* is no timedelta and no number.
+        ValueError: It is below a second, or *method* is neither GET nor PUT.
+        CapabilityNotSupported: No SIGNED_URL; no READ or WRITE for the method.
+    """
+    if method not in ("GET", "PUT"):
+        msg = f"method must be 'GET' or 'PUT', got {method!r}"
+        raise ValueError(msg)
+    seconds: float
+    if isinstance(expires, timedelta):
+        seconds = expires.total_seconds()
+    elif isinstance(expires, (int, float)) and not isinstance(expires, bool):
+        seconds = expires
+    else:
+        msg = f"expires must be a timedelta or seconds, got {type(expires).__name__}"
+        raise TypeError(msg)
+    if not 1 <= seconds <= timedelta.max.total_seconds():
+        msg = f"expires must be at least one second, got {expires!r}"
+        raise ValueError(msg)
+    capabilities.require(Capability.SIGNED_URL, backend=backend)
+    needed = Capability.READ if method == "GET" else Capability.WRITE
+    capabilities.require(needed, backend=backend)
+    return timedelta(seconds=int(seconds))
 
 
 def gate_write(

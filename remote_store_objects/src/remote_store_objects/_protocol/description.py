@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from attrs import Attribute, field, frozen
@@ -138,6 +139,8 @@ class Description:
         batch: Keys of the largest `delete_many`; 0 if there is none, and
             objects are deleted one by one, side by side.
         lists_uploads: There is a `list_uploads`. Without it `sweep` is refused.
+        signs: For how long a URL of `sign` works at most; None where there is
+            no `sign`, or credentials that cannot, and SIGNED_URL is not declared.
         metadata: Which user metadata are kept; None for none, and
             USER_METADATA is not declared.
         conditions: What the service decides itself. Without PUT_IF_ABSENT the
@@ -190,6 +193,7 @@ class Description:
     any_prefix: bool = True
     batch: int = 0
     lists_uploads: bool = field(default=False, validator=_follows)
+    signs: timedelta | None = None
     metadata: MetadataRules | None = field(factory=MetadataRules)
     conditions: frozenset[Condition] = EVERY_CONDITION
     etags: bool = True

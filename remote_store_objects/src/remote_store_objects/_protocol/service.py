@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from remote_store import CapabilityNotSupported, RemoteStoreError
@@ -399,6 +400,19 @@ class ObjectService(Protocol):
             StorageNotFound: The bucket is absent.
         """
         raise _missing(self.list_uploads)
+
+    # Addresses -------------------------------------------------------------
+
+    async def sign(self, key: str, *, method: str, expires: timedelta) -> str:
+        """
+        Return a URL that works without credentials; optional, see `Description.signs`.
+
+        Args:
+            key: Of the object; whether it is there is nobody's question.
+            method: ``"GET"`` or ``"PUT"``, and the URL is good for nothing else.
+            expires: From now on; whole seconds.
+        """
+        raise _missing(self.sign)
 
     # Lifecycle -------------------------------------------------------------
 
