@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, frozen
+from azure.storage.filedatalake.aio import FileSystemClient
 
 from remote_store import RetryPolicy
-from remote_store_azure._connect.account import account_of
-from remote_store_azure._http.clients import Clients
+from remote_store_azure import AsyncAzureBackend
+from remote_store_azure._connect.account import Account, account_of
+from remote_store_azure._connect.options import GROWTH
+from remote_store_azure._hierarchical import http_of
+from remote_store_azure._http import clients as _clients
+from remote_store_azure._http.session import Session
 from remote_store_azure._rest.operations import DELETE_BLOB, GET_BLOB, HEAD_BLOB, PUT_BLOB
+from remote_store_objects.authoring import Session as Objects
+from remote_store_objects.authoring import Sizes
 
 __all__ = [
     "KEY",
     "OPERATIONS",
+    "Clients",
     "Seen",
     "Server",
+    "above",
     "bare",
     "clients_for",
     "reply",
@@ -190,6 +200,65 @@ async def scripted(*acts: Act) -> AsyncIterator[Server]:
         yield script
     finally:
         server.close()
+
+
+class Clients:
+    """The way below a backend: what sends the requests of each loop."""
+
+    def __init__(self, account: Account, **options: Any) -> None:
+        self.made = _clients.Clients(account, **options)
+        tuning = self.made.tuning
+        self.backend = backend = AsyncAzureBackend("box", account_name="n", hns=False)
+        backend._clients = self.made
+        backend._description = evolve(backend.description, location=account.container)
+        backend._retry = options.get("retry")
+        backend._sizes = Sizes(
+            single_put=tuning.max_single_put,
+            part_size=tuning.block_size,
+            growth=GROWTH,
+            max_concurrency=options.get("max_concurrency", 1),
+            range_size=tuning.max_chunk_get,
+            first_range=tuning.max_single_get,
+        )
+        backend._start()
+
+    @property
+    def states(self) -> dict[Any, Any]:
+        """What each loop has."""
+        return self.backend._loops._states
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self.backend._loops._closed
+
+    def running(self) -> Any:
+        """Return a context manager that gives what sends the requests of the running loop."""
+        return self._wire(self.backend._loops.running())
+
+    @contextmanager
+    def _wire(self, state: Any) -> Iterator[Session]:
+        with state as session:
+            wire = http_of(session)
+            _ABOVE[wire] = session
+            yield wire
+
+    def file_system_client(self) -> Any:
+        """Return the SDK's own client for the running loop."""
+        return self.backend.unwrap(FileSystemClient)
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        await self.backend.aclose()
+
+
+#: What the toolkit has of the same loop.
+_ABOVE: Final[WeakKeyDictionary[Session, Objects]] = WeakKeyDictionary()
+
+
+def above(wire: Session) -> Objects:
+    """Return the toolkit's session that sends by *wire*."""
+    return _ABOVE[wire]
 
 
 def clients_for(server: Server, **options: Any) -> Clients:

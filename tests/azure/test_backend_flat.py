@@ -332,7 +332,7 @@ async def test_early_exit_frees_everything(box: Flat) -> None:
     """A read or listing that is left early is no running call any more."""
     for n in range(3):
         box.put(f"d{n}/a", bytes(1 << 20))
-    calls = box.backend._clients.running().calls
+    calls = box.backend._loops.running().calls
     for items in (
         box.backend.read("d0/a"),
         box.backend.list_files("", recursive=True),
@@ -366,8 +366,8 @@ def test_several_loops(azurite: Azurite, container: str) -> None:
         return [info.name async for info in backend.list_files("")]
 
     assert asyncio.run(use(0)) == ["f0"]
-    strategy = backend._kind.strategy
-    assert strategy is not None
+    operations = backend.operations
+    assert operations is not None
     assert asyncio.run(use(1)) == ["f0", "f1"]
-    assert backend._kind.strategy is strategy
+    assert backend.operations is operations
     asyncio.run(backend.aclose())

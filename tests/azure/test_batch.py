@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,19 +17,20 @@ from azure.storage.blob import (
 )
 from azure.storage.blob.aio import LinearRetry
 from tests.azure.azurite import Azurite
-from tests.azure.scripted import Act, clients_for, reply, scripted
+from tests.azure.scripted import Act, above, clients_for, reply, scripted
 from tests.azure.wiring import wired
 
 from remote_store import (
     BackendUnavailable,
     PermissionDenied,
+    RemoteStoreError,
     ResourceLocked,
     RetryPolicy,
     StoreClosed,
 )
-from remote_store_azure._blob import delete_many as _batch
-from remote_store_azure._blob.delete_many import delete_all
-from remote_store_azure._http import clients as _clients
+from remote_store_azure._http.session import Session
+from remote_store_objects._delete import _Deletion
+from remote_store_objects._session import loops as _loops
 
 pytestmark = pytest.mark.asyncio
 
@@ -44,10 +45,18 @@ def left(service: BlobServiceClient, container: str) -> list[str]:
     return list(service.get_container_client(container).list_blob_names())
 
 
-async def one_by_one(names: Iterable[str]) -> AsyncIterator[str]:
-    for name in names:
-        await asyncio.sleep(0)
-        yield name
+async def delete_all(wire: Session, path: str, names: Iterable[str], size: int = 256) -> None:
+    """Delete blobs as the toolkit does what it has listed."""
+    deletion = _Deletion(above(wire), path)
+    left = list(names)
+    try:
+        async with deletion.running:
+            for start in range(0, len(left), size):
+                await deletion.add(left[start : start + size])
+            await deletion.finish()
+    except RemoteStoreError as error:
+        error.outcome_unknown = error.outcome_unknown or deletion.begun
+        raise
 
 
 async def test_batches_of_256(azurite: Azurite, service: BlobServiceClient, container: str) -> None:
@@ -55,7 +64,7 @@ async def test_batches_of_256(azurite: Azurite, service: BlobServiceClient, cont
     names = [f"d/{n:03}" for n in range(300)]
     store(service, container, [*names[::3], "e"])  # two of three are absent
     async with wired(azurite, container) as found:
-        await delete_all(found.wire, "d", one_by_one(names))
+        await delete_all(found.wire, "d", names)
         assert found.sent() == [("POST", "batch", 202), ("POST", "batch", 202)]
         assert left(service, container) == ["e"]
         await delete_all(found.wire, "d", ["e"])
@@ -156,14 +165,12 @@ async def test_a_batch_that_is_answered_as_a_whole(
     azurite: Azurite,
     service: BlobServiceClient,
     container: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One answer for many parts, such as to too many of them, is not taken for success."""
     names = [f"{n:03}" for n in range(257)]
     store(service, container, names[250:])
-    monkeypatch.setattr(_batch, "BATCH", 300)
     async with wired(azurite, container) as found:
-        await delete_all(found.wire, "", names)
+        await delete_all(found.wire, "", names, 300)
     assert left(service, container) == []
 
 
@@ -176,7 +183,7 @@ async def test_closed_while_a_batch_is_under_way(
 
     Where the batch was refused, and waits to be sent again, nothing was deleted.
     """
-    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    monkeypatch.setattr(_loops, "_GRACE", 0.1)
 
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -257,18 +264,7 @@ async def test_an_absent_container_has_nothing_to_delete(azurite: Azurite) -> No
 
 
 async def test_a_service_that_cannot_be_reached(azurite: Azurite, container: str) -> None:
-    """BackendUnavailable with its cause; the names are left alone and closed, no task is left."""
-    given = 0
-    closed = False
-
-    async def names() -> AsyncIterator[str]:
-        nonlocal given, closed
-        try:
-            for given in range(100_000):
-                yield f"{given}"
-        finally:
-            closed = True
-
+    """BackendUnavailable with its cause; the rest is not tried, and no task is left."""
     async with wired(azurite, container) as found:
 
         async def before(request: Any) -> None:
@@ -277,12 +273,10 @@ async def test_a_service_that_cannot_be_reached(azurite: Azurite, container: str
 
         found.transport.before = before
         with pytest.raises(BackendUnavailable) as caught:
-            await delete_all(found.wire, "k", names())
+            await delete_all(found.wire, "k", map(str, range(10_000)))
         assert isinstance(caught.value.__cause__, ServiceRequestError)
         assert (caught.value.path, caught.value.outcome_unknown) == ("k", True)
         assert {kind for _, kind, _ in found.sent()} == {"batch"}
-        assert closed
-        assert given < 256 * 6
         assert len(asyncio.all_tasks()) == 1
 
 
@@ -299,50 +293,15 @@ async def test_who_may_not_delete_is_told(
     assert left(service, container) == ["a", "b"]
 
 
-async def test_the_callers_exception_passes(
-    azurite: Azurite, service: BlobServiceClient, container: str
-) -> None:
-    """What the iterator of names raises is raised as the same object, and no task is left."""
-    boom = LookupError("mine")
-    closed = False
-
-    async def names() -> AsyncIterator[str]:
-        nonlocal closed
-        try:
-            for n in range(300):
-                yield f"{n}"
-            raise boom
-        finally:
-            closed = True
-
-    async with wired(azurite, container) as found:
-        with pytest.raises(LookupError) as caught:
-            await delete_all(found.wire, "", names())
-        assert caught.value is boom
-        assert closed
-        assert len(asyncio.all_tasks()) == 1
-
-
 async def test_a_cancelled_deletion_sends_nothing_more(azurite: Azurite, container: str) -> None:
-    """CANCEL: the tasks end with their caller, and the iterator of names is closed."""
-    closed = False
-
-    async def names() -> AsyncIterator[str]:
-        nonlocal closed
-        try:
-            for n in range(100_000):
-                await asyncio.sleep(0)
-                yield f"{n}"
-        finally:
-            closed = True
-
+    """CANCEL: the tasks end with their caller."""
     async with wired(azurite, container) as found:
-        task = asyncio.create_task(delete_all(found.wire, "", names()))
+        names = map(str, range(100_000))
+        task = asyncio.create_task(delete_all(found.wire, "", names))
         await asyncio.sleep(0.2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert closed
         assert len(asyncio.all_tasks()) == 1
         found.sent()
         await asyncio.sleep(0.1)

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.core.exceptions import ClientAuthenticationError
-from tests.azure.scripted import KEY, clients_for, reply, scripted
+from tests.azure.scripted import KEY, Clients, clients_for, reply, scripted
 
 from remote_store import BackendUnavailable, PermissionDenied
 from remote_store_azure._connect import credentials as _credentials
 from remote_store_azure._connect.account import account_of
 from remote_store_azure._connect.credentials import ThreadedCredential, opened
-from remote_store_azure._http.clients import Clients
 from remote_store_azure._rest.operations import GET_BLOB, HEAD_BLOB, PUT_BLOB
 
 pytestmark = pytest.mark.asyncio

@@ -13,8 +13,9 @@ from tests.azure.flat import QUICK, Flat, flat
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store.aio import AsyncStore
-from remote_store_azure import AsyncAzureBackend, _account_kind
+from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._account_kind import is_hierarchical
+from remote_store_azure._hierarchical import Hierarchical, http_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -104,8 +105,8 @@ async def test_the_questions(
     """Each answer is understood, and the next question is asked only where one did not tell."""
     async with flat(azurite, service, container) as box:
         Script(box, **answers)
-        with box.backend._clients.running() as wire:
-            assert await is_hierarchical(wire, "a") is expected
+        with box.backend._loops.running() as wire:
+            assert await is_hierarchical(http_of(wire), "a") is expected
         assert box.sent() == requests
 
 
@@ -116,8 +117,8 @@ async def test_a_listing_tells(
     async with flat(azurite, service, container) as box:
         box.put("<ResourceType>", metadata={"ResourceType": "file"})
         Script(box, account=[FORBIDDEN])
-        with box.backend._clients.running() as wire:
-            assert await is_hierarchical(wire, "a") is False
+        with box.backend._loops.running() as wire:
+            assert await is_hierarchical(http_of(wire), "a") is False
         assert box.sent() == [ACCOUNT, LIST]
 
 
@@ -156,8 +157,8 @@ async def test_an_unknown_refusal_is_no_answer(
     """A 400 that does not say what it is about raises instead of being read as flat."""
     async with flat(azurite, service, container) as box:
         Script(box, account=[FORBIDDEN], acl=[(400, code("InvalidQueryParameterValue"))])
-        with box.backend._clients.running() as wire, pytest.raises(RemoteStoreError) as caught:
-            await is_hierarchical(wire, "a")
+        with box.backend._loops.running() as wire, pytest.raises(RemoteStoreError) as caught:
+            await is_hierarchical(http_of(wire), "a")
         assert caught.value.code == "InvalidQueryParameterValue"
 
 
@@ -211,23 +212,16 @@ async def test_the_answer_chooses_the_strategy(
     azurite: Azurite,
     service: BlobServiceClient,
     container: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is found out, or passed, is what the operations are done with."""
-    asked: list[bool] = []
-    real = _account_kind.strategy_for
-
-    def strategy_for(*, hierarchical: bool, **options: bool) -> Any:
-        asked.append(hierarchical)
-        return real(hierarchical=False, **options)
-
-    monkeypatch.setattr(_account_kind, "strategy_for", strategy_for)
     async with flat(azurite, service, container, hns=None) as box:
         Script(box, account=[(200, TRUE)])
+        assert box.backend.operations is None
         await box.backend.exists("a")
+        assert isinstance(box.backend.operations, Hierarchical)
     for hns in (True, False):
-        AsyncAzureBackend("box", account_name="name", account_key="a2V5", hns=hns)
-    assert asked == [True, True, False]
+        made = AsyncAzureBackend("box", account_name="name", account_key="a2V5", hns=hns)
+        assert isinstance(made.operations, Hierarchical) is hns
 
 
 async def test_an_absent_container_is_asked_nothing_of_its_kind(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
-from tests.azure.wiring import MIB, Wired, wired
+from tests.azure.wiring import MIB, BlobReader, Wired, wired
 
 from remote_store import InvalidPath, NotFound, PermissionDenied, PreconditionFailed
-from remote_store_azure._blob.read import BlobReader
 
 pytestmark = pytest.mark.asyncio
 
@@ -179,24 +177,16 @@ async def test_a_blob_replaced_between_ranges_is_never_spliced(
 
 @pytest.mark.parametrize("size", [0, 10, 9 * MIB])
 @pytest.mark.parametrize("concurrency", [1, 2])
-async def test_the_check_comes_first(
+async def test_a_blob_that_stands_for_a_folder(
     azurite: Azurite, service: BlobServiceClient, container: str, size: int, concurrency: int
 ) -> None:
-    """It sees the blob's headers before a byte is handed out, and its exception passes."""
+    """It is refused by its headers, before a byte is handed out, and its connection is freed."""
     store(service, container, size)
-    boom = InvalidPath("mine")
-    seen: list[Mapping[str, str]] = []
-
-    def check(headers: Mapping[str, str]) -> None:
-        seen.append(headers)
-        raise boom
-
+    service.get_blob_client(container, "a").set_blob_metadata({"hdi_isfolder": "true"})
     async with wired(azurite, container, max_concurrency=concurrency) as found:
-        with pytest.raises(InvalidPath) as caught:
-            await anext(BlobReader(found.wire, "a", check=check))
-        assert caught.value is boom
+        with pytest.raises(InvalidPath):
+            await anext(BlobReader(found.wire, "a"))
         assert await settled(found) == 0
-    assert [h["x-ms-blob-type"] for h in seen] == ["BlockBlob"]
 
 
 async def test_a_missing_blob_or_container(azurite: Azurite, container: str) -> None:
@@ -205,7 +195,7 @@ async def test_a_missing_blob_or_container(azurite: Azurite, container: str) -> 
         with pytest.raises(NotFound) as caught:
             await BlobReader(found.wire, "a/b").read_all()
         assert (caught.value.path, caught.value.code) == ("a/b", "BlobNotFound")
-        assert len(found.sent()) == 1
+        assert len(found.sent()) == 2  # the second one looks for a folder
     async with wired(azurite, "no-such-container") as found:
         with pytest.raises(NotFound) as caught:
             await BlobReader(found.wire, "a/b").read_all()

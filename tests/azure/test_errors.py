@@ -32,6 +32,7 @@ from remote_store import (
 from remote_store_azure._rest.errors import error_code, error_of, retry_after, service_message
 from remote_store_azure._rest.operations import GET_BLOB, PUT_BLOB
 from remote_store_azure._rest.outcome import AttemptRecord
+from remote_store_objects import StorageNotFound
 
 
 def xml(code: str, words: str = "Some words.") -> bytes:
@@ -63,7 +64,7 @@ def json(code: str, words: str = "Some words.") -> bytes:
         (403, "AuthenticationFailed", PermissionDenied),
         (403, "CannotVerifyCopySource", PermissionDenied),
         (404, "BlobNotFound", NotFound),
-        (404, "ContainerNotFound", NotFound),
+        (404, "ContainerNotFound", StorageNotFound),
         (404, "PathNotFound", NotFound),
         (404, "CannotVerifyCopySource", NotFound),
         (404, "", NotFound),
@@ -84,7 +85,7 @@ def json(code: str, words: str = "Some words.") -> bytes:
         (409, "PublicAccessNotPermitted", PermissionDenied),
         (404, "ResourceNotFound", PermissionDenied),
         (404, "AccountNotFound", BackendUnavailable),
-        (404, "FilesystemNotFound", NotFound),
+        (404, "FilesystemNotFound", StorageNotFound),
         (403, "UnauthorizedBlobOverwrite", PermissionDenied),
         (409, "", RemoteStoreError),
         (412, "ConditionNotMet", PreconditionFailed),

@@ -225,7 +225,7 @@ async def test_cancelled(box: Flat, name: str, turns: int) -> None:
     with suppress(asyncio.CancelledError):
         await call
     assert asyncio.all_tasks() == tasks
-    assert box.backend._clients.running().calls.count == 0
+    assert box.backend._loops.running().calls.count == 0
     for left in box.names():
         assert box.get(left) in (b"content", b"x", b"xyz")
     assert "a" in box.names() or "b" in box.names()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ from tests.azure.azurite import API_VERSION, Azurite
 from tests.azure.scripted import Act, Server, clients_for, reply, scripted
 
 from remote_store import RetryPolicy, StoreClosed
-from remote_store_azure._http import clients as _clients
 from remote_store_azure._http import sdk as _sdk
 from remote_store_azure._rest.operations import GET_BLOB, PUT_BLOB
+from remote_store_objects._session import loops as _loops
 
 #: No connection is taken.
 NEVER = b""
@@ -33,7 +34,7 @@ async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> float:
     """Wait less than five seconds for running calls."""
-    monkeypatch.setattr(_clients, "GRACE", 0.3)
+    monkeypatch.setattr(_loops, "_GRACE", 0.3)
     return 0.3
 
 
@@ -44,7 +45,7 @@ async def call(clients: Any, **options: Any) -> Any:
 
 def test_grace() -> None:
     """Running calls get five seconds."""
-    assert _clients.GRACE == 5.0
+    assert _loops._GRACE == 5.0
 
 
 @pytest.mark.asyncio
@@ -346,7 +347,7 @@ async def test_a_connection_that_ended_by_itself() -> None:
 FIFTY_RUNS = """
 import asyncio, gc
 from remote_store_azure._connect.account import account_of
-from remote_store_azure._http.clients import Clients
+from tests.azure.scripted import Clients
 from remote_store_azure._rest.operations import HEAD_BLOB
 
 clients = Clients(
@@ -361,7 +362,7 @@ async def main():
 for _ in range(50):
     asyncio.run(main())
 gc.collect()
-print("done", len(clients._states))
+print("done", len(clients.states))
 """
 
 
@@ -372,6 +373,7 @@ def test_fifty_runs_without_close(azurite: Azurite, container: str) -> None:
     )
     ended = subprocess.run(
         [sys.executable, "-P", "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         capture_output=True,
         text=True,
         check=False,

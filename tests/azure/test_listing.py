@@ -13,20 +13,24 @@ from azure.storage.blob import BlobPrefix, BlobServiceClient, ContainerClient, C
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.azure.azurite import Azurite
+from tests.azure.scripted import above
 from tests.azure.wiring import Wired, say, wired
 
 from remote_store import (
     BackendUnavailable,
+    ContentDigest,
     NotFound,
     PermissionDenied,
     RemoteStoreError,
 )
-from remote_store_azure._blob import list_blobs as _listing
-from remote_store_azure._blob.list_blobs import Blob, Page, page, pages
+from remote_store_azure._blob import service as _service
 from remote_store_azure._blob.list_xml import parse_page
+from remote_store_azure._http.session import Session
+from remote_store_objects import ObjectInfo, Page
+from remote_store_objects._list import pages as all_pages
 
 
-def by_sdk(client: ContainerClient, prefix: str = "") -> tuple[list[Blob], list[str]]:
+def by_sdk(client: ContainerClient, prefix: str = "") -> tuple[list[ObjectInfo], list[str]]:
     """Return what the SDK lists, in our terms."""
     walked = client.walk_blobs(prefix or None, include=["metadata"], delimiter="/")
     prefixes = [item.name for item in walked if isinstance(item, BlobPrefix)]
@@ -34,22 +38,34 @@ def by_sdk(client: ContainerClient, prefix: str = "") -> tuple[list[Blob], list[
     for item in client.list_blobs(prefix or None, include=["metadata"]):
         md5 = item.content_settings.content_md5
         blobs.append(
-            Blob(
+            ObjectInfo(
                 item.name,
                 item.size,
                 item.etag,
                 item.last_modified,
+                ContentDigest("md5", bytes(md5).hex()) if md5 else None,
                 item.content_settings.content_type,
-                bytes(md5) if md5 else None,
-                dict(item.metadata) or None,
-                False,
+                dict(item.metadata),
             )
         )
     return blobs, prefixes
 
 
+async def page(
+    wire: Session, path: str, *, prefix: str, marker: str = "", limit: int = 5000
+) -> Page:
+    """Return a page."""
+    session = above(wire)
+    return await session.ask(path, session.service.list_page, prefix, token=marker, limit=limit)
+
+
+def pages(wire: Session, path: str, *, prefix: str, delimiter: str = "") -> Any:
+    """Yield all pages."""
+    return all_pages(above(wire), path, prefix=prefix, delimiter=delimiter)
+
+
 async def everything(found: Wired, prefix: str = "", delimiter: str = "") -> list[Page]:
-    source = pages(found.wire, None, prefix=prefix, delimiter=delimiter)
+    source = pages(found.wire, "", prefix=prefix, delimiter=delimiter)
     return [one async for one in source]
 
 
@@ -102,15 +118,15 @@ def test_what_is_listed_is_what_the_sdk_lists(
 
     async def listed() -> tuple[list[Page], list[Page], Page]:
         async with wired(azurite, container) as found:
-            below = await page(found.wire, None, prefix=next(iter(blobs)))
+            below = await page(found.wire, "", prefix=next(iter(blobs)))
             return await everything(found), await everything(found, delimiter="/"), below
 
     flat, folders, below = asyncio.run(listed())
     expected, prefixes = by_sdk(client)
-    assert [blob for one in flat for blob in one.blobs] == expected
-    assert {blob.name for blob in expected} == set(blobs)
+    assert [blob for one in flat for blob in one.objects] == expected
+    assert {blob.key for blob in expected} == set(blobs)
     assert [prefix for one in folders for prefix in one.prefixes] == prefixes
-    assert below.blobs == by_sdk(client, next(iter(blobs)))[0]
+    assert below.objects == by_sdk(client, next(iter(blobs)))[0]
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +150,11 @@ async def test_one_request_a_page(azurite: Azurite, many: str) -> None:
         got: list[str] = []
         marker = ""
         for _ in range(4):
-            one = await page(found.wire, None, prefix="", marker=marker, limit=13)
-            got += [blob.name for blob in one.blobs]
-            marker = one.marker
+            one = await page(found.wire, "", prefix="", marker=marker, limit=13)
+            got += [blob.key for blob in one.objects]
+            marker = one.token
         assert marker == ""
-        assert got == [blob.name for blob in whole.blobs]
+        assert got == [blob.key for blob in whole.objects]
         assert len(got) == 40
         first = found.transport.taken()[0].query
         assert "maxresults=13" in first
@@ -150,11 +166,11 @@ async def test_folders_and_directories(azurite: Azurite, many: str) -> None:
     """A delimiter folds what is below it; a directory marker is one only with its metadata."""
     async with wired(azurite, many) as found:
         (one,) = await everything(found, delimiter="/")
-        assert (one.blobs, one.prefixes) == ([], ["d0/", "d1/", "d2/", "d3/"])
+        assert (one.objects, one.prefixes) == ([], ["d0/", "d1/", "d2/", "d3/"])
         (one,) = await everything(found, prefix="d1/", delimiter="/")
-        assert [b.name for b in one.blobs if b.is_directory] == ["d1/05"]
-        bare = await page(found.wire, None, prefix="d1/", include="")
-        assert not any(blob.is_directory or blob.metadata for blob in bare.blobs)
+        assert [b.key for b in one.objects if b.is_folder] == ["d1/05"]
+        bare = await page(found.wire, "", prefix="d1/", limit=2)
+        assert not any(blob.is_folder or blob.metadata for blob in bare.objects)
         assert "include" not in found.transport.taken()[-1].query
 
 
@@ -172,7 +188,7 @@ async def test_pages_follow_markers(azurite: Azurite, many: str) -> None:
             start + end.format(""),
         ]
         spoil(found, documents, served)
-        assert [len(one.blobs) for one in await everything(found)] == [1, 0, 0]
+        assert [len(one.objects) for one in await everything(found)] == [1, 0, 0]
     assert [query.partition("marker=")[2].partition("&")[0] for query in served] == [
         *("", "m%201%26", "m2")
     ]
@@ -232,7 +248,7 @@ async def test_a_container_that_vanishes_raises(azurite: Azurite, many: str) -> 
     async with wired(azurite, many) as found:
         more = "<EnumerationResults><Blobs/><NextMarker>m</NextMarker></EnumerationResults>"
         spoil(found, [more], [])
-        async with aclosing(pages(found.wire, None, prefix="")) as source:
+        async with aclosing(pages(found.wire, "", prefix="")) as source:
             await anext(source)
             say(found, lambda method, kind: True, 404, "ContainerNotFound")
             with pytest.raises(NotFound):
@@ -274,11 +290,11 @@ async def test_the_loop_is_served_while_a_page_is_read(
         before = turns
         return parse_page(body)
 
-    monkeypatch.setattr(_listing, "parse_page", parse)
+    monkeypatch.setattr(_service, "parse_page", parse)
     async with wired(azurite, many) as found:
         spoil(found, [document + "</Blobs></EnumerationResults>"], [])
         counting = asyncio.create_task(count())
-        assert len((await page(found.wire, None, prefix="")).blobs) == 5000
+        assert len((await page(found.wire, "", prefix="")).objects) == 5000
         during = turns - before
         counting.cancel()
     assert during > 40

@@ -15,7 +15,9 @@ from azure.storage.blob import BlobPrefix, ContainerClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote_store_azure._blob.list_xml import Blob, Page, parse_page
+from remote_store import ContentDigest
+from remote_store_azure._blob.list_xml import parse_page
+from remote_store_objects import ObjectInfo, Page
 
 HEAD = '\ufeff<?xml version="1.0" encoding="utf-8"?>'
 TIME = "Fri, 19 Jun 2026 17:06:07 GMT"
@@ -71,7 +73,7 @@ class Served:
         """Return what the SDK makes of the first page."""
         self.body = body
         pager: Any = self.client.walk_blobs(include=["metadata"]).by_page()
-        blobs: list[Blob] = []
+        blobs: list[ObjectInfo] = []
         prefixes: list[str] = []
         for item in next(pager):
             if isinstance(item, BlobPrefix):
@@ -81,15 +83,14 @@ class Served:
             # The SDK gives None for an empty value, which is not what was stored.
             metadata = {key: value or "" for key, value in (item.metadata or {}).items()}
             blobs.append(
-                Blob(
+                ObjectInfo(
                     item.name,
                     item.size or 0,
                     item.etag,
                     item.last_modified,
+                    ContentDigest("md5", bytes(md5).hex()) if md5 else None,
                     item.content_settings.content_type,
-                    bytes(md5) if md5 else None,
-                    metadata or None,
-                    False,
+                    metadata,
                 )
             )
         return Page(blobs, prefixes, pager.continuation_token or "")
@@ -153,19 +154,16 @@ documents = st.builds(
 def test_a_page_reads_as_the_sdk_reads_it(sdk: Served, body: str) -> None:
     """LIST: names, sizes, times, MD5, ETag, type, metadata and prefixes are those of the SDK."""
     mine, theirs = parsed(body), sdk.read(body)
-    assert [b.name for b in mine.blobs] == [b.name for b in theirs.blobs]
-    unmarked = [
-        Blob(b.name, b.size, b.etag, b.last_modified, b.content_type, b.md5, b.metadata, False)
-        for b in mine.blobs
-    ]
-    assert (unmarked, mine.marker) == (theirs.blobs, theirs.marker)
+    assert [b.key for b in mine.objects] == [b.key for b in theirs.objects]
+    unmarked = [b._replace(is_folder=False) for b in mine.objects]
+    assert (unmarked, mine.token) == (theirs.objects, theirs.token)
     assert sorted(mine.prefixes) == sorted(theirs.prefixes)
 
 
 def test_the_order_is_the_services() -> None:
     """Entries come in the order of the answer, prefixes by themselves."""
     page = parsed(document("".join(blob(f"<Name>{n}</Name>") for n in "cab")))
-    assert [b.name for b in page.blobs] == ["c", "a", "b"]
+    assert [b.key for b in page.objects] == ["c", "a", "b"]
     two = "<BlobPrefix><Name>z/</Name></BlobPrefix><BlobPrefix><Name>b/</Name></BlobPrefix>"
     assert parsed(document(two)).prefixes == ["z/", "b/"]
 
@@ -175,7 +173,7 @@ def test_a_name_that_is_not_encoded_stays_as_it_is(raw: str) -> None:
     """Only names that say so are percent-encoded, those of blobs and of prefixes."""
     names = f"<Name>{raw}</Name>", f'<Name Encoded="true">{quote(raw)}</Name>'
     for one in names:
-        assert parsed(document(blob(one))).blobs[0].name == raw
+        assert parsed(document(blob(one))).objects[0].key == raw
         assert parsed(document(f"<BlobPrefix>{one}</BlobPrefix>")).prefixes == [raw]
 
 
@@ -204,8 +202,9 @@ def test_a_prefix_with_properties() -> None:
 )
 def test_directories_are_told_from_files(properties: str, rest: str, expected: bool) -> None:
     """A directory is one by its resource type, or by its metadata in any case of letters."""
-    (found,) = parsed(document(blob(properties=properties, rest=rest))).blobs
-    assert found.is_directory is expected
+    (found,) = parsed(document(blob(properties=properties, rest=rest))).objects
+    assert found.is_folder is expected
+    assert not any(key.lower() == "hdi_isfolder" for key in found.metadata or ())
 
 
 def test_every_field() -> None:
@@ -222,15 +221,14 @@ def test_every_field() -> None:
     )
     assert parsed(body) == Page(
         [
-            Blob(
+            ObjectInfo(
                 "a/b￾",
                 46,
                 "0x8DEcE250DB3BECC",
                 datetime(2026, 6, 19, 17, 6, 7, tzinfo=UTC),
+                ContentDigest("md5", "d41d8cd98f00b204e9800998ecf8427e"),
                 "text/plain",
-                bytes.fromhex("d41d8cd98f00b204e9800998ecf8427e"),
                 {"Name": "x", "Etag": ""},
-                False,
             )
         ],
         [],

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 from tests.azure.azurite import API_VERSION, Azurite
+from tests.azure.scripted import Clients
+from tests.azure.wiring import BlobReader, upload
 
-from remote_store_azure._blob.read import BlobReader
-from remote_store_azure._blob.write import upload
 from remote_store_azure._connect.account import account_of
-from remote_store_azure._http.clients import Clients
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import ServiceRequestError
-from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
+from tests.azure.scripted import OPERATIONS, Clients, clients_for, reply, scripted
 
 from remote_store import RemoteStoreError, RetryPolicy
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._http.clients import Clients
 from remote_store_azure._rest.operations import GET_BLOB
 from remote_store_azure._rest.outcome import AttemptRecord
 from remote_store_azure._rest.redact import redacted, scrub

@@ -13,12 +13,11 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import API_VERSION, Azurite
-from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
+from tests.azure.scripted import OPERATIONS, Clients, clients_for, reply, scripted
 from tests.azure.transport import CountingTransport
 
 from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._connect.account import account_of
-from remote_store_azure._http.clients import Clients
 from remote_store_azure._http.session import Session
 from remote_store_azure._rest.operations import GET_BLOB, HEAD_BLOB, LIST_BLOBS, PUT_BLOB
 from remote_store_objects import Body

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from attrs import frozen
 from azure.core.exceptions import ServiceResponseError
 from tests.azure.azurite import API_VERSION, Azurite
+from tests.azure.scripted import Clients, above
 from tests.azure.transport import CountingTransport
 
 from remote_store import RetryPolicy
 from remote_store_azure._connect.account import account_of
-from remote_store_azure._http.clients import Clients
 from remote_store_azure._http.session import Session
+from remote_store_objects import Attributes, Written
+from remote_store_objects._read import open_reading
+from remote_store_objects._write import write
+from remote_store_objects.authoring import Reading
 
-__all__ = ["MIB", "Wired", "chunked", "lose", "say", "wired"]
+__all__ = ["MIB", "BlobReader", "Wired", "chunked", "lose", "say", "upload", "wired"]
 
 MIB: Final = 1 << 20
 #: Three attempts, at once.
@@ -119,3 +123,51 @@ def say(
         return answer
 
     found.transport.after = after
+
+
+async def upload(
+    wire: Session,
+    key: str,
+    content: bytes | AsyncIterator[bytes],
+    *,
+    exclusive: bool,
+    metadata: Mapping[str, str] | None,
+    content_type: str | None = None,
+) -> tuple[Written, int]:
+    """Write a blob by the toolkit."""
+    attributes = Attributes(content_type, metadata or {})
+    return await write(above(wire), key, content, exclusive=exclusive, attributes=attributes)
+
+
+class BlobReader:
+    """An iterator over what the toolkit reads of a blob, asked for at the first pull."""
+
+    def __init__(self, wire: Session, key: str) -> None:
+        self._wire = wire
+        self._key = key
+        self._reading: Reading | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            if self._reading is None:
+                self._reading = await open_reading(above(self._wire), self._key)
+            piece = await self._reading.receive()
+        except BaseException:
+            await self.aclose()
+            raise
+        if not piece:
+            await self.aclose()
+            raise StopAsyncIteration
+        return piece
+
+    async def read_all(self) -> bytes:
+        """Return all of it."""
+        return await (await open_reading(above(self._wire), self._key)).content()
+
+    async def aclose(self) -> None:
+        """Give up the rest."""
+        if self._reading is not None:
+            await self._reading.aclose()

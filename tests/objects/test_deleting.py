@@ -44,7 +44,12 @@ async def test_a_file_is_one_request() -> None:
         await backend.delete("f", missing_ok=True)
     bucket.there = False
     with pytest.raises(StorageNotFound):
-        await backend.delete("f/001", missing_ok=True)
+        await backend.delete("f/001")
+    with pytest.raises(StorageNotFound):
+        await backend.delete_folder("f", recursive=True)
+    await backend.delete("f/001", missing_ok=True)
+    for recursive in (False, True):
+        await backend.delete_folder("f", recursive=recursive, missing_ok=True)
 
 
 async def test_a_lost_deletion_that_finds_nothing_has_done_it() -> None:

@@ -138,14 +138,19 @@ async def test_metadata_tell_our_own_file_from_another() -> None:
 
 
 async def test_a_look_that_fails_after_a_lost_answer_leaves_it_unknown() -> None:
-    """The error is that of the look."""
-    bucket = Bucket()
-    bucket.faults["put"] += [lose]
-    bucket.faults["head"] += [raising(PermissionDenied("no"))]
-    with pytest.raises(PermissionDenied) as caught:
-        await bucket.backend().write("a", b"mine")
+    """The error is that of the look, but where it is only not allowed."""
+    for look, expected in (
+        (PermissionDenied("no"), AlreadyExists),
+        (RemoteStoreError("odd"), RemoteStoreError),
+    ):
+        bucket = Bucket()
+        bucket.faults["put"] += [lose]
+        bucket.faults["head"] += [raising(look)]
+        with pytest.raises(expected) as caught:
+            await bucket.backend().write("a", b"mine")
 
-    assert caught.value.outcome_unknown
+        assert type(caught.value) is expected
+        assert caught.value.outcome_unknown
 
 
 async def test_a_lost_commit_is_recognised() -> None:

@@ -1,4 +1,4 @@
-"""Whether an account is a flat or a hierarchical one, and the strategy that it gets."""
+"""Whether an account is a flat or a hierarchical one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from remote_store_azure._rest.operations import ACCESS_CONTROL, ACCOUNT, LIST_BL
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
     from remote_store_azure._rest.response import Response
-    from remote_store_azure._strategy import Strategy
 
-__all__ = ["AccountKind", "is_hierarchical", "strategy_for"]
+__all__ = ["AccountKind", "is_hierarchical"]
 
 _ACCOUNT: Final = "restype=account&comp=properties"
 _LIST: Final = "restype=container&comp=list&maxresults=1"
@@ -30,30 +29,21 @@ _ADVICE: Final = (
 
 class AccountKind:
     """
-    Which strategy a backend works with; the account is asked once, by the loop that needs it first.
+    What is known of an account; it is asked once, by the loop that needs it first.
 
     Args:
-        hns: True for a hierarchical namespace, False for none, None to ask.
-        reject_under_file: See `strategy_for`.
-        delete_snapshots: See `strategy_for`.
-
-    Attributes:
-        strategy: None as long as it is not known.
+        hierarchical: True for a hierarchical namespace, False for none, None to ask.
     """
 
-    def __init__(
-        self, *, hns: bool | None, reject_under_file: bool, delete_snapshots: bool
-    ) -> None:
-        self._reject_under_file = reject_under_file
-        self._delete_snapshots = delete_snapshots
+    def __init__(self, hierarchical: bool | None) -> None:
         self._asking: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
-        self.strategy: Strategy | None = None if hns is None else self._strategy_for(hns)
+        self._hierarchical = hierarchical
 
-    async def detect(self, session: Session, path: str | None) -> Strategy:
+    async def detect(self, session: Session, path: str | None) -> bool | None:
         """
-        Return the strategy, and ask the account if it is not known.
+        Return whether the account has a hierarchical namespace, and ask it if that is not known.
 
-        Where the container is absent it stays unknown: both kinds answer alike then.
+        Where the container is absent it stays unknown, None: both kinds answer alike then.
 
         Args:
             session: Of the container.
@@ -66,44 +56,12 @@ class AccountKind:
         lock = self._asking.setdefault(loop, asyncio.Lock())
         try:
             async with lock:
-                if self.strategy is None:
-                    found = await is_hierarchical(session, path)
-                    if found is None:
-                        return self._strategy_for(False)
-                    self.strategy = self._strategy_for(found)
+                if self._hierarchical is None:
+                    self._hierarchical = await is_hierarchical(session, path)
         finally:
             # A lock that was waited for keeps its loop alive.
             self._asking.pop(loop, None)
-        return self.strategy
-
-    def _strategy_for(self, hierarchical: bool) -> Strategy:
-        return strategy_for(
-            hierarchical=hierarchical,
-            reject_under_file=self._reject_under_file,
-            delete_snapshots=self._delete_snapshots,
-        )
-
-
-def strategy_for(
-    *, hierarchical: bool, reject_under_file: bool, delete_snapshots: bool
-) -> Strategy:
-    """
-    Return the strategy for one kind of account.
-
-    Args:
-        hierarchical: Folders are real.
-        reject_under_file: Look for files above a target; hierarchical
-            accounts refuse such targets by themselves.
-        delete_snapshots: Delete a file with its snapshots; hierarchical
-            accounts have none.
-    """
-    if hierarchical:
-        from remote_store_azure._hierarchical import Hierarchical
-
-        return Hierarchical()
-    from remote_store_azure._flat import Flat
-
-    return Flat(reject_under_file, delete_snapshots)
+        return self._hierarchical
 
 
 async def is_hierarchical(session: Session, path: str | None) -> bool | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from remote_store import (
+    Capability,
+    CapabilityNotSupported,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -17,25 +18,63 @@ from remote_store import (
     RemotePath,
     WriteResult,
 )
-from remote_store.aio import AsyncWritableContent
-from remote_store_azure import _list as listing
-from remote_store_azure._blob.headers import file_info, is_directory
-from remote_store_azure._blob.probe import head, refuse_folder
-from remote_store_azure._blob.read import BlobReader
+from remote_store_azure._blob.service import BlobService
 from remote_store_azure._datalake import transfer
 from remote_store_azure._datalake.delete import delete
-from remote_store_azure._datalake.list_paths import PathPages
-from remote_store_azure._datalake.probe import file_at, folder_at, loses_dots, refuse_dots
+from remote_store_azure._datalake.list_paths import PathService
+from remote_store_azure._datalake.probe import folder_at, loses_dots, refuse_dots
 from remote_store_azure._datalake.write import write
+from remote_store_azure._keys import NAME
+from remote_store_objects.authoring import (
+    Flat,
+    Reading,
+    Session,
+    find,
+    folder_sum,
+    is_literal,
+    written_result,
+)
 
 if TYPE_CHECKING:
-    from remote_store_azure._http.session import Session
+    from remote_store_azure._http.session import Session as Http
 
 __all__ = ["Hierarchical"]
 
 
+def http_of(session: Session) -> Http:
+    """Return what sends the requests of a session of this backend."""
+    return cast("BlobService", session.service).http
+
+
+def _real(session: Session, service: BlobService | None = None) -> Session:
+    """Return the same session for a container whose folders are real."""
+    description = evolve(session.description, real_folders=True, any_prefix=False)
+    return Session(
+        service or session.service, description, session.retry, session.calls, session.sizes
+    )
+
+
+def _listing(session: Session, *, seen: bool = False) -> Session:
+    """Return a session for one listing."""
+    return _real(session, PathService(cast("BlobService", session.service), seen=seen))
+
+
+def _refuse_version(key: str, if_match: str | None) -> None:
+    """
+    Refuse to change one version alone: the capability is not declared.
+
+    Raises:
+        CapabilityNotSupported: It is asked for.
+    """
+    if if_match is not None:
+        msg = "on a hierarchical account one version alone cannot be changed"
+        raise CapabilityNotSupported(
+            msg, path=key, backend=NAME, capability=Capability.CONDITIONAL_WRITE.value
+        )
+
+
 @frozen
-class Hierarchical:
+class Hierarchical(Flat):
     """
     The operations on a hierarchical account.
 
@@ -51,39 +90,38 @@ class Hierarchical:
     async def exists(self, session: Session, key: str) -> bool:
         """Return True if a file or folder is there."""
         refuse_dots(key)
-        return (await head(session, key)).status == 200
+        return await find(session, key) is not None
 
     async def is_file(self, session: Session, key: str) -> bool:
         """Return True if a file is there."""
         refuse_dots(key)
-        response = await head(session, key)
-        return response.status == 200 and not is_directory(response.headers)
+        return await super().is_file(session, key)
 
     async def is_folder(self, session: Session, key: str) -> bool:
         """Return True if a folder is there."""
         refuse_dots(key)
-        response = await head(session, key)
-        return response.status == 200 and is_directory(response.headers)
+        there = await find(session, key)
+        return there is not None and there.is_folder
 
     async def get_file_info(self, session: Session, key: str) -> FileInfo:
         """Return what is known about a file."""
         refuse_dots(key)
-        return file_info(key, (await file_at(session, key)).headers)
+        return await super().get_file_info(_real(session), key)
 
     async def get_folder_info(self, session: Session, key: str) -> FolderInfo:
         """Add up what is below a folder."""
         refuse_dots(key)
         if key:
-            await folder_at(session, key)
-        found = await listing.folder_sum(PathPages(session, key, required=True), key)
+            await folder_at(http_of(session), key)
+        found = await folder_sum(_listing(session, seen=True), key)
         return found or FolderInfo(RemotePath.from_backend_path(key), 0, 0)
 
     # Reading ---------------------------------------------------------------
 
-    def read(self, session: Session, key: str) -> BlobReader:
-        """Return the content of a file."""
+    async def open(self, session: Session, key: str) -> Reading:
+        """Begin to read a file."""
         refuse_dots(key)
-        return BlobReader(session, key, check=partial(refuse_folder, key))
+        return await super().open(_real(session), key)
 
     # Writing ---------------------------------------------------------------
 
@@ -91,25 +129,36 @@ class Hierarchical:
         self,
         session: Session,
         key: str,
-        content: AsyncWritableContent,
+        content: bytes | AsyncIterator[bytes],
         *,
         overwrite: bool,
         atomic: bool,
-        metadata: Mapping[str, str] | None,
+        metadata: Mapping[str, str],
+        if_match: str | None = None,
     ) -> WriteResult:
         """Write a file; readers see the old content or the new."""
         refuse_dots(key)
-        return await write(
-            session, key, content, exclusive=not overwrite, atomic=atomic, metadata=metadata
+        _refuse_version(key, if_match)
+        written, size = await write(
+            http_of(session),
+            key,
+            content,
+            exclusive=not overwrite,
+            atomic=atomic,
+            metadata=metadata,
         )
+        return written_result(session, key, size, written, metadata)
 
     # Deleting --------------------------------------------------------------
 
-    async def delete(self, session: Session, key: str, *, missing_ok: bool) -> None:
+    async def delete(
+        self, session: Session, key: str, *, missing_ok: bool, if_match: str | None = None
+    ) -> None:
         """Delete a file, in the version that was seen to be one."""
         refuse_dots(key)
+        _refuse_version(key, if_match)
         try:
-            await delete(session, key, recursive=None)
+            await delete(http_of(session), key, recursive=None)
         except NotFound:
             if not missing_ok:
                 raise
@@ -120,10 +169,40 @@ class Hierarchical:
         """Delete a folder; whether it is empty is decided by the service."""
         refuse_dots(key)
         try:
-            await delete(session, key, recursive=recursive)
+            await delete(http_of(session), key, recursive=recursive)
         except NotFound:
             if not missing_ok:
                 raise
+
+    # Moving and copying ----------------------------------------------------
+
+    async def move(
+        self,
+        session: Session,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool,
+        if_match: str | None = None,
+    ) -> None:
+        """Rename a file, in the version that was seen to be one."""
+        refuse_dots(src, dst)
+        _refuse_version(src, if_match)
+        await transfer.move(http_of(session), src, dst, exclusive=not overwrite)
+
+    async def copy(
+        self,
+        session: Session,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool,
+        if_match: str | None = None,
+    ) -> None:
+        """Let the service copy a file, and wait until that is complete."""
+        refuse_dots(src, dst)
+        _refuse_version(src, if_match)
+        await transfer.copy(http_of(session), src, dst, exclusive=not overwrite)
 
     # Listing ---------------------------------------------------------------
 
@@ -132,35 +211,28 @@ class Hierarchical:
     ) -> AsyncGenerator[FileInfo, None]:
         """Yield the files of a folder."""
         refuse_dots(key)
-        return listing.files(PathPages(session, key), key, recursive=recursive, max_depth=max_depth)
+        return super().list_files(_listing(session), key, recursive=recursive, max_depth=max_depth)
 
     def list_folders(self, session: Session, key: str) -> AsyncGenerator[FolderEntry, None]:
         """Yield the subfolders of a folder."""
         refuse_dots(key)
-        found = listing.children(PathPages(session, key), key, with_files=False)
-        return cast("AsyncGenerator[FolderEntry, None]", found)
+        return super().list_folders(_listing(session), key)
 
     def iter_children(
         self, session: Session, key: str
     ) -> AsyncGenerator[FileInfo | FolderEntry, None]:
         """Yield the files and subfolders of a folder."""
         refuse_dots(key)
-        return listing.children(PathPages(session, key), key, with_files=True)
+        return super().iter_children(_listing(session), key)
 
     def glob(self, session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
         """Yield the files whose key matches."""
-        if loses_dots(pattern.text if listing.is_literal(pattern) else pattern.prefix):
-            return listing.nothing()
-        return listing.matches(PathPages(session, pattern.prefix), pattern)
+        if loses_dots(pattern.text if is_literal(pattern) else pattern.prefix):
+            return _nothing()
+        return super().glob(_listing(session), pattern)
 
-    # Moving and copying ----------------------------------------------------
 
-    async def move(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
-        """Rename a file, in the version that was seen to be one."""
-        refuse_dots(src, dst)
-        await transfer.move(session, src, dst, exclusive=not overwrite)
-
-    async def copy(self, session: Session, src: str, dst: str, *, overwrite: bool) -> None:
-        """Let the service copy a file, and wait until that is complete."""
-        refuse_dots(src, dst)
-        await transfer.copy(session, src, dst, exclusive=not overwrite)
+async def _nothing() -> AsyncGenerator[FileInfo, None]:
+    """Yield nothing, and send nothing."""
+    return
+    yield  # makes this an async generator

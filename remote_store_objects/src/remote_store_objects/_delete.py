@@ -66,8 +66,8 @@ async def delete(
         if refusal.outcome_unknown:
             return
         error = await absent(session, key, refusal)
-        if missing_ok and isinstance(error, NotFound) and not isinstance(error, StorageNotFound):
-            return
+        if missing_ok and isinstance(error, NotFound):
+            return  # also where there is no bucket
         raise error from error.__cause__
 
 
@@ -133,15 +133,19 @@ async def delete_folder(session: Session, key: str, *, recursive: bool, missing_
         DirectoryNotEmpty: There is something in it, and *recursive* is False.
         RemoteStoreError: Objects below could not be deleted; all others are.
     """
-    there = await (_delete_below if recursive else _remove_mark)(session, key)
-    if there and not session.description.folder_marks:
-        return
+    there = False
     try:
+        there = await (_delete_below if recursive else _remove_mark)(session, key)
+        if there and not session.description.folder_marks:
+            return
         with in_doubt(there):
             mark = await _folder_mark(session, key)
-    except (NotFound, InvalidPath) as error:
-        absent = isinstance(error, NotFound) and not isinstance(error, StorageNotFound)
-        if there or (missing_ok and absent):
+    except InvalidPath:
+        if there:
+            return
+        raise
+    except NotFound:
+        if there or missing_ok:
             return
         raise
     with in_doubt(there):

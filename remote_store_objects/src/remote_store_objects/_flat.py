@@ -24,7 +24,7 @@ from remote_store_objects._read import Reading, open_reading
 from remote_store_objects._session.session import Session
 from remote_store_objects._write import write
 
-__all__ = ["Flat"]
+__all__ = ["Flat", "written_result"]
 
 
 @frozen

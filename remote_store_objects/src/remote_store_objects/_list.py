@@ -33,7 +33,7 @@ from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFo
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 
-__all__ = ["children", "file_info", "files", "folder_sum", "matches", "pages"]
+__all__ = ["children", "file_info", "files", "folder_sum", "is_literal", "matches", "pages"]
 
 _WILD: Final = re.compile(r"[*?\[]")
 
@@ -132,10 +132,25 @@ class _Walk:
     whole: Callable[[str], bool]
 
     async def files(self, session: Session, shown: Shown) -> AsyncGenerator[FileInfo, None]:
+        """Yield the files of `pages`."""
+        description = session.description
+        async with aclosing(self.pages(session, shown)) as found:
+            async for one in found:
+                for info in one.objects:
+                    if _stands_for_folder(info, shown):
+                        continue
+                    path = shown(info.key)
+                    if path is not None:
+                        yield file_info(path, info, description)
+
+    async def pages(
+        self, session: Session, shown: Shown, *, required: bool = False
+    ) -> AsyncGenerator[Page, None]:
         """
-        Yield what is found; nothing where the bucket is absent.
+        Yield what is found; nothing where the bucket is absent and it is not *required*.
 
         Raises:
+            StorageNotFound: The bucket is absent, and is *required* or was there.
             PermissionDenied: Folders below may not be listed: the first such
                 error, in its ``others`` the rest, once everything else is
                 yielded.
@@ -147,7 +162,6 @@ class _Walk:
         todo = [(self.prefix, delimiter, "")]
         errors: list[RemoteStoreError] = []
         entered: set[str] | None = None if description.delimiter else set()
-        received = False
         progress = Progress(session, self.key, f"The service's listing of {self.prefix!r}")
         while todo:
             prefix, delimiter, token = todo.pop()
@@ -156,19 +170,14 @@ class _Walk:
                     session, self.key, prefix=prefix, delimiter=delimiter, token=token
                 )
             except StorageNotFound:
-                if received:
+                if required:
                     raise
                 return
             except PermissionDenied as error:
                 errors.append(error)
                 continue
-            received = True
-            for info in found.objects:
-                if _stands_for_folder(info, shown):
-                    continue
-                path = shown(info.key)
-                if path is not None:
-                    yield file_info(path, info, description)
+            required = True  # it was there
+            yield found
             if found.token:
                 place = f"{delimiter}{prefix}\n{found.token}"
                 moved = bool(found.objects or found.prefixes)
@@ -202,6 +211,11 @@ def files(
         whole=lambda _: depth is None,
     )
     return walk.files(session, shown_in(key or session.description.location))
+
+
+def is_literal(pattern: GlobPattern) -> bool:
+    """Return True for a pattern that only one key can match."""
+    return _WILD.search(pattern.text) is None
 
 
 async def matches(session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
@@ -270,8 +284,8 @@ async def folder_sum(session: Session, key: str) -> FolderInfo | None:
     count = size = 0
     latest = UNKNOWN_TIME
     there = False
-    found = pages(session, key, prefix=prefix_of(key), required=True)
-    async with aclosing(found):
+    walk = _Walk(key, prefix_of(key), enter=lambda _: True, whole=lambda _: True)
+    async with aclosing(walk.pages(session, shown, required=True)) as found:
         async for one in found:
             for info in one.objects:
                 there = True

@@ -125,7 +125,7 @@ async def ask_page(
         if not info.key.startswith(prefix) or (delimiter and info.key.find(delimiter, start) >= 0):
             raise foreign_page(session, key, prefix, info.key)
     for name in page.prefixes:
-        if not name.startswith(prefix) or name.find(delimiter, start) != len(name) - 1:
+        if not name.startswith(prefix) or name.find("/", start) != len(name) - 1:
             raise foreign_page(session, key, prefix, name)
     return page
 
@@ -173,7 +173,7 @@ async def absent(session: Session, key: str, error: NotFound) -> RemoteStoreErro
     if isinstance(error, StorageNotFound):
         return error
     try:
-        folder = bool(await below(session, key, 1))
+        folder = not session.description.real_folders and bool(await below(session, key, 1))
     except StorageNotFound as missing:
         return missing
     unknown = error.outcome_unknown

@@ -30,13 +30,13 @@ from remote_store.authoring import other_version
 from remote_store_objects._delete import delete_version
 from remote_store_objects._probe import absent, find, head, refuse_target, source
 from remote_store_objects._protocol.description import Condition
-from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
+from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, TargetReplaced
 from remote_store_objects._read import open_reading
 from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
 from remote_store_objects._write import Uploading, exclusive_refused, refuse_unexclusive, write
 
-__all__ = ["copy", "move"]
+__all__ = ["copy", "likeness", "move"]
 
 #: Bytes of a part that the service copies by itself: nothing of it is in memory.
 _PART: Final = 64 << 20
@@ -194,6 +194,8 @@ class _Copy:
         except AlreadyExists as error:
             taken = exclusive_refused(session, self.dst, error, unknown=error.outcome_unknown)
             raise taken from taken.__cause__
+        except TargetReplaced:
+            raise
         except PreconditionFailed as error:
             refusal = error
         else:
@@ -209,7 +211,7 @@ class _Copy:
         if unknown:
             with in_doubt(True):
                 there = await find(session, self.dst)
-            unknown = there is None or _likeness(there) == _likeness(now)
+            unknown = there is None or likeness(there) == likeness(now)
         raise exclusive_refused(session, self.dst, refusal, unknown=unknown)
 
     async def _no_source(self, error: NotFound) -> RemoteStoreError:
@@ -304,7 +306,7 @@ _DEFINITE: Final = (
 )
 
 
-def _likeness(info: ObjectInfo) -> tuple[object, ...]:
+def likeness(info: ObjectInfo) -> tuple[object, ...]:
     """Return what an object and a copy of it have in common."""
     metadata = {key.lower(): value for key, value in (info.metadata or {}).items()}
     return info.size, info.digest, metadata

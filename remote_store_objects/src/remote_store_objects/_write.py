@@ -10,6 +10,7 @@ without a commit is aborted; what a killed process leaves is swept, see
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -213,7 +214,9 @@ async def _put(session: Session, target: _Target, body: Body, attributes: Attrib
         refusal = error
     ours = False
     if refusal.outcome_unknown:
-        with in_doubt(True):
+        found = None
+        with in_doubt(True), contextlib.suppress(PermissionDenied):
+            # Who may write need not be allowed to look.
             found = await find(session, key)
         ours = found is None or may_be(found, body, attributes)
     if target.exclusive:

@@ -5,27 +5,41 @@ A class derived from it can give a storage with real folders other operations,
 see `Flat`, and a service that has to know what is under way, see `Calls`.
 """
 
-from remote_store_objects._flat import Flat
+from remote_store_objects._flat import Flat, written_result
 from remote_store_objects._keys import prefix_of
+from remote_store_objects._list import folder_sum, is_literal
 from remote_store_objects._parts import Gatherer
+from remote_store_objects._probe import find
+from remote_store_objects._read import Reading
 from remote_store_objects._session.in_flight import Calls, Waiting
+from remote_store_objects._session.loops import Loops
 from remote_store_objects._session.outcome import in_doubt, like, untouched
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session, Sizes
 from remote_store_objects._session.tasks import Tasks, end_all
+from remote_store_objects._transfer import likeness
+from remote_store_objects._write import may_be
 
 __all__ = [
     "Calls",
     "Flat",
     "Gatherer",
+    "Loops",
     "Progress",
+    "Reading",
     "Session",
     "Sizes",
     "Tasks",
     "Waiting",
     "end_all",
+    "find",
+    "folder_sum",
     "in_doubt",
+    "is_literal",
     "like",
+    "likeness",
+    "may_be",
     "prefix_of",
     "untouched",
+    "written_result",
 ]

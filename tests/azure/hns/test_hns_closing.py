@@ -10,7 +10,7 @@ import pytest
 from tests.azure.hns.lake import MIB, Lake
 
 from remote_store import StoreClosed
-from remote_store_azure._http import clients as _clients
+from remote_store_objects._session import loops as _loops
 
 pytestmark = pytest.mark.asyncio
 
@@ -19,7 +19,7 @@ async def test_a_creation_that_arrives_late_is_removed_too(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The service carries out what was on its way when the close came; only then is it removed."""
-    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    monkeypatch.setattr(_loops, "_GRACE", 0.1)
     backend = lake.backend()
     await backend.exists("a")
     send = lake.transport.send
@@ -56,8 +56,8 @@ async def test_a_removal_that_its_writer_has_begun(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, late: bool
 ) -> None:
     """The close lets it go on; for two seconds, after which what stays is told."""
-    monkeypatch.setattr(_clients, "GRACE", 0.3)
-    monkeypatch.setattr(_clients, "_TIDYING", 0.2 if late else 2.0)
+    monkeypatch.setattr(_loops, "_GRACE", 0.3)
+    monkeypatch.setattr(_loops, "_TIDYING", 0.2 if late else 2.0)
     backend = lake.backend()
     waiting = asyncio.Event()
     fail = asyncio.Event()

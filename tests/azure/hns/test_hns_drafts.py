@@ -16,7 +16,7 @@ from hns_emulator._state.tree import find
 from remote_store import InvalidPath, PreconditionFailed, StoreClosed
 from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._datalake import staged_write as _drafts
-from remote_store_azure._http import clients as _clients
+from remote_store_objects._session import loops as _loops
 
 pytestmark = pytest.mark.asyncio
 
@@ -248,7 +248,7 @@ async def test_a_close_removes_what_its_writer_cannot(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The writer waits for content, for which nobody else waits; later it gets StoreClosed."""
-    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    monkeypatch.setattr(_loops, "_GRACE", 0.1)
     backend = lake.backend()
     waiting, go = asyncio.Event(), asyncio.Event()
 
@@ -277,7 +277,7 @@ async def test_a_close_that_ends_a_request_removes_the_draft(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, query: str
 ) -> None:
     """Whichever it is; a second close that comes meanwhile waits for the same removal."""
-    monkeypatch.setattr(_clients, "GRACE", 0.1)
+    monkeypatch.setattr(_loops, "_GRACE", 0.1)
     lake.put("a/f", b"old")
     backend = lake.backend()
     begun = asyncio.Event()
@@ -306,8 +306,8 @@ async def test_a_close_does_not_wait_for_ever(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A removal that gets no answer is given up, and what stays is told."""
-    monkeypatch.setattr(_clients, "GRACE", 0.1)
-    monkeypatch.setattr(_clients, "_TIDYING", 0.2)
+    monkeypatch.setattr(_loops, "_GRACE", 0.1)
+    monkeypatch.setattr(_loops, "_TIDYING", 0.2)
     backend = lake.backend()
     go = asyncio.Event()
 

@@ -19,7 +19,7 @@ from remote_store import (
     StoreClosed,
 )
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._http import clients as _clients
+from remote_store_objects._session import loops as _loops
 
 pytestmark = pytest.mark.asyncio
 
@@ -134,7 +134,7 @@ async def test_a_move_that_breaks_off_leaves_no_folders(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, at: str, end: str
 ) -> None:
     """Whether no answer comes, the mover gives up or the backend closes, at the folder or later."""
-    monkeypatch.setattr(_clients, "GRACE", 0.0)
+    monkeypatch.setattr(_loops, "_GRACE", 0.0)
     backend = lake.backend(retry=RetryPolicy.disabled())
     lake.put("f", b"f")
     stuck = asyncio.Event()

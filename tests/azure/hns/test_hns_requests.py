@@ -10,6 +10,7 @@ from tests.azure.hns.lake import Lake
 
 from remote_store import RemoteStoreError
 from remote_store_azure._datalake import requests as dfs
+from remote_store_azure._hierarchical import http_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -24,8 +25,8 @@ async def test_the_source_of_a_rename_carries_the_sas_token(
 ) -> None:
     """It is authorized by itself, wherever the token lives; and no error shows it."""
     backend = lake.backend(connection_string=None, account_url=lake.emulator.dfs_url, **secret)
-    with backend._clients.running() as wire, pytest.raises(RemoteStoreError) as caught:
-        await dfs.rename(wire, "a b/f+%", "g", etag='"0x1"', exclusive=True)
+    with backend._loops.running() as session, pytest.raises(RemoteStoreError) as caught:
+        await dfs.rename(http_of(session), "a b/f+%", "g", etag='"0x1"', exclusive=True)
 
     (sent,) = lake.transport.requests
     assert sent.headers["x-ms-rename-source"] == f"/lake/a%20b/f%2B%25?{SAS}"
@@ -40,7 +41,8 @@ async def test_the_source_of_a_rename_carries_the_sas_token(
 async def test_a_recursive_delete_by_token_may_come_in_pages(lake: Lake, by_token: bool) -> None:
     """Looking at the rights of everything below may take the service too long for one answer."""
     backend = lake.backend()
-    with backend._clients.running() as wire:
+    with backend._loops.running() as session:
+        wire = http_of(session)
         wire.by_token = by_token
         with pytest.raises(RemoteStoreError):
             await dfs.delete(wire, "a", "a", recursive=True, accept=(200,))

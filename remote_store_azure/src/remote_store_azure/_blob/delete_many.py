@@ -1,211 +1,89 @@
-"""Deleting many blobs: batches of 256, several at a time."""
+"""Deleting many blobs in one request."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from remote_store import BackendUnavailable, RemoteStoreError
-from remote_store.authoring import first_with_others
-from remote_store_azure._blob.headers import deletion
 from remote_store_azure._rest.operations import DELETE_BLOB, DELETE_BLOBS
 from remote_store_azure._rest.response import Response
-from remote_store_objects.authoring import Tasks, Waiting
+from remote_store_objects.authoring import Waiting, like
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
 
-__all__ = ["delete_all"]
-
-_log = logging.getLogger(__name__)
-
-#: Blobs that one batch may have.
-BATCH: Final = 256
-#: Batches under way at the same time.
-_BATCHES: Final = 4
+__all__ = ["delete_many"]
 
 
-async def delete_all(
-    session: Session,
-    path: str | None,
-    names: AsyncIterable[str] | Iterable[str],
-    *,
-    snapshots: bool = False,
-) -> None:
+async def delete_many(
+    http: Session, names: Sequence[str], *, snapshots: bool
+) -> Mapping[str, RemoteStoreError]:
     """
     Delete blobs; those that are absent already are fine.
 
-    Every blob is tried whatever happens to the others, unless the service
-    cannot be reached. Where it refuses batches, they are deleted one by one.
-
     Args:
-        session: Of the container.
-        path: Key that errors of the batches themselves name; an error of a
-            blob names the blob.
-        names: Names of the blobs. Exceptions of an iterator pass unchanged,
-            and end what is under way.
-        snapshots: Delete the blobs with their snapshots; else those that have
-            some are refused.
+        http: Of the container.
+        names: Of the blobs, at most 256.
+        snapshots: Delete them with their snapshots; else those that have some
+            are refused.
+
+    Returns:
+        The errors of those that were refused; BackendUnavailable where the
+        answer does not tell.
 
     Raises:
-        RemoteStoreError: The first error in the order of *names*; its
-            ``others`` are the rest of them. With ``outcome_unknown`` if any
-            blob was deleted, or may have been.
+        BackendUnavailable: The service cannot be reached.
+        RemoteStoreError: It has no batches here.
     """
-    deletion = _Deletion(session, path, snapshots)
+    from azure.core.exceptions import AzureError  # loaded with the session
+
+    record, options = http.record(DELETE_BLOBS)
+    with_them = {"delete_snapshots": "include"} if snapshots else {}
     try:
-        async with deletion.running, aclosing(_batches(names)) as batches:
-            async for batch in batches:
-                await deletion.add(batch)
-            await deletion.finish()
-    except RemoteStoreError as error:
-        error.outcome_unknown = error.outcome_unknown or deletion.begun
-        raise
-
-
-async def _batches(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[list[str], None]:
-    batch: list[str] = []
-    async with aclosing(_each(names)) as each:
-        async for name in each:
-            batch.append(name)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-
-
-async def _each(names: AsyncIterable[str] | Iterable[str]) -> AsyncGenerator[str, None]:
-    if not isinstance(names, AsyncIterable):
-        for name in names:
-            yield name
-        return
-    try:
-        async for name in names:
-            yield name
-    finally:
-        if isinstance(names, AsyncGenerator):
-            await names.aclose()
-
-
-class _Deletion:
-    """
-    What is being deleted, and what went wrong.
-
-    Attributes:
-        running: The batches under way.
-        begun: A blob was deleted, or may have been.
-    """
-
-    def __init__(self, session: Session, path: str | None, snapshots: bool) -> None:
-        self.running = Tasks(_BATCHES)
-        self.begun = False
-        self._session = session
-        self._path = path
-        self._errors: dict[int, RemoteStoreError] = {}
-        self._started = 0
-        self._refused = False
-        self._snapshots = snapshots
-
-    async def add(self, names: list[str]) -> None:
-        """Start to delete some more, once fewer than four batches are under way."""
-        await self.running.start(self._delete, self._started, names)
-        self._started += len(names)
-
-    async def finish(self) -> None:
-        """Wait until everything is tried, and raise the first error, with all others in it."""
-        await self.running.finish()
-        if self._errors:
-            raise first_with_others(self._errors[index] for index in sorted(self._errors))
-
-    async def _delete(self, start: int, names: list[str]) -> None:
-        try:
-            await self._delete_each(start, names)
-        except asyncio.CancelledError:
-            self.begun = True  # what was on its way may have arrived
-            raise
-
-    async def _delete_each(self, start: int, names: list[str]) -> None:
-        left = list(range(len(names)))
-        if len(names) > 1 and not self._refused:
-            left = await self._batch(start, names)
-        for index in left:
-            name = names[index]
-            try:
-                response = await self._session.send(
-                    DELETE_BLOB,
-                    self._session.url(name),
-                    path=name,
-                    headers=deletion(self._snapshots),
-                    accept=(202, 404),
-                )
-            except BackendUnavailable:
-                raise
-            except RemoteStoreError as error:
-                self._errors[start + index] = error
-                self.begun = self.begun or error.outcome_unknown
-            else:
-                self.begun = self.begun or response.status == 202 or response.lost
-
-    async def _batch(self, start: int, names: list[str]) -> list[int]:
-        """
-        Delete in one request.
-
-        Returns:
-            Indices of the names that it did not settle.
-        """
-        from azure.core.exceptions import AzureError  # loaded with the session
-
-        record, options = self._session.record(DELETE_BLOBS)
-        with_them = {"delete_snapshots": "include"} if self._snapshots else {}
-        try:
-            # The SDK's own method, since each part is signed by itself.
-            with Waiting(self._session.calls, self._path, record.in_doubt):
-                client = self._session.client
-                answers = await client.delete_blobs(
-                    *names, raise_on_any_failure=False, **with_them, **options
-                )
-                parts = [part async for part in answers]
-        except AzureError as error:
-            ours = self._session.native(error, self._path, record)
-            if isinstance(ours, BackendUnavailable) and ours.status != 500:
-                raise ours from error
-            # A kind of account or of SAS token that has no batches. If the
-            # cause is another one, single requests meet and name it.
-            self._refused = True
-            parts = []
-        except RemoteStoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - named below
-            # The SDK's parser raises any error for what is not the response to a batch.
-            _log.debug("the answer to a batch cannot be read: %r", error)
-            self._refused = True
-            parts = []
-        if len(parts) != len(names):
-            return list(range(len(names)))
-        left = []
-        for index, part in enumerate(parts):
-            if DELETE_BLOB.lacks(part.status_code, part.headers):
-                left.append(index)
-                continue
-            response = Response(
-                part.status_code,
-                part.headers,
-                part.body(),
-                path=names[index],
-                lost=record.lost,
-                method="DELETE",
+        # The SDK's own method, since each part is signed by itself.
+        with Waiting(http.calls, None, record.in_doubt):
+            answers = await http.client.delete_blobs(
+                *names, raise_on_any_failure=False, **with_them, **options
             )
-            self.begun = self.begun or response.status == 202 or response.lost
-            if response.status == 202 or (
-                response.status == 404 and response.code == "BlobNotFound"
-            ):
-                continue
-            if response.status in (404, 408, 429) or response.status >= 500:
-                left.append(index)
-            else:
-                self._errors[start + index] = self._session.error(response)
-        return left
+            parts = [part async for part in answers]
+    except AzureError as error:
+        ours = http.native(error, None, record)
+        if isinstance(ours, BackendUnavailable) and ours.status != 500:
+            raise ours from error
+        # A kind of account or of SAS token that has no batches. If the cause
+        # is another one, single requests meet and name it.
+        msg = f"Batches are refused: {ours.args[0]}"
+        refusal = like(RemoteStoreError(msg, outcome_unknown=ours.outcome_unknown), ours)
+        raise refusal from error
+    except RemoteStoreError:
+        raise
+    except Exception as error:
+        # The SDK's parser raises any error for what is not the response to a batch.
+        msg = "The answer to a batch cannot be read"
+        raise RemoteStoreError(msg, outcome_unknown=True) from error
+    if len(parts) != len(names):
+        msg = "The answer to a batch has other parts than it was asked for"
+        raise RemoteStoreError(msg, outcome_unknown=True)
+    found = zip(names, parts, strict=True)
+    refused = ((name, _refusal(http, name, part, record.lost)) for name, part in found)
+    return {name: error for name, error in refused if error is not None}
+
+
+def _refusal(http: Session, name: str, part: Any, lost: bool) -> RemoteStoreError | None:
+    """Return what a part of the answer says, if it is not that the blob is gone."""
+    lack = DELETE_BLOB.lacks(part.status_code, part.headers)
+    if lack:
+        msg = f"A part of the answer to a batch is not the service's own: {lack}"
+        return BackendUnavailable(msg, path=name, status=part.status_code, outcome_unknown=True)
+    response = Response(
+        part.status_code, part.headers, part.body(), path=name, lost=lost, method="DELETE"
+    )
+    status = response.status
+    if status == 202 or (status == 404 and response.code == "BlobNotFound"):
+        return None
+    error = http.error(response)
+    if status in (404, 408, 429) or status >= 500:
+        msg = f"A part of a batch was not carried out: {error.args[0]}"
+        return like(BackendUnavailable(msg, path=name), error)
+    return error

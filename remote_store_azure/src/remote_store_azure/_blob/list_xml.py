@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, XMLParser
 
-from attrs import frozen
+from remote_store import ContentDigest
+from remote_store_objects import ObjectInfo, Page
 
-from remote_store import UNKNOWN_TIME
-
-__all__ = ["Blob", "Page", "http_time", "is_size", "parse_page"]
+__all__ = ["http_time", "is_size", "parse_page"]
 
 _MONTHS: Final = {
     name: number
@@ -25,50 +24,6 @@ _MONTHS: Final = {
 #: Bytes given to the parser, and entries read from it, in one step.
 _PIECE: Final = 1 << 16
 _ENTRIES: Final = 128
-
-
-@frozen(slots=True)
-class Blob:
-    """
-    One blob of a listing.
-
-    Args:
-        name: Its name in the container.
-        size: Bytes.
-        etag: Without quotes, case kept; None if the service sent none.
-        last_modified: Aware UTC time; None if the service sent none.
-        content_type: None if the service sent none.
-        md5: Digest of the content that the service keeps; None without one.
-        metadata: User metadata; None if it was not asked for or there is none.
-        is_directory: Whether it stands for a directory of a hierarchical account.
-    """
-
-    name: str
-    size: int
-    etag: str | None
-    last_modified: datetime | None
-    content_type: str | None
-    md5: bytes | None
-    metadata: dict[str, str] | None
-    is_directory: bool
-
-
-@frozen(slots=True)
-class Page:
-    """
-    One page of a listing.
-
-    Args:
-        blobs: In the service's order.
-        prefixes: Names up to and with the delimiter that stand for more below them.
-        marker: Where the next page starts; ``""`` after the last one.
-        time: When the service made it, `UNKNOWN_TIME` if it is not asked for.
-    """
-
-    blobs: list[Blob]
-    prefixes: list[str]
-    marker: str
-    time: datetime = UNKNOWN_TIME
 
 
 def http_time(text: str) -> datetime:
@@ -126,7 +81,7 @@ def parse_page(body: bytes) -> Generator[None, None, Page]:
     if root.tag != "EnumerationResults":
         msg = f"it is a document of another kind: {root.tag!r}"
         raise ValueError(msg)
-    blobs: list[Blob] = []
+    blobs: list[ObjectInfo] = []
     prefixes: list[str] = []
     for count, entry in enumerate(root.iterfind("Blobs/*"), 1):
         if entry.tag == "Blob":
@@ -147,9 +102,9 @@ def _name(element: Element | None) -> str:
     return unquote(element.text) if element.get("Encoded") == "true" else element.text
 
 
-def _blob(element: Element) -> Blob:
+def _blob(element: Element) -> ObjectInfo:
     properties: dict[str, str | None] = {}
-    metadata: dict[str, str] | None = None
+    metadata: dict[str, str] = {}
     name: Element | None = None
     # Each level by itself: a metadata key may be called Name or Etag.
     for child in element:
@@ -160,38 +115,38 @@ def _blob(element: Element) -> Blob:
             for item in child:
                 properties[item.tag] = item.text
         elif tag == "Metadata":
-            metadata = {item.tag: item.text or "" for item in child} or None
+            metadata = {item.tag: item.text or "" for item in child}
     get = properties.get
     modified = get("Last-Modified")
     length = get("Content-Length") or "0"
     if not is_size(length):
         msg = f"the size of a blob is {length!r}"
         raise ValueError(msg)
-    return Blob(
+    folder = get("ResourceType") == "directory"
+    for key in _folder_marks(metadata):
+        folder = metadata.pop(key).lower() == "true" or folder
+    return ObjectInfo(
         _name(name),
         int(length),
         (get("Etag") or "").strip('"') or None,
         http_time(modified) if modified else None,
-        get("Content-Type"),
         _digest(get("Content-MD5")),
+        get("Content-Type"),
         metadata,
-        get("ResourceType") == "directory" or (metadata is not None and _marks_folder(metadata)),
+        is_folder=folder,
     )
 
 
-def _marks_folder(metadata: dict[str, str]) -> bool:
+def _folder_marks(metadata: Iterable[str]) -> list[str]:
     # Keys keep the case they were stored with, and mean the same in every case.
-    return any(
-        len(key) == 12 and key.lower() == "hdi_isfolder" and value.lower() == "true"
-        for key, value in metadata.items()
-    )
+    return [key for key in metadata if len(key) == 12 and key.lower() == "hdi_isfolder"]
 
 
-def _digest(text: str | None) -> bytes | None:
+def _digest(text: str | None) -> ContentDigest | None:
     if not text:
         return None
     try:
-        return base64.b64decode(text, validate=True)
+        return ContentDigest("md5", base64.b64decode(text, validate=True).hex())
     except binascii.Error as error:
         msg = f"a Content-MD5 is no base64: {text!r}"
         raise ValueError(msg) from error

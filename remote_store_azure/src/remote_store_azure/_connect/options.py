@@ -10,10 +10,14 @@ from attrs import frozen
 
 from remote_store import RetryPolicy, Secret
 
-__all__ = ["SECRETS", "Tuning", "refuse_blank", "refuse_types", "tuning_of"]
+__all__ = ["GROWTH", "SECRETS", "Tuning", "refuse_blank", "refuse_types", "tuning_of"]
 
 #: Options that are shown only as being there.
 SECRETS: Final = frozenset({"account_key", "sas_token", "connection_string", "credential"})
+
+#: Blocks after which the size of a block doubles; a blob has 50,000 at most. So these hold a
+#: thousand times what most streams have, and few streams need more memory than the smallest do.
+GROWTH: Final = 10_000
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "account_name": (str,),

@@ -38,7 +38,7 @@ async def create_file(
     session: Session,
     name: str,
     path: str,
-    metadata: Mapping[str, str] | None,
+    metadata: Mapping[str, str],
     *,
     exclusive: bool = False,
     accept: Container[int] = (201,),

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Final, Self
 from remote_store import NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
 from remote_store.authoring import RESERVED_PREFIX
-from remote_store_azure._blob.blocks import size_of_block
 from remote_store_azure._blob.probe import head, look, refuse_existing
+from remote_store_azure._connect.options import GROWTH
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
 from remote_store_azure._datalake.probe import refused
 from remote_store_azure._datalake.rename import rename
-from remote_store_azure._keys import NAME, prefix_of
+from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_STORAGE
-from remote_store_objects.authoring import Gatherer, Tasks, Waiting, end_all, untouched
+from remote_store_objects.authoring import Gatherer, Tasks, Waiting, end_all, prefix_of, untouched
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -56,7 +56,7 @@ async def staged_write(
     content: bytes | AsyncIterator[bytes],
     *,
     exclusive: bool,
-    metadata: Mapping[str, str] | None,
+    metadata: Mapping[str, str],
 ) -> tuple[Response, int]:
     """
     Write a file of any size; memory holds a block for each request in flight and two more.
@@ -93,14 +93,14 @@ async def staged_write(
     if exclusive and not block:
         return await _create_empty(session, key, metadata), 0
     if exclusive and not last:
-        await refuse_existing(session, key, real_folders=True)
+        await refuse_existing(session, key)
     async with _Draft(session, key) as draft:
         await draft.create(metadata)
         while block:
             await draft.append(block, last=last)
             if last:
                 break
-            block = await source.take(min(size_of_block(draft.count, smallest), _LARGEST))
+            block = await source.take(min(smallest << draft.count // GROWTH, _LARGEST))
             last = await source.ended()
         return await draft.publish(exclusive=exclusive), draft.size
 
@@ -109,7 +109,7 @@ async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _create_empty(session: Session, key: str, metadata: Mapping[str, str] | None) -> Response:
+async def _create_empty(session: Session, key: str, metadata: Mapping[str, str]) -> Response:
     response = await dfs.create_file(
         session, key, key, metadata, exclusive=True, accept=(201, 409, 412)
     )
@@ -166,7 +166,7 @@ class _Draft:
         if self._session.calls.settle(self._remove):
             await settle(self._session.calls.spare(self._remove(PATIENCE)))
 
-    async def create(self, metadata: Mapping[str, str] | None) -> None:
+    async def create(self, metadata: Mapping[str, str]) -> None:
         """
         Create it.
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from remote_store import PreconditionFailed, RemoteStoreError
+from remote_store_azure._blob.copy import complete
+from remote_store_azure._blob.headers import blob_info
 from remote_store_azure._blob.refusals import archived, at_source, error_as
-from remote_store_azure._blob.transfer import complete, likeness
 from remote_store_azure._datalake.probe import TRIES, file_at, refused, under_file
 from remote_store_azure._datalake.rename import rename
 from remote_store_azure._rest.errors import ARCHIVED, NO_OVERWRITE
 from remote_store_azure._rest.operations import COPY
-from remote_store_objects.authoring import in_doubt
+from remote_store_objects.authoring import in_doubt, likeness
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -99,5 +100,7 @@ async def _not_copied(
         session,
         response,
         exclusive=exclusive,
-        ours=lambda there: likeness(there.headers) == likeness(version.headers),
+        ours=lambda there: (
+            likeness(blob_info(src, there.headers)) == likeness(blob_info(src, version.headers))
+        ),
     )

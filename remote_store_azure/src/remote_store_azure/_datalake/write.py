@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
-from remote_store import WriteResult
-from remote_store.aio import AsyncWritableContent
-from remote_store_azure._blob.headers import metadata_headers, write_result
-from remote_store_azure._blob.write import may_be
+from remote_store_azure._blob.headers import blob_info, stored_headers, written
 from remote_store_azure._datalake.probe import refused
 from remote_store_azure._datalake.staged_write import staged_write
 from remote_store_azure._rest.errors import NO_OVERWRITE
-from remote_store_azure._rest.operations import OCTET_STREAM, PUT_BLOB
+from remote_store_azure._rest.operations import PUT_BLOB
+from remote_store_objects import Attributes, Body, Written
+from remote_store_objects.authoring import may_be
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
@@ -24,12 +23,12 @@ __all__ = ["write"]
 async def write(
     session: Session,
     key: str,
-    content: AsyncWritableContent,
+    content: bytes | AsyncIterator[bytes],
     *,
     exclusive: bool,
     atomic: bool,
-    metadata: Mapping[str, str] | None,
-) -> WriteResult:
+    metadata: Mapping[str, str],
+) -> tuple[Written, int]:
     """
     Write a file; readers see the old content or the new.
 
@@ -44,6 +43,9 @@ async def write(
         atomic: Stage it whatever its size.
         metadata: User metadata.
 
+    Returns:
+        What the service told of the new version, and its size in bytes.
+
     Raises:
         AlreadyExists, InvalidPath, PreconditionFailed, TypeError, RemoteStoreError:
             See `staged_write`.
@@ -51,11 +53,11 @@ async def write(
     most = session.options.max_single_put
     if isinstance(content, bytes) and len(content) <= most and not atomic:
         response = await _put(session, key, content, exclusive=exclusive, metadata=metadata)
-        return write_result(key, response.headers, len(content), metadata)
+        return written(response.headers, md5=True), len(content)
     response, size = await staged_write(
         session, key, content, exclusive=exclusive, metadata=metadata
     )
-    return write_result(key, response.headers, size, metadata, md5=False)
+    return written(response.headers, md5=False), size
 
 
 async def _put(
@@ -64,20 +66,17 @@ async def _put(
     content: bytes,
     *,
     exclusive: bool,
-    metadata: Mapping[str, str] | None,
+    metadata: Mapping[str, str],
 ) -> Response:
-    headers = {
-        "x-ms-blob-type": "BlockBlob",
-        "x-ms-blob-content-type": OCTET_STREAM,
-        **metadata_headers(metadata),
-    }
+    attributes, body = Attributes(metadata=metadata), Body([content])
+    headers = {"x-ms-blob-type": "BlockBlob", **stored_headers(attributes)}
     condition = {"If-None-Match": "*"} if exclusive else {}
     response = await session.send(
         PUT_BLOB,
         session.url(key),
         path=key,
         headers={**headers, **condition},
-        body=content,
+        body=body,
         accept=(201, 403, 404, 409, 412),
     )
     if response.status == 201:
@@ -91,5 +90,5 @@ async def _put(
         session,
         response,
         exclusive=exclusive,
-        ours=lambda there: may_be(there, [content], headers),
+        ours=lambda there: may_be(blob_info(key, there.headers), body, attributes),
     )

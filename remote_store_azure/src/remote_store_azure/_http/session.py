@@ -61,7 +61,7 @@ class Session(Urls):
         retry: Any,
         options: Tuning,
         max_concurrency: int,
-        backend: str,
+        name: str,
     ) -> None:
         from remote_store_azure._http import retry as retries
         from remote_store_azure._http import sdk  # loaded with the first client
@@ -71,10 +71,10 @@ class Session(Urls):
         self.container = account.container
         self.max_concurrency = max_concurrency
         self.options = options
-        self.name = backend
+        self.name = name
         self.retry: RetryPolicy = getattr(retry, "policy", None) or RetryPolicy()
         self._retry = retry if isinstance(retry, retries.Retry) else None
-        self._sdk_errors = SdkErrors(backend, calls)
+        self._sdk_errors = SdkErrors(name, calls)
         self._exceptions = self._sdk_errors.exceptions
         self._never_sent = retries.never_sent
         self._request = retries.Request

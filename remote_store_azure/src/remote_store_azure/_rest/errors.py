@@ -19,6 +19,7 @@ from remote_store import (
     ResourceLocked,
 )
 from remote_store_azure._rest.redact import redacted
+from remote_store_objects import StorageNotFound
 
 __all__ = [
     "ARCHIVED",
@@ -70,8 +71,8 @@ _BY_CODE: Final[dict[str, tuple[type[RemoteStoreError], str]]] = {
     "OperationNotSupportedOnDirectory": (InvalidPath, "Path exists as a directory"),
     "PathConflict": (InvalidPath, "Path has the wrong type, or lies under a file"),
     "InvalidBlockList": (PreconditionFailed, "Staged blocks discarded by a concurrent write"),
-    "ContainerNotFound": (NotFound, "The container does not exist"),
-    "FilesystemNotFound": (NotFound, "The container does not exist"),
+    "ContainerNotFound": (StorageNotFound, "The container does not exist"),
+    "FilesystemNotFound": (StorageNotFound, "The container does not exist"),
     "AccountNotFound": (BackendUnavailable, "There is no such storage account"),
     "InvalidAuthenticationInfo": (PermissionDenied, "Permission denied"),
     "PublicAccessNotPermitted": (

@@ -167,6 +167,8 @@ class Description:
         folder_marks: Other clients make objects that stand for a folder and
             have its name without a slash; `ObjectInfo.is_folder` tells.
             Deleting a folder with content then looks for one.
+        real_folders: What stands for a folder is always there: where no object
+            is, nothing is looked for below.
         repeats: The service repeats failed attempts by itself, and limits their
             time, so that the backend does not; its errors are still marked, see `ObjectService`.
 
@@ -200,6 +202,7 @@ class Description:
     delete_tells: bool = True
     written_tells: bool = True
     folder_marks: bool = False
+    real_folders: bool = False
     repeats: bool = False
 
     @property

@@ -269,6 +269,7 @@ class ObjectService(Protocol):
             PreconditionFailed: One of the conditions did not hold. The backend
                 finds out which, unless ``path`` is *source*.
             AlreadyExists: It surely was the one on the target.
+            TargetReplaced: Somebody else did it, before the copy was complete.
             CapabilityNotSupported: This one cannot be copied so; the backend
                 does it by parts, or through the client.
             RemoteStoreError: Neither of these: the source may be larger than

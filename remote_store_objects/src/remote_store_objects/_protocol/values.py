@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
-from remote_store import ContentDigest, NotFound
+from remote_store import ContentDigest, NotFound, PreconditionFailed
 
 __all__ = [
     "Attributes",
@@ -17,6 +17,7 @@ __all__ = [
     "Page",
     "Part",
     "StorageNotFound",
+    "TargetReplaced",
     "Upload",
     "UploadPage",
     "Written",
@@ -31,6 +32,15 @@ class StorageNotFound(NotFound):
 
     The message names it and says how to make it. A verb that cannot tell, such
     as a HEAD without a body, raises a plain NotFound.
+    """
+
+
+class TargetReplaced(PreconditionFailed):
+    """
+    Raised by a `copy` that takes its time: somebody else replaced or removed its target meanwhile.
+
+    It reaches the caller as it is, where another PreconditionFailed of a copy is
+    about one of its conditions.
     """
 
 
@@ -94,7 +104,8 @@ class Page(NamedTuple):
         objects: The objects whose keys begin with the prefix; with a delimiter
             only those that have none after it.
         prefixes: With a delimiter: what the other keys have up to and with the
-            first delimiter after the prefix, each once.
+            first delimiter after the prefix, each once. Without one: the same,
+            where the service cannot list all that is below at once.
         token: What `list_page` takes for the next page, ``""`` on the last one. A
             page may be empty and still have a next one.
     """
