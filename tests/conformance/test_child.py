@@ -150,6 +150,18 @@ def test_a_crash_says_where_it_happened(site: Path, tmp_path: Path) -> None:
     assert len(words) < 25
 
 
+def test_no_folder_is_left_behind(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by a process that ends as it should, nor by one that dies."""
+    places = tmp_path / "temporary"
+    places.mkdir()
+    monkeypatch.setenv("TMPDIR", str(places))
+    conform(site, tmp_path, "crashes", *CLAUSES)
+
+    assert list(places.iterdir()) == []
+
+
 def dump(why: str, *stacks: str) -> list[str]:
     """Return the lines of a process that says something, and then dumps its stacks."""
     text = "\n\n".join([f"something before\nFatal Python error: {why}", *stacks])

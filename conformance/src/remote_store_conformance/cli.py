@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import evolve
+
 from remote_store_conformance.clauses import find
 from remote_store_conformance.contract.clause import Clause
 from remote_store_conformance.contract.kinds import FAMILIES
@@ -129,7 +131,7 @@ def _child(given: argparse.Namespace) -> int:
         for plugin in asked.plugin:
             kit.load(plugin)
         (target,) = [t for t in targets_of(kit, asked) if t.name == order["target"]]
-        return session_for(kit, target, asked)
+        return evolve(session_for(kit, target, asked), folder=Path(order["folder"]))
 
     return serve(open_session)
 

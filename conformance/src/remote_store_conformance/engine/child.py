@@ -15,6 +15,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from collections import deque
@@ -93,9 +94,17 @@ class Child:
         Raises:
             NotOpen: The target does not open.
         """
+        # Here, because a process that dies removes nothing.
+        with tempfile.TemporaryDirectory(
+            prefix="remote-store-conform-", ignore_cleanup_errors=True
+        ) as folder:
+            self._run(clauses, folder)
+        return Run(self.target, tuple(self._results), self._about)
+
+    def _run(self, clauses: Sequence[Clause], folder: str) -> None:
         left, deaths = list(clauses), 0
         while left:
-            done, death = self._serve(left)
+            done, death = self._serve(left, folder)
             left = left[done:]
             if not death:
                 break
@@ -106,7 +115,6 @@ class Child:
                 for clause in left:
                     self._take(Result(clause, self.target, Status.UNVERIFIED, message=why))
                 break
-        return Run(self.target, tuple(self._results), self._about)
 
     def _failed(self, clause: Clause, death: str) -> Result:
         words = last_words(self._words)
@@ -119,9 +127,14 @@ class Child:
         self._results.append(result)
         self.on_result(result)
 
-    def _serve(self, clauses: Sequence[Clause]) -> tuple[int, str]:
+    def _serve(self, clauses: Sequence[Clause], folder: str) -> tuple[int, str]:
         """Run one child; return how many clauses it settled, and how it died."""
-        order = {**self.order, "target": self.target, "clauses": [c.id for c in clauses]}
+        order = {
+            **self.order,
+            "target": self.target,
+            "clauses": [c.id for c in clauses],
+            "folder": folder,
+        }
         with subprocess.Popen(  # noqa: S603 - our own module
             _COMMAND,
             # What is importable here must be so there.
@@ -190,6 +203,9 @@ class Child:
                     self.on_about(said["about"])
                 self._about = said["about"]
             elif "done" in said:
+                # What plugins do at the end of a process is done by itself, if it takes no time.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_DYING)
                 return done, ""
             elif "begins" in said:
                 running, limit = True, self.silence(float(said["seconds"]))
@@ -270,5 +286,5 @@ def serve(open_session: Callable[[Mapping[str, Any]], Session]) -> int:
             clause = find(name)
             tell(begins=name, seconds=session.deadline(clause))
             tell(**_told(session.run(clause)))
-        tell(done=True)
+    tell(done=True)
     return 0

@@ -77,6 +77,7 @@ class Session:
         budget: Seconds after which no further clause starts, or None.
         patience: Least patience, in seconds.
         effort: See `Trial`.
+        folder: Where the folders of runs are made; by default in one that `close` removes.
     """
 
     target: Target
@@ -86,6 +87,7 @@ class Session:
     budget: float | None = None
     patience: float = _PATIENCE
     effort: float = 1.0
+    folder: Path | None = None
     _survey: Survey | None = field(init=False, default=None)
     _folder: Path | None = field(init=False, default=None)
     _wire: Wire | None = field(init=False, default=None)
@@ -334,10 +336,13 @@ class Session:
         return Attempt(clause, trial, body, needs, self.deadline(clause))
 
     def _scratch(self, label: str) -> Scratch:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="remote-store-conform-"))
+        home = self.folder
+        if home is None:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="remote-store-conform-"))
+            home = self._folder
         name = f"{self._token}-{next(self._numbers)}-{label.lower()}"
-        folder = self._folder / name
+        folder = home / name
         folder.mkdir()
         proxy = self._proxy()
         endpoint = self.target.endpoint if proxy is None else proxy.address
