@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from attrs import evolve, field, frozen
@@ -360,6 +361,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     _call(Form.DELETE, "file", "delete", C.DELETE, effect=_removes("file")),
     _call(Form.DELETE, "file", "delete", C.DELETE, missing_ok=True, effect=_removes("file")),
+    _call(
+        Form.PURE,  # of the caller's keys; where a key has to be fetched first, it is kept
+        "file",
+        "signed_url",
+        *(C.SIGNED_URL, C.READ),
+        expires=timedelta(minutes=1),
+        since="1.1",
+    ),
     _call(Form.PURE, "file", "resolve"),
     _call(Form.PURE, "file", "native_path"),
     Operation("to_key(native path)", "to_key", Form.PURE, ("file",), _to_key),
