@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from remote_store import AlreadyExists, NotFound
-from remote_store.aio import AsyncStore
+from remote_store import AlreadyExists, NotFound, PreconditionFailed
+from remote_store.aio import AsyncFile, AsyncStore
 
 if TYPE_CHECKING:
     from acme_objects.server import Running
@@ -25,6 +25,14 @@ async def stream(mib: int) -> AsyncIterator[bytes]:
 
 async def count(found: AsyncIterator[Any]) -> int:
     return len([item async for item in found])
+
+
+async def some(file: AsyncFile, ranges: list[tuple[int, int]]) -> None:
+    """Read here and there."""
+    async with file:
+        for start, length in ranges:
+            await file.seek(start)
+            assert len(await file.read(length)) == length
 
 
 async def test_each_operation_is_within_its_budget(acme: Running) -> None:
@@ -59,6 +67,18 @@ async def test_each_operation_is_within_its_budget(acme: Running) -> None:
         assert await costs(1, store.read_bytes("a")) == bytes(8 * MIB)
         await costs(1, count(store.read("d")))
         await costs(2, store.read_bytes("none"), NotFound)
+        etag = (await store.get_file_info("d")).etag
+        assert len(await costs(1, store.read_range("d", MIB, length=9))) == 9
+        await costs(1, store.read_range("d", MIB, if_match=etag))
+        await costs(1, store.read_range("d", MIB, if_match="other"), PreconditionFailed)
+        await costs(1, store.read_range("d", 5, length=0))
+        assert len(await costs(2, store.read_range("d", -9))) == 9
+        assert await costs(2, store.read_range("d", 99 * MIB)) == b""
+        await costs(2, store.read_range("none", 9), NotFound)
+        await costs(1, store.read_ranges("d", [(0, 9), (1000, 1009)]))
+        await costs(3, store.read_ranges("d", [(0, 9), (MIB, MIB + 9)]))
+        await costs(2, store.read_ranges("d", [(0, 9), (MIB, MIB + 9)], if_match=etag))
+        await costs(1 + 3, some(store.open("d"), [(0, 9), (MIB, 200_000), (MIB + 5, 9)]))
         assert await costs(1, store.exists("a"))
         assert not await costs(2, store.exists("none"))
         await costs(1, store.is_file("a"))

@@ -16,7 +16,13 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store_objects import EVERY_CONDITION, Condition, ObjectInfo, StorageNotFound
+from remote_store_objects import (
+    EVERY_CONDITION,
+    Condition,
+    ObjectBackend,
+    ObjectInfo,
+    StorageNotFound,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -216,3 +222,69 @@ async def test_a_key_that_is_too_long_is_not_asked_for() -> None:
         with pytest.raises(InvalidPath, match="longer than the 10 bytes"):
             await backend.write(key, b"")
         assert bucket.verbs() == []
+
+
+async def test_a_range_is_one_request_for_its_bytes(bucket: Bucket) -> None:
+    """It asks for what it returns, of one version if that is wanted."""
+    backend = bucket.backend()
+    etag = bucket.objects["a"][0].etag
+    assert await joined(backend.read_range("a", 10, length=15)) == CONTENT[10:25]
+    assert await joined(backend.read_range("a", 90, length=15, if_match=etag)) == CONTENT[90:]
+    assert await joined(backend.read_range("a", 30)) == CONTENT[30:]
+    assert gets(bucket) == [("a", 10, 25, None), ("a", 90, 105, etag), ("a", 30, None, None)]
+    with pytest.raises(PreconditionFailed):
+        await joined(backend.read_range("a", 10, length=15, if_match="other"))
+
+
+async def test_behind_the_end_there_is_nothing(bucket: Bucket) -> None:
+    """A second request tells a file that is too short from a missing one and a folder."""
+    bucket.put("empty", b"")
+    etag = bucket.objects["a"][0].etag
+    backend = bucket.backend()
+    for key, start in (("a", 100), ("a", 1000), ("empty", 0), ("empty", 3)):
+        assert await joined(backend.read_range(key, start, length=5)) == b""
+    assert await joined(backend.read_range("a", 100, if_match=etag)) == b""
+    assert bucket.verbs() == ["get", "head"] * 2 + ["get"] * 2 + ["get", "head"] * 2
+    with pytest.raises(PreconditionFailed):
+        await joined(backend.read_range("a", 100, if_match="other"))
+    with pytest.raises(NotFound):
+        await joined(backend.read_range("none", 100))
+    bucket.put("d/x", b"")
+    with pytest.raises(InvalidPath):
+        await joined(backend.read_range("d", 100))
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_a_broken_range_goes_on_within_it(bucket: Bucket, concurrency: int) -> None:
+    """At the byte where it broke, with the version of its first answer."""
+    bucket.faults["receive"] += [None, raising(BackendUnavailable("broke"))]
+    backend = bucket.backend(max_concurrency=concurrency, range_size=20)
+    assert await joined(backend.read_range("a", 10, length=50)) == CONTENT[10:60]
+    etag = bucket.objects["a"][0].etag
+    first = 60 if concurrency == 1 else 30
+    assert gets(bucket)[0] == ("a", 10, first, None)
+    assert ("a", 14, first, etag) in gets(bucket)
+    assert max(stop for _, _, stop, _ in gets(bucket)) == 60
+
+
+async def test_a_service_that_cannot_compare_is_not_asked_to(bucket: Bucket) -> None:
+    """Its answer tells the version, and the wrong one is not handed out."""
+    bucket.description = describe(conditions=EVERY_CONDITION - {Condition.GET_IF_MATCH})
+    etag = bucket.objects["a"][0].etag
+    backend = bucket.backend()
+    assert await joined(backend.read_range("a", 10, length=5, if_match=etag)) == CONTENT[10:15]
+    with pytest.raises(PreconditionFailed):
+        await joined(backend.read_range("a", 10, length=5, if_match="other"))
+    assert gets(bucket) == [("a", 10, 15, None)] * 2
+
+
+async def test_the_whole_object_is_no_answer_to_a_range(bucket: Bucket) -> None:
+    """A service that ignores what it was asked for is not believed."""
+
+    class Deaf(MemoryService):
+        async def get(self, key: str, **_: Any) -> Any:
+            return await super().get(key)
+
+    backend = ObjectBackend(lambda: Deaf(bucket), bucket.description)
+    with pytest.raises(RemoteStoreError, match="another part"):
+        await joined(backend.read_range("a", 10, length=5))

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from tests.objects.service import Bucket, MemoryService, busy, describe, lose, raising
-from tests.operations import SINCE_1_1
 
 from remote_store import (
     BackendUnavailable,
@@ -227,7 +226,7 @@ async def test_capabilities_follow_the_description() -> None:
     assert set(Capability) - full == {
         Capability.SEEKABLE_READ,
         Capability.ATOMIC_MOVE,
-        *(SINCE_1_1 - {Capability.CONDITIONAL_WRITE, Capability.SIGNED_URL}),
+        Capability.CONTENT_HEADERS,
     }
     for fields, missing in (
         ({}, set()),

@@ -93,7 +93,6 @@ class ObjectBackend(AsyncBackend):
         - {
             Capability.SEEKABLE_READ,
             Capability.ATOMIC_MOVE,
-            Capability.RANGE_READ,
             Capability.CONTENT_HEADERS,
         }
     )
@@ -279,7 +278,7 @@ class ObjectBackend(AsyncBackend):
 
     # Reading -------------------------------------------------------------------
 
-    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
+    def read(self, path: str) -> AsyncGenerator[bytes, None]:
         """
         Yield the content of one version of a file as it arrives.
 
@@ -289,10 +288,30 @@ class ObjectBackend(AsyncBackend):
             NotFound, InvalidPath: As in the protocol.
             PreconditionFailed: The file was replaced or deleted meanwhile.
         """
+        return self._content(path, 0, None, None)
+
+    def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """
+        Yield a part of one version of a file as it arrives; one request, as `read`.
+
+        At or behind the end of the file a second request tells that there is one.
+
+        Raises:
+            NotFound, InvalidPath, PreconditionFailed: As in the protocol.
+        """
+        return self._content(path, start, length, if_match)
+
+    async def _content(
+        self, path: str, start: int, length: int | None, if_match: str | None
+    ) -> AsyncGenerator[bytes, None]:
         with self._loops.running() as session:
             key = self._keys.file(path)
             operations = self.operations or await self.found_operations(session, key)
-            reading = await operations.open(session, key)
+            reading = await operations.open(
+                session, key, start=start, length=length, if_match=if_match
+            )
             try:
                 while piece := await reading.receive():
                     yield piece

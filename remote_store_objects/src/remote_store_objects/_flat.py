@@ -84,9 +84,17 @@ class Flat:
 
     # Reading -------------------------------------------------------------------
 
-    async def open(self, session: Session, key: str) -> Reading:
-        """Begin to read a file; the caller closes what is returned."""
-        return await open_reading(session, key)
+    async def open(
+        self,
+        session: Session,
+        key: str,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        if_match: str | None = None,
+    ) -> Reading:
+        """Begin to read a file or a part of it; the caller closes what is returned."""
+        return await open_reading(session, key, start=start, length=length, if_match=if_match)
 
     # Writing -------------------------------------------------------------------
 

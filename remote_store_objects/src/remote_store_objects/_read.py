@@ -19,7 +19,8 @@ from remote_store import (
     RemoteStoreError,
     StoreClosed,
 )
-from remote_store_objects._probe import absent, refuse_folder, refuse_impossible
+from remote_store.authoring import other_version
+from remote_store_objects._probe import absent, head, refuse_folder, refuse_impossible
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.service import ObjectStream
 from remote_store_objects._protocol.values import ObjectInfo
@@ -30,13 +31,22 @@ from remote_store_objects._session.tasks import end_all
 __all__ = ["Reading", "open_reading"]
 
 
-async def open_reading(session: Session, key: str, *, if_match: str | None = None) -> Reading:
+async def open_reading(
+    session: Session,
+    key: str,
+    *,
+    start: int = 0,
+    length: int | None = None,
+    if_match: str | None = None,
+) -> Reading:
     """
     Begin to read a file.
 
     Args:
         session: To ask.
         key: Of the file.
+        start: Position of the first byte.
+        length: Bytes to read at most, None for all that follow.
         if_match: Only this version.
 
     Returns:
@@ -50,12 +60,13 @@ async def open_reading(session: Session, key: str, *, if_match: str | None = Non
     """
     refuse_impossible(session, key)
     version = _Version(session, key)
+    stop = None if length is None else start + length
     try:
-        first = await version.open(if_match)
+        first = await version.open(start, stop, if_match)
     except NotFound as error:
         made = await absent(session, key, error)
         raise made from made.__cause__
-    return Reading(version, first)
+    return Reading(version, first, start, stop)
 
 
 class _Version:
@@ -79,30 +90,55 @@ class _Version:
         """Whether further requests can ask for this very version."""
         return self._pinning and self.info is not None and self.info.etag is not None
 
-    async def open(self, if_match: str | None) -> _Range:
-        """Ask for the object, or its first part if parts are fetched at the same time."""
+    async def open(self, start: int, stop: int | None, if_match: str | None) -> _Range:
+        """Ask for the bytes, or the first part of them if parts are fetched at the same time."""
         session, get = self.session, self.session.service.get
         sizes = session.sizes
+        asked = if_match if self._pinning else None
+        first = stop
+        if sizes.max_concurrency > 1 and self._pinning:
+            part = start + sizes.ranges[0]
+            first = part if stop is None else min(part, stop)
         try:
-            if sizes.max_concurrency > 1 and self._pinning:
-                stream = await session.ask(
-                    self.key, get, self.key, stop=sizes.ranges[0], if_match=if_match
-                )
-            else:
-                stream = await session.ask(self.key, get, self.key, if_match=if_match)
+            stream = await session.ask(
+                self.key, get, self.key, start=start, stop=first, if_match=asked
+            )
         except RemoteStoreError as error:
-            if error.status != 416:  # no part of an empty object can be asked for
+            if error.status != 416:
                 raise
-            stream = await session.ask(self.key, get, self.key, if_match=if_match)
+            if start:
+                return await self._behind(start, if_match)
+            # No part of an empty object can be asked for.
+            stream = await session.ask(self.key, get, self.key, if_match=asked)
         try:
-            refuse_folder(session, self.key, stream.info)
-            self.info = stream.info
-            if stream.start:
+            self._see(stream.info, if_match)
+            if stream.start != start or (stop is not None and stream.stop > stop):
                 raise self._unusable(stream)
         except BaseException:
             await stream.aclose()
             raise
-        return _Range(self, 0, stream.stop, stream)
+        return _Range(self, start, stream.stop, stream)
+
+    async def _behind(self, start: int, if_match: str | None) -> _Range:
+        """Return the range of no bytes of an object that ends before *start*."""
+        info = await head(self.session, self.key)
+        self._see(info, if_match)
+        if info.size > start:  # by now
+            raise other_version(self.key, self.session.name)
+        return _Range(self, start, start)
+
+    def _see(self, info: ObjectInfo, if_match: str | None) -> None:
+        """
+        Take an answer for the version that is read.
+
+        Raises:
+            InvalidPath: It stands for a folder.
+            PreconditionFailed: It is another version than *if_match*.
+        """
+        refuse_folder(self.session, self.key, info)
+        if if_match is not None and info.etag != if_match:
+            raise other_version(self.key, self.session.name)
+        self.info = info
 
     async def again(self, position: int, stop: int) -> ObjectStream:
         """Ask for some bytes of the same version."""
@@ -206,10 +242,13 @@ class Reading:
         info: What the service told of it.
     """
 
-    def __init__(self, version: _Version, first: _Range) -> None:
+    def __init__(self, version: _Version, first: _Range, start: int, stop: int | None) -> None:
         assert version.info is not None
         self.info = version.info
         self._version = version
+        size = version.info.size
+        self._stop = size if stop is None else min(stop, size)
+        self._left = max(0, self._stop - start)
         self._first: _Range | None = first
         self._next = first.stop
         self._tasks: deque[asyncio.Task[list[bytes]]] = deque()
@@ -227,7 +266,7 @@ class Reading:
         """
         concurrency = self._version.session.sizes.max_concurrency if self._version.pinned else 1
         if self._first is not None:
-            if self._next < self.info.size and concurrency > 1:
+            if self._next < self._stop and concurrency > 1:
                 self._start(concurrency - 1)
             piece = await self._first.receive()
             if piece:
@@ -246,7 +285,7 @@ class Reading:
         """Return all that is left, and close; raises as `receive`."""
         try:
             first = await self.receive()
-            if len(first) == self.info.size:
+            if len(first) == self._left:
                 return first
             # Which hands over its own buffer at the end, where joining pieces would
             # need the memory twice.
@@ -261,8 +300,8 @@ class Reading:
     def _start(self, count: int) -> None:
         """Have *count* ranges under way or waiting, as long as there are so many."""
         _, size = self._version.session.sizes.ranges
-        while len(self._tasks) < count and self._next < self.info.size:
-            start, self._next = self._next, min(self._next + size, self.info.size)
+        while len(self._tasks) < count and self._next < self._stop:
+            start, self._next = self._next, min(self._next + size, self._stop)
             self._tasks.append(asyncio.create_task(self._fetch(start, self._next)))
 
     async def _fetch(self, start: int, stop: int) -> list[bytes]:
