@@ -12,6 +12,7 @@ from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
 
 from remote_store import AlreadyExists, FileInfo, InvalidPath, NotFound
+from remote_store.aio import AsyncStore
 from remote_store_azure import AsyncAzureBackend
 
 pytestmark = pytest.mark.asyncio
@@ -51,6 +52,9 @@ ROWS: dict[str, tuple[Call, list[str]]] = {
     "with metadata": (lambda b: b.write("new", b"x", metadata={"key": "value"}), ["PUT"]),
     "read_bytes": (lambda b: b.read_bytes("d/file"), ["GET"]),
     "read": (lambda b: gathered(b.read("d/file")), ["GET"]),
+    "read_range": (lambda b: AsyncStore(b).read_range("d/file", 0, length=1), ["GET"]),
+    "read_range, behind": (lambda b: gathered(b.read_range("d/file", 99)), ["GET", "HEAD"]),
+    "read_range, suffix": (lambda b: AsyncStore(b).read_range("d/file", -1), ["HEAD", "GET"]),
     "exists": (lambda b: b.exists("d/file"), ["HEAD"]),
     "exists, a folder": (lambda b: b.exists("d"), ["HEAD", "GET list"]),
     "exists, missing": (lambda b: b.exists("no"), ["HEAD", "GET list"]),

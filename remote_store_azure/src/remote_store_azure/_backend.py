@@ -94,13 +94,12 @@ class AsyncAzureBackend(ObjectBackend):
         set(Capability)
         - {
             Capability.SEEKABLE_READ,
-            Capability.RANGE_READ,
             Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
     )
-    CONTRACT: ClassVar[str] = "1.0"
+    CONTRACT: ClassVar[str] = "1.1"
     close_is_terminal: ClassVar[bool] = True
     SECRET_OPTIONS: ClassVar[frozenset[str]] = SECRETS
 

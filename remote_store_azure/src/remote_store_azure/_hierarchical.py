@@ -118,10 +118,20 @@ class Hierarchical(Flat):
 
     # Reading ---------------------------------------------------------------
 
-    async def open(self, session: Session, key: str) -> Reading:
-        """Begin to read a file."""
+    async def open(
+        self,
+        session: Session,
+        key: str,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        if_match: str | None = None,
+    ) -> Reading:
+        """Begin to read a file or a part of it."""
         refuse_dots(key)
-        return await super().open(_real(session), key)
+        return await super().open(
+            _real(session), key, start=start, length=length, if_match=if_match
+        )
 
     # Writing ---------------------------------------------------------------
 

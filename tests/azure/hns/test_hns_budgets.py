@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.azure.hns.lake import MIB, Lake, collected, pieces
 
-from remote_store import AlreadyExists, DirectoryNotEmpty, InvalidPath
+from remote_store import AlreadyExists, DirectoryNotEmpty, InvalidPath, PreconditionFailed
 from remote_store_azure import AsyncAzureBackend
 
 pytestmark = pytest.mark.asyncio
@@ -225,3 +225,19 @@ async def test_a_listing_is_a_look_and_its_pages(
     await call(backend, folder)
     kinds = [s.split()[0] for s in lake.seen()]
     assert kinds == (["HEAD", "GET"] if folder else ["GET"])
+
+
+async def test_a_range_is_one_request_for_its_bytes(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """Behind the end one more, which tells a file that is too short from a missing one."""
+    await backend.write("r", b"0123456789")
+    etag = (await backend.get_file_info("r")).etag
+    lake.seen()
+    assert await collected(backend.read_range("r", 3, length=4, if_match=etag)) == [b"3456"]
+    assert lake.seen() == ["GET blob /r  206"]
+    assert await collected(backend.read_range("r", 10)) == []
+    assert lake.seen() == ["GET blob /r  416", "HEAD blob /r  200"]
+    with pytest.raises(PreconditionFailed):
+        await collected(backend.read_range("r", 3, if_match="0x1"))
+    await backend.write("folder/file", b"")
+    with pytest.raises(InvalidPath):
+        await collected(backend.read_range("folder", 3))
