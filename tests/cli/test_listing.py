@@ -116,6 +116,17 @@ def test_tree_depth_limits_the_levels(cli: Cli) -> None:
     assert "deep" not in result.stdout
 
 
+def test_tree_as_json(cli: Cli) -> None:
+    """Every entry with its path, folders before what is in them."""
+    drawn = cli("tree", "shared://s").stdout.splitlines()
+    facts = json.loads(cli("tree", "--json", "shared://s").stdout)
+
+    assert len(facts) == len(drawn) - 3
+    paths = [fact["path"] for fact in facts]
+    assert paths == sorted(paths, key=lambda path: path.split("/"))
+    assert {fact["type"] for fact in facts} == {"file", "folder"}
+
+
 def test_tree_survives_folders_deeper_than_the_call_stack(cli: Cli, servers: Servers) -> None:
     """The walk does not recurse."""
     servers.seed("deep", {"/".join(["d"] * 1500) + "/leaf": b""})

@@ -166,6 +166,27 @@ def test_a_refused_side_is_told_once(
     assert result.stderr == "error: shared://t/out: who are you?\n"
 
 
+def test_a_refusal_is_told_once(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that lists, but takes nothing, says so once; JSON has every file."""
+
+    async def write(path: str, *args: Any, **options: Any) -> Any:
+        msg = "you may not write"
+        raise PermissionDenied(msg, path=path, status=403)
+
+    monkeypatch.setattr(servers.store("t")._backend, "write", write, raising=False)
+
+    result = cli("cp", "-r", "shared://s/in", "shared://t/out", code=1)
+    facts = json.loads(cli("cp", "-r", "--json", "shared://s/in", "shared://t/o", code=1).stdout)
+
+    first, second, summary = result.stderr.splitlines()
+    assert "you may not write" in first
+    assert second == "error: 2 more files refused in the same way (403); --json lists them"
+    assert summary == "copied 0 files (0 B); 3 failed"
+    assert [failure["status"] for failure in facts["failures"]] == [403, 403, 403]
+
+
 def test_several_sources(cli: Cli, servers: Servers) -> None:
     """Files and folders go into the destination under their names; one that fails is told."""
     result = cli(

@@ -144,6 +144,7 @@ def tree(
         int | None,
         typer.Option("--depth", "-d", min=1, metavar="N", help="Levels to show; all if left out."),
     ] = None,
+    as_json: JsonOutput = False,
     config: ConfigFile = None,
     option: BackendOption = None,
 ) -> None:
@@ -153,16 +154,25 @@ def tree(
         async with Opener([location], config, option) as opener:
             opened = await opener.open(opener.locations[0])
             is_folder = await kind_of(opened) == "folder"
-            emit(opened.location.text)
-            if is_folder:
-                return await _draw(opened, depth)
-        return None
+            facts: list[dict[str, Any]] | None = [] if as_json else None
+            if facts is None:
+                emit(opened.location.text)
+            code = await _draw(opened, depth, facts) if is_folder else None
+            if facts is not None:
+                emit_json(facts)
+        return code
 
     run(work)
 
 
-async def _draw(opened: OpenedPath, depth: int | None) -> int | None:
-    """Walk depth first; a stack of its own, since folders may nest deeper than calls can."""
+async def _draw(
+    opened: OpenedPath, depth: int | None, facts: list[dict[str, Any]] | None
+) -> int | None:
+    """
+    Draw what is below a folder, or add it to *facts*; return the exit code.
+
+    A stack of its own, since folders may nest deeper than calls can.
+    """
     branch, corner, bar, gap = _guides()
     files = folders = links = 0
     failed: list[Exception] = []
@@ -189,7 +199,10 @@ async def _draw(opened: OpenedPath, depth: int | None) -> int | None:
         last = not levels[-1]
         is_folder = isinstance(entry, FolderEntry)
         slash = "/" if is_folder else ""
-        emit(f"{prefixes[-1]}{corner if last else branch}{entry.name}{slash}")
+        if facts is None:
+            emit(f"{prefixes[-1]}{corner if last else branch}{entry.name}{slash}")
+        else:
+            facts.append(_entry_facts(entry, opened))
         folders += is_folder
         files += not is_folder
         if isinstance(entry, FolderEntry) and (depth is None or len(levels) < depth):
@@ -200,8 +213,9 @@ async def _draw(opened: OpenedPath, depth: int | None) -> int | None:
                 await below(OpenedPath(opened.store, entry.path.as_posix(), opened.location))
             )
             prefixes.append(prefixes[-1] + (gap if last else bar))
-    emit("")
-    emit(f"{_count(folders, 'folder')}, {_count(files, 'file')}")
+    if facts is None:
+        emit("")
+        emit(f"{_count(folders, 'folder')}, {_count(files, 'file')}")
     if links:
         warn(f"links to folders are not entered: {links} in {opened.location.text}")
     for error in failed:

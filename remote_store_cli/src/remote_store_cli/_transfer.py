@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -101,9 +102,10 @@ class Outcome:
 
     reports: list[TransferReport] = Factory(list)
     #: Failures, as JSON shows them.
-    failures: list[dict[str, str]] = Factory(list)
+    failures: list[dict[str, Any]] = Factory(list)
     #: Links that listings left out.
     links: int = 0
+    _refused: Counter[int] = Factory(Counter)
 
     def fail(self, where: str, kind: str, reason: str) -> None:
         """Note and print a failure."""
@@ -113,7 +115,18 @@ class Outcome:
     def note(self, job: Job, failure: Failure, hint: str) -> None:
         """Note and print a failure of a job."""
         self.failures.append(asdict(failure))
+        if failure.status in _REFUSED:
+            self._refused[failure.status] += 1
+            if self._refused[failure.status] > 1:
+                return  # who may not do the one may not do the others
         complain(job.failure_text(failure, hint))
+
+    def tell_refused(self) -> None:
+        """Say how often a service refused what it had refused before."""
+        for status, times in self._refused.items():
+            if times > 1:
+                more = count(times - 1, "more file")
+                complain(f"{more} refused in the same way ({status}); --json lists them")
 
     def total(self, name: str) -> int:
         """Return the sum of a number over all reports."""
@@ -226,6 +239,8 @@ async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter
         before += job.plan.totals.size
 
 
+#: How services answer who may not do something.
+_REFUSED: Final = (401, 403)
 _PAST: Final = {"copy": "copied", "replace": "replaced", "delete": "deleted"}
 
 
@@ -274,6 +289,7 @@ async def show(jobs: Iterable[Job], manner: Manner, outcome: Outcome) -> None:
 
 def finish(outcome: Outcome, manner: Manner) -> int | None:
     """Say what was done; return the exit code."""
+    outcome.tell_refused()
     if manner.as_json:
         emit_json(outcome.facts())
     elif not (manner.quiet or outcome.is_told):

@@ -6,7 +6,7 @@ from typing import Final
 
 from remote_store import RemoteStoreError
 
-__all__ = ["EXPECTED", "reason_of"]
+__all__ = ["EXPECTED", "reason_of", "status_of"]
 
 #: What stores raise. Anything else is a defect, and ends a transfer.
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)
@@ -16,3 +16,8 @@ def reason_of(error: Exception) -> str:
     """Return the message of an error, or what it is where it has none."""
     text = str(error.args[0]) if error.args and isinstance(error, RemoteStoreError) else str(error)
     return text or type(error).__name__
+
+
+def status_of(error: Exception) -> int | None:
+    """Return the HTTP status that a service gave for an error."""
+    return error.status if isinstance(error, RemoteStoreError) else None

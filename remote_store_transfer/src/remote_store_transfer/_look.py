@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remote_store import Capability, NotFound
-from remote_store_transfer._failures import EXPECTED, reason_of
+from remote_store_transfer._failures import EXPECTED, reason_of, status_of
 from remote_store_transfer._records import key_of, pack_file, seen_of
 from remote_store_transfer._side import Gathered, Side
 from remote_store_transfer._sorter import Sorter
@@ -59,4 +59,5 @@ async def look_up(source: Side, target: Side, paths: tuple[str, ...]) -> tuple[G
 
 
 def _failure(path: str, error: Exception) -> Failure:
-    return Failure(path, "compare", reason_of(error), type(error).__name__)
+    name = type(error).__name__
+    return Failure(path, "compare", reason_of(error), name, status_of(error))

@@ -7,7 +7,7 @@ from typing import Final
 
 from remote_store import AlreadyExists, NotFound
 from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
-from remote_store_transfer._failures import EXPECTED, reason_of
+from remote_store_transfer._failures import EXPECTED, reason_of, status_of
 from remote_store_transfer._gate import ByteGate
 from remote_store_transfer._retry import copy_stubbornly
 from remote_store_transfer._tally import Outcome
@@ -108,4 +108,5 @@ def _failure(action: Action, error: Exception) -> Failure:
     if isinstance(error, NotFound) and action.kind != "delete":
         reason = f"it was removed meanwhile: {reason_of(error)}"
         return Failure(action.path, action.kind, reason, type(error).__name__)
-    return Failure(action.path, action.kind, reason_of(error), type(error).__name__)
+    name = type(error).__name__
+    return Failure(action.path, action.kind, reason_of(error), name, status_of(error))

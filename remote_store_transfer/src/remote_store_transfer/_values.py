@@ -131,12 +131,14 @@ class Failure:
             that could not be listed in *reason*, or ``"compare"``.
         reason: Why, for a reader; the message of *error*.
         error: Name of the exception's class.
+        status: HTTP status with which a service refused; None without one.
     """
 
     path: str
     kind: Kind | Literal["list", "compare"]
     reason: str
     error: str
+    status: int | None = None
 
 
 @frozen
