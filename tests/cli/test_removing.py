@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,3 +107,48 @@ def test_rm_of_a_root_goes_on_after_a_failure(
 
     assert result.stderr == "error: d: locked\nerror: d/e: busy\n"
     assert {"d/x", "d/e/y"} == set(servers.files("s"))
+
+
+def test_rm_with_a_filter_removes_files_that_match(cli: Cli, servers: Servers) -> None:
+    """Wherever they are; other files and all folders stay."""
+    dry = cli("rm", "-r", "--dry-run", "shared://s/d", "--include", "y")
+    result = cli("rm", "-r", "-v", "shared://s/d", "--include", "y")
+
+    assert dry.stdout == f"delete  {'1 B':>10}  shared://s/d/e/y\n"
+    assert dry.stderr == "dry run: 1 removal; nothing was done\n"
+    assert result.stderr == "removed  shared://s/d/e/y\n"
+    assert set(servers.files("s")) == {"d/x", "z"}
+
+
+def test_rm_of_several(cli: Cli, servers: Servers) -> None:
+    """All that are there go; one that is missing is told; nothing goes if one is not understood."""
+    before = servers.files("s")
+    cli("rm", "shared://s/z", "shared://s/d", code=2)
+    assert before == servers.files("s")
+
+    result = cli("rm", "-r", "--json", "shared://s/z", "shared://s/none", "shared://s/d", code=1)
+
+    assert servers.files("s") == {}
+    assert "no such file or folder: shared://s/none" in result.stderr
+    facts = json.loads(result.stdout)
+    assert (facts["removed"], len(facts["failures"])) == (2, 1)
+
+
+def test_rm_with_a_filter_goes_on_after_a_folder_that_refuses(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was listed is removed, and the refusal is told."""
+    backend = servers.store("s")._backend
+    list_files = backend.list_files
+
+    async def broken(path: str, **options: Any) -> Any:
+        async for file in list_files(path, **options):
+            yield file
+        raise ResourceLocked("locked", path="d/more")
+
+    monkeypatch.setattr(backend, "list_files", broken, raising=False)
+    result = cli("rm", "-r", "shared://s/d", "--exclude", "none", code=1)
+    monkeypatch.undo()
+
+    assert result.stderr == "error: d/more: locked\n"
+    assert servers.files("s") == {"z": b"z"}

@@ -144,12 +144,18 @@ class _Move:
                     if clear and self._outcome.is_clean:
                         for job in ready:
                             if job.is_folder:
-                                await _remove_empty(job.source)
+                                await self._remove_empty(job.source)
             if dry_run:
                 await show(ready, self._manner, self._outcome)
                 return self._outcome.code
         self._outcome.reports.append(TransferReport(copied=self._moved, size=self._bytes))
         return finish(self._outcome, self._manner)
+
+    async def _remove_empty(self, folder: OpenedPath) -> None:
+        try:
+            await _remove_empty(folder)
+        except EXPECTED as error:
+            self._outcome.fail(folder.text(), "delete", describe(error))
 
     async def _move(self, jobs: list[Job], meter: Meter) -> None:
         totals = [job.plan.totals for job in jobs]

@@ -34,6 +34,9 @@ async def in_parallel(
                     return
             await work(item)
 
-    async with contextlib.aclosing(items), asyncio.TaskGroup() as group:
-        for _ in range(jobs):
-            group.create_task(worker())
+    try:
+        async with contextlib.aclosing(items), asyncio.TaskGroup() as group:
+            for _ in range(jobs):
+                group.create_task(worker())
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from several

@@ -100,8 +100,8 @@ async def jobs_for(opener: Opener, way: Way, outcome: Outcome) -> list[Job]:
     if target.key and (several or any(kind == "folder" for _, kind in found) or not into):
         exists = await _what_is_at(target)
         if exists == "file" and (several or way.into or found[0][1] == "folder"):
-            what = "several sources" if several else f"{froms[0].text}, a folder, or into it"
-            msg = f"{to.text} is a file: it cannot take {what}"
+            what = "several sources need a folder" if several else f"{froms[0].text} is a folder"
+            msg = f"{to.text} is a file, and {what}"
             raise InvalidCommand(msg)
     jobs = []
     files: list[tuple[OpenedPath, OpenedPath]] = []

@@ -151,10 +151,7 @@ class _Removal:
     async def folder(self, opened: OpenedPath) -> None:
         """Remove a folder; of one with a filter, or to be shown, the files that count."""
         if self._dry_run or not self._selection.is_everything:
-            try:
-                await in_parallel(self._files(opened), _JOBS, self._listed)
-            except EXPECTED as error:
-                self.failed(opened.text(), error)
+            await in_parallel(self._files(opened), _JOBS, self._listed)
         elif opened.key:
             await self._whole(opened)
         else:
@@ -163,13 +160,15 @@ class _Removal:
     async def _files(self, folder: OpenedPath) -> AsyncGenerator[tuple[OpenedPath, int], None]:
         filters = self._selection.filters
         start = len(folder.key) + 1 if folder.key else 0
-        async with contextlib.aclosing(
-            folder.store.list_files(folder.key, recursive=True)
-        ) as listing:
-            async for file in listing:
-                path = file.path.as_posix()[start:]
-                if filters.accepts(path, file):
-                    yield folder.at(path), file.size
+        listing = folder.store.list_files(folder.key, recursive=True)
+        try:
+            async with contextlib.aclosing(listing):
+                async for file in listing:
+                    path = file.path.as_posix()[start:]
+                    if filters.accepts(path, file):
+                        yield folder.at(path), file.size
+        except EXPECTED as error:  # it comes after all that could be listed
+            self.failed(folder.text(), error)
 
     async def _listed(self, found: tuple[OpenedPath, int]) -> None:
         await self.file(*found)
