@@ -21,6 +21,7 @@ from remote_store_conformance_selftest.mutants import Mutant, all_mutants
 from remote_store_conformance_selftest.reference import ALL
 from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
 from remote_store_conformance_selftest.reference_conditions import ConditionalBackend
+from remote_store_conformance_selftest.reference_signed import SigningBackend
 from remote_store_conformance_selftest.served import ServedStandIn
 from remote_store_conformance_selftest.slowed import SlowedStandIn
 from remote_store_conformance_selftest.stand_in import StandIn
@@ -134,6 +135,7 @@ def references() -> list[StandIn]:
             StandIn(ConditionalBackend, f"conditional{kind}", flat=flat, capabilities=least)
             for kind, flat in (("", False), ("-flat", True))
         ),
+        StandIn(SigningBackend, "signing", capabilities=SigningBackend.CAPABILITIES),
     ]
     return [full, *less, *few, *kinds]
 

@@ -34,6 +34,7 @@ FAMILIES: Final = {
     "NATIVE": "Native write results",
     "LAZY": "Laziness",
     "SEEK": "Seekable reads",
+    "URL": "Signed URLs",
     "ERR": "Errors",
     "CANCEL": "Cancellation",
     "CONC": "Concurrency",
