@@ -39,6 +39,8 @@ from remote_store_conformance.tools.operations import (
 from remote_store_conformance.tools.scenes import look, set_scene, shown_state
 from remote_store_conformance.tools.sources import Source, pattern
 
+__all__ = ["as_good"]
+
 C = Capability
 
 _MIB: Final = 1 << 20
@@ -185,7 +187,7 @@ async def busy(t: Trial) -> None:
             async for outcome, number in _each_request(t, op, http_answer(status, reason)):
                 what = f"{op} whose request {number} was answered {status}"
                 expect(
-                    isinstance(outcome.error, BackendUnavailable) or _as_good(good, outcome),
+                    isinstance(outcome.error, BackendUnavailable) or as_good(good, outcome),
                     f"{op} did not take an answer {status} for what it is",
                     observed=f"{outcome.said} (request {number})",
                     expected=f"BackendUnavailable, or after a retry {good.said}",
@@ -195,7 +197,7 @@ async def busy(t: Trial) -> None:
                     continue
                 again = await make(t, op, later)
                 expect(
-                    _as_good(good, again),
+                    as_good(good, again),
                     f"{op} does not work after an answer {status}",
                     observed=again.said,
                     expected=good.said,
@@ -217,7 +219,7 @@ async def _each_request(
         yield outcome, number
 
 
-def _as_good(good: Outcome, outcome: Outcome) -> bool:
+def as_good(good: Outcome, outcome: Outcome) -> bool:
     """Return True if a call worked, and told the same where it only looks."""
     if not outcome.worked:
         return False
@@ -411,7 +413,7 @@ async def nonsense(t: Trial) -> None:
             good = await make(t, op, await set_scene(t, op))
             async for outcome, number in _each_request(t, op, answer):
                 expect(
-                    isinstance(outcome.error, RemoteStoreError) or _as_good(good, outcome),
+                    isinstance(outcome.error, RemoteStoreError) or as_good(good, outcome),
                     f"{op} did not take an answer that is {what} for an error",
                     observed=f"{outcome.said} (request {number})",
                     expected="RemoteStoreError",

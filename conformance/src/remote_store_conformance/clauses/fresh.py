@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from remote_store import Capability, NotFound
+from remote_store import Capability, NotFound, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import expect
@@ -31,8 +31,10 @@ async def sees_others(t: Trial) -> None:
     for number, content in enumerate((None, b"one", b"two", None, b"longer than before")):
         if content is not None:
             await other.write(path, content, overwrite=True)
+            await other.write(f"{folder}/sub/file", content, overwrite=True)
         elif number:
             await other.delete(path)
+            await other.delete_folder(f"{folder}/sub", recursive=True)
         # One that has never looked before tells what there is to see.
         expected = await _seen(t, t.store_over(await t.another()), folder, path)
 
@@ -52,6 +54,20 @@ async def sees_others(t: Trial) -> None:
                 observed={what: found[what] for what in wrong},
                 expected={what: expected[what] for what in wrong},
             )
+    # What this client has made once, another may have removed.
+    await t.store.write(f"{folder}/made/first", b"x")
+    await other.delete_folder(f"{folder}/made", recursive=True)
+    error: RemoteStoreError | None = None
+    try:
+        await t.store.write(f"{folder}/made/second", b"x")
+    except RemoteStoreError as raised:
+        error = raised
+    expect(
+        error is None,
+        "a write into a folder that another client has removed failed",
+        observed=repr(error),
+        expected="the folder is made again",
+    )
 
 
 async def _seen(t: Trial, store: AsyncStore, folder: str, path: str) -> dict[str, Any]:
@@ -59,6 +75,7 @@ async def _seen(t: Trial, store: AsyncStore, folder: str, path: str) -> dict[str
     seen: dict[str, Any] = {
         "exists": await store.exists(path),
         "is_file": await store.is_file(path),
+        "is_folder": await store.is_folder(f"{folder}/sub"),
     }
     try:
         if t.declares(C.READ):
@@ -74,6 +91,10 @@ async def _seen(t: Trial, store: AsyncStore, folder: str, path: str) -> dict[str
     if t.declares(C.LIST):
         files = await collect(store.list_files(folder))
         seen["listing"] = sorted((file.name, file.size) for file in files)
+        folders = await collect(store.list_folders(folder))
+        seen["folders"] = sorted(found.name for found in folders)
+        children = await collect(store.iter_children(folder))
+        seen["children"] = sorted(child.name for child in children)
     if t.declares(C.GLOB):
         seen["glob"] = sorted(f.name for f in await collect(store.glob(f"{folder}/*")))
     return seen

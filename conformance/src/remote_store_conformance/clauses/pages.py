@@ -157,8 +157,8 @@ def _addition(t: Trial, path: str) -> Callable[[], Awaitable[Any]]:
 
 @clause(
     "FAULT-011",
-    "A listing or glob one of whose later pages fails raises or asks again; it never ends as if "
-    "there were no more.",
+    "A listing, glob or sum one of whose later pages fails raises or asks again; it never ends as "
+    "if there were no more.",
     intent="Half a listing looks like a whole one to everybody who gets it.",
     requires=[C.LIST],
     needs=[Need.SEED],
@@ -175,27 +175,57 @@ async def later_page_fails(t: Trial) -> None:
         ("403", http_answer(403, "Forbidden", b"", *t.target.error_headers)),
         ("a web page", page),
     ):
-        for name, (listing, expected) in _listings(t, folder).items():
-            fault = Fault("answer", answer=answer, skip=1, times=_ALWAYS)
-            error: RemoteStoreError | None = None
-            found: list[str] = []
-            async with broken(t, fault, always=False) as wire:
-                try:
-                    found = await paths_of(folder.path, listing())
-                except RemoteStoreError as raised:
-                    error = raised
-                hit = bool(wire.hits)
-            seen |= {name} if hit else set()
-            expect(
-                error is not None or found == sorted(expected),
-                f"{name} whose second page was answered {what} ended as if there were no more",
-                observed=f"{len(found)} entries",
-                expected=f"{len(expected)} entries, or an error",
-            )
+        for name, (call, expected) in _of_many_pages(t, folder).items():
+            # Some look before they ask for the first page.
+            for number in (2, 3):
+                fault = Fault("answer", answer=answer, skip=number - 1, times=_ALWAYS)
+                error: RemoteStoreError | None = None
+                found: object = None
+                async with broken(t, fault, always=False) as wire:
+                    try:
+                        found = await call()
+                    except RemoteStoreError as raised:
+                        error = raised
+                    hit = bool(wire.hits)
+                expect(
+                    error is not None or found == expected,
+                    f"{name} whose request {number} was answered {what} ended as if there were "
+                    "no more",
+                    observed=_shown(found),
+                    expected=f"{_shown(expected)}, or an error",
+                )
+                if not hit:
+                    break
+                seen.add(name)
     t.note(of_several_pages=sorted(seen))
     if not seen:
         msg = f"no listing of {folder.size} entries takes a second page (Target.max_list)"
         raise Unverified(msg)
+
+
+def _of_many_pages(
+    t: Trial, folder: Crowd
+) -> dict[str, tuple[Callable[[], Awaitable[object]], object]]:
+    """Return every listing and the sum, and what each must give."""
+
+    async def total() -> object:
+        info = await t.store.get_folder_info(folder.path)
+        return info.file_count, info.total_size
+
+    def listed(listing: Callable[[], Any]) -> Callable[[], Awaitable[object]]:
+        return lambda: paths_of(folder.path, listing())
+
+    found: dict[str, tuple[Callable[[], Awaitable[object]], object]] = {
+        name: (listed(listing), sorted(expected))
+        for name, (listing, expected) in _listings(t, folder).items()
+    }
+    if t.declares(C.METADATA):
+        found["get_folder_info"] = total, (len(folder.below), len(folder.below))
+    return found
+
+
+def _shown(found: object) -> str:
+    return f"{len(found)} entries" if isinstance(found, list) else repr(found)
 
 
 @clause(

@@ -51,6 +51,8 @@ class Fault:
         answer: The bytes of an answer.
         skip: Requests (for ``"answer"``) or answers (for ``"drop-answer"``)
             that pass before it happens, on all connections together.
+        meanwhile: Called when it happens, in the proxy's thread; it shows to the
+            backend only after the end of what this begins.
     """
 
     kind: Kind
@@ -59,6 +61,7 @@ class Fault:
     times: int = 1
     answer: bytes = b""
     skip: int = 0
+    meanwhile: Callable[[], Future[Any]] | None = None
 
 
 def http_answer(status: int, reason: str, body: bytes = b"", *headers: str) -> bytes:
@@ -292,6 +295,8 @@ class _Link:
 
     async def _break(self, fault: Fault) -> None:
         self.wire.hit()
+        if fault.meanwhile is not None:
+            await asyncio.wrap_future(fault.meanwhile())
         if fault.kind == "stall":
             await asyncio.Event().wait()
         elif fault.kind == "answer":

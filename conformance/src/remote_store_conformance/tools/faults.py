@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from remote_store import RemoteStoreError
+from remote_store import Capability, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.expect import Inapplicable, Unverified, expect
 from remote_store_conformance.contract.kinds import Need, Trait
@@ -130,10 +130,24 @@ class Outcome:
 
 
 async def make(
-    t: Trial, op: Operation, scene: Scene, *, store: AsyncStore | None = None
+    t: Trial,
+    op: Operation,
+    scene: Scene,
+    *,
+    store: AsyncStore | None = None,
+    source: Source | None = None,
 ) -> Outcome:
-    """Make one call, in the run's own store unless *store* is given; return what came of it."""
-    source = Source()
+    """
+    Make one call, and return what came of it.
+
+    Args:
+        t: The run.
+        op: The call.
+        scene: What it is made on.
+        store: Where; in the run's own store by default.
+        source: The content that it is given; something small by default.
+    """
+    source = source or Source()
     try:
         value = await op.perform(store or t.store, scene, source)
     except Exception as error:  # noqa: BLE001 - judged by the caller
@@ -168,6 +182,7 @@ async def tell_the_truth(t: Trial, outcome: Outcome, what: str) -> None:
             observed=shown_state(left),
             expected=shown_state(outcome.after),
         )
+        await _has_its_metadata(t, outcome, what)
         return
     allowed = op.allowed(t, scene, outcome.data)
     expect(
@@ -182,4 +197,17 @@ async def tell_the_truth(t: Trial, outcome: Outcome, what: str) -> None:
         f"{what} had an effect, and its error does not say so: outcome_unknown is False",
         observed=f"{outcome.said}; {shown_state(left)}",
         expected="outcome_unknown, or what was there before",
+    )
+
+
+async def _has_its_metadata(t: Trial, outcome: Outcome, what: str) -> None:
+    op = outcome.op
+    if not op.metadata or op.target is None or not t.declares(Capability.METADATA):
+        return
+    info = await t.store.get_file_info(getattr(outcome.scene, op.target))
+    expect(
+        info.metadata == op.metadata,
+        f"{what} returned, but the user metadata are not those that were given",
+        observed=info.metadata,
+        expected=dict(op.metadata),
     )

@@ -145,6 +145,7 @@ class Operation:
         call: Makes it, on a store or on a backend with the scene of its keys.
         needs: Capabilities, in the order in which a store asks for them.
         effect: What is afterwards at the paths that it changes.
+        metadata: User metadata of the file that it makes.
         refuses: What it raises in a scene as it was set; None if it works.
         eager: A store refuses at the call, without being awaited.
         since: Version of the contract that brought the member.
@@ -157,6 +158,7 @@ class Operation:
     call: Callable[[Any, Scene, Source], Answer] = field(eq=False, repr=False)
     needs: tuple[Capability, ...] = ()
     effect: Callable[[Scene, bytes], State] = field(default=_nothing, eq=False, repr=False)
+    metadata: Mapping[str, str] | None = None
     refuses: type[RemoteStoreError] | None = None
     eager: bool = False
     since: str = FIRST
@@ -257,7 +259,16 @@ def _write(
     shown = "".join(f", {name}={value!r}" for name, value in options.items())
     asked = (C.USER_METADATA, *needs) if "metadata" in options else needs
     name = f"{method}(path, {given}{shown})"
-    return Operation(name, method, Form.WRITE, (slot,), call, asked, _changes(slot))
+    return Operation(
+        name,
+        method,
+        Form.WRITE,
+        (slot,),
+        call,
+        asked,
+        _changes(slot),
+        metadata=options.get("metadata"),
+    )
 
 
 def _transfers(method: str, capability: Capability) -> Iterator[Operation]:

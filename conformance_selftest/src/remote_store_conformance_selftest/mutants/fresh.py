@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from remote_store import Capability, FileInfo
+from remote_store import Capability, FileInfo, FolderEntry, WriteResult
 from remote_store_conformance_selftest.mutants import mutant
-from remote_store_conformance_selftest.reference import ReferenceBackend
+from remote_store_conformance_selftest.reference import Content, ReferenceBackend
 
 
 class _Remembers(ReferenceBackend):
@@ -65,3 +65,46 @@ class RemembersContent(_Remembers):
         if len(kept) != len(content):
             self.memory[path] = content
         return self.memory[path]  # type: ignore[no-any-return]
+
+
+@mutant("CONC-008", "does not show it", "is_folder")
+class RemembersFolders(_Remembers):
+    """What was a folder once is one for this client's life."""
+
+    async def is_folder(self, path: str) -> bool:
+        found = await super().is_folder(path)
+        self.memory[path] = found or self.memory.get(path, False)
+        return bool(self.memory[path])
+
+
+@mutant("CONC-008", "does not show it", "folders")
+class RemembersSubfolders(_Remembers):
+    """The subfolders of a folder are listed from memory, which only grows."""
+
+    async def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
+        known: dict[str, FolderEntry] = self.memory.setdefault(path, {})
+        async for entry in super().list_folders(path):
+            known[entry.name] = entry
+        for entry in known.values():
+            yield entry
+
+
+@mutant("CONC-008", "a write into a folder that another client has removed failed")
+class RemembersWhatItHasMade(_Remembers):
+    """Folders are made once, and then taken to be there."""
+
+    async def store(
+        self, path: str, content: Content, overwrite: bool, metadata: Mapping[str, str] | None
+    ) -> WriteResult:
+        folder = self.key(path).rpartition("/")[0]
+        if folder and folder in self.memory and not self.tree.is_folder(folder):
+            raise self.missing(path)
+        result = await super().store(path, content, overwrite, metadata)
+        self.memory[folder] = True
+        return result
+
+    async def delete_folder(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False
+    ) -> None:
+        await super().delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+        self.memory.clear()

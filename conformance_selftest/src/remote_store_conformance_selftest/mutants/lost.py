@@ -40,6 +40,28 @@ class StoresNothingWhenBusy(WireBackend):
             return WriteResult(RemotePath(path), len(content) if isinstance(content, bytes) else 0)
 
 
+@mutant("FAULT-004", "the user metadata are not those that were given")
+class TriesAgainWithoutMetadata(WireBackend):
+    """The headers of a request that is sent again are those of every request, and no others."""
+
+    async def put(
+        self,
+        method: str,
+        path: str,
+        content: Content,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> WriteResult:
+        if not isinstance(content, bytes):
+            content = b"".join([chunk async for chunk in content])
+        try:
+            return await super().put(method, path, content, overwrite, metadata)
+        except BackendUnavailable as error:
+            if error.status is None:
+                raise
+            return await super().put(method, path, content, overwrite, None)
+
+
 @mutant("FAULT-004", "delete(path", "returned, but its effect is not there")
 class DeletesNothingWhenBusy(WireBackend):
     """A delete that is answered 503 counts as done: the next clean-up will get it."""

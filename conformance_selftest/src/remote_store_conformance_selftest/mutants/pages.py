@@ -13,6 +13,7 @@ from remote_store import (
     FolderInfo,
     GlobPattern,
     PermissionDenied,
+    RemotePath,
     RemoteStoreError,
 )
 from remote_store_conformance_selftest.mutants import mutant
@@ -173,6 +174,23 @@ class EndsAtAPageOfNonsense(WireBackend):
         except RemoteStoreError:
             if not got:
                 raise
+
+
+@mutant("FAULT-011", "get_folder_info", "ended as if there were no more")
+class SumsWhatItGets(WireBackend):
+    """A sum ends at the page that cannot be had, and tells what has come."""
+
+    async def get_folder_info(self, path: str) -> FolderInfo:
+        sizes = []
+        try:
+            async for file in self.pages("list_files", path=path, recursive=True, max_depth=None):
+                sizes.append(file.size)  # noqa: PERF401 - what has come is kept
+        except BackendUnavailable:
+            if not sizes:
+                raise
+        whole = await super().get_folder_info(path) if not sizes else None
+        modified = whole.modified_at if whole else None
+        return FolderInfo(RemotePath(path), len(sizes), sum(sizes), modified)
 
 
 class DeletesOneByOne(WireBackend):
