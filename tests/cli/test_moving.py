@@ -184,6 +184,24 @@ def test_folders_that_are_empty_afterwards_go(
     assert set(servers.files("t")) == {"out/a/x", "out/b/c/y"}
 
 
+def test_links_to_folders_stay(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither they nor what they lead to is moved or removed."""
+    monkeypatch.chdir(tmp_path)
+    for path in ("in/d/x", "far/empty/..", "far/f"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path("in/d/x").write_text("1")
+    Path("far/empty").mkdir(exist_ok=True)
+    Path("in/link").symlink_to("../far/empty")
+
+    cli("mv", "-r", "--links", "follow", "in", "out", code=2)
+    cli("mv", "-r", "--links", "skip", "in", "out")
+
+    assert Path("out/d/x").read_text() == "1"
+    assert Path("in/link").is_symlink()
+    assert Path("far/empty").is_dir()
+    assert not Path("in/d").exists()
+
+
 def test_a_folder_onto_itself_is_refused(cli: Cli, servers: Servers) -> None:
     """Or into itself, in whatever way it is written."""
     for target in ("in", "in/sub", "in/./sub/x"):

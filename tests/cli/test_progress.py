@@ -50,6 +50,20 @@ def test_the_share_of_empty_files() -> None:
     assert meter.share == 0.25
 
 
+def test_what_has_no_known_size() -> None:
+    """A stream shows its bytes and the rate, a listing how many files are known."""
+    now = 0.0
+    meter = Meter(clock=lambda: now)
+    meter.known = lambda: 12
+    assert meter.text() == "12 files"
+    meter.begin("copying", 0, 0)
+    now = 2.0
+    meter.more(1 << 20)
+    meter.more(1 << 20)
+
+    assert meter.text() == "2.0 MiB  1.0 MiB/s"
+
+
 def test_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ def check(
                 job = folder_job(source, target, way, delete=not one_way)
             found: dict[str, list[str]] = {"differs": [], "missing": [], "extra": []}
             meter = Meter("comparing")
+            meter.known = lambda: job.plan.totals.files
             with contextlib.closing(job.plan):
                 async with showing(meter, quiet=quiet):
                     await prepare([job], outcome, "")

@@ -26,6 +26,7 @@ from remote_store_cli._options import (
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit_json
 from remote_store_cli._planning import Compare, Links, Way, folder_job, jobs_for, refuse_overlap
+from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 from remote_store_cli._streams import from_stdin, to_stdout
@@ -114,7 +115,12 @@ async def _from_stdin(
             msg = f"{dst} is a folder: what comes from standard input needs a name"
             raise InvalidCommand(msg)
         try:
-            result = await target.store.write(target.key, from_stdin(), overwrite=overwrite)
+            meter = Meter()
+            meter.begin(manner.doing, 0, 0)
+            async with showing(meter, quiet=manner.quiet):
+                result = await target.store.write(
+                    target.key, from_stdin(meter.more), overwrite=overwrite
+                )
         except AlreadyExists as error:
             msg = f"{target.text()} exists; --overwrite replaces it"
             raise AlreadyExists(msg) from error

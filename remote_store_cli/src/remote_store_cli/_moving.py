@@ -32,7 +32,7 @@ from remote_store_cli._options import (
     Target,
     Verbose,
 )
-from remote_store_cli._outcome import EXPECTED, describe, run
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, describe, run
 from remote_store_cli._output import printable
 from remote_store_cli._parallel import in_parallel
 from remote_store_cli._planning import Compare, Links, Way, jobs_for
@@ -97,6 +97,12 @@ def mv(
     )
 
     async def work() -> int | None:
+        if links is Links.follow:
+            msg = (
+                "mv enters no links to folders, since it would remove what they lead to; "
+                "cp -r --links follow copies it"
+            )
+            raise InvalidCommand(msg)
         selection = Selection.parse(include, exclude, newer, min_size, max_size)
         way = Way(
             recursive=recursive,
@@ -290,8 +296,8 @@ async def _remove_empty(opened: OpenedPath) -> None:
     while waiting:
         async with contextlib.aclosing(opened.store.list_folders(waiting.pop())) as found:
             async for entry in found:
-                folders.append(entry.path.as_posix())
-                if not entry.is_link:
+                if not entry.is_link:  # what it leads to is not what was moved
+                    folders.append(entry.path.as_posix())
                     waiting.append(folders[-1])
     for folder in reversed(folders):
         with contextlib.suppress(DirectoryNotEmpty, NotFound, InvalidPath):

@@ -37,11 +37,13 @@ class Meter:
         #: What is being done, such as ``"copying"``.
         self.doing = doing
         self.begun = False
+        #: How many files are known as long as nothing has begun.
+        self.known: Callable[[], int] = int
         self.files = self.files_done = 0
         self.bytes = self.bytes_done = self._complete = 0
 
     def begin(self, doing: str, files: int, size: int) -> None:
-        """Begin with what is known to be done."""
+        """Begin with what is known to be done; with no files where nothing is known."""
         self.doing, self.files, self.bytes = doing, files, size
         self.begun = True
         self._past.append((self._clock(), 0))
@@ -50,6 +52,10 @@ class Meter:
         """Note a file that is complete; the engine tells of its last bytes later, if at all."""
         self._complete += size
         self.moved(self.bytes_done)
+
+    def more(self, size: int) -> None:
+        """Note how many bytes more were moved."""
+        self.moved(self.bytes_done + size)
 
     def moved(self, total: int) -> None:
         """Note how many bytes were moved since the beginning."""
@@ -78,14 +84,18 @@ class Meter:
     def text(self) -> str:
         """Return the state in words and numbers."""
         if not self.begun:
-            return ""
+            return f"{known} files" if (known := self.known()) else ""
         done, total = human_size(self.bytes_done), human_size(self.bytes)
-        if done.split()[1] == total.split()[1]:
-            done = done.split()[0]
-        parts = [f"{self.files_done}/{self.files} files", f"{done}/{total}"]
+        if not self.files:
+            parts = [done]
+        else:
+            if done.split()[1] == total.split()[1]:
+                done = done.split()[0]
+            parts = [f"{self.files_done}/{self.files} files", f"{done}/{total}"]
         if (rate := self.rate) > 0:
-            left = max(self.bytes - self.bytes_done, 0) / rate
-            parts += [f"{human_size(int(rate))}/s", f"{_duration(left)} left"]
+            parts.append(f"{human_size(int(rate))}/s")
+            if self.files:
+                parts.append(f"{_duration(max(self.bytes - self.bytes_done, 0) / rate)} left")
         return "  ".join(parts)
 
 
@@ -138,7 +148,7 @@ async def _draw(meter: Meter) -> None:
     bar = progress.add_task(meter.doing, total=None, state="")
     with progress:
         while True:
-            total = 1.0 if meter.begun else None
+            total = 1.0 if meter.begun and meter.files else None
             progress.update(
                 bar,
                 description=meter.doing,

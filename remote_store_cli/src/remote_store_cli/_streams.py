@@ -8,7 +8,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from remote_store_cli._opening import OpenedPath
 from remote_store_cli._outcome import InvalidCommand
@@ -18,9 +18,22 @@ __all__ = ["from_stdin", "to_stdout"]
 _STEP = 1 << 20
 
 
-async def from_stdin() -> AsyncGenerator[bytes, None]:
+async def from_stdin(moved: Callable[[int], object]) -> AsyncGenerator[bytes, None]:
     """
     Yield what comes in, until its end.
+
+    Args:
+        moved: Told how many bytes more have come.
+    """
+    async with contextlib.aclosing(_chunks()) as chunks:
+        async for chunk in chunks:
+            yield chunk
+            moved(len(chunk))
+
+
+async def _chunks() -> AsyncGenerator[bytes, None]:
+    """
+    Read standard input.
 
     A pipe and a terminal are waited for by the loop: a thread that is blocked in
     a read could not be interrupted.

@@ -320,6 +320,7 @@ async def run_jobs(
         The exit code.
     """
     meter = Meter()
+    meter.known = lambda: sum(job.plan.totals.files for job in jobs)
     try:
         async with showing(meter, quiet=manner.quiet):
             ready = await prepare(jobs, outcome, manner.hint)
