@@ -29,7 +29,7 @@ def words(cli: Cli, line: str, breaks: str = "") -> list[str]:
 
 def test_commands_options_and_values(cli: Cli) -> None:
     """As far as the line tells what is wanted."""
-    assert words(cli, "s") == ["sweep", "sync"]
+    assert words(cli, "sy") == ["sync"]
     assert words(cli, "config ") == ["init"]
     assert words(cli, "cp --over") == ["--overwrite"]
     assert words(cli, "cp --compare e") == ["etag"]

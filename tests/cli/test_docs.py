@@ -71,7 +71,7 @@ def test_every_example_of_the_page_is_true(tmp_path: Path, monkeypatch: pytest.M
 
 
 COMMANDS = [
-    command.callback.__name__
+    command.name or command.callback.__name__
     for command in app.registered_commands
     if command.callback and not command.hidden
 ] + [str(group.name) for group in app.registered_groups]

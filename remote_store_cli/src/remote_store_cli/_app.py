@@ -24,6 +24,7 @@ from remote_store_cli._outcome import handling_sigterm
 from remote_store_cli._output import emit
 from remote_store_cli._plugins import backends, capabilities, doctor
 from remote_store_cli._removing import rm
+from remote_store_cli._signing import signed_url
 from remote_store_cli._sweeping import sweep
 
 __all__ = ["app", "main"]
@@ -63,6 +64,7 @@ for command in (
     tree,
 ):
     app.command()(command)
+app.command("signed-url")(signed_url)
 app.add_typer(config, name="config")
 app.command("__complete", hidden=True)(complete)
 

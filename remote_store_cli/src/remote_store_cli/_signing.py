@@ -1,0 +1,65 @@
+"""The command `signed-url`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from remote_store_cli._console import iso_time
+from remote_store_cli._help import flag
+from remote_store_cli._opening import Opener
+from remote_store_cli._outcome import InvalidCommand, run
+from remote_store_cli._output import emit, emit_json
+from remote_store_cli._selection import age
+from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+
+__all__ = ["signed_url"]
+
+
+def signed_url(
+    locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files.")],
+    expires: Annotated[
+        str,
+        typer.Option("--expires", metavar="AGE", help="How long it works: 15m, 1h, 7d."),
+    ] = "1h",
+    put: Annotated[
+        bool, flag("--put", help="To write the file, and replace it, instead of reading it.")
+    ] = False,
+    as_json: JsonOutput = False,
+    config: ConfigFile = None,
+    option: BackendOption = None,
+) -> None:
+    """
+    Print a URL by which anybody who has it may read a file, or write it, by plain HTTP.
+
+    Whether the file is there is not looked at. Such a URL is a secret as long
+    as it works.
+    """
+    method: Literal["GET", "PUT"] = "PUT" if put else "GET"
+
+    async def work() -> None:
+        span = age("--expires", expires)
+        found = []
+        async with Opener(locations, config, option) as opener:
+            for location in opener.locations:
+                opened = await opener.open(location)
+                if not opened.key:
+                    msg = f"{opened.text()} is a folder, and a URL is signed for one file"
+                    raise InvalidCommand(msg)
+                until = datetime.now(UTC) + span
+                url = await opened.store.signed_url(opened.key, expires=span, method=method)
+                found.append((opened.text(), url, until))
+        if as_json:
+            emit_json(
+                [
+                    {"location": text, "url": url, "method": method, "expires": iso_time(until)}
+                    for text, url, until in found
+                ]
+            )
+        else:
+            for _, url, _ in found:
+                emit(url)
+
+    run(work)
