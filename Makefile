@@ -2,7 +2,7 @@
 # All of them use .venv, which scripts/install makes from the project's own files.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick test-all check lint format types mypy pyright imports sync conform docs \
+.PHONY: help demo test quick test-all ecosystem check lint format types mypy pyright imports sync conform docs \
 	build bench clean
 
 BIN := .venv/bin
@@ -31,6 +31,10 @@ quick: $(DEV) ## Run those that are not slow and need no server; no check, under
 test-all: check .azurite/.stamp ## Run everything, as CI does: on built wheels, with coverage, and clients from the index.
 	@scripts/wheels && VENV=.wheels scripts/test --cov --cov-report= && scripts/coverage
 	@$(RUN) -m pytest -q -m clients tests/emulator tests/transfer
+	@$(MAKE) --no-print-directory ecosystem
+
+ecosystem: .ecosystem/.stamp .azurite/.stamp ## Try our stores with pandas, Arrow, polars, DuckDB, zarr, Dask and FastAPI.
+	@.ecosystem/bin/python -P -m pytest -q -m clients tests/ecosystem
 
 check: lint types imports sync ## Everything but the tests.
 
@@ -68,7 +72,7 @@ bench: $(DEV) ## Run the benchmarks; numbers are ratios measured side by side.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN) "$$file" || exit 1; done
 
 clean: ## Remove everything that was generated, .venv included.
-	rm -rf .venv .wheels .azurite build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
+	rm -rf .venv .wheels .ecosystem .azurite build dist site demo-data .coverage .coverage.* .*_cache .hypothesis
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.stamp-%: $(INSTALL_FROM)
@@ -76,3 +80,6 @@ clean: ## Remove everything that was generated, .venv included.
 
 .azurite/.stamp: scripts/azurite | $(DEV)
 	@scripts/azurite
+
+.ecosystem/.stamp: scripts/ecosystem tests/ecosystem/requirements.txt constraints.txt | $(DEV)
+	@scripts/ecosystem

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.docs.conftest import PAGES, ROOT
 
 if TYPE_CHECKING:
     from tests.docs.conftest import Block, Session
+
+#: One page needs programs that are not installed here; tests/ecosystem runs it.
+OURS = [page for page in PAGES if page.name != "ecosystem.md"]
 
 #: Languages of blocks that the tests do something with, and those that need nothing.
 KNOWN = {"python", "toml", "json", "console", "text", ""}
 
 
+@pytest.mark.parametrize("page", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_python_blocks_run_and_print_what_the_page_shows(
     page: Path, session: Session, blocks_of: Callable[..., list[Block]]
 ) -> None:

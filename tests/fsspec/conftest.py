@@ -29,7 +29,7 @@ def local(tmp_path: Path) -> Iterator[RemoteStoreFileSystem]:
     """A filesystem over the folder ``root`` of the test's own one."""
     root = tmp_path / "root"
     root.mkdir()
-    fs = fsspec.filesystem("remote-store", url=f"local://{root}", skip_instance_cache=True)
+    fs = fsspec.filesystem("remote-store", store=f"local://{root}", skip_instance_cache=True)
     yield fs
     fs.close()
 
@@ -45,7 +45,7 @@ def azurite_options(azurite: Azurite) -> Iterator[dict[str, Any]]:
     with BlobServiceClient.from_connection_string(connection, api_version=API_VERSION) as service:
         client = service.create_container(name)
         yield {
-            "url": f"azure://{name}",
+            "store": f"azure://{name}",
             "connection_string": connection,
             "client_options": {"api_version": API_VERSION},
         }

@@ -93,8 +93,11 @@ def test_a_block_that_fails_stores_nothing(
 
 def test_open_of_fsspec_stores_nothing_either(tmp_path: Path) -> None:
     """It closes its files without a word of the exception."""
-    url = f"local://{tmp_path}"
-    with pytest.raises(ZeroDivisionError), fsspec.open("remote-store:///a", "wb", url=url) as file:
+    store = f"local://{tmp_path}"
+    with (
+        pytest.raises(ZeroDivisionError),
+        fsspec.open("remote-store:///a", "wb", store=store) as file,
+    ):
         _half(file, b"half")
     assert list(tmp_path.iterdir()) == []
 

@@ -43,10 +43,10 @@ def test_stores_of_one_kind_are_not_taken_for_each_other() -> None:
 
 def test_secrets_are_told_apart_though_they_print_the_same() -> None:
     """Another key is another account's view."""
-    url = "azure://box"
+    store = "azure://box"
     keys = [Secret(KEY), Secret("b3RoZXI="), KEY]
     one, other, same = (
-        fsspec.filesystem("remote-store", url=url, account_name="me", account_key=key)
+        fsspec.filesystem("remote-store", store=store, account_name="me", account_key=key)
         for key in keys
     )
 
@@ -58,7 +58,7 @@ def test_secrets_are_told_apart_though_they_print_the_same() -> None:
 def test_a_secret_is_shown_nowhere() -> None:
     """Neither by the filesystem nor by its options, whether in an option or in the URL."""
     fs = fsspec.filesystem(
-        "remote-store", url="azure://box?sig=c2VjcmV0LXNhcw", account_name="me", account_key=KEY
+        "remote-store", store="azure://box?sig=c2VjcmV0LXNhcw", account_name="me", account_key=KEY
     )
 
     for text in (repr(fs), repr(fs.storage_options), str(fs.storage_args), repr(fs._source)):
@@ -71,18 +71,18 @@ def test_a_secret_is_shown_nowhere() -> None:
 def test_a_pickle_refers_to_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The process that opens the store has it, and nobody on the way."""
     monkeypatch.setenv("THE_FOLDER", str(tmp_path))
-    fs = fsspec.filesystem("remote-store", url="local://${THE_FOLDER}/data")
+    fs = fsspec.filesystem("remote-store", store="local://${THE_FOLDER}/data")
     fs.pipe("a", b"1")
 
     assert str(tmp_path).encode() not in pickle.dumps(fs)
     assert (tmp_path / "data" / "a").read_bytes() == b"1"
-    assert fs.storage_options == {"url": "local://${THE_FOLDER}/data"}
+    assert fs.storage_options == {"store": "local://${THE_FOLDER}/data"}
     assert RemoteStoreFileSystem.from_json(fs.to_json()) is fs
 
 
 def test_another_process_rebuilds_it(tmp_path: Path) -> None:
     """With its store, and the version of a file that is open."""
-    fs = fsspec.filesystem("remote-store", url=f"local://{tmp_path}")
+    fs = fsspec.filesystem("remote-store", store=f"local://{tmp_path}")
     fs.pipe("a", b"0123456789")
     file = fs.open("a")
     file.seek(3)
@@ -119,7 +119,7 @@ def test_what_nobody_has_any_more_is_closed_without_a_wait(
     monkeypatch.setattr(_Closing, "closed", [])
     register_backend("closing", _Closing)
     try:
-        fs = RemoteStoreFileSystem(url="closing:", skip_instance_cache=True)
+        fs = RemoteStoreFileSystem(store="closing:", skip_instance_cache=True)
         fs.pipe("a", b"1")
         del fs
 
@@ -148,7 +148,7 @@ class Closing(AsyncMemoryBackend):
         open({str(tmp_path / "closed")!r}, "w").close()
 
 register_backend("closing", Closing)
-fsspec.filesystem("remote-store", url="closing:").pipe("a", b"1")
+fsspec.filesystem("remote-store", store="closing:").pipe("a", b"1")
 """
     subprocess.run([sys.executable, "-P", "-c", program], check=True)
     assert (tmp_path / "closed").exists()

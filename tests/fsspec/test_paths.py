@@ -8,7 +8,9 @@ import fsspec
 import pytest
 
 from remote_store import RemotePath
+from remote_store.aio import AsyncStore
 from remote_store_fsspec import RemoteStoreFileSystem
+from remote_store_memory import AsyncMemoryBackend
 
 
 @pytest.mark.parametrize(
@@ -92,12 +94,11 @@ def test_a_store_without_a_configuration_says_what_is_missing(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({}, ValueError),
-        ({"url": "memory:", "store": "a"}, ValueError),
-        ({"url": "memory:", "config": "a.toml"}, ValueError),
+        ({"store": "memory:", "config": "a.toml"}, ValueError),
         ({"store": "a", "account_key": "hunter2"}, ValueError),
+        ({"store": AsyncStore(AsyncMemoryBackend()), "config": "a.toml"}, ValueError),
         ({"store": 3}, TypeError),
-        ({"url": 3}, TypeError),
+        ({}, TypeError),
     ],
 )
 def test_arguments_that_do_not_belong_together(

@@ -43,9 +43,8 @@ class Connected(AsyncFileSystem, metaclass=Instances):
 
     def __init__(
         self,
-        url: str | None = None,
+        store: str | AsyncStore,
         *,
-        store: str | AsyncStore | None = None,
         config: str | os.PathLike[str] | None = None,
         asynchronous: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -55,7 +54,7 @@ class Connected(AsyncFileSystem, metaclass=Instances):
         max_paths: int | None = None,
         **options: Any,
     ) -> None:
-        self._source = Source(url, store, config, options)
+        self._source = Source(store, config, options)
         super().__init__(
             asynchronous=asynchronous, loop=loop, batch_size=batch_size, use_listings_cache=False
         )
@@ -119,8 +118,7 @@ class Connected(AsyncFileSystem, metaclass=Instances):
             async with self._opening:
                 if self._opened is None:
                     self._opened = await self._source.open()
-                    if self._loop is not None:
-                        _look_after(self, self._opened)
+                    _look_after(self, asyncio.get_running_loop(), self._opened)
         return self._opened.store
 
     async def _close(self) -> None:
@@ -139,21 +137,35 @@ class Connected(AsyncFileSystem, metaclass=Instances):
             yield store
 
 
-#: Filesystems that may have something to close at the end of the process, by their ids.
-_open: weakref.WeakValueDictionary[int, Connected] = weakref.WeakValueDictionary()
+class _Closing:
+    """
+    The closing of a store when nobody has its filesystem any more, or when the process ends.
+
+    Args:
+        loop: Where the store was opened.
+        opened: The store.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, opened: Opened) -> None:
+        self._loop = loop
+        self._opened = opened
+        self._pid = os.getpid()
+
+    def __call__(self) -> concurrent.futures.Future[None] | None:
+        """Begin it, without a wait: garbage may be collected in the loop's own thread."""
+        _pending.discard(self)
+        if os.getpid() != self._pid or not self._loop.is_running():
+            return None
+        return asyncio.run_coroutine_threadsafe(_closed(self._opened), self._loop)
 
 
-def _look_after(fs: Connected, opened: Opened) -> None:
-    """Have the store closed when nobody has the filesystem any more, or when the process ends."""
-    # No wait in the former case: a garbage collection may run in the loop's own thread.
-    weakref.finalize(fs, _begin_closing, fs.loop, opened, os.getpid()).atexit = False
-    _open[id(fs)] = fs
+_pending: set[_Closing] = set()
 
 
-def _begin_closing(loop: Any, opened: Opened, pid: int) -> Any:
-    if os.getpid() == pid and loop.is_running():
-        return asyncio.run_coroutine_threadsafe(_closed(opened), loop)
-    return None
+def _look_after(fs: Connected, loop: asyncio.AbstractEventLoop, opened: Opened) -> None:
+    closing = _Closing(loop, opened)
+    _pending.add(closing)
+    weakref.finalize(fs, closing).atexit = False
 
 
 async def _closed(opened: Opened) -> None:
@@ -162,9 +174,5 @@ async def _closed(opened: Opened) -> None:
 
 @atexit.register
 def _close_all() -> None:
-    begun = [
-        _begin_closing(fs._loop, fs._opened, fs._pid)  # noqa: SLF001 - of this module
-        for fs in list(_open.values())
-        if fs._opened is not None  # noqa: SLF001
-    ]
+    begun = [closing() for closing in list(_pending)]
     concurrent.futures.wait([closing for closing in begun if closing], _CLOSING)

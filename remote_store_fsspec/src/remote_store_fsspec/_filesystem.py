@@ -29,7 +29,7 @@ class RemoteStoreFileSystem(Reading):
     """
     Any store, for programs that take a filesystem of fsspec.
 
-    ``fsspec.filesystem("remote-store", url="local:///srv/data")`` makes one;
+    ``fsspec.filesystem("remote-store", store="local:///srv/data")`` makes one;
     so do URLs: ``remote-store:///2026/a.csv`` with the same arguments, and
     ``remote-store://photos/2026/a.jpg`` for the store ``photos`` of a
     configuration. Nothing is opened before the first operation.
@@ -45,11 +45,11 @@ class RemoteStoreFileSystem(Reading):
     ``repr``.
 
     Args:
-        url: URL of a store, as for `remote_store.open_store`.
-        store: Instead of *url*: the name of a store in a configuration, or an
-            `AsyncStore`, which stays the caller's to close.
-        config: With the name of a store: path of the configuration, a TOML
-            file; None for the environment variable ``REMOTE_STORE_CONFIG``.
+        store: URL of a store, as for `remote_store.open_store`; the name of one
+            in a configuration, without a colon; or an `AsyncStore`, which
+            stays the caller's to close.
+        config: With a name: path of the configuration, a TOML file; None for
+            the environment variable ``REMOTE_STORE_CONFIG``.
         asynchronous: The program calls the coroutines, whose names begin with
             an underscore, on its own loop; else fsspec's loop runs them.
         loop: Instead of fsspec's loop; it has to run in another thread.
@@ -58,12 +58,11 @@ class RemoteStoreFileSystem(Reading):
             filesystem; nothing is cached. So are the next two.
         listings_expiry_time: See *use_listings_cache*.
         max_paths: See *use_listings_cache*.
-        options: With *url*: keyword arguments of the backend.
+        options: With a URL: keyword arguments of the backend.
 
     Raises:
-        ValueError: Neither or both of *url* and *store* are given, or an
-            argument that does not belong to them.
-        TypeError: One of these has the wrong type.
+        ValueError: *config* or *options* do not belong to *store*.
+        TypeError: *store* is none of these.
     """
 
     # Writing ---------------------------------------------------------------

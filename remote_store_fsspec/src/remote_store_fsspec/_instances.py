@@ -36,11 +36,11 @@ class Instances(type(AbstractFileSystem)):  # type: ignore[misc] # which has no 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         """Return the instance for these arguments."""
         if args:
-            url, *more = args
-            if more:
-                msg = "a filesystem takes one positional argument, the URL of its store"
+            store, *more = args
+            if more or "store" in options:
+                msg = "a filesystem takes one positional argument, its store"
                 raise TypeError(msg)
-            options = {"url": url, **options}
+            options["store"] = store
         options = {name: _plain(value) for name, value in options.items()}
         if not isinstance(options.get("store"), AsyncStore):
             return super().__call__(**options)
@@ -66,6 +66,6 @@ def sealed(options: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, str):
             if _REFERENCE.fullmatch(value):
                 safe[name] = value
-            elif name == "url" and redact_url(value) != value:
+            elif name == "store" and redact_url(value) != value:
                 safe[name] = Secret(value)
     return safe

@@ -35,51 +35,48 @@ class Source:
     Where a filesystem's store comes from: a URL, a name in a configuration, or a store.
 
     Args:
-        url: Of a store; None for the other two.
-        store: Name of a store in the configuration, or a store.
-        config: Path of the configuration's file; None for the environment
-            variable ``REMOTE_STORE_CONFIG``.
-        options: Of the backend, with a URL only.
+        store: URL of a store, which has a colon; name of a store in the
+            configuration, which has none; or a store.
+        config: With a name: path of the configuration's file, None for the
+            environment variable ``REMOTE_STORE_CONFIG``.
+        options: With a URL: of the backend.
 
     Raises:
-        ValueError: None or more than one of these is given, or something that
-            belongs to another one.
-        TypeError: One has the wrong type.
+        TypeError: *store* is missing, or something else.
+        ValueError: *config* or *options* do not belong to *store*.
     """
 
-    url: str | None = field(repr=False)
-    store: str | AsyncStore | None
+    store: str | AsyncStore = field(repr=lambda store: _shown(store))
     config: str | os.PathLike[str] | None = field(default=None, repr=False)
     options: Mapping[str, Any] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if (self.url is None) == (self.store is None):
-            msg = "give a filesystem either url=... or store=..., for instance url='local:///srv'"
-            raise ValueError(msg)
-        if not isinstance(self.url, str | None):
-            msg = f"url must be a str, got {type(self.url).__name__}"
-            raise TypeError(msg)
-        if not isinstance(self.store, str | AsyncStore | None):
+        if not isinstance(self.store, str | AsyncStore):
             msg = (
-                "store must be the name of a store in a configuration or an AsyncStore, "
-                f"got {type(self.store).__name__}"
+                "a filesystem needs store=..., the URL of a store ('local:///srv/data'), the name "
+                f"of one in a configuration, or an AsyncStore; got {type(self.store).__name__}"
             )
             raise TypeError(msg)
-        if self.config is not None and not isinstance(self.store, str):
-            msg = "config=... needs store=..., the name of a store in that file"
+        if self.config is not None and not self.name:
+            msg = "config=... needs the name of a store in that file as store=..."
             raise ValueError(msg)
-        if self.options and self.url is None:
+        if self.options and not self.is_url:
             names = ", ".join(sorted(self.options))
-            msg = f"options of a backend need url=..., the configuration has its own: {names}"
+            msg = f"options of a backend need a URL as store=..., other stores have theirs: {names}"
             raise ValueError(msg)
+
+    @property
+    def is_url(self) -> bool:
+        """Whether the store is given by its URL."""
+        return isinstance(self.store, str) and ":" in self.store
 
     @property
     def name(self) -> str:
         """Name of the store in the configuration, ``""`` without one."""
-        return self.store if isinstance(self.store, str) else ""
+        return self.store if isinstance(self.store, str) and ":" not in self.store else ""
 
     def __str__(self) -> str:
-        return f"url={redact_url(self.url)!r}" if self.url else f"store={self.store!r}"
+        return _shown(self.store)
 
     async def open(self) -> Opened:
         """
@@ -91,10 +88,10 @@ class Source:
         """
         if isinstance(self.store, AsyncStore):
             return Opened(self.store, _nothing)
-        if self.store is None:
+        if self.is_url:
             # Text with ${NAME} stands for a variable of the process that opens it.
-            given = resolve_env({"url": self.url, **self.options})
-            store = await open_store(given.pop("url"), **given)
+            options: dict[str, Any] = resolve_env(dict(self.options))
+            store = await open_store(resolve_env([self.store])[0], **options)
             return Opened(store, store.aclose)
         path = self.config or os.environ.get("REMOTE_STORE_CONFIG")
         if not path:
@@ -112,6 +109,10 @@ class Source:
         except BaseException:
             await registry.aclose()
             raise
+
+
+def _shown(store: str | AsyncStore) -> str:
+    return repr(redact_url(store) if isinstance(store, str) else store)
 
 
 async def _nothing() -> None:
