@@ -25,6 +25,8 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 #: Members that are no operations: they are about the object, or compute a name.
 OTHERS = {"close", "aclose", "unwrap", "resolve", "native_path", "to_key", "public_options"}
+#: What takes another backend: see tests/local/test_copy_from.py.
+OTHERS |= {"copy_from"}
 #: What a store has beside these.
 OF_STORES = {"ping", "supports", "child"}
 

@@ -24,8 +24,8 @@ from remote_store_conformance.tools.scenes import look, set_scene
 from remote_store_conformance.tools.sources import Source
 from remote_store_conformance_selftest.stand_in import StandIn
 
-#: Members of the protocol that are no operation on the storage.
-ABOUT_THE_OBJECT = {"name", "capabilities", "aclose", "unwrap"}
+#: Members of the protocol that are no operation on the storage, or on one storage alone.
+ABOUT_THE_OBJECT = {"name", "capabilities", "aclose", "unwrap", "copy_from"}
 
 
 def _members() -> set[str]:

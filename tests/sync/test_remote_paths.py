@@ -38,7 +38,7 @@ METHODS = sorted(
     for name, function in vars(Store).items()
     if inspect.isfunction(function)
     and not name.startswith("_")
-    and name not in ("to_key", "open_atomic", "read_seekable")
+    and name not in ("to_key", "open_atomic", "read_seekable", "copy_from")
     and {"path", "src", "key", "subpath"} & set(inspect.signature(function).parameters)
 )
 

@@ -340,7 +340,25 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             PreconditionFailed: Another program wrote to *src* meanwhile; *dst*
                 is as it was.
         """
-        await self._stoppable(copy, self._files, src, dst, overwrite, if_match)
+        await self._stoppable(copy, self._files, src, dst, overwrite, if_match, None)
+
+    async def copy_from(
+        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        """
+        Copy a file of another root, as `copy` does.
+
+        Returns:
+            What `write` returns. None if *source* is no `AsyncLocalBackend`, or one of a class
+            made from that, or can have user metadata that the file system of
+            this root cannot keep.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
+        """
+        if (files := self.files_of(source, AsyncLocalBackend)) is None:
+            return None
+        return await self._stoppable(copy, files, src, dst, overwrite, None, self._files)
 
     # Listing ---------------------------------------------------------------
 

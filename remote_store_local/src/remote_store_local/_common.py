@@ -164,6 +164,20 @@ class Rooted:
         key = native_path[len(base) :].replace(os.sep, "/")
         return refuse_device_names(folder_key(key, self._NAME), self._NAME)
 
+    def files_of(self, other: object, cls: type[Rooted]) -> LocalFiles | None:
+        """
+        Return the files of another backend whose copies here can be like them, else None.
+
+        Args:
+            other: The backend.
+            cls: The class of both. One that is made from it may give another
+                content than its files have.
+        """
+        if type(self) is not cls or type(other) is not cls:
+            return None
+        theirs = other._files  # noqa: SLF001 - of the same class
+        return theirs if self._files.keeps_metadata or not theirs.keeps_metadata else None
+
     def resolve(self, path: str) -> ResolutionPlan:
         """Return the absolute path of a key as a plan; details hold the ``root``."""
         native = self.native_path(path)

@@ -225,7 +225,15 @@ class LocalBackend(Rooted, Backend):
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:
         """Copy a file with all that `AsyncLocalBackend.copy` copies."""
-        copy(self._files, src, dst, overwrite, if_match, never_stop)
+        copy(self._files, src, dst, overwrite, if_match, None, never_stop)
+
+    def copy_from(
+        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        """Copy a file of another `LocalBackend`, as `AsyncLocalBackend.copy_from`."""
+        if (files := self.files_of(source, LocalBackend)) is None:
+            return None
+        return copy(files, src, dst, overwrite, None, self._files, never_stop)
 
     # Listing ---------------------------------------------------------------
 

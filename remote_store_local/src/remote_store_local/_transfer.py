@@ -8,7 +8,14 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from remote_store import AlreadyExists, NotFound, PreconditionFailed, RemoteStoreError
+from remote_store import (
+    AlreadyExists,
+    NotFound,
+    PreconditionFailed,
+    RemotePath,
+    RemoteStoreError,
+    WriteResult,
+)
 from remote_store.authoring import other_version
 from remote_store_local._errors import is_refusal, mapped
 from remote_store_local._files import RETRIES, LocalFiles
@@ -26,7 +33,7 @@ from remote_store_local._fs.renameat2 import rename_exclusive
 from remote_store_local._fs.resolve import Resolved
 from remote_store_local._fs.temp_file import TempFile
 from remote_store_local._fs.version import ended_early, first_read, is_same_version
-from remote_store_local._fs.xattrs import etag_of, read_attributes
+from remote_store_local._fs.xattrs import etag_of, modified_at, read_attributes
 from remote_store_local._read import shrunk
 from remote_store_local._write import Write, create
 
@@ -187,42 +194,63 @@ def copy(
     dst: str,
     overwrite: bool,
     if_match: str | None,
+    target: LocalFiles | None,
     stopped: Callable[[], bool],
-) -> None:
-    """Copy a file with its metadata, modification time and permissions."""
+) -> WriteResult | None:
+    """
+    Copy a file with its metadata, modification time and permissions.
+
+    Args:
+        files: Where from.
+        key: The file.
+        dst: Its copy.
+        overwrite: Whether that may replace a file.
+        if_match: Version that is copied.
+        target: Where to, if not to *files*.
+        stopped: Whether to give up.
+
+    Returns:
+        What was written; None if the two are one file.
+    """
+    target = target or files
     files.file_key(key)
-    dst_key = files.target_key(dst)
+    dst_key = target.target_key(dst)
     write = Write(overwrite=overwrite, atomic=False, metadata=None)
     fd, found = files.open_file(key)
     try:
         if if_match is not None and etag_of(read_attributes(fd)[0], found) != if_match:
             raise other_version(key, files.name)
-        if overwrite and _is_same_file(files, files.key(key), dst_key):
-            return
+        if overwrite and _is_same_file(files, files.key(key), target, dst_key):
+            return None
         metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
         times = (found.st_atime_ns, found.st_mtime_ns)
 
-        def fill(temp_file: TempFile) -> None:
+        def fill(temp_file: TempFile) -> WriteResult:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
             _copy_content(files, key, fd, found, temp_file, stopped)
             if ended_early(fd, found, temp_file.written):
                 raise shrunk(files, key, temp_file.written, found.st_size)
             if not is_same_version(found, os.fstat(fd)):
                 raise _changed(files, key)
-            temp_file.commit(metadata, mark=files.keeps_metadata, times=times)
+            made, generation = temp_file.commit(metadata, mark=target.keeps_metadata, times=times)
+            etag = etag_of(generation, made)
+            return WriteResult(
+                RemotePath(dst_key), found.st_size, "native", None, etag, None, modified_at(made)
+            )
 
         try:
-            create(files, dst_key, write, fill, size=found.st_size, like=found)
+            return create(target, dst_key, write, fill, size=found.st_size, like=found)
         except AlreadyExists:
-            if not _is_same_file(files, files.key(key), dst_key):
+            if not _is_same_file(files, files.key(key), target, dst_key):
                 raise
+            return None
     finally:
         close_quietly(fd)
 
 
-def _is_same_file(files: LocalFiles, key: str, dst: str) -> bool:
+def _is_same_file(files: LocalFiles, key: str, others: LocalFiles, dst: str) -> bool:
     try:
-        with files.root.resolve(key) as source, files.root.resolve(dst) as target:
+        with files.root.resolve(key) as source, others.root.resolve(dst) as target:
             return _same_place(source, target)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -243,15 +271,26 @@ def _copy_content(
     stopped: Callable[[], bool],
 ) -> None:
     size = found.st_size
+    if size > _STEP:
+        while temp_file.copy_some(fd, stopped):
+            _refuse_growing(files, key, fd, found, temp_file)
+        if temp_file.written:
+            return
     # One byte more than expected shows the end of a small file without another call.
     data = _read(files, key, fd, first_read(size, _STEP))
     temp_file.write(data, stopped)
     if len(data) != size or size >= _STEP:
         while data := _read(files, key, fd, _STEP):
             temp_file.write(data, stopped)
-            # A file may grow for ever, and what is copied of one that does is in vain.
-            if temp_file.written > size and not is_same_version(found, os.fstat(fd)):
-                raise _changed(files, key)
+            _refuse_growing(files, key, fd, found, temp_file)
+
+
+def _refuse_growing(
+    files: LocalFiles, key: str, fd: int, found: os.stat_result, temp_file: TempFile
+) -> None:
+    """A file may grow for ever, and what is copied of one that does is in vain."""
+    if temp_file.written > found.st_size and not is_same_version(found, os.fstat(fd)):
+        raise _changed(files, key)
 
 
 def _same_place(source: Resolved, target: Resolved) -> bool:

@@ -143,6 +143,13 @@ class _StoreBackend(Backend):
     ) -> None:
         self._store.copy(src, dst, overwrite=overwrite, if_match=if_match)
 
+    def copy_from(
+        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        if not isinstance(source, _StoreBackend):
+            return None
+        return self._store.copy_from(source._store, src, dst, overwrite=overwrite)  # noqa: SLF001
+
     def resolve(self, path: str) -> ResolutionPlan:
         return self._store.resolve(path)
 

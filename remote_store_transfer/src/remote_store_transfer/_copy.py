@@ -90,6 +90,10 @@ class Copier:
         self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
         self._keeps = target.store.supports(Capability.USER_METADATA)
         self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
+        #: Whether one storage may do it for both stores; all that a file has goes along.
+        self._may_copy_across = metadata and all(
+            side.store.supports(Capability.COPY) for side in (source, target)
+        )
 
     async def copy(
         self,
@@ -117,6 +121,13 @@ class Copier:
         if self._copies:
             return await self._copy_inside(path, seen, replacing, advance)
         await self._let_rest(seen)
+        if replacing is None and self._may_copy_across:
+            copied = await self._target.store.copy_from(
+                self._source.store, self._source.at(path), self._target.at(path)
+            )
+            if copied is not None:
+                return await self._settle(path, seen, copied, advance)
+            self._may_copy_across = False  # which is of the stores and not of this file
         metadata = seen.metadata if self._metadata else None
         if seen.size <= WHOLE:
             body = await self._source.store.read_bytes(self._source.at(path))
@@ -274,14 +285,32 @@ class Copier:
         await self._source.store.copy(
             self._source.at(path), self._target.at(path), overwrite=replacing is not None
         )
-        # The copy is one version, but may be a later one; the next run would
-        # not see that by the times.
+        return await self._settle(path, seen, None, advance)
+
+    async def _settle(
+        self,
+        path: str,
+        seen: Version,
+        copied: WriteResult | None,
+        advance: Callable[[int], None],
+    ) -> Arrival:
+        """
+        Look at what a storage has copied by itself.
+
+        It is one version, but may be a later one, which the next run would not
+        see by the times. On this machine a copy has the time of its source, and
+        tells which one it is.
+        """
+        advance(seen.size)
+        if self._there is not None and copied is not None and seen.modified_at is not None:
+            known = (copied.size, copied.last_modified) == (seen.size, seen.modified_at)
+            if known and source_time(seen) == seen.modified_at:
+                return Arrival(seen.size)
         try:
             await self._confirm(path, seen, fetch=False)
         except SourceChanged as error:
             error.outcome_unknown = True  # something has arrived
             raise
-        advance(seen.size)
         return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
 
     async def _may_have_metadata(self, path: str) -> bool:

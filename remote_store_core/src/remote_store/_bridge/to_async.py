@@ -280,6 +280,26 @@ class SyncBackendAdapter(AsyncBackend):
         """
         await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
+    async def copy_from(
+        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        """
+        Copy a file of another adapter's backend.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy_from`.
+        """
+        if not isinstance(source, SyncBackendAdapter):
+            return None
+        copy = members.own_member(self._backend, "copy_from")
+        if copy is None:
+            return None
+        theirs = source._backend  # noqa: SLF001 - of this class
+        result: WriteResult | None = await self._calls.mutate(
+            copy, theirs, src, dst, overwrite=overwrite
+        )
+        return result
+
     # Streams and listings -----------------------------------------------------
 
     def read(self, path: str) -> AsyncGenerator[bytes, None]:

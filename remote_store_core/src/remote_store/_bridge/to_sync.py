@@ -197,6 +197,19 @@ class AsyncBackendSyncAdapter(Backend):
         sign: Callable[..., Awaitable[str]] = self._member("signed_url")
         return self._runner.query(sign, path, expires=expires, method=method)
 
+    def copy_from(
+        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        """Copy a file of another adapter's backend."""
+        if not isinstance(source, AsyncBackendSyncAdapter):
+            return None
+        copy = members.own_member(self._backend, "copy_from")
+        if copy is None:
+            return None
+        theirs = source._backend  # noqa: SLF001 - of this class
+        result: WriteResult | None = self._runner.call(copy, theirs, src, dst, overwrite=overwrite)
+        return result
+
     def check_health(self) -> None:
         """
         Ask the wrapped backend whether its storage can be reached.

@@ -488,6 +488,35 @@ class Backend(Protocol):
         needed = Capability.SIGNED_URL.value
         raise unsupported(msg, path=path, backend=self.name, capability=needed)
 
+    def copy_from(
+        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        """
+        Copy a file of another backend, where the storage does that by itself.
+
+        All else is as in `copy`: the content does not come through this
+        process, user metadata and, where the storage keeps it, the time go
+        along, and what arrives is one version. The default does nothing. A
+        backend recognises others by their class, never by what they say of
+        themselves: one that is wrapped gives another content than its storage
+        has. Contract 1.1.
+
+        Args:
+            source: Where from; any backend.
+            src: Key of a file of *source*.
+            dst: Key of the new file.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Returns:
+            What `write` returns; ``last_modified`` is what the storage tells of
+            the copy. None if it has to be read and written instead: nothing
+            was done.
+
+        Raises:
+            NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
+        """
+        return None
+
     def close(self) -> None:
         """Release what the backend holds; idempotent (LIFE-002). The default does nothing."""
         return  # a body, without which type checkers take the method for abstract

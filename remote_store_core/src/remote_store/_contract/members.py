@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from remote_store._contract.versions import brought_later
 
-__all__ = ["MANDATORY", "is_async_backend", "member", "missing_members", "refuse_incomplete"]
+__all__ = [
+    "MANDATORY",
+    "is_async_backend",
+    "member",
+    "missing_members",
+    "own_member",
+    "refuse_incomplete",
+]
 
 #: The members that every backend has.
 MANDATORY: Final = (
@@ -69,6 +76,19 @@ def member(backend: object, name: str, protocol: type) -> Callable[..., Any]:
     if not brought_later(backend, name):
         found = getattr(backend, name, None)
     return MethodType(getattr(protocol, name), backend) if found is None else found
+
+
+def own_member(backend: object, name: str) -> Callable[..., Any] | None:
+    """
+    Return an optional member that the backend's class has itself, else None.
+
+    One that a wrapper only hands on, as what it does not know, is not its own: it
+    would act on the backend within, past what the wrapper does to content.
+    """
+    if getattr(type(backend), name, None) is None or brought_later(backend, name):
+        return None
+    found: Callable[..., Any] = getattr(backend, name)
+    return found
 
 
 def is_async_backend(backend: object) -> bool:

@@ -28,6 +28,7 @@ _CAPABILITIES: Final[dict[Capability, _Version]] = {
     Capability.SIGNED_URL: (1, 1),
 }
 _MEMBERS: Final[dict[str, _Version]] = {
+    "copy_from": (1, 1),
     "read_range": (1, 1),
     "signed_url": (1, 1),
 }

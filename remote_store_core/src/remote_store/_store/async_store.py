@@ -737,6 +737,48 @@ class AsyncStore:
             self._refuse(_COPY)
         await self._transfer("copy", src, dst, overwrite, match)
 
+    async def copy_from(
+        self,
+        source: AsyncStore,
+        src: str | RemotePath,
+        dst: str | RemotePath,
+        *,
+        overwrite: bool = False,
+    ) -> WriteResult | None:
+        """
+        Copy a file of another store, where one storage does that for both by itself.
+
+        Args:
+            source: Where from; a store of the same side.
+            src: Path of a file in *source*.
+            dst: Path of the new file in this store; its parent folders are created.
+            overwrite: Replace a file at *dst*; False refuses it, exclusively.
+
+        Returns:
+            What `write` returns: *dst* has the content and the user metadata
+            of *src* now. None if it has to be read and written instead:
+            nothing was done.
+
+        Raises:
+            CapabilityNotSupported: No COPY, here or in *source*.
+            InvalidPath: A path is empty, malformed or a folder.
+            NotFound: *src* does not exist.
+            AlreadyExists: A file is at *dst* and *overwrite* is False.
+            PreconditionFailed: *src* changed meanwhile; *dst* is as it was.
+        """
+        if _COPY in self._lacks:
+            self._refuse(_COPY)
+        if _COPY in source._lacks:
+            source._refuse(_COPY)
+        from_key, to_key = rules.file_key(source._root, src), rules.file_key(self._root, dst)
+        copy = members.own_member(self._backend, "copy_from")
+        if copy is None:
+            return None
+        result: WriteResult | None = await self._call(
+            "copy_from", dst, copy(source._backend, from_key, to_key, overwrite=overwrite)
+        )
+        return None if result is None else rules.rebased_result(self._root, result)
+
     async def _transfer(
         self,
         name: str,

@@ -12,6 +12,7 @@ full) is asked for before it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -52,6 +53,9 @@ _log = logging.getLogger("remote_store_local")
 
 #: Bytes for each write call; between two of them a cancelled operation ends.
 STEP: Final = 8 << 20
+#: What a system says that does not copy between two files: other file systems, an old
+#: one, a container that forbids it.
+_NO_COPY: Final = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
 
 #: How often this process is a fork of the one that loaded this.
@@ -224,6 +228,35 @@ class TempFile:
             part = memoryview(data)[start : start + STEP] if start or len(data) > STEP else data
             start += os.write(self.fd, part)
         self.written += start
+
+    def copy_some(self, fd: int, stopped: Callable[[], bool] = never_stop) -> bool:
+        """
+        Have the system append the next bytes of another file, which may share its blocks.
+
+        Args:
+            fd: The other file; it is read from its position.
+            stopped: Whether to give up.
+
+        Returns:
+            False if there were none, or the system does not do that for these
+            two files: `written` tells.
+
+        Raises:
+            Stopped: *stopped* said so.
+            OSError: The system could not.
+        """
+        if stopped():
+            raise Stopped
+        try:
+            count = os.copy_file_range(fd, self.fd, STEP)
+        except AttributeError:  # not Linux
+            return False
+        except OSError as error:
+            if self.written or error.errno not in _NO_COPY:
+                raise
+            return False
+        self.written += count
+        return count > 0
 
     def commit(
         self, metadata: bytes = b"", *, mark: bool = True, times: tuple[int, int] | None = None
