@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-#: The pages of the site, and the README of the example, which awaits at the top level too.
-TYPED = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "examples" / "acme-backend" / "README.md"]
+#: The pages of the site but the one whose programs are not installed here, and the README of the
+#: example, which awaits at the top level too.
+SITE = sorted(path for path in ROOT.glob("docs/**/*.md") if path.name != "ecosystem.md")
+TYPED = [*SITE, ROOT / "examples" / "acme-backend" / "README.md"]
 #: How a traceback and a SyntaxError look.
 FAILURE = ("Traceback (most recent call last)", 'File "<')
 
