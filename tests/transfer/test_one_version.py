@@ -22,6 +22,7 @@ from remote_store import (
     BackendUnavailable,
     PreconditionFailed,
 )
+from remote_store.aio import AsyncStore
 from remote_store_transfer._copy import Copier
 from remote_store_transfer.aio import (
     Progress,
@@ -206,12 +207,19 @@ async def test_a_version_told_by_its_time_is_not_read_before_it_rested(
 @pytest.mark.slow
 @pytest.mark.parametrize("copies", [20, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", [50_000, LARGE])
+@pytest.mark.parametrize("way", ["read", "system"])
 @pytest.mark.timeout(300)
 async def test_a_source_rewritten_at_random_moments_never_arrives_mixed(
-    local: Make, tmp_path: Path, copies: int, size: int
+    local: Make, tmp_path: Path, copies: int, size: int, way: str
 ) -> None:
-    """In place, with one size, by a thread; and once it rests, the next run makes them equal."""
+    """
+    In place, with one size, by a thread; and once it rests, the next run makes them equal.
+
+    Read and written to replace a file, or copied by the system to a new one.
+    """
     source, target = local("a"), local("b")
+    if way == "system":
+        source, target = (AsyncStore(watched(store).backend) for store in (source, target))
     await fill(source, {"f": b"\0" * size})
     path, done, rng = tmp_path / "a/f", threading.Event(), random.Random(size)
 
@@ -229,6 +237,8 @@ async def test_a_source_rewritten_at_random_moments_never_arrives_mixed(
     arrived = 0
     try:
         for _ in range(copies):
+            if way == "system":
+                await target.delete("f", missing_ok=True)
             report = await sync_tree(source, target, retries=1)
             assert all(f.error == "PreconditionFailed" for f in report.failures), report
             if await target.exists("f"):
