@@ -80,6 +80,7 @@ def test_ranges() -> None:
     assert http.range_header(0, 1) == "bytes=0-0"
     assert http.extent_of(200, {"Content-Length": "7"}) == (0, 7, 7)
     assert http.extent_of(206, {"Content-Range": "bytes 2-4/9"}) == (2, 5, 9)
+    assert http.extent_of(206, {"Content-Range": "bytes 0--1/0"}) == (0, 0, 0)
     for status, headers in (
         (200, {}),
         (206, {"Content-Length": "7"}),

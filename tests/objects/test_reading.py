@@ -288,3 +288,23 @@ async def test_the_whole_object_is_no_answer_to_a_range(bucket: Bucket) -> None:
     backend = ObjectBackend(lambda: Deaf(bucket), bucket.description)
     with pytest.raises(RemoteStoreError, match="another part"):
         await joined(backend.read_range("a", 10, length=5))
+
+
+async def test_another_version_of_nothing_is_a_missing_file(bucket: Bucket) -> None:
+    """Where a service compares first and then looks, a second request tells what is there."""
+
+    class Comparing(MemoryService):
+        async def get(self, key: str, **options: Any) -> Any:
+            try:
+                return await super().get(key, **options)
+            except NotFound as error:
+                raise PreconditionFailed("412") from error
+
+    backend = ObjectBackend(lambda: Comparing(bucket), bucket.description)
+    with pytest.raises(NotFound):
+        await joined(backend.read_range("none", 0, if_match="other"))
+    bucket.put("d/x", b"")
+    with pytest.raises(InvalidPath):
+        await joined(backend.read_range("d", 0, if_match="other"))
+    with pytest.raises(PreconditionFailed):
+        await joined(backend.read_range("a", 0, if_match="other"))

@@ -21,6 +21,7 @@ from remote_store_conformance_selftest.mutants import Mutant, all_mutants
 from remote_store_conformance_selftest.reference import ALL
 from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
 from remote_store_conformance_selftest.reference_conditions import ConditionalBackend
+from remote_store_conformance_selftest.reference_ranges import RangeBackend
 from remote_store_conformance_selftest.reference_signed import SigningBackend
 from remote_store_conformance_selftest.served import ServedStandIn
 from remote_store_conformance_selftest.slowed import SlowedStandIn
@@ -131,6 +132,7 @@ def references() -> list[StandIn]:
         ServedStandIn(name="served"),
         SlowedStandIn(name="slow", target={"max_list": 60}),
         WireStandIn(name="wire", backend=WireBackend),
+        StandIn(RangeBackend, "ranges", capabilities=RangeBackend.CAPABILITIES),
         *(
             StandIn(ConditionalBackend, f"conditional{kind}", flat=flat, capabilities=least)
             for kind, flat in (("", False), ("-flat", True))

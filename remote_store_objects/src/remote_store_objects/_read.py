@@ -103,6 +103,10 @@ class _Version:
             stream = await session.ask(
                 self.key, get, self.key, start=start, stop=first, if_match=asked
             )
+        except PreconditionFailed:
+            # Services say so, too, where there is nothing, or a folder.
+            refuse_folder(session, self.key, await head(session, self.key))
+            raise
         except RemoteStoreError as error:
             if error.status != 416:
                 raise

@@ -45,7 +45,8 @@ _CLASSES: Final[Mapping[int, type[RemoteStoreError]]] = {
 }
 #: Of the statuses from 500 on, those that say that no change was made. Gateways have their own.
 _REFUSED: Final = frozenset({501, 503})
-_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+# The last byte of nothing is -1: an emulator answers so for an empty object.
+_RANGE: Final = re.compile(r"bytes (\d+)-(\d+|-1)/(\d+)")
 
 
 def error_of(status: int, message: str, *, changes: bool, **fields: Any) -> RemoteStoreError:

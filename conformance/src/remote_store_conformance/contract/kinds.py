@@ -20,6 +20,7 @@ FAMILIES: Final = {
     "CAP": "Capabilities, in both directions",
     "PATH": "Paths and names",
     "READ": "Reading",
+    "RANGE": "Parts of files",
     "WRITE": "Writing",
     "ATOM": "Atomic writes",
     "INFO": "File and folder information",
