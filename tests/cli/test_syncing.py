@@ -103,7 +103,7 @@ def test_the_result_as_json(cli: Cli, servers: Servers) -> None:
     facts = json.loads(result.stdout)
     assert (facts["copied"], facts["size"], facts["skipped"]) == (2, 5, 0)
     (failure,) = facts["failures"]
-    assert (failure["path"], failure["kind"]) == ("a.csv", "conflict")
+    assert (failure["location"], failure["kind"]) == ("shared://t/out/a.csv", "conflict")
 
 
 def test_check_tells_each_difference(cli: Cli, servers: Servers) -> None:

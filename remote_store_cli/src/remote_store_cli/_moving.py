@@ -152,7 +152,7 @@ class _Move:
                             if job.is_folder:
                                 await self._remove_empty(job.source)
             if dry_run:
-                await show(ready, self._manner, self._outcome)
+                await show(ready, self._manner)
                 return self._outcome.code
         self._outcome.reports.append(TransferReport(copied=self._moved, size=self._bytes))
         return finish(self._outcome, self._manner)

@@ -126,7 +126,7 @@ class _Removal:
         complain_of(error)
         for failure in failures(error):
             path = getattr(failure, "path", None) or where
-            self._failures.append({"path": path, "kind": "delete", "reason": describe(failure)})
+            self._failures.append({"location": path, "kind": "delete", "reason": describe(failure)})
 
     async def link(self, text: str, link: Path) -> None:
         """Remove a link of this machine itself."""

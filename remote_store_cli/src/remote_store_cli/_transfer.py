@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import Factory, asdict, define, frozen
+from attrs import Factory, define, frozen
 
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import (
@@ -80,20 +80,14 @@ class Job:
     target: OpenedPath
     is_folder: bool = False
 
-    def failure_text(self, failure: Failure, hint: str) -> str:
-        """Return the line about a failure: what it concerns, why, and what to do."""
-        if failure.kind == "conflict":
-            where = self.target.text(failure.path)
-            differs, _, how = failure.reason.partition(": ")
-            if differs == "exists and differs":
-                return f"{where} {differs} ({how}); {hint}"
-            return about(where, failure.reason)
+    def told(self, failure: Failure) -> tuple[str, str]:
+        """Return the location that a failure concerns, and why it failed."""
         if failure.kind == "list":
             side, _, reason = failure.reason.partition(": ")
             place = self.target if side == "target" else self.source
-            return about(place.text(failure.path), reason)
-        place = self.target if failure.kind == "delete" else self.source
-        return about(place.text(failure.path), failure.reason)
+            return place.text(failure.path), reason
+        place = self.target if failure.kind in ("conflict", "delete") else self.source
+        return place.text(failure.path), failure.reason
 
 
 @define
@@ -109,17 +103,25 @@ class Outcome:
 
     def fail(self, where: str, kind: str, reason: str) -> None:
         """Note and print a failure."""
-        self.failures.append({"path": where, "kind": kind, "reason": reason})
+        self._add(where, kind, reason, None)
         complain(about(where, reason))
+
+    def _add(self, where: str, kind: str, reason: str, status: int | None) -> None:
+        self.failures.append({"location": where, "kind": kind, "reason": reason, "status": status})
 
     def note(self, job: Job, failure: Failure, hint: str) -> None:
         """Note and print a failure of a job."""
-        self.failures.append(asdict(failure))
+        where, reason = job.told(failure)
+        self._add(where, failure.kind, reason, failure.status)
         if failure.status in _REFUSED:
             self._refused[failure.status] += 1
             if self._refused[failure.status] > 1:
                 return  # who may not do the one may not do the others
-        complain(job.failure_text(failure, hint))
+        differs, _, how = reason.partition(": ")
+        if differs == "exists and differs":
+            complain(f"{where} {differs} ({how}); {hint}")
+        else:
+            complain(about(where, reason))
 
     def tell_refused(self) -> None:
         """Say how often a service refused what it had refused before."""
@@ -252,7 +254,7 @@ def _line(job: Job, action: Action) -> str:
     return f"{word}  {source} -> {target} ({human_size(action.size)})"
 
 
-async def show(jobs: Iterable[Job], manner: Manner, outcome: Outcome) -> None:
+async def show(jobs: Iterable[Job], manner: Manner) -> None:
     """Print what would be done: a table, or JSON."""
     facts: list[dict[str, Any]] = []
     size = files = equal = 0
@@ -328,7 +330,7 @@ async def run_jobs(
             if not dry_run:
                 await carry_out(ready, manner, outcome, meter)
         if dry_run:
-            await show(ready, manner, outcome)
+            await show(ready, manner)
             return outcome.code
         return finish(outcome, manner)
     finally:
