@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.transfer.conftest import Make, contents, fill, watched
 
-from remote_store_transfer.aio import Action, Failure, Filters, execute, plan
+from remote_store import Capability, CapabilityNotSupported, CapabilitySet
+from remote_store_transfer.aio import Action, Failure, Filters, execute, plan, verify_tree
 
 pytestmark = pytest.mark.asyncio
 
@@ -97,3 +98,17 @@ async def test_filters_judge_listed_files(memory: Make) -> None:
     assert [name for name, f in sorted(files.items()) if filters.accepts(name, f)] == ["a.txt"]
     later = Filters(newer=datetime.now(UTC) + timedelta(hours=1))
     assert not any(later.accepts(name, f) for name, f in files.items())
+
+
+async def test_a_target_that_is_compared_need_not_be_writable(memory: Make) -> None:
+    """A plan for execution refuses it at once; a comparison reads it."""
+    reading = {Capability.READ, Capability.LIST, Capability.METADATA}
+    source, target = memory(), memory(capabilities=CapabilitySet(reading))
+    await fill(source, {"a": b"1"})
+
+    assert (await verify_tree(source, target)).missing == ("a",)
+    for paths in (None, ["a"]):
+        (action,) = [a async for a in plan(source, target, paths=paths, compare_only=True)]
+        assert action.kind == "copy"
+        with pytest.raises(CapabilityNotSupported, match="write"):
+            plan(source, target, paths=paths)

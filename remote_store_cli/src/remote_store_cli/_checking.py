@@ -64,6 +64,7 @@ def check(
             compare=compare,
             selection=Selection.parse(include, exclude, newer, min_size, max_size),
             links=links,
+            compare_only=True,
         )
         outcome = Outcome()
         async with Opener([src, dst], config, option) as opener:

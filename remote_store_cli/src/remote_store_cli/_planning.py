@@ -48,6 +48,7 @@ class Way:
         selection: Which files of folders count.
         links: What becomes of links.
         verb: What is done with a folder with ``-r``, for a message.
+        compare_only: Nothing is going to be changed.
     """
 
     recursive: bool = False
@@ -57,6 +58,7 @@ class Way:
     selection: Selection = field(factory=lambda: Selection({}))
     links: Links = Links.report
     verb: str = "copies"
+    compare_only: bool = False
 
 
 async def jobs_for(opener: Opener, way: Way, outcome: Outcome) -> list[Job]:
@@ -194,6 +196,7 @@ def _job(
             compare=way.compare.value,
             overwrite=way.overwrite,
             links=way.links.value,
+            compare_only=way.compare_only,
             **way.selection.options,
         )
     except RemoteStoreError:

@@ -327,6 +327,7 @@ def plan(
     max_size: int | None = None,
     links: Links = "report",
     order: Order = "size",
+    compare_only: bool = False,
 ) -> Plan:
     """
     Return what has to be done to make a target like a source.
@@ -369,6 +370,8 @@ def plan(
             the source for a tree without them; ``"follow"`` enters those
             that stay in the source's store, but none that lead back up.
         order: ``"size"``: largest files first; ``"name"``: by path.
+        compare_only: Nothing is going to be executed, so that the target need
+            not be writable.
 
     Raises:
         ValueError: An argument is none of these, the two folders are one or
@@ -389,18 +392,21 @@ def plan(
             raise ValueError(msg)
     sides = Side.of(source, source_path), Side.of(target, target_path)
     named = None
+    needed = [] if compare_only else [Capability.WRITE, *([Capability.DELETE] if delete else ())]
     if paths is not None:
         if delete:
             msg = "delete=True needs all files of the source: leave out paths"
             raise ValueError(msg)
         require(source, Capability.METADATA, Capability.READ)
-        require(target, Capability.WRITE)
+        require(target, *needed)
         named = tuple(dict.fromkeys(normal(path) for path in paths))
         for path in named:
             refuse_overlap(*(Side(side.store, side.at(path)) for side in sides))
     else:
         require(source, Capability.LIST, Capability.READ)
-        require(target, Capability.LIST, Capability.WRITE, *([Capability.DELETE] if delete else ()))
+        require(
+            target, Capability.LIST, *needed, *([Capability.DELETE] if delete and needed else ())
+        )
         refuse_overlap(*sides)
     filters = Filters(include, exclude, newer, min_size, max_size)
     return Plan(

@@ -120,6 +120,7 @@ def plan(
     max_size: int | None = None,
     links: Links = "report",
     order: Order = "size",
+    compare_only: bool = False,
 ) -> Plan:
     """
     Return what has to be done to make a target like a source.
@@ -162,6 +163,8 @@ def plan(
             the source for a tree without them; ``"follow"`` enters those
             that stay in the source's store, but none that lead back up.
         order: ``"size"``: largest files first; ``"name"``: by path.
+        compare_only: Nothing is going to be executed, so that the target need
+            not be writable.
 
     Raises:
         ValueError: An argument is none of these, the two folders are one or
@@ -189,6 +192,7 @@ def plan(
         max_size=max_size,
         links=links,
         order=order,
+        compare_only=compare_only,
     )
     return Plan(actions, ours, theirs)
 

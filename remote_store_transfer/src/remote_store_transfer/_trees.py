@@ -208,6 +208,7 @@ async def verify_tree(
         exclude=exclude,
         links=links,
         order="name",
+        compare_only=True,
     ) as actions:
         async for action in actions:
             if action.kind == "skip":
