@@ -99,9 +99,10 @@ async def parts(t: Trial) -> None:
 
 
 def _exclusive(t: Trial) -> Iterator[Operation]:
-    """Yield a write of a stream, and one that is atomic: each costs many parts."""
-    methods: set[str] = set()
+    """Yield a write of a stream, and an atomic one of bytes: each costs many parts."""
+    found: dict[str, list[Operation]] = {}
     for op in declared(t, Form.WRITE):
-        if op.method not in ("", *methods) and op.target == "free" and not op.metadata:
-            methods.add(op.method)
-            yield op
+        if op.method and op.target == "free" and not op.metadata:
+            found.setdefault(op.method, []).append(op)
+    for number, ops in enumerate(found.values()):
+        yield ops[number % len(ops)]

@@ -78,13 +78,10 @@ class _InParts(WireBackend):
         overwrite: bool,
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
-        if not isinstance(content, bytes):
-            content = b"".join([chunk async for chunk in content])
-        sent = content
-        if len(content) > PART:
+        if isinstance(content, bytes) and len(content) > PART:
             parts = [content[i : i + PART] for i in range(0, len(content), PART)]
-            sent = b"".join([part async for part in self.sent(path, parts)])
-        return await super().put(method, path, sent, overwrite, metadata)
+            content = b"".join([part async for part in self.sent(path, parts)])
+        return await super().put(method, path, content, overwrite, metadata)
 
     async def send_part(self, path: str, part: bytes) -> None:
         """Stands for the request that a part is sent with."""

@@ -17,8 +17,8 @@ from remote_store_conformance_selftest.reference import Content
 from remote_store_conformance_selftest.reference_client import WireBackend
 
 
-class _TriesTwice(WireBackend):
-    """A client that gathers content, so that a write without an answer can be sent again."""
+class TriesTwice(WireBackend):
+    """A client that keeps content while it sends it, and sends it again after no answer."""
 
     async def put(
         self,
@@ -28,12 +28,19 @@ class _TriesTwice(WireBackend):
         overwrite: bool,
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
-        if not isinstance(content, bytes):
-            content = b"".join([chunk async for chunk in content])
+        kept: list[bytes] = []
+        sent = content if isinstance(content, bytes) else _keeping(content, kept)
         try:
-            return await super().put(method, path, content, overwrite, metadata)
-        except BackendUnavailable:
-            return await self.put_again(method, path, content, overwrite, metadata)
+            return await super().put(method, path, sent, overwrite, metadata)
+        except BackendUnavailable as error:
+            if not self.tries_again(error):
+                raise
+        if not isinstance(content, bytes):
+            content = b"".join([*kept, *[chunk async for chunk in content]])
+        return await self.put_again(method, path, content, overwrite, metadata)
+
+    def tries_again(self, error: BackendUnavailable) -> bool:
+        return True
 
     async def put_again(
         self,
@@ -46,8 +53,14 @@ class _TriesTwice(WireBackend):
         return await super().put(method, path, content, overwrite, metadata)
 
 
+async def _keeping(content: AsyncIterator[bytes], kept: list[bytes]) -> AsyncIterator[bytes]:
+    async for chunk in content:
+        kept.append(chunk)
+        yield chunk
+
+
 @mutant("FAULT-013", "write(path", "did not raise an error", "it returned WriteResult")
-class TakesTheFileForItsOwn(_TriesTwice):
+class TakesTheFileForItsOwn(TriesTwice):
     """A write whose answer was lost finds a file, which must be its own."""
 
     async def put_again(
@@ -65,7 +78,7 @@ class TakesTheFileForItsOwn(_TriesTwice):
 
 
 @mutant("FAULT-013", "write_atomic(path", "did not raise an error")
-class OverwritesAtTheSecondTry(_TriesTwice):
+class OverwritesAtTheSecondTry(TriesTwice):
     """An atomic write without an answer is sent again with overwrite, not to meet itself."""
 
     async def put_again(

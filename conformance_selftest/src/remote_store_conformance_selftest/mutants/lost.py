@@ -16,6 +16,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store_conformance_selftest.mutants import mutant
+from remote_store_conformance_selftest.mutants.interfering import TriesTwice
 from remote_store_conformance_selftest.reference import Content
 from remote_store_conformance_selftest.reference_client import WireBackend
 
@@ -41,25 +42,21 @@ class StoresNothingWhenBusy(WireBackend):
 
 
 @mutant("FAULT-004", "the user metadata are not those that were given")
-class TriesAgainWithoutMetadata(WireBackend):
+class TriesAgainWithoutMetadata(TriesTwice):
     """The headers of a request that is sent again are those of every request, and no others."""
 
-    async def put(
+    def tries_again(self, error: BackendUnavailable) -> bool:
+        return error.status is not None
+
+    async def put_again(
         self,
         method: str,
         path: str,
-        content: Content,
+        content: bytes,
         overwrite: bool,
         metadata: Mapping[str, str] | None,
     ) -> WriteResult:
-        if not isinstance(content, bytes):
-            content = b"".join([chunk async for chunk in content])
-        try:
-            return await super().put(method, path, content, overwrite, metadata)
-        except BackendUnavailable as error:
-            if error.status is None:
-                raise
-            return await super().put(method, path, content, overwrite, None)
+        return await super().put_again(method, path, content, overwrite, None)
 
 
 @mutant("FAULT-004", "delete(path", "returned, but its effect is not there")
