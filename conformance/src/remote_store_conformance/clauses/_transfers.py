@@ -1,4 +1,4 @@
-"""What MOVE and COPY ask for alike; each check is told which of the two it looks at."""
+"""What MOVE and COPY ask for alike; each check gets as an argument which of the two it looks at."""
 
 from __future__ import annotations
 

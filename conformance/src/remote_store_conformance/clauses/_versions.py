@@ -25,7 +25,7 @@ _WRITES: Final = 4
 
 async def readers_see_whole_versions(t: Trial, kind: str, write: Write) -> None:
     """
-    State that whoever reads while a file is overwritten sees one version of it, whole.
+    State that a reader sees, while a file is overwritten, one version of it, whole.
 
     A read may also say that the file was replaced, as READ-009 allows, but not that it is
     missing.
@@ -68,7 +68,7 @@ async def _race(
             except NotFound:
                 raise
             except RemoteStoreError as error:
-                t.note(**{"a read was told": f"{type(error).__name__}: {error}"})
+                t.note(**{"a read raised": f"{type(error).__name__}: {error}"})
                 continue
             seen.append("" if content in versions else shown(content))
         return seen

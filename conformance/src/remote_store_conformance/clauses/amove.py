@@ -1,4 +1,4 @@
-"""AMOVE: moves that are one step for whoever looks on."""
+"""AMOVE: moves that are one step for every reader."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _looks(src: str, dst: str, seen: set[str]) -> tuple[Look, Look]:
 @clause(
     "AMOVE-001",
     "At every moment of a move the file is under exactly one of the two names.",
-    intent="Whoever lists a queue folder must neither miss a job nor take it twice.",
+    intent="A program that lists a queue folder must neither miss a job nor take it twice.",
     level=Level.STOCHASTIC,
     requires=_MOVES,
     needs=[Need.SEED],
@@ -133,7 +133,7 @@ async def one_claim(t: Trial) -> None:
 
 @clause(
     "AMOVE-003",
-    "While a move replaces a file, whoever reads its destination gets the old content or the new.",
+    "While a move replaces a file, a reader of its destination gets the old content or the new.",
     intent="Publishing by a rename over the old version leaves no moment without a version.",
     level=Level.STOCHASTIC,
     requires=[*_MOVES, C.READ],

@@ -30,8 +30,8 @@ _ATOMIC = (C.ATOMIC_WRITE, C.WRITE)
 
 @clause(
     "ATOM-001",
-    "During atomic overwrites every reader sees a whole old version or a whole new one, or is told "
-    "that the file was replaced; never that it is missing.",
+    "During atomic overwrites every reader sees a whole old version or a whole new one, or an "
+    "error that the file was replaced; never that it is missing.",
     intent="Configuration is replaced under programs that are reading it.",
     level=Level.STOCHASTIC,
     requires=[*_ATOMIC, C.READ],

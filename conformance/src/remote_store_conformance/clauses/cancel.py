@@ -72,7 +72,7 @@ async def old_or_new(t: Trial) -> None:
 @clause(
     "CANCEL-003",
     "On a local target nothing changes after CancelledError was delivered.",
-    intent="Whoever cancelled a write may write something else at once, which must not be undone.",
+    intent="After a cancelled write its caller may write something else, which must stay.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
     only=[Trait.LOCAL],

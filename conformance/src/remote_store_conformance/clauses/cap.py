@@ -76,7 +76,7 @@ async def constant(t: Trial) -> None:
     "CAP-002",
     "Through a store, every call that needs an undeclared capability raises "
     "CapabilityNotSupported with its name, before content or backend are touched.",
-    intent="A program must be able to tell 'cannot' from 'failed', and nothing may have happened.",
+    intent="A program must see that this cannot work, and nothing may have happened.",
     only=[Trait.PARTIAL],
 )
 async def refused(t: Trial) -> None:

@@ -85,7 +85,7 @@ async def many_tasks(t: Trial) -> None:
             if b"".join(await collect(store.read(path))) != content:
                 return "read gave it another content"
             if not await store.is_file(path) or await store.exists(f"{path}.no"):
-                return "it was told wrongly what exists"
+                return "it got a wrong answer about what exists"
         return ""
 
     outcomes = await tasks([partial(work, n) for n in range(16)])
@@ -339,7 +339,7 @@ async def one_process_wins(t: Trial) -> None:
         expected = f"of racer {[a.won for a in answers].index(True)}".encode()
         expect(
             observed == expected,
-            "the file is not that of the process that was told to have created it",
+            "the file is not that of the process to which its creation was reported",
             observed=observed,
             expected=expected,
         )

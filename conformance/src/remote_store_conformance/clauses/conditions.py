@@ -29,7 +29,7 @@ _VERSIONS: Final = (C.CONDITIONAL_WRITE, C.METADATA)
 _RACERS: Final = 3
 _TIMES: Final = 4
 
-#: An ETag that no file has.
+#: An ETag that belongs to no file.
 _NONE: Final = "kit-no-version"
 
 
@@ -93,7 +93,7 @@ def _all_changes(t: Trial, large: bool) -> Iterator[_Change]:
 async def _etag(t: Trial, path: str) -> str:
     etag = (await t.store.get_file_info(path)).etag
     if not etag:
-        msg = "a backend that changes versions does not tell the version of a file"
+        msg = "a backend that changes versions does not say which version a file has"
         raise Violation(msg, observed=f"etag={etag!r}", expected="an ETag")
     return etag
 
@@ -220,7 +220,7 @@ async def folders(t: Trial) -> None:
 
 @clause(
     "COND-005",
-    "The version that a write returns, and the one that get_file_info tells, can be asked for; "
+    "The version that a write returns, and the one that get_file_info returns, can be asked for; "
     "with another content of the same size a file is another version.",
     intent="A chain of changes needs no look in between, and a version may not change unseen.",
     requires=[*_VERSIONS, C.WRITE],

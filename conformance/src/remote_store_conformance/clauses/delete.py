@@ -168,7 +168,7 @@ async def root_refused(t: Trial) -> None:
     "DEL-007",
     "Of concurrent deletes of one file exactly one succeeds, and the others get NotFound; but one "
     "whose own request got no answer, and which then finds nothing, succeeds too.",
-    intent="Whoever deletes a job file owns the job.",
+    intent="The one who deletes a job file owns the job.",
     level=Level.STOCHASTIC,
     requires=[C.DELETE],
     needs=[Need.SEED],

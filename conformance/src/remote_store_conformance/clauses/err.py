@@ -200,7 +200,7 @@ async def no_secrets(t: Trial) -> None:
 @clause(
     "ERR-005",
     "The message of an error contains the path that it is about.",
-    intent="Whoever reads the log of ten thousand uploads wants to know which one failed.",
+    intent="The reader of a log of ten thousand uploads wants to know which one failed.",
 )
 async def message_names_the_path(t: Trial) -> None:
     for one, error in await _errors(t):

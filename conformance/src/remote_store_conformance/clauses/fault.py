@@ -220,7 +220,7 @@ async def _each_request(
 
 
 def as_good(good: Outcome, outcome: Outcome) -> bool:
-    """Return True if a call worked, and told the same where it only looks."""
+    """Return True if a call worked, and answered the same where it only looks."""
     if not outcome.worked:
         return False
     return outcome.op.form in CHANGING or _told(outcome.value) == _told(good.value)
@@ -342,8 +342,8 @@ async def _after_silence(t: Trial, call: _Silenced, outcome: Cancelled[Any]) -> 
 
 @clause(
     "FAULT-006",
-    "A change one of whose answers was lost tells the truth: it returns when it is done, and says "
-    "that its outcome is unknown where it is; it does not take its own work for somebody else's.",
+    "A change one of whose answers was lost reports what is true: it returns when it is done, and "
+    "says that its outcome is unknown where it is; it does not take its own work for another's.",
     intent="After a plain AlreadyExists or NotFound a program gives its own data up for lost.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
@@ -424,7 +424,7 @@ async def nonsense(t: Trial) -> None:
 @clause(
     "FAULT-009",
     "An error of the network keeps the native exception as its cause.",
-    intent="Refused, reset and not resolved are told apart by the native exception only.",
+    intent="Only the native exception says whether a connection was refused or reset.",
     seconds=120,
 )
 async def cause_kept(t: Trial) -> None:

@@ -35,7 +35,7 @@ async def sees_others(t: Trial) -> None:
         elif number:
             await other.delete(path)
             await other.delete_folder(f"{folder}/sub", recursive=True)
-        # One that has never looked before tells what there is to see.
+        # A client that has never looked before shows what there is to see.
         expected = await _seen(t, t.store_over(await t.another()), folder, path)
 
         async def agrees(expected: dict[str, Any] = expected) -> bool:

@@ -168,7 +168,7 @@ async def agrees_with_listing(t: Trial) -> None:
     differing = [pair for pair in zip(globbed, listed, strict=False) if pair[0] != pair[1]]
     expect(
         globbed == listed,
-        "a glob and a listing tell different things about the same files",
+        "a glob and a listing say different things about the same files",
         observed=differing[0][0] if differing else f"{len(globbed)} files",
         expected=differing[0][1] if differing else f"{len(listed)} files",
     )

@@ -1,4 +1,4 @@
-"""INFO: what is told about files and folders."""
+"""INFO: information about files and folders."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _info(t: Trial, path: str) -> FileInfo:
 
 @clause(
     "INFO-001",
-    "get_file_info tells path, name and size of a file, and head tells the same.",
+    "get_file_info returns path, name and size of a file, and head returns the same.",
     intent="Size and name are what every program asks for.",
     requires=[C.METADATA],
     needs=[Need.SEED],
@@ -48,7 +48,7 @@ async def path_name_size(t: Trial) -> None:
         expected = (RemotePath(path), name, len(content))
         expect(
             seen == expected,
-            f"get_file_info tells another path, name or size of {given}",
+            f"get_file_info returns another path, name or size of {given}",
             observed=seen,
             expected=expected,
         )
@@ -87,7 +87,7 @@ async def modified_at(t: Trial) -> None:
         expected="a datetime in UTC",
     )
     if time == UNKNOWN_TIME:
-        t.advise("modified_at is unknown: programs cannot tell new files from old ones")
+        t.advise("modified_at is unknown: programs cannot distinguish new files from old ones")
         return
     expect(
         before <= time <= after,
@@ -95,7 +95,7 @@ async def modified_at(t: Trial) -> None:
         observed=time.isoformat(),
         expected=f"{before.isoformat()} to {after.isoformat()}",
     )
-    # Many services tell whole seconds, and some formats every second one.
+    # Many services give whole seconds, and some formats every second one.
     for seconds in (0.02,) if time.microsecond else (1.1, 1.1):
         await asyncio.sleep(seconds)
         await t.seed_file(path, b"written again")
@@ -165,7 +165,7 @@ async def etags(t: Trial) -> None:
             await getattr(t.store, way)(path, content, overwrite=True)
         etag: object = (await _info(t, path)).etag
         if etag is None:
-            t.advise("files have no ETag: programs cannot tell that a file was replaced")
+            t.advise("files have no ETag: programs cannot see that a file was replaced")
             return
         again = (await t.store.get_file_info(path)).etag
         expect(
@@ -272,12 +272,12 @@ async def root_info(t: Trial) -> None:
         seen = (info.path, info.file_count, info.total_size)
         expect(
             seen == (RemotePath.ROOT, 2, 8),
-            "get_folder_info of the root tells another path, count or size",
+            "get_folder_info of the root returns another path, count or size",
             observed=seen,
             expected=(RemotePath.ROOT, 2, 8),
         )
         found = (await t.store.exists(spelling), await t.store.is_folder(spelling))
-        expect(found == (True, True), "the root of a store is no folder", observed=found)
+        expect(found == (True, True), "the root of a store is not a folder", observed=found)
     if t.target.environment != "live":
         # The whole of a live account may take hours to add up.
         whole = await t.backend.get_folder_info("")
@@ -291,7 +291,7 @@ async def root_info(t: Trial) -> None:
 
 @clause(
     "INFO-008",
-    "exists, is_file and is_folder tell files, folders and nothing apart.",
+    "exists, is_file and is_folder distinguish files, folders and nothing.",
     intent="Every decision of a program starts with them.",
     needs=[Need.SEED],
 )

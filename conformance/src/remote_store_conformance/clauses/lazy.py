@@ -98,7 +98,7 @@ async def bytes_on_the_wire(t: Trial) -> None:
 @clause(
     "LAZY-002",
     "Reading a file chunk by chunk takes no memory for the whole of it.",
-    intent="Files may be larger than the memory of whoever reads them.",
+    intent="Files may be larger than the memory of their reader.",
     requires=[C.READ, C.LAZY_READ],
     needs=[Need.SEED],
     seconds=60,
@@ -180,7 +180,7 @@ async def _keeps_a_page(t: Trial) -> None:
 
 
 def _entries() -> int:
-    """Return how many file entries are in memory, whoever holds them."""
+    """Return how many file entries are in memory, no matter who holds them."""
     # By type: what isinstance asks of a proxy may have effects.
     return sum(issubclass(type(found), FileInfo) for found in gc.get_objects())
 
@@ -212,7 +212,7 @@ async def _asks_for_pages(t: Trial, meter: Meter) -> None:
 @clause(
     "LAZY-004",
     "Writing a stream takes no memory for the whole of it, where the storage is not memory.",
-    intent="Whoever streams has a reason not to have the whole at once.",
+    intent="A program that streams has a reason not to hold the whole at once.",
     level=Level.SHOULD,
     requires=[C.WRITE],
     seconds=60,

@@ -92,7 +92,7 @@ async def close_again(t: Trial) -> None:
     "LIFE-003",
     "After aclose every operation raises StoreClosed where close_is_terminal is declared, and "
     "works where it is not.",
-    intent="Use after close is a mistake that must be told, or no mistake at all.",
+    intent="Use after close is a mistake that must raise, or no mistake at all.",
 )
 async def after_the_close(t: Trial) -> None:
     backend = await t.open_backend()

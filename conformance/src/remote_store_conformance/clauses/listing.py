@@ -63,7 +63,7 @@ async def complete(t: Trial) -> None:
 @clause(
     "LIST-002",
     "A folder's listing has nothing of a neighbour whose name begins alike.",
-    intent="A prefix of keys is no folder: 'sub' does not hold 'subx/a'.",
+    intent="A prefix of keys is not a folder: 'sub' does not hold 'subx/a'.",
     requires=[C.LIST],
     needs=[Need.SEED],
 )
@@ -189,7 +189,7 @@ async def beside_writes(t: Trial) -> None:
     expect(not errors, "a listing or a write beside it failed", observed=errors)
     for names in (names for outcome in outcomes for names in outcome.value or ()):
         kept = [name for name in names if name.startswith("stay-")]
-        lists("what a listing beside writes tells of files that stay in place", kept, stay)
+        lists("what a listing beside writes gives of files that stay in place", kept, stay)
 
 
 @clause(
@@ -276,7 +276,7 @@ async def _works(t: Trial, when: str) -> None:
     "LIST-011",
     "Size, time, ETag and digest in a listing are those of get_file_info, or None where a "
     "listing does not fetch them.",
-    intent="Synchronising programs decide by what a listing tells.",
+    intent="Synchronising programs decide by what a listing says.",
     requires=[C.LIST, C.METADATA],
     needs=[Need.SEED],
 )
@@ -291,7 +291,7 @@ async def agrees_with_info(t: Trial) -> None:
         expected = (info.size, file.modified_at if unknown else info.modified_at)
         expect(
             seen == expected,
-            "a listing tells another size or time than get_file_info",
+            "a listing gives another size or time than get_file_info",
             observed=seen,
             expected=expected,
         )
@@ -299,7 +299,7 @@ async def agrees_with_info(t: Trial) -> None:
             listed, told = getattr(file, name), getattr(info, name)
             expect(
                 listed in (None, told),
-                f"a listing tells another {name} than get_file_info",
+                f"a listing gives another {name} than get_file_info",
                 observed=listed,
                 expected=told,
             )
@@ -361,7 +361,7 @@ async def _leaves_out(t: Trial, folder: str, *, warned: bool) -> None:
         )
         expect(
             all(getattr(record, "names_left_out", False) for record in told),
-            f"the warning of a {what} that leaves keys out cannot be told from others",
+            f"the warning of a {what} that leaves keys out looks like any other",
             observed=[record.getMessage() for record in told],
             expected="a record with names_left_out=True",
         )

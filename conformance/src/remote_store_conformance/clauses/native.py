@@ -142,7 +142,7 @@ async def metadata_repeated(t: Trial) -> None:
 @clause(
     "NATIVE-003",
     "Without WRITE_RESULT_NATIVE a write result has the source 'basic', path and size, and nothing "
-    "that the backend did not tell.",
+    "that the backend did not say.",
     intent="A guessed ETag is worse than none.",
     requires=[C.WRITE],
 )
@@ -173,7 +173,7 @@ async def _overwrite(store: AsyncStore, *, path: str, size: int) -> WriteResult:
 
 @clause(
     "NATIVE-004",
-    "A write result tells of the version that its own write made, also when others write the same "
+    "A write result describes the version that its own write made, also when others write the same "
     "file at the same moment.",
     intent="A second question after the write gets the answer of somebody else's version.",
     level=Level.STOCHASTIC,

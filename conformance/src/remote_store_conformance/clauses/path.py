@@ -145,7 +145,7 @@ async def ordinary_characters(t: Trial) -> None:
 @clause(
     "PATH-004",
     "Names that differ only in their Unicode normal form are different files.",
-    intent="Rewriting a name makes a file unfindable for whoever wrote it, or replaces another.",
+    intent="After a name was rewritten its writer cannot find the file, or has replaced another.",
     needs=[Need.SEED, Need.PEEK],
 )
 async def unicode_forms(t: Trial) -> None:

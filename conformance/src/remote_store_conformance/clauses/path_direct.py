@@ -76,7 +76,7 @@ async def root_spellings(t: Trial) -> None:
         )
         expect(
             found == (True, False, True),
-            f"exists, is_file and is_folder do not tell that {root!r} is the root",
+            f"exists, is_file and is_folder do not say that {root!r} is the root",
             observed=found,
             expected=(True, False, True),
         )
@@ -92,7 +92,7 @@ async def root_spellings(t: Trial) -> None:
 
 @clause(
     "PATH-011",
-    "To a backend called directly, the root is no file: operations on files refuse every "
+    "To a backend called directly, the root is not a file: operations on files refuse every "
     "spelling of it with InvalidPath, and targets before anything is read.",
     intent="An empty path is a program's mistake, and must not reach the storage.",
 )
@@ -110,7 +110,7 @@ async def root_is_no_file(t: Trial) -> None:
             seen = scene.with_path("file", t.key(t.name("missing"))) if target else scene
             for root in ("", ".", "./", ".//", "/") if target else ("", "."):
                 source = Source()
-                what = f"by {op} with {root!r} as its {op.role(name)}, where the root is no file"
+                what = f"by {op} with {root!r} as its {op.role(name)}, where the root is not a file"
                 with raises(InvalidPath, what):
                     await op.perform(t.backend, seen.with_path(name, root), source)
                 expect(source.untouched, f"{op} took from the content before it refused {root!r}")

@@ -171,7 +171,7 @@ class _Keeper:
 @clause(
     "READ-007",
     "When aclose of a stream returns, the backend's own stream is closed and holds nothing.",
-    intent="Whoever leaves early must not wait for the garbage collector to free a connection.",
+    intent="A connection must not stay in use until the garbage collector finds its stream.",
     requires=[C.READ],
     needs=[Need.SEED],
 )

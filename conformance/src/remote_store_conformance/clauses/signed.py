@@ -110,7 +110,7 @@ async def writes(t: Trial) -> None:
     "URL-003",
     "A signed URL is good for its method alone: one that reads does not write or delete, and one "
     "that writes does not read.",
-    intent="Whoever may see a file is not to replace it.",
+    intent="A person who may see a file must not be able to replace it.",
     requires=[C.SIGNED_URL, C.READ, C.WRITE],
     needs=[Need.SEED, Need.PEEK],
     since="1.1",
@@ -159,7 +159,7 @@ async def expires(t: Trial) -> None:
 @clause(
     "URL-005",
     "No log record has a signed URL, or its signature.",
-    intent="Whoever reads the logs is not to read the files.",
+    intent="A person who reads the logs must not be able to read the files.",
     requires=[C.SIGNED_URL, C.READ],
     needs=[Need.SEED],
     since="1.1",

@@ -78,8 +78,8 @@ _RULES: Final = (
         transfers.wrong_kinds,
         "A {call} raises InvalidPath and changes nothing where the source is a folder, or the "
         "destination is the root, a reserved name, a folder or a path under a file.",
-        "Only files are moved, and never over something that is no file.",
-        "Only files are copied, and never over something that is no file.",
+        "Only files are moved, and never over something that is not a file.",
+        "Only files are copied, and never over something that is not a file.",
     ),
     _Rule(
         "007",

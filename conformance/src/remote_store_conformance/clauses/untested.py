@@ -1,4 +1,4 @@
-"""Rules that bind although no check can tell whether they are kept: the gaps, openly listed."""
+"""Rules that bind although no check can show whether they are kept: the gaps, openly listed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from remote_store_conformance.contract.clause import untested
 untested(
     "ATOM-090",
     "After write_atomic has returned, the file survives a power loss.",
-    intent="Only pulling the plug could tell, and a backend may leave it to its service's promise.",
+    intent="Only pulling the plug could show it; a backend may rely on its service's promise.",
 )
 
 untested(

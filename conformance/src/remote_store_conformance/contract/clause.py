@@ -37,7 +37,7 @@ def _is_sentence(instance: object, attribute: Attribute[str], value: str) -> Non
 @frozen
 class Clause:
     """
-    One rule of the contract, and the check that tells whether it is kept.
+    One rule of the contract, and the check that finds out whether it is kept.
 
     Args:
         id: Family and number, such as ``"WRITE-004"``; never used again for
@@ -131,7 +131,7 @@ def clause(
 
 
 def untested(id: str, text: str, *, intent: str, since: str = FIRST) -> None:  # noqa: A002
-    """Register a rule that binds although no check can tell; *intent* says why none can."""
+    """Register a rule that binds although no check can show it; *intent* says why none can."""
     _add(Clause(id=id, text=text, intent=intent, level=Level.UNTESTED, since=since))
 
 

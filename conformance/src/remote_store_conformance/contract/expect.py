@@ -1,5 +1,5 @@
 """
-What a check says when the contract is broken, or when it cannot tell.
+What a check says when the contract is broken, or when it cannot find out.
 
 Checks never use a bare ``assert``: its message needs pytest, and ``python -O``
 removes it.

@@ -63,7 +63,7 @@ class Level(enum.Enum):
     SHOULD = "SHOULD"
     #: As MUST when it fails; a pass is evidence, not proof, because the check hunts for a race.
     STOCHASTIC = "STOCHASTIC"
-    #: Binding, but no check can tell; listed so that the gap is visible.
+    #: Binding, but no check can show it; listed so that the gap is visible.
     UNTESTED = "UNTESTED"
 
 

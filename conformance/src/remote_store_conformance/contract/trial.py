@@ -31,7 +31,7 @@ T = TypeVar("T")
 #: Patience with one call of a probe.
 _PROBE: Final = 5
 
-#: Bytes of a write that is told by its calls and not by its bytes.
+#: Bytes of a write whose cost is that of its calls and not of its bytes.
 _SMALL: Final = 100_000
 
 #: Names that a check puts into paths: short, colliding, and not only ASCII.
@@ -209,7 +209,7 @@ class Trial:
 
     async def peek(self, path: str) -> bytes | None:
         """
-        Return a file's content, None where there is no file.
+        Return a file's content, None if the file is missing.
 
         Uses the probe where there is one, else READ.
         """

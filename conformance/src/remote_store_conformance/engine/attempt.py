@@ -133,7 +133,7 @@ class Attempt:
         return self._error is not None or self._close_error is not None
 
     def execute(self) -> Result:
-        """Run it, and tell what came out."""
+        """Run it, and return what came out."""
         with self._watch.around(), _no_way_out():
             try:
                 name = f"kit-{self.clause.id}"
@@ -302,7 +302,7 @@ def _frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
         elif isinstance(awaited, AsyncGeneratorType):
             frame, awaited = awaited.ag_frame, awaited.ag_await
         else:
-            # A step of a generator tells only the garbage collector whose it is.
+            # Only the garbage collector knows whose a step of a generator is.
             frame, within = None, gc.get_referents(awaited)
             awaited = next((a for a in within if isinstance(a, _AWAITED)), None)
         if frame is not None:
@@ -322,7 +322,7 @@ def _waits_in(tasks: Iterable[asyncio.Task[Any]]) -> set[str]:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Tell a defect of the kit from one of the backend by where the error was raised."""
+    """Return True if the kit raised the error itself, so that the defect is not the backend's."""
     if isinstance(error, RemoteStoreError):
         return False
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,7 +1,7 @@
 """
 A target in a process of its own: what it does to that process is a finding, not the end.
 
-The child tells in lines of JSON which clause it begins and what came of it. When
+The child writes lines of JSON: which clause it begins and what came of it. When
 it dies, or says nothing for longer than its clause may take, the clause that ran
 has failed, and another child goes on with the next one.
 """
@@ -51,7 +51,7 @@ _START: Final = 120.0
 #: of a hundred threads have.
 _KEPT: Final = 10_000
 
-#: Seconds in which a process that is told to die says where it was.
+#: Seconds in which a process that gets the signal to die says where it was.
 _DYING: Final = 5.0
 
 #: Children of one target that may die before the rest is left out.
@@ -70,8 +70,8 @@ class Child:
 
     Args:
         target: Name of the target.
-        order: What the child is told, as JSON, beside the clauses that it is to run.
-        session: A session of the same target, which judges what no child can tell.
+        order: What the child is to know, as JSON, beside the clauses that it is to run.
+        session: A session of the same target, which judges what no child can report.
         on_about: Called with what is known about the target, before the first result.
         on_result: Called with each result as it comes.
         silence: Seconds that a child may say nothing, for the deadline of its clause.
@@ -262,7 +262,7 @@ def _result(told: Mapping[str, Any], target: str) -> Result:
 
 def serve(open_session: Callable[[Mapping[str, Any]], Session]) -> int:
     """
-    Be the child: read an order from standard input, and tell what comes of it.
+    Be the child: read an order from standard input, and report what comes of it.
 
     Args:
         open_session: Returns the session of an order's target.

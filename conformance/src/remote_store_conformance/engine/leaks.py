@@ -19,7 +19,7 @@ __all__ = ["Watch"]
 
 _FDS: Final = "/proc/self/fd"
 
-#: How warnings about resources begin that are advice, and tell of nothing that was left open:
+#: How warnings about resources begin that are advice, and not about something that was left open:
 #: aiohttp's about the way in which a body is sent.
 _ADVICE: Final = ("Sending a large body directly",)
 
@@ -28,7 +28,7 @@ _GRACE: Final = 2.0
 
 
 def _descriptors() -> dict[int, str]:
-    """Return the open descriptors and what they lead to; empty where the OS does not tell."""
+    """Return the open descriptors and what they lead to; empty where the OS does not say."""
     found: dict[int, str] = {}
     with contextlib.suppress(OSError):
         for name in os.listdir(_FDS):

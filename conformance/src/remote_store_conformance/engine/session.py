@@ -108,7 +108,7 @@ class Session:
         What is known about the target; opens it on first use.
 
         Raises:
-            NotOpen: It does not open, or is no backend.
+            NotOpen: It does not open, or is not a backend.
         """
         if self._survey is None:
             self._survey = self._look()

@@ -68,7 +68,7 @@ class Sessions:
         return result
 
     def close(self) -> None:
-        """Close the targets, and hand the runs to whoever wants them."""
+        """Close the targets, and hand the runs to the plugins that want them."""
         for name, session in self._sessions.items():
             results = self._results.get(name, [])
             if results:

@@ -28,7 +28,7 @@ def find_targets(kit: Kit, name: str, config: Mapping[str, str]) -> list[Target]
     Args:
         kit: Where targets come from.
         name: Name of a target, or of a plugin for all of its targets.
-        config: Options for whoever makes the targets.
+        config: Options for the plugins that make the targets.
 
     Raises:
         UsageError: No target has that name, or two have.
@@ -173,7 +173,7 @@ def _as_async(backend: Any) -> Any:
     """Put the core's bridge around a sync backend, as the async openers do."""
     try:
         return SyncBackendAdapter(backend)
-    except TypeError:  # it is async, or none: the clauses tell
+    except TypeError:  # it is async, or none: the clauses find out
         return backend
 
 

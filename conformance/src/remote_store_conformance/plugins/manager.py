@@ -127,7 +127,7 @@ class Kit:
         return [*target.waivers, *itertools.chain.from_iterable(hooked)]
 
     def report(self, run: Run) -> None:
-        """Hand a finished run to whoever wants it."""
+        """Hand a finished run to the plugins that want it."""
         self._plugins.hook.conformance_report(run=run)
 
 

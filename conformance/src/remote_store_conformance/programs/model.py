@@ -52,7 +52,7 @@ class Model:
         return Model(self.real_folders, self.shared_names, dict(self.files), set(self.folders))
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether a folder is there."""
+        """Return True if a folder is there."""
         if self.real_folders:
             return path in self.folders
         return any(file.startswith(f"{path}/") for file in self.files)

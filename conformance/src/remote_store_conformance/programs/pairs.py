@@ -2,7 +2,7 @@
 Two changes at the same time: every pair of calls that can meet on two paths.
 
 What the contract promises to such a pair is in `_moments`: each call acts at its
-moments, whole, and tells a reason that was true at one of them. Looser rules than
+moments, whole, and gives a reason that was true at one of them. Looser rules than
 that let a lost file pass; stricter ones, such as that a copy is a single moment,
 are promised nowhere.
 """

@@ -17,7 +17,7 @@ _COLORS: Final = {
     Verdict.NOT_CONFORMANT.value: "red",
 }
 
-#: Statuses of a clause that binds this target and that a check can tell.
+#: Statuses of a clause that binds this target and that a check can show.
 _OUT_OF_COUNT: Final = ("untested", "inapplicable", "unclaimed")
 
 

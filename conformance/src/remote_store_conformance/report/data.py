@@ -36,7 +36,7 @@ __all__ = [
 #: Version of the form of a report. A reader that knows another one says so.
 SCHEMA: Final = 1
 
-#: What a reader is told in place of the status of a broken rule that does not bind.
+#: What a reader sees in place of the status of a broken rule that does not bind.
 WARNING: Final = "warning"
 
 Report: TypeAlias = dict[str, Any]
@@ -108,7 +108,7 @@ def entry_of(result: Result) -> dict[str, Any]:
 
 
 def _capabilities(run: Run) -> dict[str, str]:
-    """Tell of each capability what the run has shown."""
+    """Return what the run has shown of each capability."""
     declared = set(run.about.get("declared", ()))
     found: dict[str, str] = {}
     for capability in Capability:
@@ -143,7 +143,7 @@ def counts(report: Report) -> dict[str, int]:
 
 
 def label_of(entry: Mapping[str, Any]) -> str:
-    """Return the status of an entry as a reader is told it: a rule that does not bind warns."""
+    """Return the status of an entry as a reader sees it: a rule that does not bind warns."""
     warns = entry["status"] == Status.FAIL.value and not entry["blocks"]
     return WARNING if warns else str(entry["status"])
 
@@ -166,7 +166,7 @@ def load(path: Path) -> Report:
         msg = f"cannot read the report {path}: {error}"
         raise UsageError(msg) from error
     if not isinstance(data, Mapping) or "schema" not in data:
-        msg = f"{path} is no report of this kit"
+        msg = f"{path} is not a report of this kit"
         raise UsageError(msg)
     if data["schema"] != SCHEMA:
         msg = f"{path} has schema {data['schema']}, this kit reads {SCHEMA}"

@@ -22,7 +22,7 @@ STATUSES: Final = {
     "waived": ("≈", "broken, known and explained"),
     "unverified": ("?", "cannot be measured here"),
     "upcoming": ("↑", "broken, but newer than the contract aimed at"),
-    "untested": ("∅", "binding, but no check can tell"),
+    "untested": ("∅", "binding, but no check can show it"),
     "error": ("!", "the kit or the environment failed"),
     "stale-waiver": ("✗", "waived, but kept"),
     "fail": ("✗", "broken"),

@@ -36,7 +36,7 @@ class Status(enum.Enum):
     UNVERIFIED = "unverified"
     #: It fails, but is newer than the contract that the backend states.
     UPCOMING = "upcoming"
-    #: A rule that no check can tell.
+    #: A rule that no check can show.
     UNTESTED = "untested"
     #: The kit or the environment broke before anything could be told.
     ERROR = "error"
@@ -52,7 +52,7 @@ class Result:
         target: Name of the target.
         status: See `Status`.
         seconds: Duration.
-        message: One paragraph for whoever has to repair it; empty on a pass.
+        message: One paragraph for the person who has to repair it; empty on a pass.
         observed: What happened, in a failure.
         expected: What the contract asks for, in a failure.
         evidence: Measurements, JSON-friendly.

@@ -13,7 +13,7 @@ __all__ = ["ProbeFailed", "watched"]
 
 
 class ProbeFailed(Exception):
-    """Raised when a probe raises or does not answer in time; nothing is told of the backend."""
+    """Raised when a probe raises or does not answer in time; the backend is not at fault."""
 
 
 class _Watched:
@@ -62,5 +62,5 @@ class _Watched:
 
 
 def watched(probe: Probe | None, limit: float) -> Probe | None:
-    """Return a probe whose own faults are told as `ProbeFailed`, and which has ``spent``."""
+    """Return a probe whose own faults raise `ProbeFailed`, and which has ``spent``."""
     return None if probe is None else cast("Probe", _Watched(probe, limit))

@@ -65,7 +65,7 @@ class Recorder:
             if self._on_call is not None:
                 self._on_call(call)
 
-        # A coroutine function must look like one: a store may tell sync from async by it.
+        # A coroutine function must look like one: a store may distinguish sync from async by it.
         if inspect.iscoroutinefunction(value):
 
             async def call_async(*args: Any, **kwargs: Any) -> Any:
@@ -87,5 +87,5 @@ class Recorder:
 
 
 def as_backend(backend: object) -> AsyncBackend:
-    """Tell the type checker that *backend* matches the protocol by its members."""
+    """State for the type checker that *backend* matches the protocol by its members."""
     return cast("AsyncBackend", backend)

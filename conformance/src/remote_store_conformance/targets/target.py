@@ -53,7 +53,7 @@ class Probe(Protocol):
         ...
 
     async def get(self, key: str) -> bytes | None:
-        """Return a file's content, None where there is no file."""
+        """Return a file's content, None if the file is missing."""
         ...
 
     async def names(self, prefix: str) -> list[str]:
@@ -73,7 +73,7 @@ class Traffic:
     Args:
         sent: Bytes from the backend to its service.
         received: Bytes from the service to the backend.
-        requests: Requests sent; None where the meter cannot tell.
+        requests: Requests sent; None where the meter cannot count them.
     """
 
     sent: int = 0
@@ -153,8 +153,8 @@ class Target:
         max_list: Files that a check may put in one folder.
         read_ahead: Bytes that a lazy read may take beyond what was asked for.
         error_headers: Header lines that each error of the service has, such
-            as ``"x-ms-error-code: Forbidden"``: by them a backend may tell the
-            service from what is between. The proxy's answer 403 carries them.
+            as ``"x-ms-error-code: Forbidden"``: by them a backend may distinguish
+            the service from what is between. The proxy's answer 403 carries them.
     """
 
     name: str = field(validator=_is_target_name)

@@ -81,11 +81,11 @@ def twin(content: Content, at: int = -1) -> Content:
 
 def check_digest(what: str, digest: ContentDigest | None, data: bytes) -> None:
     """
-    State that a digest which is told is the content's own.
+    State that a digest, where there is one, is the content's own.
 
     Args:
-        what: What tells it, for the message.
-        digest: The digest, None where none is told.
+        what: What gives it, for the message.
+        digest: The digest, None where there is none.
         data: The content.
 
     Raises:

@@ -72,7 +72,7 @@ async def entries_needed(t: Trial) -> int:
     Where the requests of a listing can be counted, they show whether the usual
     number is enough. Where they cannot, the number is that of the longest pages that are
     known, or the usual one if it would take minutes. It is never more than
-    `Target.max_list`. The report tells the number.
+    `Target.max_list`. The report says the number.
     """
     most = t.target.max_list
     if t.is_a(Trait.LOCAL) or most <= USUAL:

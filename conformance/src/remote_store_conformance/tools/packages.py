@@ -110,7 +110,7 @@ def owners(modules: Iterable[str]) -> dict[str, str]:
 
 
 def _top_levels(dist: Distribution) -> set[str]:
-    # Not `dist.files` where RECORD tells: that asks the disk about every single file.
+    # Not `dist.files` where RECORD has them: that asks the disk about every single file.
     record = dist.read_text("RECORD")
     lines = record.splitlines() if record is not None else map(str, dist.files or [])
     tops = {re.split("[/,]", line, maxsplit=1)[0] for line in lines}

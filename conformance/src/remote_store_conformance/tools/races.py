@@ -109,7 +109,7 @@ class Crew:
         try:
             with asyncio.Runner() as runner:
                 runner.run(self._serve(number))
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for this racer
+        except Exception as error:  # noqa: BLE001 - handed to the task that waits for this racer
             self._barrier.abort()
             self._answers.put((number, Outcome(error=error)))
 

@@ -361,7 +361,7 @@ class HidesThemInSilence(ReferenceBackend):
         return [key for key in keys if is_key(key)]
 
 
-@mutant("LIST-012", "cannot be told from others", flat=True)
+@mutant("LIST-012", "looks like any other", flat=True)
 class WarnsOfThemInPassing(ReferenceBackend):
     """Programs see one warning among others, and take the listing for complete."""
 
