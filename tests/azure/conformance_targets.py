@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 
-from remote_store import RetryPolicy
+from remote_store import Capability, CapabilitySet, RetryPolicy
 from remote_store.aio import AsyncBackend
 from remote_store_azure import AsyncAzureBackend
 
@@ -257,6 +257,16 @@ def _free_port() -> int:
         return port
 
 
+class _Emulated(AsyncAzureBackend):
+    """Without what the emulator cannot show: it knows no signatures in URLs, and no names."""
+
+    @property
+    def capabilities(self) -> CapabilitySet:
+        return CapabilitySet(super().capabilities - {Capability.SIGNED_URL})
+
+    signed_url = AsyncBackend.signed_url
+
+
 @define
 class _Emulator:
     """
@@ -303,7 +313,7 @@ class _Emulator:
         """Open a backend, by names of hosts as a real account has them."""
         self.start()
         port = self.port if scratch.endpoint is None else scratch.endpoint[1]
-        backend = AsyncAzureBackend(
+        backend = _Emulated(
             _CONTAINER,
             connection_string=(
                 f"DefaultEndpointsProtocol=http;AccountName=hnsaccount;AccountKey={self.key};"

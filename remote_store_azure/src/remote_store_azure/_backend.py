@@ -14,6 +14,7 @@ from remote_store import (
 )
 from remote_store_azure._account_kind import AccountKind
 from remote_store_azure._blob.headers import METADATA
+from remote_store_azure._blob.signed import longest_url
 from remote_store_azure._connect.account import Account, account_of
 from remote_store_azure._connect.options import GROWTH, SECRETS, refuse_types
 from remote_store_azure._connect.url import place_of
@@ -96,7 +97,6 @@ class AsyncAzureBackend(ObjectBackend):
             Capability.SEEKABLE_READ,
             Capability.CONDITIONAL_WRITE,
             Capability.CONTENT_HEADERS,
-            Capability.SIGNED_URL,
         }
     )
     CONTRACT: ClassVar[str] = "1.1"
@@ -170,6 +170,8 @@ class AsyncAzureBackend(ObjectBackend):
         self._kind = AccountKind(hns)
         self.operations = None if hns is None else self._operations_of(hns)
         missing = set() if hns else {Capability.ATOMIC_MOVE}
+        if self.description.signs is None:
+            missing.add(Capability.SIGNED_URL)
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
         self._connected: Self | None = None
 
@@ -217,7 +219,7 @@ class AsyncAzureBackend(ObjectBackend):
             twin.__dict__.update(
                 self.__dict__,
                 _options={**self._options, "hns": True},
-                _capabilities=CapabilitySet(self.CAPABILITIES),
+                _capabilities=self._capabilities | CapabilitySet([Capability.ATOMIC_MOVE]),
             )
         return self._connected
 
@@ -322,6 +324,7 @@ def _described(account: Account) -> Description:
         metadata=METADATA,
         folder_marks=True,
         repeats=True,
+        signs=longest_url(account),
     )
 
 

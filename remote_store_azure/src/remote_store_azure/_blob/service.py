@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from remote_store_azure._blob.headers import blob_info, deletion, stored_headers
 from remote_store_azure._blob.list_xml import parse_page
 from remote_store_azure._blob.probe import look
 from remote_store_azure._blob.refusals import error_as, is_taken, refusal
+from remote_store_azure._blob.signed import UrlSigner
 from remote_store_azure._rest.operations import (
     BLOCK_LIST,
     COMMIT,
@@ -100,6 +102,7 @@ class BlobService(ObjectService):
         self.clients = clients
         self.http = clients.session
         self.snapshots = snapshots
+        self._signer = UrlSigner(clients.session.account, clients.session)
 
     async def aclose(self) -> None:
         """Close the clients."""
@@ -300,6 +303,12 @@ class BlobService(ObjectService):
 
     async def abort(self, upload: Upload) -> None:
         """Leave the blocks to the service, which drops them after a week."""
+
+    # --- addresses ---------------------------------------------------------
+
+    async def sign(self, key: str, *, method: str, expires: timedelta) -> str:
+        """Return a URL with a shared access signature for one blob."""
+        return await self._signer.url(key, method, expires)
 
 
 def _condition(if_absent: bool, if_match: str | None) -> dict[str, str]:

@@ -78,13 +78,16 @@ class _Bounded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
-    async def read(self) -> bytes:
+    async def read(self, size: int = -1) -> bytes:
         """
-        Return all of it.
+        Return all of it, or at most *size* bytes, whose reader counts by itself.
 
         Raises:
             ClientPayloadError: It is too long.
         """
+        if size >= 0:
+            piece: bytes = await self._content.read(size)
+            return piece
         body = bytearray()
         while piece := await self._content.readany():
             body += piece

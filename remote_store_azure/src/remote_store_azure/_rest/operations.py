@@ -26,6 +26,7 @@ __all__ = [
     "CONTAINER",
     "COPY",
     "CREATE_PATH",
+    "DELEGATION_KEY",
     "DELETE_BLOB",
     "DELETE_BLOBS",
     "DELETE_PATH",
@@ -124,6 +125,7 @@ LIST_BLOBS: Final = Operation("GET", {200: ("Content-Type",)}, b"<EnumerationRes
 #: A batch; each of its parts has what proves a `DELETE_BLOB`.
 DELETE_BLOBS: Final = Operation("POST", {202: ("Content-Type",)}, most=_BATCH)
 CONTAINER: Final = Operation("GET", {200: _VERSION})
+DELEGATION_KEY: Final = Operation("POST", {200: ("Content-Type",)}, b"<UserDelegationKey")
 ACCOUNT: Final = Operation("GET", {200: ("x-ms-account-kind", "x-ms-sku-name")})
 
 # Of the Data Lake service.

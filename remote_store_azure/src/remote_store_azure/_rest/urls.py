@@ -8,7 +8,7 @@ from urllib.parse import quote
 from remote_store_azure._connect.account import Account
 from remote_store_azure._rest.redact import Signed
 
-__all__ = ["Urls"]
+__all__ = ["Urls", "blob_url"]
 
 #: How the SDK quotes the name of a blob.
 _SAFE: Final = "~/"
@@ -23,7 +23,8 @@ class Urls:
     """
 
     def __init__(self, account: Account) -> None:
-        self._account = account
+        #: Where it is.
+        self.account = account
         self._sas: str = account.secret if account.kind == "sas" else ""
         self._dfs_url = f"{account.dfs_url}/{quote(account.container)}"
         self._container_url = f"{account.blob_url}/{quote(account.container)}"
@@ -40,7 +41,7 @@ class Urls:
 
     def account_url(self, query: str = "") -> str:
         """Return the URL of the Blob service."""
-        return self._signed(f"{self._account.blob_url}/", query)
+        return self._signed(f"{self.account.blob_url}/", query)
 
     def dfs_url(self, name: str | None = None, query: str = "") -> str:
         """Return the URL of a path, or of the container, at the Data Lake service."""
@@ -49,14 +50,14 @@ class Urls:
     def source_url(self, name: str) -> str:
         """Return the URL of a blob as the source of a copy, with the SAS token if there is one."""
         url = self.url(name)
-        signature = getattr(self._account.secret, "signature", None)
-        if self._account.kind == "object" and isinstance(signature, str):
+        signature = getattr(self.account.secret, "signature", None)
+        if self.account.kind == "object" and isinstance(signature, str):
             return Signed(f"{url}?{signature.lstrip('?')}")
         return url
 
     def rename_source(self, name: str) -> str:
         """Return a path as the source of a rename, with the SAS token if there is one."""
-        path = f"/{quote(self._account.container)}/{quote(name, safe=_SAFE)}"
+        path = f"/{quote(self.account.container)}/{quote(name, safe=_SAFE)}"
         _, question, signature = self.source_url(name).partition("?")
         return Signed(f"{path}{question}{signature}") if question else path
 
@@ -64,6 +65,11 @@ class Urls:
         if self._sas:
             return Signed(f"{url}?{query}&{self._sas}" if query else f"{url}?{self._sas}")
         return f"{url}?{query}" if query else url
+
+
+def blob_url(account: Account, name: str) -> str:
+    """Return the URL of a blob, without a token."""
+    return _joined(f"{account.blob_url}/{quote(account.container)}", name)
 
 
 def _joined(base: str, name: str | None) -> str:
