@@ -59,19 +59,20 @@ class CheckThenAct(AsyncMemoryBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
+        **later: Any,
     ) -> WriteResult:
         await self._refuse_existing(path, overwrite)
-        return await super().write(path, content, overwrite=True, metadata=metadata)
+        return await super().write(path, content, overwrite=True, metadata=metadata, **later)
 
     write_atomic = write
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def move(self, src: str, dst: str, *, overwrite: bool = False, **later: Any) -> None:
         await self._refuse_existing(dst, overwrite)
-        await super().move(src, dst, overwrite=True)
+        await super().move(src, dst, overwrite=True, **later)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False, **later: Any) -> None:
         await self._refuse_existing(dst, overwrite)
-        await super().copy(src, dst, overwrite=True)
+        await super().copy(src, dst, overwrite=True, **later)
 
 
 def _target(kind: str, turn: int) -> str:

@@ -46,21 +46,20 @@ def open_ranges(
 class _RangeReader(io.BufferedReader):
     """Tells the raw file below it how much will be read, so that it is asked for at once."""
 
-    raw: _RangeFile
-
     def __init__(self, raw: _RangeFile, block: int) -> None:
         super().__init__(raw, block)
+        self._place = raw.place
         self._block = block
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > self._block:
-            self.raw.place.expected = self.tell() + size
+            self._place.expected = self.tell() + size
         return super().read(size)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         size = memoryview(buffer).nbytes
         if size > self._block:
-            self.raw.place.expected = self.tell() + size
+            self._place.expected = self.tell() + size
         return super().readinto(buffer)
 
 
