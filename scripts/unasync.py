@@ -1,5 +1,5 @@
 """
-Write the sync side of the core from its async side.
+Write the sync side of the core, and of the transfer engine, from its async side.
 
 Usage: python scripts/unasync.py [--check]
 
@@ -9,6 +9,10 @@ is handed over unmade, and a function that returns an iterator becomes a
 generator. Imports, constants and the docstrings of classes are written by
 hand. So is what stands below a comment ``# By hand``, which says why; what
 has no sync form stands below ``# Async only``.
+
+The transfer engine is async alone: there a sync function has the signature and
+the docstring of its async namesake, and runs that one on a loop of its own.
+Below ``# Body by hand`` only these two are written.
 
 With ``--check`` nothing is written, and a difference is an error.
 """
@@ -23,7 +27,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-CORE: Final = Path(__file__).resolve().parents[1] / "remote_store_core/src/remote_store"
+ROOT: Final = Path(__file__).resolve().parents[1]
+CORE: Final = ROOT / "remote_store_core/src/remote_store"
+ENGINE: Final = ROOT / "remote_store_transfer/src/remote_store_transfer"
+#: Modules of the engine, and those whose functions run theirs.
+RUNNING: Final = {
+    "_plan.py": "_sync_plan.py",
+    "_execute.py": "_sync_execute.py",
+    "_files.py": "_sync_files.py",
+    "_trees.py": "_sync_trees.py",
+}
 PAIRS: Final = {
     "_contract/async_backend.py": "_contract/backend.py",
     "_store/async_store.py": "_store/store.py",
@@ -120,6 +133,47 @@ def sync_form(source: bytes, function: Function) -> str:
     return text
 
 
+def running_form(source: bytes, function: Function, module: str, body: str | None) -> str:
+    """
+    Return a function that runs one of the engine.
+
+    Args:
+        source: Text of the engine's module.
+        function: The function in it.
+        module: Its name.
+        body: The body, where it is written by hand; None to write it.
+    """
+    docstring = function.body[0]
+    assert ast.get_docstring(function), function.name
+    first, _ = span(function)
+    head = b"\n".join(source.splitlines()[first : docstring.end_lineno]).decode()
+    for expression, word in WORDS.items():
+        head = re.sub(expression, word, head)
+    if body is None:
+        body = _body(function, module)
+    if "run(" in body:
+        head = head.removesuffix('"""').rstrip()
+        raised = "        RuntimeError: An event loop runs in this thread.\n"
+        head += "\n" + raised + '    """'
+    return f"{head}\n{body}"
+
+
+def _body(function: Function, module: str) -> str:
+    """Return the body of a function that runs its async namesake."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args]
+    stores = [a.arg for a in named if a.annotation and ast.unparse(a.annotation) == "AsyncStore"]
+    ours = ["ours", "theirs"][: len(stores)]
+    made = "as_async_stores" if len(stores) == 2 else "as_async_store"
+    given = [ours[stores.index(a.arg)] if a.arg in stores else a.arg for a in named]
+    given += [f"{a.arg}={a.arg}" for a in arguments.kwonlyargs]
+    return (
+        f"    {', '.join(ours)} = {made}({', '.join(stores)})\n"
+        f"    work = {module}.{function.name}({', '.join(given)})\n"
+        f"    return run(work, {', '.join(ours)})"
+    )
+
+
 def gives_iterator(function: Function) -> bool:
     """Return True if a public function returns an async iterator that another one makes."""
     returns = ast.unparse(function.returns) if function.returns else ""
@@ -138,6 +192,13 @@ def generated(asynchronous: Path, sync: Path) -> str:
     lines = text.splitlines()
     theirs = dict(functions(ast.parse(source)))
     ours = dict(functions(ast.parse(text)))
+    if runs := asynchronous.is_relative_to(ENGINE):
+        # Only what is public is of two forms there.
+        public = re.compile(r"[a-z]\w*")
+        theirs, ours = (
+            {name: f for name, f in side.items() if public.fullmatch(name)}
+            for side in (theirs, ours)
+        )
     source_lines = source.decode().splitlines()
     for name in theirs.keys() - ours.keys():
         if not marked(source_lines, theirs[name], "Async only"):
@@ -148,21 +209,38 @@ def generated(asynchronous: Path, sync: Path) -> str:
         if name not in theirs:
             sys.exit(f"{asynchronous.name} lacks {name}: say above it '# By hand' and why")
         first, last = span(function)
-        lines[first:last] = sync_form(source, theirs[name]).splitlines()
+        if runs:
+            body = None
+            if marked(lines, function, "Body by hand"):
+                start = function.body[ast.get_docstring(function) is not None].lineno - 1
+                while lines[start - 1].lstrip().startswith("#"):
+                    start -= 1
+                body = "\n".join(lines[start:last])
+            form = running_form(source, theirs[name], asynchronous.stem, body)
+        else:
+            form = sync_form(source, theirs[name])
+        lines[first:last] = form.splitlines()
     ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(sync), "-"]
     made = "\n".join(lines) + "\n"
     return subprocess.run(ruff, input=made, capture_output=True, text=True, check=True).stdout
 
 
+def pairs() -> Iterator[tuple[Path, Path]]:
+    """Yield each async module with its sync one."""
+    for folder, table in ((CORE, PAIRS), (ENGINE, RUNNING)):
+        for asynchronous, sync in table.items():
+            yield folder / asynchronous, folder / sync
+
+
 def main() -> None:
     """Write the sync modules or, with ``--check``, compare them."""
     stale = []
-    for asynchronous, sync in PAIRS.items():
-        made = generated(CORE / asynchronous, CORE / sync)
-        if made != (CORE / sync).read_text():
-            stale.append(sync)
+    for asynchronous, sync in pairs():
+        made = generated(asynchronous, sync)
+        if made != sync.read_text():
+            stale.append(sync.name)
             if "--check" not in sys.argv:
-                (CORE / sync).write_text(made)
+                sync.write_text(made)
     if stale and "--check" in sys.argv:
         sys.exit(f"not as the async side says: {', '.join(stale)}; run python scripts/unasync.py")
 

@@ -28,10 +28,8 @@ def unasync() -> Any:
 
 def test_the_sync_side_is_as_the_async_side_says(unasync: Any) -> None:
     """Nobody has changed one side alone; ``python scripts/unasync.py`` writes the other."""
-    for asynchronous, sync in unasync.PAIRS.items():
-        made = unasync.generated(unasync.CORE / asynchronous, unasync.CORE / sync)
-
-        assert made == (unasync.CORE / sync).read_text(), sync
+    for asynchronous, sync in unasync.pairs():
+        assert unasync.generated(asynchronous, sync) == sync.read_text(), sync
 
 
 ASYNC = '''
@@ -126,3 +124,67 @@ def test_the_sync_docstrings_say_as_much(sync: Any, asynchronous: Any) -> None:
             continue
         assert sections(theirs) <= sections(ours), name
         assert "Async" not in ours.__doc__.replace("AsyncBackendSyncAdapter", ""), name
+
+
+ENGINE = '''
+async def join(
+    source: AsyncStore, path: str, target: AsyncStore, *, retries: int = 2
+) -> list[str]:
+    """
+    Join as `remote_store.aio.AsyncStore.copy` does.
+
+    Raises:
+        NotFound: Nothing is there.
+    """
+    return await something(source)
+
+
+def plan(store: AsyncStore) -> Plan:
+    """Plan."""
+
+
+async def _own(store: AsyncStore) -> None: ...
+'''
+RUNNING = """
+def join(): ...
+
+
+# Body by hand: said here.
+def plan():
+    return Plan(store)
+"""
+RUNS = '''
+def join(source: Store, path: str, target: Store, *, retries: int = 2) -> list[str]:
+    """
+    Join as `remote_store.Store.copy` does.
+
+    Raises:
+        NotFound: Nothing is there.
+        RuntimeError: An event loop runs in this thread.
+    """
+    ours, theirs = as_async_stores(source, target)
+    work = joining.join(ours, path, theirs, retries=retries)
+    return run(work, ours, theirs)
+
+
+# Body by hand: said here.
+def plan(store: Store) -> Plan:
+    """Plan."""
+    return Plan(store)
+'''
+
+
+def test_how_the_engine_is_run(
+    unasync: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync function runs its namesake; what is made is made of itself again."""
+    monkeypatch.setattr(unasync, "ENGINE", tmp_path)
+    (tmp_path / "joining.py").write_text(ENGINE)
+    for text in (RUNNING, RUNS):
+        (tmp_path / "sync.py").write_text(text)
+        assert unasync.generated(tmp_path / "joining.py", tmp_path / "sync.py").strip() == (
+            RUNS.strip()
+        )
+    (tmp_path / "sync.py").write_text(RUNNING.replace("join", "other"))
+    with pytest.raises(SystemExit, match="lacks join"):
+        unasync.generated(tmp_path / "joining.py", tmp_path / "sync.py")

@@ -8,14 +8,9 @@ async stores.
 from remote_store_transfer._copy import Arrival
 from remote_store_transfer._files import Deletion
 from remote_store_transfer._filters import Filters
-from remote_store_transfer._sync import (
-    Plan,
-    copy_between,
-    delete_many,
-    execute,
-    plan,
-    write_with_digest,
-)
+from remote_store_transfer._sync_execute import execute
+from remote_store_transfer._sync_files import copy_between, delete_many, write_with_digest
+from remote_store_transfer._sync_plan import Plan, plan
 from remote_store_transfer._sync_trees import copy_tree, sync_tree, verify_tree
 from remote_store_transfer._values import (
     Action,

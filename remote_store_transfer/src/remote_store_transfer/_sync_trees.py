@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from remote_store import GlobPattern, RemotePath, Store
-from remote_store_transfer import _execute, _trees
+from remote_store_transfer import _trees
 from remote_store_transfer._blocking import as_async_stores, run
+from remote_store_transfer._execute import BYTES, CONCURRENCY, RETRIES
 from remote_store_transfer._tally import Watch
 from remote_store_transfer._values import Compare, Links, Order, TransferReport, VerifyReport
 
@@ -29,10 +30,10 @@ def copy_tree(
     max_size: int | None = None,
     links: Links = "report",
     order: Order = "size",
-    concurrency: int = _execute.CONCURRENCY,
-    max_bytes_in_flight: int = _execute.BYTES,
+    concurrency: int = CONCURRENCY,
+    max_bytes_in_flight: int = BYTES,
     progress: Watch | None = None,
-    retries: int = _execute.RETRIES,
+    retries: int = RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
     """
@@ -62,9 +63,9 @@ def copy_tree(
         metadata: Take user metadata along.
 
     Raises:
-        RuntimeError: An event loop runs in this thread.
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.
         NotFound, RemoteStoreError, OSError: As `Plan.prepare`.
+        RuntimeError: An event loop runs in this thread.
     """
     ours, theirs = as_async_stores(source, target)
     work = _trees.copy_tree(
@@ -105,10 +106,10 @@ def sync_tree(
     max_size: int | None = None,
     links: Links = "report",
     order: Order = "size",
-    concurrency: int = _execute.CONCURRENCY,
-    max_bytes_in_flight: int = _execute.BYTES,
+    concurrency: int = CONCURRENCY,
+    max_bytes_in_flight: int = BYTES,
     progress: Watch | None = None,
-    retries: int = _execute.RETRIES,
+    retries: int = RETRIES,
     metadata: bool = True,
 ) -> TransferReport:
     """
@@ -136,9 +137,9 @@ def sync_tree(
         metadata: Take user metadata along.
 
     Raises:
-        RuntimeError: An event loop runs in this thread.
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.
         NotFound, RemoteStoreError, OSError: As `Plan.prepare`.
+        RuntimeError: An event loop runs in this thread.
     """
     ours, theirs = as_async_stores(source, target)
     work = _trees.sync_tree(
@@ -189,9 +190,9 @@ def verify_tree(
         links: What becomes of links.
 
     Raises:
-        RuntimeError: An event loop runs in this thread.
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.
         NotFound, RemoteStoreError, OSError: As `Plan.prepare`.
+        RuntimeError: An event loop runs in this thread.
     """
     ours, theirs = as_async_stores(source, target)
     work = _trees.verify_tree(

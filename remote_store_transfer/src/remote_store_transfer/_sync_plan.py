@@ -1,38 +1,19 @@
-"""The sync API: each function runs its async namesake on a loop of its own."""
+"""The sync form of plans: each call runs the async one on a loop of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from remote_store import GlobPattern, RemotePath, Store, SyncContentSource, WriteResult
+from remote_store import GlobPattern, RemotePath, Store
 from remote_store.aio import AsyncStore
-from remote_store_transfer import _execute, _files, _plan
-from remote_store_transfer._blocking import as_async_store, as_async_stores, run
-from remote_store_transfer._cluster import DaskClient
-from remote_store_transfer._copy import Arrival
-from remote_store_transfer._tally import EndWatch, Watch
-from remote_store_transfer._values import (
-    Action,
-    Compare,
-    Failure,
-    Links,
-    Order,
-    Totals,
-    TransferReport,
-)
-from remote_store_transfer._worker_store import WorkerStore
+from remote_store_transfer import _plan
+from remote_store_transfer._blocking import as_async_stores, run
+from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
 
-__all__ = [
-    "Plan",
-    "copy_between",
-    "delete_many",
-    "execute",
-    "plan",
-    "write_with_digest",
-]
+__all__ = ["Plan", "plan"]
 
 
 class Plan:
@@ -103,6 +84,7 @@ class Plan:
         self.close()
 
 
+# Body by hand: a plan is an object of its own.
 def plan(
     source: Store,
     target: Store,
@@ -195,147 +177,3 @@ def plan(
         compare_only=compare_only,
     )
     return Plan(actions, ours, theirs)
-
-
-def execute(
-    plan: Plan,
-    *,
-    on: DaskClient | None = None,
-    worker_source: WorkerStore | None = None,
-    worker_target: WorkerStore | None = None,
-    concurrency: int = _execute.CONCURRENCY,
-    max_bytes_in_flight: int = _execute.BYTES,
-    progress: Watch | None = None,
-    ended: EndWatch | None = None,
-    retries: int = _execute.RETRIES,
-    metadata: bool = True,
-) -> TransferReport:
-    """
-    Do what a plan says, as `remote_store_transfer.aio.execute`.
-
-    Args:
-        plan: What `plan` returned.
-        on: A synchronous ``dask.distributed.Client``; None for this process.
-        worker_source: How the workers of *on* open the source.
-        worker_target: How they open the target.
-        concurrency: Files in flight.
-        max_bytes_in_flight: Bytes of files in flight.
-        progress: Called in this thread with a `Progress`.
-        ended: Called in this thread after each action.
-        retries: How often a file is tried again.
-        metadata: Take user metadata along.
-
-    Raises:
-        ValueError, NotFound, InvalidPath, RemoteStoreError, OSError: As there.
-        TypeError, ModuleNotFoundError, Exception: As there, with *on*.
-        RuntimeError: An event loop runs in this thread.
-    """
-    work = _execute.execute(
-        plan._actions,  # noqa: SLF001 - of this module
-        on=on,
-        worker_source=worker_source,
-        worker_target=worker_target,
-        concurrency=concurrency,
-        max_bytes_in_flight=max_bytes_in_flight,
-        progress=progress,
-        ended=ended,
-        retries=retries,
-        metadata=metadata,
-    )
-    return run(work, *plan._stores)  # noqa: SLF001
-
-
-def copy_between(
-    source: Store,
-    source_path: str | RemotePath,
-    target: Store,
-    target_path: str | RemotePath,
-    *,
-    overwrite: bool = False,
-    metadata: bool = True,
-    retries: int = _execute.RETRIES,
-) -> Arrival:
-    """
-    Copy one file between any two stores, as `remote_store_transfer.aio.copy_between`.
-
-    Args:
-        source: Where from.
-        source_path: Path of a file.
-        target: Where to.
-        target_path: Path of the new file.
-        overwrite: Replace a file that is there.
-        metadata: Take user metadata along.
-        retries: How often it is tried again.
-
-    Raises:
-        NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As there.
-        CapabilityNotSupported, ValueError: As there.
-        RuntimeError: An event loop runs in this thread.
-    """
-    ours, theirs = as_async_stores(source, target)
-    work = _files.copy_between(
-        ours,
-        source_path,
-        theirs,
-        target_path,
-        overwrite=overwrite,
-        metadata=metadata,
-        retries=retries,
-    )
-    return run(work, ours, theirs)
-
-
-def delete_many(
-    store: Store,
-    paths: Iterable[str | RemotePath],
-    *,
-    missing_ok: bool = False,
-    concurrency: int = _execute.CONCURRENCY,
-) -> list[_files.Deletion]:
-    """
-    Delete files, as `remote_store_transfer.aio.delete_many`.
-
-    Args:
-        store: Where.
-        paths: Paths of files.
-        missing_ok: A missing file is no error.
-        concurrency: Deletions at a time.
-
-    Raises:
-        ValueError, CapabilityNotSupported: As there.
-        RuntimeError: An event loop runs in this thread.
-    """
-    ours = as_async_store(store)
-    work = _files.delete_many(ours, paths, missing_ok=missing_ok, concurrency=concurrency)
-    return run(work, ours)
-
-
-def write_with_digest(
-    store: Store,
-    path: str | RemotePath,
-    content: SyncContentSource,
-    *,
-    algorithm: str = "sha256",
-    overwrite: bool = False,
-    metadata: Mapping[str, str] | None = None,
-) -> WriteResult:
-    """
-    Write a file and compute a digest, as `remote_store_transfer.aio.write_with_digest`.
-
-    Args:
-        store: Where.
-        path: Path of a file.
-        content: As in `remote_store.Store.write`.
-        algorithm: A name that `hashlib.new` knows.
-        overwrite: Replace an existing file; False refuses it.
-        metadata: User metadata.
-
-    Raises:
-        ValueError, RemoteStoreError, TypeError: As there.
-        RuntimeError: An event loop runs in this thread.
-    """
-    ours = as_async_store(store)
-    work = _files.write_with_digest(
-        ours, path, content, algorithm=algorithm, overwrite=overwrite, metadata=metadata
-    )
-    return run(work, ours)
