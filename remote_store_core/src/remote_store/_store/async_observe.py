@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from remote_store._contract.async_closing import Closing
 from remote_store._store.observe import Observed
@@ -19,7 +19,7 @@ class AsyncObservation(Observed):
 
     __slots__ = ()
 
-    CANCELLATION = asyncio.CancelledError
+    CANCELLATION: ClassVar[type[BaseException]] = asyncio.CancelledError
 
     async def call(self, awaitable: Awaitable[T]) -> T:
         """Await an operation."""

@@ -63,11 +63,11 @@ class Observed:
         backend: str,
         changes: bool = True,
     ) -> None:
-        self.log = log
-        self.name = name
-        self.path = text_of(path)
-        self.backend = backend
-        self.changes = changes
+        self.log: logging.Logger = log
+        self.name: str = name
+        self.path: str = text_of(path)
+        self.backend: str = backend
+        self.changes: bool = changes
         self._bytes: int | None = None
 
     def note(self, result: object) -> None:
