@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import coverage
 import pytest
 
 from remote_store import Capability
@@ -52,6 +53,25 @@ def run_one(clause: Clause, stand_in: StandIn | None = None, **fields: Any) -> R
     """Return what becomes of one clause on a stand-in."""
     with (stand_in or StandIn()).offered() as target, Session(target, **fields) as session:
         return session.run(clause)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trace_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Under coverage, trace the processes of the kit as well: most of its checks run in them."""
+    traced = coverage.Coverage.current()
+    if traced is None:
+        yield
+        return
+    # Beside the data of this process, where they are combined.
+    data = Path(traced.config.data_file or ".coverage").absolute().with_name(".coverage")
+    settings = tmp_path_factory.mktemp("coverage") / "coveragerc"
+    settings.write_text(
+        "[run]\nbranch = true\nparallel = true\nsource_pkgs = remote_store_conformance\n"
+        f"data_file = {data}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COVERAGE_PROCESS_START", str(settings))
+        yield
 
 
 @pytest.fixture
