@@ -6,6 +6,7 @@ protocol ``remote-store``, and `remote_store.open_store` finds
 `FsspecBackend` by the scheme ``fsspec``.
 """
 
+from remote_store_fsspec._backend import FsspecBackend
 from remote_store_fsspec._filesystem import RemoteStoreFileSystem
 
-__all__ = ["RemoteStoreFileSystem"]
+__all__ = ["FsspecBackend", "RemoteStoreFileSystem"]
