@@ -10,6 +10,7 @@ from attrs import define
 from tests.s3.moto import Moto
 
 from remote_store import AlreadyExists, NotFound
+from remote_store.aio import AsyncStore
 from remote_store_s3 import AsyncS3Backend
 
 pytestmark = pytest.mark.asyncio
@@ -61,6 +62,13 @@ async def test_small_operations_are_one_request(s3: Counting) -> None:
     assert s3.methods() == ["PUT"]
     assert len(await b.read_bytes("f/b")) == 4 * MIB
     assert s3.methods() == ["GET"]
+    store = AsyncStore(b)
+    assert len(await store.read_range("f/b", MIB, length=9)) == 9
+    assert s3.methods() == ["GET"]
+    assert len(await store.read_ranges("f/b", [(0, 9), (MIB, MIB + 9)])) == 2
+    assert s3.methods() == ["HEAD", "GET", "GET"]
+    assert len(await store.read_range("f/b", -9)) == 9
+    assert s3.methods() == ["HEAD", "GET"]
     assert (await b.get_file_info("f/b")).size == 4 * MIB
     assert s3.methods() == ["HEAD"]
     assert await b.is_file("f/b")

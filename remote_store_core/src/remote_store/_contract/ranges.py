@@ -14,8 +14,10 @@ __all__ = ["BLOCK", "Cut", "Place", "is_same_version", "part_of_stream", "refuse
 
 #: Bytes that a file object asks for at least.
 BLOCK: Final = 64 << 10
-#: Bytes that it asks for at most on its own account, however long it is read in order.
-_LONGEST: Final = 8 << 20
+#: How many times as much it asks for each time that it is read on in order, and from how
+#: many bytes on for all that follows.
+_GROWTH: Final = 8
+_ALL: Final = 16 << 20
 
 
 def is_same_version(one: FileInfo, other: FileInfo) -> bool:
@@ -125,8 +127,10 @@ class Place:
     """
     Where the reader of a file object is, where its stream of content is, and what to ask for next.
 
-    What is read in order is asked for in ranges that double, up to 8 MiB; what is
-    read here and there, in ranges of what is wanted, at least a block.
+    What is read here and there is asked for in ranges of what is wanted, at
+    least a block. What is read on in order is asked for in ranges that grow
+    eightfold, until one goes to the end: each request costs a delay, and a
+    stream that is left early little more than that.
 
     Args:
         size: Bytes of the file.
@@ -182,12 +186,14 @@ class Place:
             wanted: Bytes that the reader wants at its position.
         """
         in_order = self.position == self.stop and self.stop > 0
-        self._length = min(2 * self._length, _LONGEST) if in_order else self._block
-        least = max(wanted, self.expected - self.position)
-        self._length = max(self._length, min(least, _LONGEST), self._block)
+        self._length = max(
+            _GROWTH * self._length if in_order else self._block,
+            self.expected - self.position,
+            wanted,
+        )
         self.at = self.position
-        if not self._ranged:
+        if not self._ranged or (in_order and self._length >= _ALL):
             self.stop = self.size
             return self.at, None
-        self.stop = min(self.at + max(self._length, least), self.size)
+        self.stop = min(self.at + self._length, self.size)
         return self.at, self.stop - self.at

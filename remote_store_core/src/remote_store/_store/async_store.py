@@ -308,8 +308,8 @@ class AsyncStore:
 
         Opening asks for size and version; content is fetched when it is read.
         What is read here and there is fetched as it is wanted, at least a
-        block; what is read in order in ranges that double, from one block up
-        to 8 MiB. Without RANGE_READ each way back reads the file from its
+        block; what is read on in order in ranges that grow eightfold, until
+        one goes to the end of the file. Without RANGE_READ each way back reads the file from its
         beginning.
 
         Args:

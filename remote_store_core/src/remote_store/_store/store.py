@@ -191,8 +191,8 @@ class Store:
 
         Opening asks for size and version; content is fetched when it is read.
         What is read here and there is fetched as it is wanted, at least a
-        block; what is read in order in ranges that double, from one block up
-        to 8 MiB. A backend with SEEKABLE_READ hands out its own stream
+        block; what is read on in order in ranges that grow eightfold, until
+        one goes to the end of the file. A backend with SEEKABLE_READ hands out its own stream
         instead. Without either flag each way back reads the file from its
         beginning; `read_seekable` is better then.
 
