@@ -17,6 +17,7 @@ from tests.s3.scripted import Answer, scripted
 from remote_store import CapabilityNotSupported, PermissionDenied, Secret
 from remote_store.aio import open_store
 from remote_store_objects import Condition
+from remote_store_objects._parts import part_size
 from remote_store_s3 import AsyncS3Backend
 from remote_store_s3._credentials import Credentials
 from remote_store_s3._place import Place
@@ -276,6 +277,16 @@ async def test_expired_credentials_are_looked_up_once_more(
         with pytest.raises(PermissionDenied):
             await backend.write("a", b"1")
         await backend.aclose()
+
+
+def test_the_parts_of_an_upload_hold_the_largest_object() -> None:
+    """Of a stream whose length nobody knows, in parts that start small and stay allowed."""
+    backend = AsyncS3Backend("bucket")
+    limits = backend.description
+    parts = [part_size(index, backend._sizes, limits) for index in range(limits.max_parts)]
+    assert (parts[0], parts[899], parts[900]) == (5 << 20, 5 << 20, 10 << 20)
+    assert max(parts) <= 5 << 30
+    assert sum(parts) >= 5 << 40
 
 
 def test_the_scheme_opens_a_store() -> None:

@@ -23,6 +23,8 @@ NAME: Final = "async-s3"
 _GIB: Final = 1 << 30
 #: The longest time of a signed URL.
 _WEEK: Final = timedelta(days=7)
+#: Parts after which their size doubles: the 10,000 of an upload hold 5 TiB, its most.
+_GROWTH: Final = 900
 #: Bytes up to which content is one request.
 _PUT: Final = 8 << 20
 #: They would be lost in listings and batches of many services, which speak XML.
@@ -143,6 +145,7 @@ class AsyncS3Backend(ObjectBackend):
             max_concurrency=max_concurrency,
             single_put=max(_PUT, part_size),
             part_size=part_size,
+            growth=_GROWTH,
         )
 
     @classmethod
