@@ -146,6 +146,27 @@ def test_a_copy_that_is_not_equal_keeps_the_source(
         assert f"is not what it is ({fault})" in result.stderr
 
 
+def test_a_file_that_cannot_be_copied_stays_and_is_told_once(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are moved."""
+    target = servers.store("t")._backend
+    write = target.write
+
+    async def write_most(path: str, *args: Any, **options: Any) -> Any:
+        if path.endswith("b.bin"):
+            msg = "no room"
+            raise RemoteStoreError(msg, path=path)
+        return await write(path, *args, **options)
+
+    monkeypatch.setattr(target, "write", write_most, raising=False)
+    result = cli("mv", "-r", "shared://s/in", "shared://t/out", code=1)
+
+    assert set(servers.files("s")) == {"in/sub/b.bin"}
+    assert result.stderr.count("error: ") == 1
+    assert result.stderr.endswith("moved 2 files (1 B); 1 failed\n")
+
+
 def test_a_rename_across_file_systems_becomes_a_copy(
     cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from remote_store import PermissionDenied
+from remote_store import Capability, CapabilitySet, PermissionDenied
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
@@ -139,6 +139,24 @@ def test_check_of_a_larger_folder_is_no_failure(cli: Cli, servers: Servers) -> N
     servers.seed("t", {**below(TREE, "in/"), "more": b""})
 
     assert cli("check", "shared://s/in", "shared://t").stdout == "extra    shared://t/more\n"
+
+
+def test_check_needs_no_right_to_write(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that can only be read is compared, and not copied to."""
+    servers.seed("t", below(TREE, "in/"))
+    reading = CapabilitySet({Capability.READ, Capability.LIST, Capability.METADATA})
+    target: Any = servers.store("t")._backend
+    declared = type(target).capabilities
+
+    def capabilities(backend: Any) -> CapabilitySet:
+        return reading if backend is target else declared.fget(backend)
+
+    monkeypatch.setattr(type(target), "capabilities", property(capabilities))
+
+    assert cli("check", "shared://s/in", "shared://t").stderr == "3 equal files\n"
+    assert "write" in cli("sync", "shared://s/in", "shared://t", code=1).stderr
 
 
 def test_check_refuses_what_cannot_be_equal(cli: Cli, servers: Servers) -> None:
