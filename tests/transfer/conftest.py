@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from remote_store import Capability, CapabilitySet
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend
 from remote_store_memory import AsyncMemoryBackend
@@ -42,6 +43,15 @@ def watched(store: AsyncStore) -> Watched:
     backend = store._backend
     assert isinstance(backend, Watched)
     return backend
+
+
+def without(store: AsyncStore, capability: Capability) -> AsyncStore:
+    """Return a store over the same backend that does not declare a capability."""
+    backend = watched(store)
+    backend.members["capabilities"] = CapabilitySet(
+        set(backend.backend.capabilities) - {capability}
+    )
+    return AsyncStore(backend)
 
 
 Make = Callable[..., AsyncStore]

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.transfer.conftest import Make, contents, fill, watched
+from tests.transfer.conftest import Make, contents, fill, watched, without
 
-from remote_store import CapabilitySet
+from remote_store import Capability
 from remote_store.aio import AsyncStore
 from remote_store_transfer._copy import Copier
 from remote_store_transfer._perform import Performer
@@ -33,22 +33,13 @@ async def carry_out(
     return [await performer.perform(action, lambda _: None) for action in actions]
 
 
-def forgetful(store: AsyncStore) -> AsyncStore:
-    """Return a store whose backend keeps no user metadata."""
-    backend = watched(store)
-    backend.members["capabilities"] = CapabilitySet(
-        c for c in backend.backend.capabilities if c.name != "USER_METADATA"
-    )
-    return AsyncStore(backend)
-
-
 @pytest.mark.parametrize("keeps", ["record", "time", "nothing"])
 async def test_what_was_done_is_done(keeps: str, memory: Make, local: Make) -> None:
     """New, replaced and deleted: a second time nothing is written, and nothing fails."""
     source = memory()
     target = local("b") if keeps == "time" else memory()
     if keeps == "nothing":
-        target = forgetful(target)
+        target = without(target, Capability.USER_METADATA)
     await fill(target, {"old": b"1", "extra": b"2"})
     await fill(source, {"new": b"3", "old": b"44"})
     actions = await actions_of(source, target)

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from tests.transfer.conftest import Make, contents, fill, watched
+from tests.transfer.conftest import Make, contents, fill, watched, without
 
 from remote_store import (
     AlreadyExists,
     BackendUnavailable,
+    Capability,
     PreconditionFailed,
 )
 from remote_store.aio import AsyncStore
@@ -115,8 +116,13 @@ async def test_a_file_that_appears_meanwhile_is_not_overwritten(memory: Make) ->
 async def test_a_target_that_changes_meanwhile_is_a_conflict(
     memory: Make, local: Make, size: int
 ) -> None:
-    """Neither replaced nor deleted; also where sizes and times alone tell it."""
-    for target in (memory(), local("b")):
+    """Neither replaced nor deleted; also of stores that know no conditions, and by times alone."""
+    for target in (
+        memory(),
+        local("b"),
+        without(memory(), Capability.CONDITIONAL_WRITE),
+        without(local("c"), Capability.CONDITIONAL_WRITE),
+    ):
         source = memory()
         await fill(source, {"a": b"1" * size})
         await fill(target, {"a": b"2", "b": b"2"})
@@ -131,6 +137,24 @@ async def test_a_target_that_changes_meanwhile_is_a_conflict(
         await fill(target, {"b": b"theirs"})
         assert [(f.path, f.kind) for f in (await execute(actions)).failures] == [("b", "conflict")]
         assert await contents(target) == {"a": b"theirs", "b": b"theirs"}
+
+
+async def test_a_target_that_is_gone_is_no_conflict(memory: Make, local: Make) -> None:
+    """Nobody's work is lost, where the listing told no version that would have to be there."""
+    for target in (
+        local("b"),
+        without(memory(), Capability.CONDITIONAL_WRITE),
+        without(local("c"), Capability.CONDITIONAL_WRITE),
+    ):
+        source = memory()
+        await fill(source, {"a": b"1"})
+        await fill(target, {"a": b"old", "b": b"old"})
+        actions = await plan(source, target, delete=True).prepare()
+        await target.delete("a")
+        await target.delete("b")
+
+        assert (await execute(actions)).ok
+        assert await contents(target) == {"a": b"1"}
 
 
 async def test_one_failure_stops_nothing_and_is_reported(memory: Make) -> None:
