@@ -17,7 +17,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
-from tests.operations import OPERATIONS, SINCE_1_1, Kind, Paths, settle, slots
+from tests.operations import OPERATIONS, Kind, Paths, settle, slots
 
 from remote_store import (
     AlreadyExists,
@@ -52,11 +52,7 @@ def made(**options: Any) -> AsyncAzureBackend:
 
 def test_capabilities() -> None:
     """They are those of both kinds of accounts, and with hns=True moves are atomic too."""
-    missing = {
-        Capability.SEEKABLE_READ,
-        Capability.ATOMIC_MOVE,
-        *SINCE_1_1 - {Capability.RANGE_READ, Capability.SIGNED_URL},
-    }
+    missing = {Capability.SEEKABLE_READ, Capability.ATOMIC_MOVE}
     for backend in (made(), made(hns=False)):
         assert set(backend.capabilities) == set(Capability) - missing
         assert backend.capabilities <= AsyncAzureBackend.CAPABILITIES

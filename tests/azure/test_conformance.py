@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 FEW = ["CAP", "READ", "DEL"]
 #: Without the families that seed thousands of files or race for a long time.
-QUICK = [*FEW, "WRITE", "INFO", "MOVE", "COPY", "META", "NATIVE", "URL", "ERR", "FAULT"]
+QUICK = [*FEW, "WRITE", "INFO", "MOVE", "COPY", "COND", "META", "HEADERS", "NATIVE", "URL"]
+QUICK += ["ERR", "FAULT"]
 
 
 @pytest.mark.timeout(300)

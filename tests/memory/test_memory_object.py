@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from tests.operations import NOT_IN_PROCESS
 
 from remote_store import Capability, CapabilityNotSupported, CapabilitySet
 from remote_store.aio import AsyncBackend, AsyncStore
@@ -17,7 +16,7 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 def test_declaration(backend: AsyncMemoryBackend) -> None:
     """It can do all but GLOB, says so without I/O, and the class says the same."""
-    expected = CapabilitySet(set(Capability) - {Capability.GLOB, *NOT_IN_PROCESS})
+    expected = CapabilitySet(set(Capability) - {Capability.GLOB, Capability.SIGNED_URL})
 
     assert expected == backend.capabilities == AsyncMemoryBackend.CAPABILITIES
     assert backend.name == "async-memory"

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-from tests.operations import NOT_IN_PROCESS
 from tests.sync.twins import KINDS, Source, race
 
 from remote_store import (
@@ -40,7 +39,7 @@ def test_identity() -> None:
     """The backend declares the sync set, and differs from its twin in nothing else."""
     memory = MemoryBackend()
     assert memory.name == "memory"
-    missing = {Capability.GLOB, Capability.LAZY_READ, *NOT_IN_PROCESS}
+    missing = {Capability.GLOB, Capability.LAZY_READ, Capability.SIGNED_URL}
     assert set(Capability) - set(memory.capabilities) == missing
     assert memory.capabilities == MemoryBackend.CAPABILITIES
     assert (MemoryBackend.CONTRACT, MemoryBackend.close_is_terminal) == ("1.1", False)

@@ -308,7 +308,8 @@ def _answer(request: web.BaseRequest, content: bytes) -> tuple[int, list[tuple[s
 
 async def serve() -> None:
     """Serve on a free port of 127.0.0.1 until stopped."""
-    runner = web.ServerRunner(web.Server(answered))
+    # What is kept compressed has to arrive so.
+    runner = web.ServerRunner(web.Server(answered, auto_decompress=False))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -20,7 +20,7 @@ from remote_store_conformance_selftest.installed import PackagedStandIn
 from remote_store_conformance_selftest.mutants import Mutant, all_mutants
 from remote_store_conformance_selftest.reference import ALL
 from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
-from remote_store_conformance_selftest.reference_conditions import ConditionalBackend
+from remote_store_conformance_selftest.reference_headers import HeadersBackend
 from remote_store_conformance_selftest.reference_ranges import RangeBackend
 from remote_store_conformance_selftest.reference_signed import SigningBackend
 from remote_store_conformance_selftest.served import ServedStandIn
@@ -107,7 +107,7 @@ class Catch:
 def references() -> list[StandIn]:
     """Return the correct backends: full, each capability removed, few, none, and other kinds."""
     full = StandIn(name="full")
-    least = ConditionalBackend.CAPABILITIES
+    newest = HeadersBackend.CAPABILITIES
     less = [
         StandIn(name=f"without-{c.value}", capabilities=CapabilitySet(ALL - {c}))
         for c in Capability
@@ -134,7 +134,7 @@ def references() -> list[StandIn]:
         WireStandIn(name="wire", backend=WireBackend),
         StandIn(RangeBackend, "ranges", capabilities=RangeBackend.CAPABILITIES),
         *(
-            StandIn(ConditionalBackend, f"conditional{kind}", flat=flat, capabilities=least)
+            StandIn(HeadersBackend, f"newest{kind}", flat=flat, capabilities=newest)
             for kind, flat in (("", False), ("-flat", True))
         ),
         StandIn(SigningBackend, "signing", capabilities=SigningBackend.CAPABILITIES),

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from attrs import Factory, define, field, frozen
 
+from remote_store import ContentHeaders
+
 __all__ = ["File", "Tree", "parents"]
 
 
@@ -19,6 +21,7 @@ class File:
     time: datetime
     etag: str
     metadata: dict[str, str] | None = None
+    headers: ContentHeaders | None = None
 
 
 @define(eq=False)

@@ -95,8 +95,6 @@ class AsyncAzureBackend(ObjectBackend):
         set(Capability)
         - {
             Capability.SEEKABLE_READ,
-            Capability.CONDITIONAL_WRITE,
-            Capability.CONTENT_HEADERS,
         }
     )
     CONTRACT: ClassVar[str] = "1.1"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, cast
 
 from attrs import evolve, frozen
 
 from remote_store import (
-    Capability,
-    CapabilityNotSupported,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -24,7 +22,7 @@ from remote_store_azure._datalake.delete import delete
 from remote_store_azure._datalake.list_paths import PathService
 from remote_store_azure._datalake.probe import folder_at, loses_dots, refuse_dots
 from remote_store_azure._datalake.write import write
-from remote_store_azure._keys import NAME
+from remote_store_objects import Attributes
 from remote_store_objects.authoring import (
     Flat,
     Reading,
@@ -34,6 +32,7 @@ from remote_store_objects.authoring import (
     is_literal,
     written_result,
 )
+from remote_store_objects.http import quoted
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session as Http
@@ -57,20 +56,6 @@ def _real(session: Session, service: BlobService | None = None) -> Session:
 def _listing(session: Session, *, seen: bool = False) -> Session:
     """Return a session for one listing."""
     return _real(session, PathService(cast("BlobService", session.service), seen=seen))
-
-
-def _refuse_version(key: str, if_match: str | None) -> None:
-    """
-    Refuse to change one version alone: the capability is not declared.
-
-    Raises:
-        CapabilityNotSupported: It is asked for.
-    """
-    if if_match is not None:
-        msg = "on a hierarchical account one version alone cannot be changed"
-        raise CapabilityNotSupported(
-            msg, path=key, backend=NAME, capability=Capability.CONDITIONAL_WRITE.value
-        )
 
 
 @frozen
@@ -143,21 +128,21 @@ class Hierarchical(Flat):
         *,
         overwrite: bool,
         atomic: bool,
-        metadata: Mapping[str, str],
+        attributes: Attributes,
         if_match: str | None = None,
     ) -> WriteResult:
         """Write a file; readers see the old content or the new."""
         refuse_dots(key)
-        _refuse_version(key, if_match)
         written, size = await write(
             http_of(session),
             key,
             content,
-            exclusive=not overwrite,
+            exclusive=not overwrite and if_match is None,
             atomic=atomic,
-            metadata=metadata,
+            attributes=attributes,
+            if_match=quoted(if_match),
         )
-        return written_result(session, key, size, written, metadata)
+        return written_result(session, key, size, written, attributes.metadata)
 
     # Deleting --------------------------------------------------------------
 
@@ -166,9 +151,8 @@ class Hierarchical(Flat):
     ) -> None:
         """Delete a file, in the version that was seen to be one."""
         refuse_dots(key)
-        _refuse_version(key, if_match)
         try:
-            await delete(http_of(session), key, recursive=None)
+            await delete(http_of(session), key, recursive=None, if_match=quoted(if_match))
         except NotFound:
             if not missing_ok:
                 raise
@@ -197,8 +181,9 @@ class Hierarchical(Flat):
     ) -> None:
         """Rename a file, in the version that was seen to be one."""
         refuse_dots(src, dst)
-        _refuse_version(src, if_match)
-        await transfer.move(http_of(session), src, dst, exclusive=not overwrite)
+        await transfer.move(
+            http_of(session), src, dst, exclusive=not overwrite, if_match=quoted(if_match)
+        )
 
     async def copy(
         self,
@@ -211,8 +196,9 @@ class Hierarchical(Flat):
     ) -> None:
         """Let the service copy a file, and wait until that is complete."""
         refuse_dots(src, dst)
-        _refuse_version(src, if_match)
-        await transfer.copy(http_of(session), src, dst, exclusive=not overwrite)
+        await transfer.copy(
+            http_of(session), src, dst, exclusive=not overwrite, if_match=quoted(if_match)
+        )
 
     # Listing ---------------------------------------------------------------
 

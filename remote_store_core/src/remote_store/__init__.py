@@ -61,6 +61,7 @@ from remote_store._types.errors import (
 from remote_store._types.models import (
     UNKNOWN_TIME,
     ContentDigest,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -90,6 +91,7 @@ __all__ = [
     "CapabilityNotSupported",
     "CapabilitySet",
     "ContentDigest",
+    "ContentHeaders",
     "DirectoryNotEmpty",
     "FileInfo",
     "FolderEntry",

@@ -8,6 +8,7 @@ from typing import ClassVar
 from remote_store import (
     Capability,
     CapabilitySet,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -51,7 +52,6 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         set(Capability)
         - {
             Capability.GLOB,
-            Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
     )
@@ -97,11 +97,12 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = await self._gather(path, content, overwrite, if_match)
-        return self._put(path, content, overwrite, own, if_match)
+        return self._put(path, content, overwrite, own, if_match, headers)
 
     #: A version appears in one step, however it was written.
     write_atomic = write

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from remote_store import (
     CapabilitySet,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -108,8 +109,21 @@ class Memory:
         key, version = self._tree.file(path)
         remote_path, name = _paths.get(key) or path_of(key), key.rpartition("/")[2]
         etag = self._tree.etag(version)
-        own = version[3].copy() if len(version) == 4 else None
-        return FileInfo(remote_path, name, len(version[0]), version[1], None, etag, None, own)
+        if len(version) == 3:
+            return FileInfo(remote_path, name, len(version[0]), version[1], None, etag)
+        headers = version[4] if len(version) == 5 else None
+        return FileInfo(
+            remote_path,
+            name,
+            len(version[0]),
+            version[1],
+            None,
+            etag,
+            None if headers is None else headers.content_type,
+            version[3].copy() or None,
+            None,
+            headers,
+        )
 
     def _part(self, path: str, start: int, length: int | None, if_match: str | None) -> bytes:
         """Return a part of a file."""
@@ -125,8 +139,9 @@ class Memory:
         overwrite: bool,
         metadata: dict[str, str] | None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
-        key, version = self._tree.put(path, content, overwrite, metadata, if_match)
+        key, version = self._tree.put(path, content, overwrite, metadata, if_match, headers)
         remote_path, etag = _paths.get(key) or path_of(key), f"{self._tree.token}{version[2]}"
         echo = None if metadata is None else metadata.copy()
         return WriteResult(remote_path, len(content), "native", None, etag, None, version[1], echo)

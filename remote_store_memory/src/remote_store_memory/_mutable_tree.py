@@ -8,6 +8,7 @@ from itertools import repeat, starmap
 from operator import call, ior, setitem
 from typing import Final
 
+from remote_store import ContentHeaders
 from remote_store.authoring import (
     cannot_delete_root,
     file_key,
@@ -42,6 +43,7 @@ class MutableTree(FolderTree):
         overwrite: bool,
         metadata: dict[str, str] | None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> tuple[str, Version]:
         """
         Store a file, together with the folders above it.
@@ -52,6 +54,7 @@ class MutableTree(FolderTree):
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, kept as it is.
             if_match: ETag of the version to replace, whatever *overwrite* says.
+            headers: Content headers, kept as they are.
 
         Returns:
             The key in normal form, and the new version.
@@ -67,14 +70,16 @@ class MutableTree(FolderTree):
             key = key_text(key)
         if if_match is not None:
             key = self._target(key)
-            return key, self._make(self._replace, key, content, metadata, if_match)
+            return key, self._make(self._replace, key, content, metadata, if_match, headers)
         above, _, name = key.rpartition("/")
         # As `_make` does it, once and for the usual case: a folder that is there.
         with self._lock:
             self._plan.clear()
             plan = self._plan = []
             version: Version = (content, datetime.now(UTC), self._count())
-            if metadata:
+            if headers is not None:
+                version = (*version, metadata or {}, headers)
+            elif metadata:
                 version = (*version, metadata)
             parent = self._by_key.get(above)
             if parent is not None and parent.snapshot is None:
@@ -84,7 +89,7 @@ class MutableTree(FolderTree):
                     if self._plan is plan and next(starmap(setitem, plan), plan) is None:
                         return key, version
         key = self._target(key)
-        return key, self._make(self._put, key, content, overwrite, metadata)
+        return key, self._make(self._put, key, content, overwrite, metadata, headers)
 
     def delete(self, key: str, missing_ok: bool, if_match: str | None = None) -> None:
         """
@@ -186,9 +191,7 @@ class MutableTree(FolderTree):
                     overwrite and src != dst if old is not None else _is_free(target, dst, name)
                 ):
                     if keep_source:
-                        new: Version = (version[0], datetime.now(UTC), self._count())
-                        if len(version) == 4:
-                            new = (*new, version[3])
+                        new = self._anew(version)
                         plan.append((target.files, dst, new))
                         if self._plan is plan and next(starmap(setitem, plan), plan) is None:
                             return
@@ -209,8 +212,9 @@ class MutableTree(FolderTree):
         content: bytes,
         overwrite: bool,
         metadata: dict[str, str] | None,
+        headers: ContentHeaders | None,
     ) -> Version:
-        version = self._version(content, metadata)
+        version = self._version(content, metadata, headers)
         self._store(plan, key, version, overwrite)
         return version
 
@@ -221,9 +225,10 @@ class MutableTree(FolderTree):
         content: bytes,
         metadata: dict[str, str] | None,
         if_match: str,
+        headers: ContentHeaders | None,
     ) -> Version:
         self.check_match(key, if_match)
-        return self._put(plan, key, content, True, metadata)
+        return self._put(plan, key, content, True, metadata, headers)
 
     def _transfer(
         self,
@@ -244,8 +249,7 @@ class MutableTree(FolderTree):
         if source == target:
             plan.append(NOTHING)
         elif keep_source:
-            new = self._version(version[0], version[3] if len(version) == 4 else None)
-            self._store(plan, target, new, overwrite)
+            self._store(plan, target, self._anew(version), overwrite)
         else:
             self._store(plan, target, version, overwrite)
             plan.append((_writable(plan, parent)[0].pop, source))
@@ -287,9 +291,20 @@ class MutableTree(FolderTree):
         plan.append((_exhaust, map(setattr, subtree.folders, repeat("gone"), repeat(True))))
         plan.append((setattr, self, "_structure", plan))
 
-    def _version(self, content: bytes, metadata: dict[str, str] | None) -> Version:
+    def _version(
+        self, content: bytes, metadata: dict[str, str] | None, headers: ContentHeaders | None
+    ) -> Version:
         version = content, datetime.now(UTC), self._count()
+        if headers is not None:
+            return (*version, metadata or {}, headers)
         return (*version, metadata) if metadata else version
+
+    def _anew(self, version: Version) -> Version:
+        """Return a version with the content of another, and all that goes with it."""
+        new = version[0], datetime.now(UTC), self._count()
+        if len(version) == 5:
+            return (*new, version[3], version[4])
+        return (*new, version[3]) if len(version) == 4 else new
 
     def _store(self, plan: Plan, key: str, version: Version, overwrite: bool) -> None:
         """Store a version at a key, together with the folders it needs."""

@@ -6,12 +6,19 @@ import weakref
 from datetime import datetime
 from typing import TypeAlias, final
 
+from remote_store import ContentHeaders
+
 __all__ = ["Files", "FolderNode", "FolderSnapshot", "Folders", "Version"]
 
 #: One version of a file: its content, when it was written, its number (unique in
-#: the tree) and, only if it has any, its user metadata in a dict of its own.
+#: the tree) and, only if it has any, its user metadata in a dict of its own; only if
+#: it has some, its content headers behind them.
 #: It is replaced as a whole, so its reader has parts that belong together.
-Version: TypeAlias = tuple[bytes, datetime, int] | tuple[bytes, datetime, int, dict[str, str]]
+Version: TypeAlias = (
+    tuple[bytes, datetime, int]
+    | tuple[bytes, datetime, int, dict[str, str]]
+    | tuple[bytes, datetime, int, dict[str, str], ContentHeaders]
+)
 
 
 @final

@@ -11,6 +11,7 @@ from remote_store import (
     Backend,
     Capability,
     CapabilitySet,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -42,7 +43,6 @@ class MemoryBackend(Memory, Backend):
         - {
             Capability.GLOB,
             Capability.LAZY_READ,
-            Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
         }
     )
@@ -89,11 +89,12 @@ class MemoryBackend(Memory, Backend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         own = None if metadata is None else dict(metadata)
         if type(content) is not bytes:
             content = self._gather(path, content, overwrite, if_match)
-        return self._put(path, content, overwrite, own, if_match)
+        return self._put(path, content, overwrite, own, if_match, headers)
 
     #: A version appears in one step, however it was written.
     write_atomic = write

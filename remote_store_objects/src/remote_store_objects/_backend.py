@@ -11,6 +11,7 @@ from remote_store import (
     Capability,
     CapabilityNotSupported,
     CapabilitySet,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -27,7 +28,7 @@ from remote_store_objects._flat import Flat
 from remote_store_objects._keys import Keys
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.service import ObjectService
-from remote_store_objects._protocol.values import Upload
+from remote_store_objects._protocol.values import Attributes, Upload
 from remote_store_objects._session.in_flight import Calls
 from remote_store_objects._session.loops import Loops
 from remote_store_objects._session.session import Session, Sizes
@@ -93,7 +94,6 @@ class ObjectBackend(AsyncBackend):
         - {
             Capability.SEEKABLE_READ,
             Capability.ATOMIC_MOVE,
-            Capability.CONTENT_HEADERS,
         }
     )
     CONTRACT: ClassVar[str] = "1.1"
@@ -335,6 +335,7 @@ class ObjectBackend(AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file: readers see the old content or the new.
@@ -348,8 +349,8 @@ class ObjectBackend(AsyncBackend):
                 that broke at the wrong moment AlreadyExists has
                 ``outcome_unknown``, where the file may be this write's own.
             CapabilityNotSupported: *overwrite* is False, and the service has
-                no conditional writes; or it keeps no metadata, or decides no
-                *if_match*.
+                no conditional writes; or it keeps no metadata or *headers*, or
+                decides no *if_match*.
             PreconditionFailed: Another version is there than *if_match*, or
                 none; with ``outcome_unknown`` where an attempt got no answer
                 and it may be this write's own. Or somebody else aborted the
@@ -357,7 +358,9 @@ class ObjectBackend(AsyncBackend):
             ValueError: Metadata that the service would not keep unchanged.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
-        return await self._write(path, content, overwrite, metadata, if_match, atomic=False)
+        return await self._write(
+            path, content, overwrite, metadata, if_match, headers, atomic=False
+        )
 
     async def write_atomic(
         self,
@@ -367,9 +370,10 @@ class ObjectBackend(AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """As `write`, which is atomic: one request makes an object visible."""
-        return await self._write(path, content, overwrite, metadata, if_match, atomic=True)
+        return await self._write(path, content, overwrite, metadata, if_match, headers, atomic=True)
 
     async def _write(
         self,
@@ -378,6 +382,7 @@ class ObjectBackend(AsyncBackend):
         overwrite: bool,
         metadata: Mapping[str, str] | None,
         if_match: str | None,
+        headers: ContentHeaders | None,
         *,
         atomic: bool,
     ) -> WriteResult:
@@ -387,7 +392,7 @@ class ObjectBackend(AsyncBackend):
                 msg = f"content must be bytes or an async iterator of bytes, got {kind}"
                 raise TypeError(msg)
             key = self._keys.target(path)
-            kept = self._checked(metadata, key)
+            kept = Attributes.of(self._checked(metadata, key), self._kept(headers, key))
             match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
             return await operations.write(
@@ -396,7 +401,7 @@ class ObjectBackend(AsyncBackend):
                 content if isinstance(content, bytes) else aiter(content),
                 overwrite=overwrite,
                 atomic=atomic,
-                metadata=kept,
+                attributes=kept,
                 **match,
             )
 
@@ -413,6 +418,14 @@ class ObjectBackend(AsyncBackend):
                 msg, path=key, backend=self.name, capability=Capability.CONDITIONAL_WRITE.value
             )
         return {"if_match": if_match}
+
+    def _kept(self, headers: ContentHeaders | None, key: str) -> ContentHeaders | None:
+        if headers is not None and not self._description.content_headers:
+            msg = "the service keeps no content headers"
+            raise CapabilityNotSupported(
+                msg, path=key, backend=self.name, capability=Capability.CONTENT_HEADERS.value
+            )
+        return headers
 
     def _checked(self, metadata: Mapping[str, str] | None, key: str) -> dict[str, str]:
         kept = dict(metadata or {})
@@ -631,6 +644,8 @@ def _capabilities(description: Description) -> CapabilitySet:
         missing.add(Capability.MOVE)
     if not description.compares:
         missing.add(Capability.CONDITIONAL_WRITE)
+    if not description.content_headers:
+        missing.add(Capability.CONTENT_HEADERS)
     if description.signs is None:
         missing.add(Capability.SIGNED_URL)
     return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

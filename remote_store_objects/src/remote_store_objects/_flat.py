@@ -67,7 +67,7 @@ class Flat:
     async def get_file_info(self, session: Session, key: str) -> FileInfo:
         """Return what the service tells of a file."""
         info = await _probe.source(session, key)
-        return _list.file_info(RemotePath(key), info, session.description)
+        return _list.file_info(RemotePath(key), info, session.description, info.content_headers)
 
     async def get_folder_info(self, session: Session, key: str) -> FolderInfo:
         """Add up what is below a folder."""
@@ -106,13 +106,12 @@ class Flat:
         *,
         overwrite: bool,
         atomic: bool,
-        metadata: Mapping[str, str],
+        attributes: Attributes,
         if_match: str | None = None,
     ) -> WriteResult:
         """Write a file; the one request that makes it visible makes every write atomic."""
         if self.reject_under_file:
             await _probe.refuse_target(session, key)
-        attributes = Attributes(metadata=metadata)
         written, size = await write(
             session,
             key,
@@ -121,7 +120,7 @@ class Flat:
             attributes=attributes,
             if_match=if_match,
         )
-        return written_result(session, key, size, written, metadata)
+        return written_result(session, key, size, written, attributes.metadata)
 
     # Deleting ------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from remote_store import (
     UNKNOWN_TIME,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -38,8 +39,13 @@ __all__ = ["children", "file_info", "files", "folder_sum", "is_literal", "matche
 _WILD: Final = re.compile(r"[*?\[]")
 
 
-def file_info(path: RemotePath, info: ObjectInfo, description: Description) -> FileInfo:
-    """Return what a store shows of an object."""
+def file_info(
+    path: RemotePath,
+    info: ObjectInfo,
+    description: Description,
+    headers: ContentHeaders | None = None,
+) -> FileInfo:
+    """Return what a store shows of an object; *headers* only of one that was asked for."""
     return FileInfo(
         path,
         path.name,
@@ -49,6 +55,8 @@ def file_info(path: RemotePath, info: ObjectInfo, description: Description) -> F
         info.etag if description.etags else None,
         info.content_type,
         info.metadata or None,
+        None,
+        headers,
     )
 
 

@@ -32,6 +32,7 @@ FAMILIES: Final = {
     "COPY": "Copying",
     "COND": "Conditional changes",
     "META": "User metadata",
+    "HEADERS": "Content headers",
     "NATIVE": "Native write results",
     "LAZY": "Laziness",
     "SEEK": "Seekable reads",

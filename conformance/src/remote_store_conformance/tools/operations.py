@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from remote_store import Capability, DirectoryNotEmpty, RemoteStoreError
+from remote_store import Capability, ContentHeaders, DirectoryNotEmpty, RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_conformance.contract.kinds import FIRST, Need, version_key
 from remote_store_conformance.contract.trial import Trial, collect
@@ -388,6 +388,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
 #: An ETag as good as any for a call that is refused before somebody looks at it.
 _ETAG: Final = {"if_match": "kit"}
 
+_HEADERS: Final = {"headers": ContentHeaders(content_type="text/plain")}
+
 #: Calls with an option that a backend need not know: only who declares its capability
 #: is ever handed it, so what needs it cannot be asked of every backend.
 OPTIONS: Final[tuple[Operation, ...]] = (
@@ -396,6 +398,8 @@ OPTIONS: Final[tuple[Operation, ...]] = (
     _call(Form.DELETE, "file", "delete", C.CONDITIONAL_WRITE, C.DELETE, **_ETAG),
     _transfer("copy", C.CONDITIONAL_WRITE, "free", _ETAG),
     _transfer("move", C.CONDITIONAL_WRITE, "free", _ETAG),
+    _write("write", "source", "free", _HEADERS, (C.CONTENT_HEADERS, C.WRITE)),
+    _write("write_atomic", "bytes", "free", _HEADERS, (C.CONTENT_HEADERS, C.ATOMIC_WRITE, C.WRITE)),
 )
 
 

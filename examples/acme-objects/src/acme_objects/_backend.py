@@ -51,4 +51,5 @@ def _description(host: str) -> Description:
         min_part=1,
         batch=1000,
         lists_uploads=True,
+        content_headers=False,  # it keeps the media type alone
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from remote_store import AlreadyExists, RemoteStoreError
+from remote_store.authoring import other_version
 from remote_store_azure._blob.probe import look
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_OVERWRITE, OTHER_TYPE
@@ -25,6 +26,7 @@ __all__ = [
     "is_taken",
     "other_type",
     "refusal",
+    "replaced",
     "with_details",
 ]
 
@@ -94,6 +96,24 @@ def already_exists(session: Session, response: Response, *, unknown: bool) -> Re
         msg += " (an attempt to write it got no answer: it may be this write's own)"
     key = response.path or ""
     return error_as(session, response, AlreadyExists, msg, key, outcome_unknown=unknown)
+
+
+def replaced(session: Session, response: Response, *, unknown: bool) -> RemoteStoreError:
+    """
+    Return the error for a file that is not the version which was to be replaced.
+
+    Args:
+        session: Of the container.
+        response: The refusal.
+        unknown: The file may be what an attempt of this operation made.
+    """
+    key = response.path or ""
+    error = other_version(key, NAME, outcome_unknown=unknown)
+    if unknown:
+        error.args = (
+            f"{error.args[0]} (an attempt to write it got no answer: it may be this write's own)",
+        )
+    return with_details(session, response, error)
 
 
 async def refusal(session: Session, response: Response) -> RemoteStoreError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remote_store import NotFound
+from remote_store.authoring import other_version
 from remote_store_azure._blob.probe import head
 from remote_store_azure._blob.refusals import error_as
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.probe import TRIES, file_at, folder_at
+from remote_store_azure._keys import NAME
 from remote_store_objects.authoring import Progress, in_doubt
 
 if TYPE_CHECKING:
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["delete"]
 
 
-async def delete(session: Session, key: str, *, recursive: bool | None) -> None:
+async def delete(
+    session: Session, key: str, *, recursive: bool | None, if_match: str | None = None
+) -> None:
     """
-    Delete the version of a file, or folder, that was seen to be one.
+    Delete the version of a file, or folder, that was seen to be one; or that of *if_match*.
 
     Raises:
         NotFound: There is nothing.
@@ -32,6 +36,8 @@ async def delete(session: Session, key: str, *, recursive: bool | None) -> None:
     look_at = file_at if recursive is None else folder_at
     for left in reversed(range(TRIES)):
         etag = session.etag(await look_at(session, key))
+        if if_match is not None and etag != if_match:
+            raise other_version(key, NAME)
         continuation = ""
         begun = False
         progress = Progress(session, key, f"The deletion of {key!r}")

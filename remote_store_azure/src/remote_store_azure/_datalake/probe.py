@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from remote_store import InvalidPath, PreconditionFailed, RemoteStoreError
-from remote_store.authoring import ancestor_is_file, is_a_file
+from remote_store.authoring import ancestor_is_file, is_a_file, other_version
 from remote_store_azure._blob.headers import is_directory
 from remote_store_azure._blob.probe import a_folder, head, look
-from remote_store_azure._blob.refusals import already_exists, error_as, with_details
+from remote_store_azure._blob.refusals import already_exists, error_as, replaced, with_details
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_OVERWRITE
 from remote_store_objects.authoring import in_doubt
@@ -30,6 +30,7 @@ __all__ = [
     "folder_at",
     "loses_dots",
     "refuse_dots",
+    "refuse_other_version",
     "refused",
     "under_file",
 ]
@@ -98,11 +99,36 @@ async def folder_at(session: Session, key: str) -> Response:
     return response
 
 
+async def refuse_other_version(session: Session, key: str, etag: str) -> None:
+    """
+    Look whether a file is the version that is to be replaced, before anything is sent.
+
+    Args:
+        session: Of the container.
+        key: Of the file.
+        etag: The version, in quotes.
+
+    Raises:
+        PreconditionFailed: It is another one, or there is nothing.
+        InvalidPath: It is a folder, or *key* lies below a file.
+    """
+    there = await look(session, key)
+    if there.status == 404:
+        raise await under_file(session, there) or replaced(session, there, unknown=False)
+    if there.status != 200:
+        return  # who may not look is told by the change itself
+    if is_directory(there.headers):
+        raise a_folder(key)
+    if session.etag(there) != etag:
+        raise other_version(key, NAME)
+
+
 async def refused(
     session: Session,
     response: Response,
     *,
     exclusive: bool,
+    replaces: bool = False,
     ours: Callable[[Response], bool] | None = None,
 ) -> RemoteStoreError:
     """
@@ -113,12 +139,13 @@ async def refused(
         response: With status 409 or 412, or 404 though it creates, or the code
             for clients that may not overwrite; its path is the key.
         exclusive: It was asked for only where nothing is.
+        replaces: It was asked for only in the place of one version.
         ours: Decides whether the file there may be what this request made in an
             attempt that got no answer.
     """
     error = session.error(response)
     key = response.path or ""
-    if "Lease" in response.code or (response.status == 412 and not exclusive):
+    if "Lease" in response.code or (response.status == 412 and not exclusive and not replaces):
         return error
     with in_doubt(response.lost):
         there = await look(session, key)
@@ -126,12 +153,17 @@ async def refused(
     if there.status == 404 and response.status == 404 and below is None:
         msg = "Something in the way went while this was written, and nothing was written"
         return error_as(session, response, PreconditionFailed, msg, key)
+    if there.status == 404 and replaces:
+        return below or replaced(session, response, unknown=response.lost)
     if there.status == 404:
         return below or error  # whatever it was, it has gone
     if there.status != 200 and response.code != NO_OVERWRITE:
         return error
     if is_directory(there.headers):
         return a_folder(key, error)
+    if replaces and response.status == 412:
+        unknown = response.lost and (ours is None or ours(there))
+        return replaced(session, response, unknown=unknown)
     if not exclusive:
         return error
     unknown = response.lost and (there.status != 200 or ours is None or ours(there))

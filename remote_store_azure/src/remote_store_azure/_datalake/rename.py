@@ -10,7 +10,7 @@ from attrs import evolve
 from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
 from remote_store_azure._blob.probe import head
-from remote_store_azure._blob.refusals import error_as
+from remote_store_azure._blob.refusals import error_as, replaced
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
 from remote_store_azure._datalake.probe import refused
@@ -29,7 +29,13 @@ _TRIES: Final = 3
 
 
 async def rename(
-    session: Session, source: str, target: str, *, etag: str, exclusive: bool
+    session: Session,
+    source: str,
+    target: str,
+    *,
+    etag: str,
+    exclusive: bool,
+    if_match: str | None = None,
 ) -> Response:
     """
     Rename one version of a file, and replace a file at *target* unless *exclusive*.
@@ -44,6 +50,7 @@ async def rename(
             two more requests, and taken away again if nothing comes of it.
         etag: The version, in quotes.
         exclusive: Only where nothing is.
+        if_match: Only in the place of this version, in quotes.
 
     Returns:
         An answer with the ETag and time of the file under its new name.
@@ -51,7 +58,8 @@ async def rename(
     Raises:
         NotFound: There is no *source*. With ``outcome_unknown`` if an attempt
             got no answer: it may have been renamed, and replaced since.
-        PreconditionFailed: *source* is another version by now.
+        PreconditionFailed: *source* is another version by now, or what is at
+            *target* is not *if_match*.
         AlreadyExists: *exclusive*, and there is a file at *target*.
         InvalidPath: *target* is a folder, or lies under a file.
     """
@@ -60,7 +68,9 @@ async def rename(
         left = _TRIES
         while True:
             left -= 1
-            response = await dfs.rename(session, source, target, etag=etag, exclusive=exclusive)
+            response = await dfs.rename(
+                session, source, target, etag=etag, exclusive=exclusive, if_match=if_match
+            )
             if response.status == 201:
                 return response
             response.lost = lost = lost or response.lost
@@ -70,7 +80,9 @@ async def rename(
                 if there.status == 200 and there.headers.get("ETag") == etag:
                     return there
             if response.code != "RenameDestinationParentPathNotFound" or not left:
-                raise await _reason(session, source, response, exclusive=exclusive)
+                raise await _reason(
+                    session, source, response, exclusive=exclusive, replaces=if_match is not None
+                )
             with in_doubt(lost), untouched():
                 await parent.make()
 
@@ -121,8 +133,10 @@ class _Parent:
 
 
 async def _reason(
-    session: Session, source: str, response: Response, *, exclusive: bool
+    session: Session, source: str, response: Response, *, exclusive: bool, replaces: bool
 ) -> RemoteStoreError:
+    if replaces and response.code == "RenameDestinationParentPathNotFound":
+        return replaced(session, response, unknown=response.lost)
     if response.status == 404:
         missing = (
             response if response.code.startswith("RenameDest") else evolve(response, path=source)
@@ -134,4 +148,6 @@ async def _reason(
             session, response, PreconditionFailed, msg, source, outcome_unknown=response.lost
         )
     # Another file there is never ours: its ETag would have shown it.
-    return await refused(session, response, exclusive=exclusive, ours=lambda _: False)
+    return await refused(
+        session, response, exclusive=exclusive, replaces=replaces, ours=lambda _: False
+    )

@@ -8,7 +8,7 @@ are the same. Each is one request; what its refusal means is decided elsewhere.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -20,13 +20,13 @@ from remote_store_azure._rest.operations import (
     LIST_PATHS,
     RENAME,
 )
-from remote_store_objects import Body
+from remote_store_objects import Attributes, Body
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
     from remote_store_azure._rest.response import Response
 
-__all__ = ["append", "create_file", "create_folder", "delete", "paths", "rename"]
+__all__ = ["append", "create_file", "create_folder", "delete", "only", "paths", "rename"]
 
 #: Without it a request at an address that both services share is the Blob service's.
 _ACCEPT: Final = {"Accept": "application/json"}
@@ -38,7 +38,7 @@ async def create_file(
     session: Session,
     name: str,
     path: str,
-    metadata: Mapping[str, str],
+    attributes: Attributes,
     *,
     exclusive: bool = False,
     accept: Container[int] = (201,),
@@ -50,14 +50,18 @@ async def create_file(
         session: Of the container.
         name: Of the file.
         path: Key that errors name.
-        metadata: User metadata, ASCII.
+        attributes: What it keeps; user metadata are ASCII.
         exclusive: Only where nothing is; else a file there becomes empty.
         accept: Statuses that do not raise.
     """
     headers = dict(_ACCEPT)
-    if metadata:
+    if attributes.content_type is not None:
+        headers["x-ms-content-type"] = attributes.content_type
+    headers |= {f"x-ms-{name.lower()}": value for name, value in attributes.headers.items()}
+    if attributes.metadata:
         headers["x-ms-properties"] = ",".join(
-            f"{key}={b64encode(value.encode('ascii')).decode()}" for key, value in metadata.items()
+            f"{key}={b64encode(value.encode('ascii')).decode()}"
+            for key, value in attributes.metadata.items()
         )
     if exclusive:
         headers["If-None-Match"] = "*"
@@ -103,8 +107,19 @@ async def append(
     return await session.send(operation, url, path=path, headers=headers, body=body, accept=accept)
 
 
+def only(etag: str | None) -> dict[str, str]:
+    """Return the header of a request that is to replace one version; none for None."""
+    return {} if etag is None else {"If-Match": etag}
+
+
 async def rename(
-    session: Session, source: str, target: str, *, etag: str, exclusive: bool
+    session: Session,
+    source: str,
+    target: str,
+    *,
+    etag: str,
+    exclusive: bool,
+    if_match: str | None = None,
 ) -> Response:
     """
     Give a file another name; its folder has to be there already.
@@ -115,9 +130,11 @@ async def rename(
         target: The new one, also for errors. A file there is replaced.
         etag: Version of the source, in quotes.
         exclusive: Only where nothing is.
+        if_match: Only in the place of this version, in quotes.
     """
     headers = {
         **_ACCEPT,
+        **only(if_match),
         "x-ms-rename-source": session.rename_source(source),
         "x-ms-source-if-match": etag,
     }
@@ -159,9 +176,7 @@ async def delete(
         query += "&paginated=true"  # the service may have to look at access rights at length
     if continuation:
         query += f"&continuation={quote(continuation, safe='')}"
-    headers = dict(_ACCEPT)
-    if etag is not None:
-        headers["If-Match"] = etag
+    headers = {**_ACCEPT, **only(etag)}
     url = session.dfs_url(name, query)
     return await session.send(
         DELETE_PATH, url, path=path, headers=headers, accept=accept, timeout=timeout

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -24,10 +24,11 @@ from remote_store_azure._blob.probe import head, look, refuse_existing
 from remote_store_azure._connect.options import GROWTH
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
-from remote_store_azure._datalake.probe import refused
+from remote_store_azure._datalake.probe import refuse_other_version, refused
 from remote_store_azure._datalake.rename import rename
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_STORAGE
+from remote_store_objects import Attributes
 from remote_store_objects.authoring import Gatherer, Tasks, Waiting, end_all, prefix_of, untouched
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ async def staged_write(
     content: bytes | AsyncIterator[bytes],
     *,
     exclusive: bool,
-    metadata: Mapping[str, str],
+    attributes: Attributes,
+    if_match: str | None = None,
 ) -> tuple[Response, int]:
     """
     Write a file of any size; memory holds a block for each request in flight and two more.
@@ -68,7 +70,8 @@ async def staged_write(
             is not closed.
         exclusive: Whether a file at *key* is to be left as it is. One that is
             there already is found before more than one block is sent.
-        metadata: User metadata.
+        attributes: What it keeps beside them.
+        if_match: Only in the place of this version, in quotes; the rename decides.
 
     Returns:
         An answer with the ETag and time of the file, and its size in bytes.
@@ -91,27 +94,30 @@ async def staged_write(
     block = await source.take(size)
     last = await source.ended()
     if exclusive and not block:
-        return await _create_empty(session, key, metadata), 0
+        return await _create_empty(session, key, attributes), 0
+    if if_match is not None:
+        # What the service makes of a condition where nothing is, nobody has told.
+        await refuse_other_version(session, key, if_match)
     if exclusive and not last:
         await refuse_existing(session, key)
     async with _Draft(session, key) as draft:
-        await draft.create(metadata)
+        await draft.create(attributes)
         while block:
             await draft.append(block, last=last)
             if last:
                 break
             block = await source.take(min(smallest << draft.count // GROWTH, _LARGEST))
             last = await source.ended()
-        return await draft.publish(exclusive=exclusive), draft.size
+        return await draft.publish(exclusive=exclusive, if_match=if_match), draft.size
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _create_empty(session: Session, key: str, metadata: Mapping[str, str]) -> Response:
+async def _create_empty(session: Session, key: str, attributes: Attributes) -> Response:
     response = await dfs.create_file(
-        session, key, key, metadata, exclusive=True, accept=(201, 409, 412)
+        session, key, key, attributes, exclusive=True, accept=(201, 409, 412)
     )
     if response.status == 201:
         return response
@@ -166,7 +172,7 @@ class _Draft:
         if self._session.calls.settle(self._remove):
             await settle(self._session.calls.spare(self._remove(PATIENCE)))
 
-    async def create(self, metadata: Mapping[str, str]) -> None:
+    async def create(self, attributes: Attributes) -> None:
         """
         Create it.
 
@@ -176,7 +182,7 @@ class _Draft:
         session = self._session
         session.calls.owe(self._remove, self._key)
         self._begun = asyncio.get_running_loop().time()
-        request = dfs.create_file(session, self._name, self._key, metadata, accept=(201, 409))
+        request = dfs.create_file(session, self._name, self._key, attributes, accept=(201, 409))
         self._creation = session.calls.spare(made_by(request))
         with untouched():
             try:
@@ -230,7 +236,7 @@ class _Draft:
             raise self._gone(error) from error.__cause__
         raise error
 
-    async def publish(self, *, exclusive: bool) -> Response:
+    async def publish(self, *, exclusive: bool, if_match: str | None) -> Response:
         """
         Give it the name of its target, where it is old or new at every moment.
 
@@ -239,7 +245,12 @@ class _Draft:
         """
         try:
             response = await rename(
-                self._session, self._name, self._key, etag=self._etag, exclusive=exclusive
+                self._session,
+                self._name,
+                self._key,
+                etag=self._etag,
+                exclusive=exclusive,
+                if_match=if_match,
             )
         except NotFound as error:
             raise self._gone(error) from error.__cause__

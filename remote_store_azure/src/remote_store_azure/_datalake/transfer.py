@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from remote_store import PreconditionFailed, RemoteStoreError
+from remote_store.authoring import other_version
 from remote_store_azure._blob.copy import complete
 from remote_store_azure._blob.headers import blob_info
 from remote_store_azure._blob.refusals import archived, at_source, error_as
 from remote_store_azure._datalake.probe import TRIES, file_at, refused, under_file
 from remote_store_azure._datalake.rename import rename
+from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import ARCHIVED, NO_OVERWRITE
 from remote_store_azure._rest.operations import COPY
 from remote_store_objects.authoring import in_doubt, likeness
@@ -23,24 +25,35 @@ if TYPE_CHECKING:
 __all__ = ["copy", "move"]
 
 
-async def move(session: Session, src: str, dst: str, *, exclusive: bool) -> None:
+def _refuse_other(session: Session, src: str, version: Response, if_match: str | None) -> None:
+    if if_match is not None and session.etag(version) != if_match:
+        raise other_version(src, NAME)
+
+
+async def move(
+    session: Session, src: str, dst: str, *, exclusive: bool, if_match: str | None = None
+) -> None:
     """
-    Rename a file.
+    Rename a file, whatever version it is or that of *if_match*, in quotes.
 
     Raises:
         NotFound: There is no file at *src*.
         InvalidPath: One of the keys is a folder, or *dst* lies under a file.
         AlreadyExists: *exclusive*, and there is a file at *dst*.
-        PreconditionFailed: The file was replaced meanwhile.
+        PreconditionFailed: It is another version than *if_match*, or was
+            replaced meanwhile.
     """
     version = await file_at(session, src)
+    _refuse_other(session, src, version, if_match)
     if src != dst:
         await rename(session, src, dst, etag=session.etag(version), exclusive=exclusive)
 
 
-async def copy(session: Session, src: str, dst: str, *, exclusive: bool) -> None:
+async def copy(
+    session: Session, src: str, dst: str, *, exclusive: bool, if_match: str | None = None
+) -> None:
     """
-    Let the service copy a file, and wait until that is complete.
+    Let the service copy a file, and wait until that is complete; *if_match* as in `move`.
 
     Raises:
         NotFound, InvalidPath, AlreadyExists: As `move`.
@@ -49,6 +62,7 @@ async def copy(session: Session, src: str, dst: str, *, exclusive: bool) -> None
     """
     for left in reversed(range(TRIES)):
         version = await file_at(session, src)
+        _refuse_other(session, src, version, if_match)
         if src == dst:
             return
         response = await _copy(session, src, dst, version, exclusive=exclusive)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from remote_store_azure._blob.headers import blob_info, stored_headers, written
+from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.probe import refused
 from remote_store_azure._datalake.staged_write import staged_write
 from remote_store_azure._rest.errors import NO_OVERWRITE
@@ -27,7 +28,8 @@ async def write(
     *,
     exclusive: bool,
     atomic: bool,
-    metadata: Mapping[str, str],
+    attributes: Attributes,
+    if_match: str | None = None,
 ) -> tuple[Written, int]:
     """
     Write a file; readers see the old content or the new.
@@ -41,7 +43,8 @@ async def write(
         content: Its bytes.
         exclusive: Leave a file at *key* as it is.
         atomic: Stage it whatever its size.
-        metadata: User metadata.
+        attributes: What it keeps beside them.
+        if_match: Only in the place of this version, in quotes.
 
     Returns:
         What the service told of the new version, and its size in bytes.
@@ -52,10 +55,10 @@ async def write(
     """
     most = session.options.max_single_put
     if isinstance(content, bytes) and len(content) <= most and not atomic:
-        response = await _put(session, key, content, exclusive=exclusive, metadata=metadata)
+        response = await _put(session, key, content, attributes, exclusive, if_match)
         return written(response.headers, md5=True), len(content)
     response, size = await staged_write(
-        session, key, content, exclusive=exclusive, metadata=metadata
+        session, key, content, exclusive=exclusive, attributes=attributes, if_match=if_match
     )
     return written(response.headers, md5=False), size
 
@@ -64,13 +67,13 @@ async def _put(
     session: Session,
     key: str,
     content: bytes,
-    *,
+    attributes: Attributes,
     exclusive: bool,
-    metadata: Mapping[str, str],
+    if_match: str | None,
 ) -> Response:
-    attributes, body = Attributes(metadata=metadata), Body([content])
+    body = Body([content])
     headers = {"x-ms-blob-type": "BlockBlob", **stored_headers(attributes)}
-    condition = {"If-None-Match": "*"} if exclusive else {}
+    condition = {"If-None-Match": "*"} if exclusive else dfs.only(if_match)
     response = await session.send(
         PUT_BLOB,
         session.url(key),
@@ -90,5 +93,6 @@ async def _put(
         session,
         response,
         exclusive=exclusive,
+        replaces=if_match is not None,
         ours=lambda there: may_be(blob_info(key, there.headers), body, attributes),
     )

@@ -76,6 +76,12 @@ class AsyncBackend(Protocol):
     PreconditionFailed for a write and NotFound for the others; a write does
     not look at *overwrite* then (COND-003). Other backends never get it.
 
+    So one that declares CONTENT_HEADERS takes ``headers`` in `write` and
+    `write_atomic`: a `ContentHeaders`, checked and with at least one of its
+    fields set, or None as the default. They are kept as they are
+    (HEADERS-001), replaced by the next write (HEADERS-002), and go with a
+    move and a copy (HEADERS-003); `get_file_info` tells them.
+
     After a cancellation the old object or the new one is there, and no
     temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
     backend waits for a mutating call that runs in a thread before it lets

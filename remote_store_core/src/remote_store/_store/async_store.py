@@ -29,6 +29,7 @@ from remote_store._store.async_observe import AsyncObservation
 from remote_store._store.async_ranges import read_part, read_parts
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -354,6 +355,7 @@ class AsyncStore:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file, creating its parent folders.
@@ -375,6 +377,8 @@ class AsyncStore:
             if_match: ETag of the version to replace, of a `FileInfo` or a
                 `WriteResult`; *overwrite* is not looked at then. None for
                 whatever is there.
+            headers: Content type and what else is handed out with the content;
+                they replace those of an earlier version, as *metadata* does.
 
         Returns:
             Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
@@ -382,20 +386,21 @@ class AsyncStore:
 
         Raises:
             TypeError: *content* is none of these, or yields something else;
-                *if_match* is not a str.
+                *if_match* is not a str, or *headers* no `ContentHeaders`.
             ValueError: *metadata* breaks a rule; *if_match* is empty, ``*`` or
-                in quotes.
+                in quotes; one of *headers* is not printable ASCII.
             CapabilityNotSupported: No WRITE, non-empty *metadata* without
-                USER_METADATA, or *if_match* without CONDITIONAL_WRITE.
+                USER_METADATA, *if_match* without CONDITIONAL_WRITE, or
+                *headers* without CONTENT_HEADERS.
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
             PreconditionFailed: The file is another version than *if_match*, or
                 missing; nothing was changed.
         """
         if isinstance(content, bytes):
-            call = self._put("write", path, content, overwrite, metadata, if_match)
+            call = self._put("write", path, content, overwrite, metadata, if_match, headers)
         else:
-            call = self._stream("write", path, content, overwrite, metadata, if_match)
+            call = self._stream("write", path, content, overwrite, metadata, if_match, headers)
         result = await call
         return rules.rebased_result(self._root, result) if self._root else result
 
@@ -408,6 +413,7 @@ class AsyncStore:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write text to a file; otherwise as `write`.
@@ -419,6 +425,7 @@ class AsyncStore:
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, as in `write`.
             if_match: ETag of the version to replace, as in `write`.
+            headers: Content headers, as in `write`.
 
         Raises:
             UnicodeEncodeError: *encoding* cannot express *text*.
@@ -428,7 +435,9 @@ class AsyncStore:
             AlreadyExists, PreconditionFailed: As `write`.
         """
         content = rules.encoded(text, encoding)
-        result = await self._put("write_text", path, content, overwrite, metadata, if_match)
+        result = await self._put(
+            "write_text", path, content, overwrite, metadata, if_match, headers
+        )
         return rules.rebased_result(self._root, result) if self._root else result
 
     async def write_atomic(
@@ -439,6 +448,7 @@ class AsyncStore:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file so that readers see the old content or the new, never a part.
@@ -451,6 +461,7 @@ class AsyncStore:
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, as in `write`.
             if_match: ETag of the version to replace, as in `write`.
+            headers: Content headers, as in `write`.
 
         Returns:
             As `write`.
@@ -460,9 +471,11 @@ class AsyncStore:
             TypeError, ValueError, InvalidPath, AlreadyExists, PreconditionFailed: As `write`.
         """
         if isinstance(content, bytes):
-            call = self._put("write_atomic", path, content, overwrite, metadata, if_match)
+            call = self._put("write_atomic", path, content, overwrite, metadata, if_match, headers)
         else:
-            call = self._stream("write_atomic", path, content, overwrite, metadata, if_match)
+            call = self._stream(
+                "write_atomic", path, content, overwrite, metadata, if_match, headers
+            )
         result = await call
         return rules.rebased_result(self._root, result) if self._root else result
 
@@ -474,12 +487,13 @@ class AsyncStore:
         overwrite: bool,
         metadata: Mapping[str, str] | None,
         if_match: str | None,
+        headers: ContentHeaders | None,
     ) -> WriteResult:
         body = as_content(content)
         if isinstance(body, bytes):
-            return await self._put(name, path, body, overwrite, metadata, if_match)
+            return await self._put(name, path, body, overwrite, metadata, if_match, headers)
         async with contextlib.aclosing(body):
-            return await self._put(name, path, body, overwrite, metadata, if_match)
+            return await self._put(name, path, body, overwrite, metadata, if_match, headers)
 
     def _put(
         self,
@@ -489,9 +503,12 @@ class AsyncStore:
         overwrite: bool,
         metadata: Mapping[str, str] | None,
         if_match: str | None,
+        headers: ContentHeaders | None,
     ) -> Awaitable[WriteResult]:
         atomic = name == "write_atomic"
-        match = {} if if_match is None else self._match(if_match)
+        more = {} if if_match is None else self._match(if_match)
+        if headers is not None:
+            more |= rules.gate_headers(self._capabilities, headers, self._name)
         if metadata or not self._writes:
             metadata = rules.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
@@ -499,7 +516,7 @@ class AsyncStore:
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
         return self._call(
-            name, path, write(key, content, overwrite=overwrite, metadata=metadata, **match)
+            name, path, write(key, content, overwrite=overwrite, metadata=metadata, **more)
         )
 
     # Deleting --------------------------------------------------------------

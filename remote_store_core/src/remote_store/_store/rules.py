@@ -14,11 +14,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from attrs import asdict
+
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import InvalidPath, NotFound
 from remote_store._types.models import (
     UNKNOWN_TIME,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -41,6 +44,7 @@ __all__ = [
     "file_key",
     "folder_info_key",
     "folder_key",
+    "gate_headers",
     "gate_match",
     "gate_url",
     "gate_write",
@@ -298,6 +302,33 @@ def check_etag(etag: object) -> None:
         raise ValueError(msg)
 
 
+def gate_headers(capabilities: CapabilitySet, headers: object, backend: str) -> dict[str, Any]:
+    """
+    Return the keyword that hands content headers to a backend; none where they hold nothing.
+
+    Raises:
+        TypeError: *headers* is no `ContentHeaders`, or one of them no str.
+        ValueError: One of them is empty, or has outer blanks or characters
+            other than printable ASCII, which would not come back unchanged.
+        CapabilityNotSupported: No CONTENT_HEADERS.
+    """
+    if not isinstance(headers, ContentHeaders):
+        msg = f"headers must be a ContentHeaders, got {type(headers).__name__}"
+        raise TypeError(msg)
+    given = {k: v for k, v in asdict(headers).items() if v is not None}
+    for name, value in given.items():
+        if not isinstance(value, str):
+            msg = f"{name} must be a str, got {type(value).__name__}"
+            raise TypeError(msg)
+        if not value or value != value.strip() or not (value.isascii() and value.isprintable()):
+            msg = f"{name} must be printable ASCII without blanks around it, got {value!r}"
+            raise ValueError(msg)
+    if not given:
+        return {}
+    capabilities.require(Capability.CONTENT_HEADERS, backend=backend)
+    return {"headers": headers}
+
+
 def gate_match(capabilities: CapabilitySet, if_match: object, backend: str) -> dict[str, Any]:
     """
     Return the keyword that asks a backend for one version.
@@ -458,6 +489,7 @@ def rebased_file(root: str, info: FileInfo) -> FileInfo:
         info.content_type,
         info.metadata,
         info.extra,
+        getattr(info, "headers", None),  # others' models may lack them
     )
 
 

@@ -28,6 +28,7 @@ from remote_store._store.observe import Observation
 from remote_store._store.ranges import read_part, read_parts
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -388,6 +389,7 @@ class Store:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file, creating its parent folders.
@@ -408,6 +410,8 @@ class Store:
             if_match: ETag of the version to replace, of a `FileInfo` or a
                 `WriteResult`; *overwrite* is not looked at then. None for
                 whatever is there.
+            headers: Content type and what else is handed out with the content;
+                they replace those of an earlier version, as *metadata* does.
 
         Returns:
             Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
@@ -415,20 +419,21 @@ class Store:
 
         Raises:
             TypeError: *content* is none of these, or yields something else;
-                *if_match* is not a str.
+                *if_match* is not a str, or *headers* no `ContentHeaders`.
             ValueError: *metadata* breaks a rule; *if_match* is empty, ``*`` or
-                in quotes.
+                in quotes; one of *headers* is not printable ASCII.
             CapabilityNotSupported: No WRITE, non-empty *metadata* without
-                USER_METADATA, or *if_match* without CONDITIONAL_WRITE.
+                USER_METADATA, *if_match* without CONDITIONAL_WRITE, or
+                *headers* without CONTENT_HEADERS.
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
             PreconditionFailed: The file is another version than *if_match*, or
                 missing; nothing was changed.
         """
         if isinstance(content, bytes):
-            call = self._put("write", path, content, overwrite, metadata, if_match)
+            call = self._put("write", path, content, overwrite, metadata, if_match, headers)
         else:
-            call = self._stream("write", path, content, overwrite, metadata, if_match)
+            call = self._stream("write", path, content, overwrite, metadata, if_match, headers)
         result = call
         return rules.rebased_result(self._root, result) if self._root else result
 
@@ -441,6 +446,7 @@ class Store:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write text to a file; otherwise as `write`.
@@ -452,6 +458,7 @@ class Store:
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, as in `write`.
             if_match: ETag of the version to replace, as in `write`.
+            headers: Content headers, as in `write`.
 
         Raises:
             UnicodeEncodeError: *encoding* cannot express *text*.
@@ -461,7 +468,7 @@ class Store:
             AlreadyExists, PreconditionFailed: As `write`.
         """
         content = rules.encoded(text, encoding)
-        result = self._put("write_text", path, content, overwrite, metadata, if_match)
+        result = self._put("write_text", path, content, overwrite, metadata, if_match, headers)
         return rules.rebased_result(self._root, result) if self._root else result
 
     def write_atomic(
@@ -472,6 +479,7 @@ class Store:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file so that readers see the old content or the new, never a part.
@@ -484,6 +492,7 @@ class Store:
             overwrite: Replace an existing file; False refuses it.
             metadata: User metadata, as in `write`.
             if_match: ETag of the version to replace, as in `write`.
+            headers: Content headers, as in `write`.
 
         Returns:
             As `write`.
@@ -493,9 +502,11 @@ class Store:
             TypeError, ValueError, InvalidPath, AlreadyExists, PreconditionFailed: As `write`.
         """
         if isinstance(content, bytes):
-            call = self._put("write_atomic", path, content, overwrite, metadata, if_match)
+            call = self._put("write_atomic", path, content, overwrite, metadata, if_match, headers)
         else:
-            call = self._stream("write_atomic", path, content, overwrite, metadata, if_match)
+            call = self._stream(
+                "write_atomic", path, content, overwrite, metadata, if_match, headers
+            )
         result = call
         return rules.rebased_result(self._root, result) if self._root else result
 
@@ -508,12 +519,13 @@ class Store:
         overwrite: bool,
         metadata: Mapping[str, str] | None,
         if_match: str | None,
+        headers: ContentHeaders | None,
     ) -> WriteResult:
         body = as_content(content)
         if body is content or isinstance(body, bytes):
-            return self._put(name, path, body, overwrite, metadata, if_match)
+            return self._put(name, path, body, overwrite, metadata, if_match, headers)
         with body:
-            return self._put(name, path, body, overwrite, metadata, if_match)
+            return self._put(name, path, body, overwrite, metadata, if_match, headers)
 
     def _put(
         self,
@@ -523,9 +535,12 @@ class Store:
         overwrite: bool,
         metadata: Mapping[str, str] | None,
         if_match: str | None,
+        headers: ContentHeaders | None,
     ) -> WriteResult:
         atomic = name == "write_atomic"
-        match = {} if if_match is None else self._match(if_match)
+        more = {} if if_match is None else self._match(if_match)
+        if headers is not None:
+            more |= rules.gate_headers(self._capabilities, headers, self._name)
         if metadata or not self._writes:
             metadata = rules.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
@@ -533,7 +548,7 @@ class Store:
         key = rules.file_key(self._root, path)
         write = self._backend.write_atomic if atomic else self._backend.write
         return self._call(
-            name, path, write, key, content, overwrite=overwrite, metadata=metadata, **match
+            name, path, write, key, content, overwrite=overwrite, metadata=metadata, **more
         )
 
     # By hand: an async store has `write_atomic` alone.

@@ -16,6 +16,7 @@ from remote_store._types.secrets import redact_url
 __all__ = [
     "UNKNOWN_TIME",
     "ContentDigest",
+    "ContentHeaders",
     "FileInfo",
     "FolderEntry",
     "FolderInfo",
@@ -86,6 +87,55 @@ class ContentDigest:
     value: str = field(converter=_clean, validator=_is_hexadecimal)
 
 
+#: Media types of compressed files, by the encoding that their suffix stands for.
+_COMPRESSED: Final = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "compress": "application/x-compress",
+}
+
+
+@frozen(kw_only=True)
+class ContentHeaders:
+    """
+    What a service keeps with content, and hands out with it as headers of HTTP.
+
+    None of them changes content: what is written with ``content_encoding="gzip"``
+    has to be gzipped already, and is read as it was written.
+
+    Args:
+        content_type: Media type, such as ``"text/csv; charset=utf-8"``. None
+            leaves it to the service, which has a default.
+        cache_control: How long others may keep it, ``"max-age=3600"``.
+        content_encoding: How it is compressed, ``"gzip"``.
+        content_disposition: What a browser does with it,
+            ``'attachment; filename="report.csv"'``.
+    """
+
+    content_type: str | None = None
+    cache_control: str | None = None
+    content_encoding: str | None = None
+    content_disposition: str | None = None
+
+    @classmethod
+    def guessed(cls, name: str | RemotePath) -> ContentHeaders:
+        """
+        Return the media type that the suffix of a name stands for, as Python's own table has it.
+
+        That of a compressed file is its own (``application/gzip`` for
+        ``a.csv.gz``), and no `content_encoding`: who fetches it wants that file.
+
+        Args:
+            name: A name or a path. An unknown suffix gives no media type.
+        """
+        import mimetypes  # few programs guess
+
+        # Not the functions of the module, which know what is installed on this machine.
+        kind, encoding = mimetypes.MimeTypes().guess_type(f"file:///{name}")
+        return cls(content_type=kind if encoding is None else _COMPRESSED.get(encoding))
+
+
 @frozen(init=False)
 class FileInfo:
     """
@@ -102,6 +152,8 @@ class FileInfo:
         metadata: User metadata; None when there is none or, in listings, it
             was not fetched.
         extra: Anything else that the backend knows.
+        headers: Content headers, *content_type* among them; None when there
+            are none or, in listings, they were not fetched.
     """
 
     path: RemotePath
@@ -113,6 +165,7 @@ class FileInfo:
     content_type: str | None = field(default=None, eq=False)
     metadata: Mapping[str, str] | None = field(default=None, eq=False)
     extra: dict[str, object] = field(default=Factory(dict), eq=False)
+    headers: ContentHeaders | None = field(default=None, eq=False)
 
     def __init__(
         self,
@@ -125,13 +178,14 @@ class FileInfo:
         content_type: str | None = None,
         metadata: Mapping[str, str] | None = None,
         extra: dict[str, object] | None = None,
+        headers: ContentHeaders | None = None,
     ) -> None:
         this: Any = self
         if extra is None:
             extra = {}
         if type(self) is not FileInfo:
             this.__attrs_init__(
-                path, name, size, modified_at, digest, etag, content_type, metadata, extra
+                path, name, size, modified_at, digest, etag, content_type, metadata, extra, headers
             )
             return
         _set(this, "__class__", _OpenFileInfo)
@@ -144,6 +198,7 @@ class FileInfo:
         this.content_type = content_type
         this.metadata = metadata
         this.extra = extra
+        this.headers = headers
         this.__class__ = FileInfo
 
 

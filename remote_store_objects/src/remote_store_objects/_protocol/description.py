@@ -167,6 +167,9 @@ class Description:
         folder_marks: Other clients make objects that stand for a folder and
             have its name without a slash; `ObjectInfo.is_folder` tells.
             Deleting a folder with content then looks for one.
+        content_headers: The service keeps `Attributes.content_type`, and of
+            `Attributes.headers` what `ContentHeaders` has, and `head` tells
+            them. Without it CONTENT_HEADERS is not declared.
         real_folders: What stands for a folder is always there: where no object
             is, nothing is looked for below.
         repeats: The service repeats failed attempts by itself, and limits their
@@ -202,6 +205,7 @@ class Description:
     delete_tells: bool = True
     written_tells: bool = True
     folder_marks: bool = False
+    content_headers: bool = True
     real_folders: bool = False
     repeats: bool = False
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
-from remote_store import ContentDigest, NotFound, PreconditionFailed
+from remote_store import ContentDigest, ContentHeaders, NotFound, PreconditionFailed
 
 __all__ = [
     "Attributes",
@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+#: The content headers beside the media type.
+_HEADERS: Final = ("cache-control", "content-encoding", "content-disposition")
 
 
 class StorageNotFound(NotFound):
@@ -54,12 +56,23 @@ class Attributes:
         metadata: User metadata.
         headers: What else a copy has to keep, as the service names it:
             ``Content-Encoding``, ``Cache-Control`` and the like. The backend
-            hands on what `head` told and adds nothing.
+            hands on what `head` told, and of a write those that its caller
+            gives: ``cache-control``, ``content-encoding`` and
+            ``content-disposition``.
     """
 
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default=_NONE)
     headers: Mapping[str, str] = field(default=_NONE)
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str], headers: ContentHeaders | None) -> Attributes:
+        """Return what a write is to keep."""
+        if headers is None:
+            return cls(metadata=metadata)
+        given = {name: getattr(headers, name.replace("-", "_")) for name in _HEADERS}
+        kept = {name: value for name, value in given.items() if value is not None}
+        return cls(headers.content_type, metadata, kept)
 
 
 class ObjectInfo(NamedTuple):
@@ -89,6 +102,20 @@ class ObjectInfo(NamedTuple):
     metadata: Mapping[str, str] | None = None
     headers: Mapping[str, str] = _NONE
     is_folder: bool = False
+
+    @property
+    def content_headers(self) -> ContentHeaders | None:
+        """What of it is handed out with the content, None for nothing."""
+        if self.content_type is None and not self.headers:
+            return None
+        told = {name.lower(): value for name, value in self.headers.items()}
+        cache, encoding, disposition = (told.get(name) for name in _HEADERS)
+        return ContentHeaders(
+            content_type=self.content_type,
+            cache_control=cache,
+            content_encoding=encoding,
+            content_disposition=disposition,
+        )
 
     @property
     def attributes(self) -> Attributes:
