@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,15 @@ async def test_through_both_bridges(tmp_path: Path) -> None:
 
     await asyncio.to_thread(sync)
     assert sorted(os.listdir(tmp_path / "b")) == ["async", "sync"]
+
+
+def test_it_is_logged_as_a_change(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """With the new path; not where nothing was done."""
+    source, target = Store(LocalBackend(tmp_path / "a")), Store(LocalBackend(tmp_path / "b"))
+    source.write("f", b"1")
+    caplog.set_level(logging.INFO, "remote_store")
+
+    assert target.copy_from(source, "f", "g") is not None
+    assert target.copy_from(Store(Upper(tmp_path / "a")), "f", "h") is None
+
+    assert [(r.op, r.path) for r in caplog.records] == [("copy_from", "g")]  # type: ignore[attr-defined]
