@@ -17,7 +17,7 @@ from remote_store import (
     RemoteStoreError,
     StoreClosed,
 )
-from remote_store_objects import ObjectBackend, Page
+from remote_store_objects import ObjectBackend, Page, TargetReplaced
 from remote_store_objects.authoring import Calls, Flat, Session, Waiting
 
 pytestmark = pytest.mark.asyncio
@@ -191,3 +191,49 @@ async def test_operations_that_are_found_out() -> None:
     with pytest.raises(NotFound):
         await backend.delete("b")
     assert asked == ["a", "a"]
+
+
+async def test_what_cannot_be_listed_at_once_is_listed_by_folders() -> None:
+    """A flat page may name folders instead: each is asked for by itself, also for a sum."""
+    bucket = Bucket()
+    for key in ("d/a", "d/e/b", "d/e/f/c", "x"):
+        bucket.put(key, b"12")
+    asked: list[tuple[str, str]] = []
+
+    class Split(MemoryService):
+        async def list_page(self, prefix: str, **options: Any) -> Page:
+            asked.append((prefix, options.get("delimiter", "")))
+            if prefix == "d/":
+                options["delimiter"] = "/"
+            return await super().list_page(prefix, **options)
+
+    backend = ObjectBackend(lambda: Split(bucket), bucket.description)
+    found = [info.path.as_posix() async for info in backend.list_files("d", recursive=True)]
+    assert found == ["d/a", "d/e/b", "d/e/f/c"]
+    assert asked == [("d/", ""), ("d/e/", "")]
+    total = await backend.get_folder_info("d")
+    assert (total.file_count, total.total_size) == (3, 6)
+
+
+async def test_where_folders_are_real_nothing_is_looked_for() -> None:
+    """What is not there is missing, which one request tells."""
+    for real, verbs in ((False, ["get", "list_page"]), (True, ["get"])):
+        bucket = Bucket(description=describe(real_folders=real))
+        with pytest.raises(NotFound):
+            await bucket.backend().read_bytes("a")
+        assert bucket.verbs() == verbs
+
+
+@pytest.mark.parametrize("move", [True, False])
+async def test_a_target_that_is_replaced_while_it_is_copied(move: bool) -> None:
+    """It is no condition that failed, and the error is the service's own."""
+    bucket = Bucket()
+    bucket.put("a", b"x")
+    error = TargetReplaced("replaced", path="b")
+    bucket.faults["copy"] += [raising(error)]
+    backend = bucket.backend()
+    with pytest.raises(PreconditionFailed) as caught:
+        await (backend.move if move else backend.copy)("a", "b", overwrite=not move)
+    assert caught.value is error
+    assert bucket.verbs() == ["head", "copy"][not move :]
+    assert list(bucket.objects) == ["a"]
