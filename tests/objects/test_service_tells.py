@@ -165,6 +165,36 @@ async def test_a_service_that_knows_what_is_under_way() -> None:
         assert caught.value.outcome_unknown is sent.pop(0)
 
 
+async def test_a_wait_between_two_requests_of_a_verb_is_one_too() -> None:
+    """A close ends it, and what the verb was to change is unknown."""
+    bucket = Bucket()
+    between = asyncio.Event()
+
+    class Patient(MemoryService):
+        calls: Calls
+
+        async def put(self, key: str, *_: Any, **__: Any) -> Any:
+            with Waiting(self.calls, key, False):
+                await asyncio.sleep(0)
+            between.set()
+            await asyncio.Event().wait()
+
+    class Backend(ObjectBackend):
+        def made_service(self, calls: Calls) -> Any:
+            service = Patient(bucket)
+            service.calls = calls
+            return service
+
+    backend = Backend(bucket.connect, bucket.description)
+    call = asyncio.create_task(backend.write("a", b""))
+    await between.wait()
+    backend._loops.running().calls.count -= 1  # so that a close does not wait for it
+    await backend.aclose()
+    with pytest.raises(StoreClosed) as caught:
+        await asyncio.wait_for(call, 5)
+    assert caught.value.outcome_unknown
+
+
 async def test_operations_that_are_found_out() -> None:
     """After what needs no service, and at every operation until they are known."""
     bucket = Bucket()
