@@ -141,6 +141,12 @@ async def test_batches_and_their_sum(
         assert (await execute(actions, on=client)).skipped == 40
     assert len(client.batches) == 5
 
+    # What is skipped makes no batch larger.
+    await fill(source, {f"new{i}": b"1" for i in range(4)})
+    async with plan(source, target) as actions:
+        assert (await execute(actions, on=client)).copied == 4
+    assert [len(batch.actions) for batch in client.batches[5:]] == [1, 1, 1, 1]
+
 
 async def test_batches_are_bounded(
     client: Client, source: AsyncStore, target: AsyncStore, monkeypatch: pytest.MonkeyPatch

@@ -115,6 +115,7 @@ class Cluster:
             metadata,
             f"remote-store-transfer-{uuid.uuid4().hex}",
         )
+        self._threads = 0
         self._limit = _LEAST
         self._looked = -_LOOK
         #: Workers whose files were seen in the target.
@@ -146,7 +147,9 @@ class Cluster:
     async def _batches(self, actions: AsyncGenerator[Action, None]) -> AsyncGenerator[Batch, None]:
         await self._look()
         # A small plan is spread over all threads, too.
-        files = -(-self._plan.totals.files // max(1, self._threads * 2))
+        totals = self._plan.totals
+        moves = totals.files - totals.skip - totals.conflict
+        files = -(-moves // max(1, self._threads * 2))
         files = max(1, min(_FILES, files))
         gathered: list[Action] = []
         size = 0
@@ -174,8 +177,9 @@ class Cluster:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             running.pop(task).release()
-        for task in done:
-            task.result()
+        for error in [task.exception() for task in done]:
+            if error is not None:
+                raise error
 
     async def _follow(self, batch: Batch, future: Any) -> None:
         """Wait for a batch, and add up what became of it."""
@@ -208,8 +212,12 @@ class Cluster:
         for action, ended in zip(batch.actions, done.ended, strict=True):
             if ended.failure is None and action.kind in ("copy", "replace"):
                 path = target.at(action.path)
+                try:
+                    there = await target.store.is_file(path)
+                except RemoteStoreError:
+                    return  # nothing is known: the next batch is looked at
                 self._trusted.add(done.worker)
-                if not await target.store.is_file(path):
+                if not there:
                     msg = (
                         f"worker {done.worker} has written {path!r}, but the target does not "
                         "have it: the worker's target is another one"
@@ -251,7 +259,8 @@ async def _finished(future: Any) -> None:
             ended.set_result(None)
 
     def tell(_: object) -> None:
-        loop.call_soon_threadsafe(wake)
+        with contextlib.suppress(RuntimeError):  # who waited has given up, and its loop is closed
+            loop.call_soon_threadsafe(wake)
 
     future.add_done_callback(tell)
     await ended
