@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import io
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.contract.probes import Recorder, as_backend
+from tests.contract.probes import Listener, Recorder, as_backend
 from tests.contract.reference import DictBackend
 
 from remote_store import (
     AsyncBackendSyncAdapter,
     Backend,
+    BackendUnavailable,
     Capability,
     CapabilityNotSupported,
     CapabilitySet,
@@ -25,6 +26,8 @@ from remote_store import (
     NotFound,
     PreconditionFailed,
     Store,
+    register_plugin,
+    unregister_plugin,
 )
 from remote_store._contract.ranges import Place
 from remote_store.aio import AsyncBackend, AsyncStore, SyncBackendAdapter
@@ -79,6 +82,15 @@ def sync_store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
         yield store
 
 
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """Hears what stores do."""
+    listener = Listener()
+    register_plugin(listener)
+    yield listener
+    unregister_plugin(listener)
+
+
 PARTS: list[tuple[Any, bytes]] = [
     ({"start": 0}, DATA),
     ({"start": 10, "length": 5}, DATA[10:15]),
@@ -89,6 +101,9 @@ PARTS: list[tuple[Any, bytes]] = [
     ({"start": -(10**9), "length": 2}, DATA[:2]),
     ({"start": len(DATA)}, b""),
     ({"start": 10**9, "length": 1}, b""),
+    ({"start": 10**30}, b""),
+    ({"start": 2_399_000, "end": 10**30}, DATA[2_399_000:]),
+    ({"start": 2_399_000, "length": 10**30}, DATA[2_399_000:]),
     ({"start": 7, "length": 0}, b""),
     ({"start": 7, "end": 7}, b""),
 ]
@@ -421,7 +436,7 @@ async def test_a_failing_range_ends_the_others() -> None:
     """The first error is raised when no other fetch is running any more."""
     running = 0
 
-    class Failing(Metered):
+    class Gone(Metered):
         async def read_range(
             self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
         ) -> AsyncIterator[bytes]:
@@ -434,7 +449,7 @@ async def test_a_failing_range_ends_the_others() -> None:
             finally:
                 running -= 1
 
-    store = AsyncStore(Failing())
+    store = AsyncStore(Gone())
     await store.write("f", DATA)
     with pytest.raises(NotFound, match="gone"):
         await store.read_ranges("f", [(i * 200_000, i * 200_000 + 5) for i in range(12)])
@@ -445,3 +460,97 @@ def test_default_of_an_incomplete_protocol() -> None:
     """AsyncBackend itself has the member, so that a class which inherits is complete."""
     assert "read_range" not in AsyncBackend.__abstractmethods__
     assert "read_range" not in Backend.__abstractmethods__
+
+
+class Failing(Metered):
+    """Breaks once in the middle of a range, or hangs there."""
+
+    failures = 1
+    hangs = False
+
+    async def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncIterator[bytes]:
+        part = self._part(path, start, length, if_match)
+        yield part[:7]
+        if self.failures:
+            self.failures -= 1
+            if self.hangs:
+                await asyncio.sleep(60)
+            raise BackendUnavailable("broke", path=path)
+        yield part[7:]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_file_can_be_read_on_after_a_failure(hangs: bool) -> None:
+    """At the place where the read that failed, or was cancelled, began: no byte is lost."""
+    backend = Failing()
+    backend.hangs = hangs
+    store = AsyncStore(backend)
+    await store.write("f", DATA)
+    async with store.open("f") as file:
+        await file.seek(10)
+        with pytest.raises(TimeoutError if hangs else BackendUnavailable):
+            async with asyncio.timeout(0.1 if hangs else 10):
+                await file.read(100)
+        assert await file.tell() == 10
+        assert await file.read(100) == DATA[10:110]
+
+
+def test_a_file_can_be_read_on_after_a_failure_sync() -> None:
+    """The same, where the failure is that of the first read."""
+    with Store(AsyncBackendSyncAdapter(Failing())) as store:
+        store.write("f", DATA)
+        with store.open("f") as file:
+            file.seek(10)
+            with pytest.raises(BackendUnavailable):
+                file.read(100)
+            assert file.tell() == 10
+            assert file.read(100) == DATA[10:110]
+
+
+@pytest.mark.asyncio
+async def test_events_of_reading_parts(listener: Listener) -> None:
+    """Each call is one event with its bytes; an open file one until it is closed."""
+    store = AsyncStore(AsyncMemoryBackend(), "root")
+    await store.write("f", DATA)
+    listener.events.clear()
+    await store.read_range("f", 5, length=10)
+    await store.read_ranges("f", [(0, 5), (900_000, 900_010)])
+    async with store.open("f") as file:
+        await file.read(7)
+        await file.readline()
+        assert len(listener.events) == 2
+    with pytest.raises(NotFound):
+        async with store.open("missing"):
+            pass
+    found = [(e.name, e.path, e.bytes, e.outcome) for e in listener.events]
+    assert found == [
+        ("read_range", "f", 10, "ok"),
+        ("read_ranges", "f", 15, "ok"),
+        ("open", "f", 40, "ok"),
+        ("open", "missing", None, "error"),
+    ]
+
+
+def test_events_of_reading_parts_sync(listener: Listener) -> None:
+    """The same of a sync store."""
+    with Store(AsyncBackendSyncAdapter(AsyncMemoryBackend()), "root") as store:
+        store.write("f", DATA)
+        listener.events.clear()
+        store.read_range("f", 5, length=10)
+        with store.open("f") as file:
+            file.read(7)
+    assert [(e.name, e.bytes) for e in listener.events] == [("read_range", 10), ("open", 7)]
+
+
+def test_without_a_size_a_seekable_file_is_a_copy() -> None:
+    """Ranges need the size: a backend that does not tell it is read to the end, as before."""
+    sync = AsyncBackendSyncAdapter(AsyncMemoryBackend())
+    sync.write("f", DATA)
+    sync._capabilities = CapabilitySet(set(sync.capabilities) - {Capability.METADATA})
+    with Store(sync) as store, store.read_seekable("f") as file:
+        assert "Spool" in type(file).__name__
+        assert file.seek(-4, 2) == len(DATA) - 4
+        assert file.read() == b"tail"

@@ -17,7 +17,7 @@ from remote_store_local._errors import mapped
 from remote_store_local._files import LocalFiles
 from remote_store_local._fs.folder import close_quietly
 from remote_store_local._fs.shared_close import SharedClose
-from remote_store_local._fs.version import ended_early, first_read
+from remote_store_local._fs.version import ended_early, first_read, is_behind
 
 __all__ = ["LazyFile", "SharedFile", "read_bytes", "shrunk", "start_reading"]
 
@@ -127,6 +127,9 @@ class LazyFile:
             fd, found = open_file()
             self.file = SharedFile(fd, self._shared, found)
             self.size = found.st_size
+            if is_behind(self.at, self.size):
+                self.ended = True
+                return b""
             if self.at:
                 self.file.seek(self.at)
             wanted = first_read(max(0, self.size - self.at), self._within(chunk))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
@@ -23,6 +24,7 @@ from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._file_objects import open_reader, open_temp_file, write_from
 from remote_store_local._files import Fsync
 from remote_store_local._fs.temp_file import never_stop
+from remote_store_local._fs.version import is_behind
 from remote_store_local._list import folder_info, glob, list_entries
 from remote_store_local._read import read_bytes
 from remote_store_local._transfer import copy, move
@@ -134,6 +136,9 @@ class LocalBackend(Rooted, Backend):
         stream = open_reader(self._files, path, if_match)
         if start == 0 and length is None:
             return stream
+        if is_behind(start, os.fstat(stream.fileno()).st_size):
+            stream.close()
+            return io.BytesIO()
         return part_of_stream(stream, start, length)
 
     def read_bytes(self, path: str) -> bytes:

@@ -52,15 +52,27 @@ class _RangeReader(io.BufferedReader):
         self._block = block
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._block:
-            self._place.expected = self.tell() + size
-        return super().read(size)
+        position = self._announce(0 if size is None else size)
+        try:
+            return super().read(size)
+        except Exception:
+            self.seek(position)  # nothing of it was handed out
+            raise
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        size = memoryview(buffer).nbytes
+        position = self._announce(memoryview(buffer).nbytes)
+        try:
+            return super().readinto(buffer)
+        except Exception:
+            self.seek(position)
+            raise
+
+    def _announce(self, size: int) -> int:
+        """Tell the file below of a large read; return where it begins."""
+        position = self.tell()
         if size > self._block:
-            self._place.expected = self.tell() + size
-        return super().readinto(buffer)
+            self._place.expected = position + size
+        return position
 
 
 class _RangeFile(io.RawIOBase):
@@ -120,10 +132,16 @@ class _RangeFile(io.RawIOBase):
         target = target[: max(0, min(len(target), place.size - place.position))]
         if not target:
             return 0
-        self._reach(len(target))
-        got = _fill(self._stream, target[: place.stop - place.at])
-        self._passed(got)
-        place.position = place.at
+        try:
+            self._reach(len(target))
+            got = _fill(self._stream, target[: place.stop - place.at])
+            at = place.at + got
+            self._passed(got)
+        except BaseException:
+            self._leave()
+            place.lose()  # the next read may succeed
+            raise
+        place.position = at
         return got
 
     def _reach(self, wanted: int) -> None:

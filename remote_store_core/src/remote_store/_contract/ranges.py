@@ -178,6 +178,10 @@ class Place:
         way = self.position - self.at
         return self.position < self.stop and 0 <= way <= (self._block if self._ranged else way)
 
+    def lose(self) -> None:
+        """Forget the stream, which has failed: what comes next is asked for anew."""
+        self.at = self.stop = 0
+
     def ask(self, wanted: int) -> tuple[int, int | None]:
         """
         Return start and length of the next stream; None for all that follows.

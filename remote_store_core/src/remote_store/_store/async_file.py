@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from remote_store._contract import members
 from remote_store._contract.async_backend import AsyncBackend
@@ -219,10 +219,15 @@ class AsyncFile:
             self._info = info
 
     @contextlib.contextmanager
-    def _failing(self) -> Any:
+    def _failing(self) -> Iterator[None]:
+        position = self._place.position
         try:
             yield
         except BaseException as error:
+            # The next call may succeed: at the same place, with a stream of its own.
+            self._place.position = position
+            self._place.lose()
+            self._chunk, self._used = b"", 0
             # The first failure is how the operation ended.
             self._end.pop_all().__exit__(type(error), error, error.__traceback__)
             raise

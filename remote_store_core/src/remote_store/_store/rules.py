@@ -70,6 +70,9 @@ __all__ = [
 #: Bytes of all keys and values of a file's user metadata together.
 METADATA_LIMIT: Final = 2048
 
+#: Position behind the end of every file that systems and services can still be asked for.
+_FAR: Final = 1 << 61
+
 
 # Before the call -----------------------------------------------------------
 
@@ -149,7 +152,7 @@ def part_of_file(start: int, length: int | None, end: int | None) -> tuple[int, 
             *end* is below *start*, or given with a negative one.
         TypeError: One of them is not a whole number.
     """
-    start = operator.index(start)
+    start = min(operator.index(start), _FAR)
     if length is not None and end is not None:
         msg = "give length or end, not both"
         raise ValueError(msg)
@@ -163,8 +166,9 @@ def part_of_file(start: int, length: int | None, end: int | None) -> tuple[int, 
         if (end := operator.index(end)) < start:
             msg = f"end must be >= start, got {start} to {end}"
             raise ValueError(msg)
+        end = min(end, _FAR)
         length = end - start
-    return start, length
+    return start, length if length is None or length < _FAR else None
 
 
 def part_of_suffix(size: int, start: int, length: int | None) -> tuple[int, int]:
@@ -191,7 +195,7 @@ def whole_ranges(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         if not 0 <= start <= end:
             msg = f"a range needs 0 <= start <= end, got {start} to {end}"
             raise ValueError(msg)
-        found.append((start, end))
+        found.append((min(start, _FAR), min(end, _FAR)))
     return found
 
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["ended_early", "first_read", "is_same_version"]
+__all__ = ["ended_early", "first_read", "is_behind", "is_same_version"]
 
 #: Bytes to ask a file for that says it has none; some give their content to one read only.
 _UNSIZED: Final = 1 << 16
+#: Bytes by which no file grows while it is being opened.
+_FAR: Final = 1 << 40
 
 
 def first_read(size: int, limit: int) -> int:
@@ -27,6 +29,11 @@ def first_read(size: int, limit: int) -> int:
         limit: Bytes to ask for at most.
     """
     return min(size + 1 if size else _UNSIZED, limit)
+
+
+def is_behind(start: int, size: int) -> bool:
+    """Return True for a position so far behind the end that a system may refuse to go there."""
+    return start > max(size, _FAR)
 
 
 def is_same_version(found: os.stat_result, now: os.stat_result) -> bool:
