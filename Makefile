@@ -68,7 +68,7 @@ docs: $(DEV) ## Build the site into site/, strictly and offline.
 build: $(DEV) ## Build wheel and sdist of every member into dist/.
 	@scripts/build dist
 
-bench: $(DEV) ## Run the benchmarks; numbers are ratios measured side by side.
+bench: $(DEV) .ecosystem/.stamp .azurite/.stamp ## Run the benchmarks; numbers are ratios measured side by side.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN) "$$file" || exit 1; done
 
 clean: ## Remove everything that was generated, .venv included.

@@ -91,6 +91,40 @@ def test_arrow_dataset(fs: RemoteStoreFileSystem) -> None:
         parquet.read_table("/none.parquet", filesystem=fs)
 
 
+def test_one_column_costs_what_arrow_asks_for(
+    options: Options, fs: RemoteStoreFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its filesystem and by pandas: at most 1.2 times the column and the footer."""
+    import numpy as np
+    import pandas as pd
+    from pyarrow import parquet
+
+    random = np.random.default_rng(1)
+    table = pd.DataFrame({f"c{n}": random.random(50_000) for n in range(20)})
+    table.to_parquet("remote-store:///wide.parquet", storage_options=options, row_group_size=9_000)
+    fetched: list[int] = []
+    fetch = RemoteStoreFileSystem._range
+
+    async def counting(self: Any, *arguments: Any) -> bytes:
+        found = await fetch(self, *arguments)
+        fetched.append(len(found))
+        return found
+
+    monkeypatch.setattr(RemoteStoreFileSystem, "_range", counting)
+    metadata = parquet.read_metadata("/wide.parquet", filesystem=fs)
+    groups = [metadata.row_group(n).column(7) for n in range(metadata.num_row_groups)]
+    needed = sum(group.total_compressed_size for group in groups) + (64 << 10)
+    for read in (
+        lambda: parquet.read_table("/wide.parquet", filesystem=fs, columns=["c7"]),
+        lambda: pd.read_parquet(
+            "remote-store:///wide.parquet", storage_options=options, columns=["c7"]
+        ),
+    ):
+        fetched.clear()
+        assert len(read()) == 50_000
+        assert needed / 2 < sum(fetched) <= 1.2 * needed
+
+
 def test_polars(options: Options, fs: RemoteStoreFileSystem) -> None:
     """Through open files, and lazily through a dataset of Arrow."""
     import polars as pl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ def tree(fs: RemoteStoreFileSystem) -> RemoteStoreFileSystem:
         (lambda fs: fs.info("a/1"), {"get_file_info": 1}),
         (lambda fs: fs.cat("a/1"), {"read_bytes": 1}),
         (lambda fs: fs.pipe("a/1", b"9"), {"write": 1}),
+        (lambda fs: fs.open("a/1", "wb").close(), {"write": 1}),
+        (lambda fs: fs.open("a/1").read(), {"get_file_info": 1, "read_range": 1}),
+        (lambda fs: fs.cat_file("a/1", 0, 1), {"read_range": 1}),
+        (lambda fs: fs.cat_ranges(["a/1"] * 3, 0, 1), {"read_range": 1}),
+        (lambda fs: fs.cp_file("a/1", "z"), {"copy": 1}),
+        (lambda fs: fs.mv("a/1", "z"), {"is_folder": 3, "move": 1}),
         (lambda fs: fs.rm("a", recursive=True), {"delete_folder": 1}),
         (lambda fs: fs.makedirs("a", exist_ok=True), {}),
     ],
@@ -122,6 +129,15 @@ def test_what_is_known_of_a_file(tree: RemoteStoreFileSystem) -> None:
     assert before[1] != tree.checksum("e")
     assert tree.info("a") == {"name": "/a", "size": 0, "type": "directory"}
     assert tree.info("")["type"] == "directory"
+
+
+def test_signed_addresses(fs: RemoteStoreFileSystem, flat: RemoteStoreFileSystem) -> None:
+    """Where the store can sign, plain HTTP reads the file; elsewhere it says that it cannot."""
+    flat.pipe("a/b", b"1")
+    with urllib.request.urlopen(flat.sign("a/b", expiration=60)) as answer:
+        assert answer.read() == b"1"
+    with pytest.raises(NotImplementedError):
+        fs.sign("a/b")
 
 
 def test_links_to_folders_are_not_entered(local: RemoteStoreFileSystem, tmp_path: Path) -> None:

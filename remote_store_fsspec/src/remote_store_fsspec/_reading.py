@@ -68,6 +68,18 @@ class Reading(Connected):
         "Return the time of the last change, in UTC; NotImplementedError without one."
     )
 
+    async def _sign(self, path: Path, expiration: float = 100, **kwargs: Any) -> str:
+        key = self._key(path)
+        async with self._at(key) as store:
+            return await store.signed_url(key, expires=expiration, **kwargs)
+
+    sign = sync_wrapper(_sign)
+    sign.__doc__ = """
+    Return a URL by which anybody who has it may read the file; with ``method="PUT"`` write it.
+
+    Stores that cannot sign raise NotImplementedError. *expiration* is in seconds.
+    """
+
     # Listings --------------------------------------------------------------
 
     async def _ls(self, path: Path, detail: bool = True, **kwargs: Any) -> list[Any]:
