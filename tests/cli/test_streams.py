@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("kind", ["pipe", "file", "null"])
+@pytest.mark.parametrize(
+    "kind", ["pipe", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("file", "null"))]
+)
 def test_standard_input_becomes_a_file(installed: Installed, tmp_path: Path, kind: str) -> None:
     """Every byte, from whatever it is."""
     content = b"" if kind == "null" else os.urandom(3_000_000)
