@@ -26,6 +26,7 @@ from remote_store_objects import (
     UploadPage,
     Written,
 )
+from remote_store_objects.aiohttp import unanswered
 from remote_store_objects.http import (
     etag_of,
     extent_of,
@@ -36,7 +37,7 @@ from remote_store_objects.http import (
 )
 from remote_store_s3._errors import error_for
 from remote_store_s3._place import Place, quoted_key
-from remote_store_s3._wire import LARGE, Ask, Wire, unanswered
+from remote_store_s3._wire import LARGE, Ask, Wire
 from remote_store_s3._xml import (
     commit_document,
     delete_document,

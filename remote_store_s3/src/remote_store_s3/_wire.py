@@ -8,9 +8,8 @@ import contextlib
 import hashlib
 import os
 import ssl
-import traceback
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -20,14 +19,14 @@ from attrs import define, field
 from yarl import URL
 
 from remote_store import (
-    BackendUnavailable,
     Capability,
     CapabilityNotSupported,
     PermissionDenied,
     RemoteStoreError,
 )
 from remote_store_objects import Body
-from remote_store_objects.http import foreign_answer, no_answer, time_of
+from remote_store_objects.aiohttp import sent_once, unanswered
+from remote_store_objects.http import foreign_answer, time_of
 from remote_store_s3._credentials import Credentials, Keys
 from remote_store_s3._errors import EXPIRED, SKEWED, code_of, error_for, region_of
 from remote_store_s3._place import Place, Spot
@@ -35,7 +34,7 @@ from remote_store_s3._signing import UNSIGNED, Signer
 
 T = TypeVar("T")
 
-__all__ = ["LARGE", "Ask", "Wire", "unanswered"]
+__all__ = ["LARGE", "Ask", "Wire"]
 
 #: Bytes above which digests are made in a thread: a few milliseconds of the loop.
 LARGE: Final = 1 << 20
@@ -84,32 +83,6 @@ class _Sent(dict[str, str]):
         return "<headers>"
 
 
-async def _once(
-    request: aiohttp.ClientRequest,
-    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a request again when a kept connection is dropped, unseen."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        raise  # nothing was sent, and aiohttp does not repeat it
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        msg = f"connection lost before an answer: {error or type(error).__name__}"
-        raise aiohttp.ClientConnectionError(msg) from error
-
-
-def unanswered(error: Exception, *, changes: bool) -> BackendUnavailable:
-    """Return our error for one of aiohttp's, which loses what shows how it was signed."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        error.request_info = error.request_info._replace(headers={})  # type: ignore[arg-type]
-        error.history = ()
-    for one in filter(None, (error, error.__cause__)):
-        traceback.clear_frames(one.__traceback__)  # they hold what was sent
-    sent = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
-    msg = f"No answer from the service: {error or type(error).__name__}"
-    return no_answer(msg, changes=changes and sent)
-
-
 class Wire:
     """
     The connections of one event loop.
@@ -144,7 +117,7 @@ class Wire:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=connect_timeout, sock_read=read_timeout
             ),
-            middlewares=(_once,),
+            middlewares=(sent_once,),
         )
         self._signer: Signer | None = None
         self._skew = timedelta()

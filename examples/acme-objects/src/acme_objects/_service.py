@@ -23,6 +23,7 @@ from remote_store_objects import (
     Written,
     http,
 )
+from remote_store_objects.aiohttp import sent_once, unanswered
 
 __all__ = ["AcmeService"]
 
@@ -31,16 +32,6 @@ _META = "Acme-Meta-"
 _ONE_PIECE = 1 << 18
 #: Refusals that count only from the server itself: of access, or for a while, anybody may.
 _ABOUT_OBJECTS = (404, 412, 416)
-
-
-async def _sent_once(request: Any, handler: Any) -> Any:
-    """Keep aiohttp from repeating a request on a dropped connection: the backend does that."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 @frozen
@@ -56,7 +47,7 @@ class _Stream:
         try:
             piece: bytes = await self.response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise http.no_answer("the connection broke", changes=False) from error
+            raise unanswered(error, changes=False) from error
         return piece
 
     async def aclose(self) -> None:
@@ -74,7 +65,7 @@ class AcmeService(ObjectService):
     def __init__(self, host: str) -> None:
         self._url = f"http://{host}/"
         self._session = aiohttp.ClientSession(
-            middlewares=(_sent_once,),
+            middlewares=(sent_once,),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60),
             auto_decompress=False,
         )
@@ -106,10 +97,8 @@ class AcmeService(ObjectService):
                 headers=sent,
                 data=body if len(body) > _ONE_PIECE else bytes(body),
             )
-        except aiohttp.ClientConnectorError as error:
-            raise http.no_answer("the server cannot be reached", changes=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise http.no_answer("the server gave no answer", changes=changes) from error
+            raise unanswered(error, changes=changes) from error
         status = response.status
         if "Acme-Server" not in response.headers and (status < 400 or status in _ABOUT_OBJECTS):
             response.close()
@@ -135,7 +124,7 @@ class AcmeService(ObjectService):
                 text = await response.read()
                 return response, json.loads(text) if text else None
             except (aiohttp.ClientError, OSError) as error:
-                raise http.no_answer("the answer broke off", changes=changes) from error
+                raise unanswered(error, changes=changes) from error
             except ValueError as error:
                 lack = "it is no JSON"
                 raise http.foreign_answer(response.status, lack, changes=changes) from error
