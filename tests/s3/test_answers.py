@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import aiohttp
 import pytest
-from tests.s3.scripted import Answer, error, scripted
+from tests.s3.scripted import Answer, Scripted, error, scripted
 
 from remote_store import (
     BackendUnavailable,
@@ -312,3 +314,24 @@ async def test_the_password_of_a_proxy_is_in_no_message(
         assert not [word for word in ("proxy@", "pr%6f", "proxy'") if word in repr(caught.value)]
         sent = server.requests[0].headers["Proxy-Authorization"].removeprefix("Basic ")
         assert base64.b64decode(sent) == b"user:proxy"
+
+
+async def test_no_secret_is_in_the_cause_of_an_answer_that_is_none() -> None:
+    """aiohttp's error has the headers of the request, a token among them."""
+
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x00nonsense\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        once = RetryPolicy.disabled()
+        backend = Scripted(f"http://127.0.0.1:{port}").backend(session_token="t0ken", retry=once)
+        with pytest.raises(BackendUnavailable) as caught:
+            await backend.read_bytes("a")
+        await backend.aclose()
+    assert isinstance(caught.value.__cause__, aiohttp.ClientResponseError)
+    for text in (repr(caught.value.__cause__), str(vars(caught.value.__cause__))):
+        assert not [secret for secret in ("t0ken", "Signature=") if secret in text]
