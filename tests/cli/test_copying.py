@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from remote_store import Capability, CapabilitySet
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
@@ -248,3 +250,23 @@ def test_mv_overwrite_keeps_the_source_when_it_may_be_the_target(
     result = cli("mv", "--overwrite", "shared://s/in/a.txt", "shared://u@s/in/a.txt", code=2)
     assert "itself" in result.stderr
     assert servers.files("s") == TREE
+
+
+def test_metadata_that_the_target_cannot_keep_is_counted(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left behind, and the summary says so."""
+    servers.seed("s", {"m/a": b"1"}, owner="me")
+    target: Any = servers.store("t")._backend
+    keeps = type(target).capabilities
+
+    def capabilities(backend: Any) -> CapabilitySet:
+        declared: CapabilitySet = keeps.fget(backend)
+        poor = CapabilitySet(set(declared) - {Capability.USER_METADATA})
+        return poor if backend is target else declared
+
+    monkeypatch.setattr(type(target), "capabilities", property(capabilities))
+
+    result = cli("cp", "shared://s/m/a", "shared://t/m")
+
+    assert result.stderr == "copied 1 file (1 B); user metadata of 1 file left behind\n"

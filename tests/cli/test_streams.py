@@ -68,3 +68,11 @@ def test_what_cannot_be_streamed(cli: Cli, servers: Servers) -> None:
         cli("cp", "-", target, code=2)
     cli("cp", "-", "shared://s/d/a", "shared://s/d", code=2)
     assert servers.files("s") == {"d/a": b"old"}
+
+
+def test_a_closed_standard_input(installed: Installed, tmp_path: Path) -> None:
+    """One line, and no empty file in the place of what was to come."""
+    code, _, err = installed.run("cp", "-", "out", cwd=tmp_path, preexec_fn=lambda: os.close(0))
+
+    assert (code, err) == (2, "error: standard input is closed: there is nothing to be copied\n")
+    assert not (tmp_path / "out").exists()

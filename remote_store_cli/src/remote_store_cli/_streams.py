@@ -38,6 +38,9 @@ async def _chunks() -> AsyncGenerator[bytes, None]:
     A pipe and a terminal are waited for by the loop: a thread that is blocked in
     a read could not be interrupted.
     """
+    if sys.stdin is None:
+        msg = "standard input is closed: there is nothing to be copied"
+        raise InvalidCommand(msg)
     fd = sys.stdin.fileno()
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode) or not hasattr(os, "set_blocking"):
