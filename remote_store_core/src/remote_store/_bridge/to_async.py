@@ -60,6 +60,9 @@ class SyncBackendAdapter(AsyncBackend):
     too. A streamed write gives up: its next read fails. A call that
     only looks is left behind at once.
 
+    Keywords that only some backends take, ``if_match`` and ``headers``, go
+    through as they are.
+
     One adapter may be used from several loops at the same time.
 
     Args:

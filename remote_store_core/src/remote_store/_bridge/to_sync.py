@@ -69,7 +69,8 @@ class AsyncBackendSyncAdapter(Backend):
     loop (which it would block), in a forked child (whose copy has no thread),
     and on a closed adapter, where the error is a `StoreClosed` as well.
 
-    The backend's own ``__aenter__`` is not called.
+    Keywords that only some backends take, ``if_match`` and ``headers``, go
+    through as they are. The backend's own ``__aenter__`` is not called.
 
     Args:
         async_backend: An `AsyncBackend`, by inheritance or by its members;
