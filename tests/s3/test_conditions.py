@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.s3.moto import Moto
 from tests.s3.scripted import error, scripted
 
-from remote_store import NotFound, PreconditionFailed
+from remote_store import ContentHeaders, NotFound, PreconditionFailed
 from remote_store_objects import Attributes, Body, StorageNotFound, Upload
 from remote_store_s3 import AsyncS3Backend
 
@@ -71,3 +73,33 @@ async def test_what_is_missing(verb: str, code: str, means: type[Exception]) -> 
         assert caught.type is means
         assert server.requests[0].headers["If-Match"] == '"e"'
         await service.aclose()
+
+
+@pytest.mark.parametrize(
+    ("change", "methods"),
+    [
+        (lambda b, e: b.write("a", b"x", if_match=e), ["PUT"]),
+        (lambda b, e: b.delete("a", if_match=e), ["DELETE"]),
+        (lambda b, e: b.copy("a", "b", if_match=e), ["PUT"]),
+        (lambda b, e: b.move("a", "b", if_match=e), ["HEAD", "PUT", "DELETE"]),
+    ],
+)
+async def test_a_condition_costs_no_request(
+    moto: Moto, bucket: str, change: Any, methods: list[str]
+) -> None:
+    """The service decides with the change itself, and headers go with it."""
+    every = ("conditional_replace", "conditional_copy", "conditional_delete")
+    options: dict[str, Any] = {**moto.options, **dict.fromkeys(every, True)}
+    backend = AsyncS3Backend(bucket, **options)
+    given = ContentHeaders(content_type="text/csv", cache_control="no-store")
+    first = (await backend.write("a", b"1", headers=given)).etag
+    now = (await backend.write("a", b"2", overwrite=True, headers=given)).etag
+    with pytest.raises(PreconditionFailed):
+        await change(backend, first)
+    assert await backend.read_bytes("a") == b"2"
+    before = len(moto.requests())
+    await change(backend, now)
+    assert [method for method, _, _ in moto.requests()[before:]] == methods
+    if await backend.exists("b"):
+        assert (await backend.get_file_info("b")).headers == given
+    await backend.aclose()
