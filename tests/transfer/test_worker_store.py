@@ -87,6 +87,7 @@ def test_what_a_worker_store_names_is_looked_up_where_it_is_opened(
 ) -> None:
     """In a URL, in options, and in a file there; what is missing is named."""
     WorkerStore("azure://data", {"account_key": "${KEY}", "sas_token": "${secret:vault/sas}"})
+    WorkerStore("azure://data?account_url=${URL}", {"account_url": AZURE + "?sig=${SAS}"})
     monkeypatch.setenv("THERE", tmp_path.as_posix())
     monkeypatch.setenv("SYNC", "never")
     config = tmp_path / "stores.toml"

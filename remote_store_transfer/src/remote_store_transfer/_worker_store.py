@@ -17,7 +17,7 @@ from remote_store.aio import AsyncRegistry, AsyncStore, open_store
 
 __all__ = ["WorkerStore", "carried", "opened"]
 
-#: A whole value that says where a secret is.
+#: What says where a secret is: a whole value, or a part of a URL.
 _REFERENCE: Final = re.compile(r"\$\{(secret:[^{}]+|[^{}:]+)\}")
 
 
@@ -138,7 +138,8 @@ def _secret_in(value: object, declared: frozenset[str] = frozenset()) -> str:
     if isinstance(value, Secret):
         return "a Secret"
     if isinstance(value, str):
-        return "" if redact_url(value) == value else "the credentials in a URL"
+        text = _REFERENCE.sub("", value)
+        return "" if redact_url(text) == text else "the credentials in a URL"
     if isinstance(value, Mapping):
         for key, inner in value.items():
             text = inner.reveal() if isinstance(inner, Secret) else inner
