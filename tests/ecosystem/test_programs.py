@@ -111,15 +111,16 @@ def test_one_column_costs_what_arrow_asks_for(
         return found
 
     monkeypatch.setattr(RemoteStoreFileSystem, "_range", counting)
-    metadata = parquet.read_metadata("/wide.parquet", filesystem=fs)
+    metadata: Any = parquet.read_metadata("/wide.parquet", filesystem=fs)
     groups = [metadata.row_group(n).column(7) for n in range(metadata.num_row_groups)]
     needed = sum(group.total_compressed_size for group in groups) + (64 << 10)
-    for read in (
+    reads: tuple[Any, ...] = (
         lambda: parquet.read_table("/wide.parquet", filesystem=fs, columns=["c7"]),
         lambda: pd.read_parquet(
             "remote-store:///wide.parquet", storage_options=options, columns=["c7"]
         ),
-    ):
+    )
+    for read in reads:
         fetched.clear()
         assert len(read()) == 50_000
         assert needed / 2 < sum(fetched) <= 1.2 * needed

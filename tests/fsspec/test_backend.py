@@ -77,14 +77,30 @@ def test_what_it_cannot_do_is_refused(store: Store) -> None:
         open_store("fsspec:nonsense://x")
 
 
-def test_what_is_there_is_asked_anew(store: Store, tmp_path: Path) -> None:
+class _Caching(LocalFileSystem):
+    """Keeps listings, as filesystems of services do."""
+
+    protocol = "caching"
+    cachable = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[str, Any] = {}
+
+    def ls(self, path: str, detail: bool = False, **kwargs: Any) -> Any:
+        return self._kept.setdefault(path, super().ls(path, detail, **kwargs))
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        self._kept.clear()
+
+
+def test_what_is_there_is_asked_anew(tmp_path: Path) -> None:
     """A filesystem's cache of listings does not answer for it."""
-    fs = fsspec.filesystem("file", use_listings_cache=True)
-    again = Store(FsspecBackend(fs, str(tmp_path)))
-    assert len(list(again.list_files("a"))) == 1
-    (tmp_path / "a" / "3").write_bytes(b"3")
-    assert len(list(again.list_files("a"))) == 2
-    assert again.exists("a/3")
+    store = Store(FsspecBackend(_Caching(), str(tmp_path)))
+    (tmp_path / "1").touch()
+    assert len(list(store.list_files(""))) == 1
+    (tmp_path / "2").touch()
+    assert len(list(store.list_files(""))) == 2
 
 
 class _Odd(LocalFileSystem):
@@ -109,12 +125,15 @@ class _Odd(LocalFileSystem):
             found["size"] = None
         elif "short" in str(path):
             found["size"] += 5
+        elif "long" in str(path):
+            found["size"] -= 2
         return {**found, "ETag": f'"{found["mtime"]}"'}
 
     def ls(self, path: str, detail: bool = False, **kwargs: Any) -> Any:
         if "closed" in str(path):
             raise ConnectionError
-        return super().ls(path, detail, **kwargs)
+        found = super().ls(path, detail, **kwargs)
+        return [{**one, "size": None} if "/lazy" in one["name"] else one for one in found]
 
 
 @pytest.fixture
@@ -124,7 +143,7 @@ def odd(tmp_path: Path) -> Store:
     tmp_path.mkdir()
     (tmp_path / "good").mkdir()
     (tmp_path / "closed").mkdir()
-    for name in ("unsized", "short", "good/file", "closed/x"):
+    for name in ("unsized", "short", "long", "lazy", "good/file", "closed/x"):
         (tmp_path / name).write_bytes(b"12345")
     return Store(FsspecBackend(_Odd(), str(tmp_path)))
 
@@ -155,7 +174,7 @@ def test_a_walk_goes_on_and_then_raises(odd: Store) -> None:
     listing = (str(info.path) for info in odd.list_files("", recursive=True))
     with pytest.raises(RemoteStoreError) as raised:
         found.extend(listing)  # up to the error
-    assert sorted(found) == ["good/file", "short"]
+    assert sorted(found) == ["good/file", "lazy", "long", "short"]
     kinds = {type(error) for error in (raised.value, *raised.value.others)}
     assert kinds == {BackendUnavailable, RemoteStoreError}  # a closed folder, an unknown size
 
@@ -164,6 +183,7 @@ def test_content_that_ends_too_early_is_an_error(odd: Store) -> None:
     """It must not pass for the whole file; nor may a size that nobody knows."""
     with pytest.raises(RemoteStoreError, match="5 bytes too early"):
         odd.read_bytes("short")
+    assert odd.read_bytes("long") == b"123"  # what came later is of another version
     with pytest.raises(RemoteStoreError, match="size"):
         odd.get_file_info("unsized")
 
@@ -173,7 +193,13 @@ def test_a_version_is_compared(odd: Store, tmp_path: Path) -> None:
     etag = odd.get_file_info("good/file").etag
     assert etag is not None
     assert odd.read_range("good/file", 1, length=2, if_match=etag) == b"23"
-    os.utime(tmp_path / "root" / "good" / "file", (1, 1))
+    backend = FsspecBackend(_Odd(), str(tmp_path / "root"))
+    with backend.read_range("good/file", 1, length=3, if_match=etag) as part:
+        os.utime(tmp_path / "root" / "good" / "file", (1, 1))
+        with pytest.raises(PreconditionFailed):
+            part.read()
+    with pytest.raises(PreconditionFailed):  # though there is nothing to read
+        odd.read_range("good/file", 100, length=2, if_match=etag)
     with pytest.raises(PreconditionFailed):
         odd.read_range("good/file", 1, length=2, if_match=etag)
 

@@ -1,13 +1,14 @@
 """Files that `RemoteStoreFileSystem` opens."""
 
 # fsspec states no types; what is inferred of its bodies is not what it means.
-# pyright: reportIncompatibleMethodOverride=false
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from fsspec.asyn import AbstractAsyncStreamedFile, sync
 from fsspec.spec import AbstractBufferedFile
@@ -30,6 +31,18 @@ def _failing(outer: BaseException | None) -> bool:
     return error is not None and error is not outer
 
 
+#: Bytes that are written at once, and read ahead at most.
+_BLOCK: Final = 4 * 1024 * 1024
+
+
+def _take(file: Any) -> bytes:
+    """Take what was gathered out of a file, so that it is in memory once while it is sent."""
+    piece: bytes = file.buffer.getvalue()
+    file.buffer = io.BytesIO()
+    file.offset += len(piece)
+    return piece
+
+
 class StoreFile(AbstractBufferedFile):
     """
     A file of a store, read by ranges or written as a whole.
@@ -43,6 +56,8 @@ class StoreFile(AbstractBufferedFile):
     not stored, nor is one that is thrown away without being closed; a warning
     is logged.
     """
+
+    DEFAULT_BLOCK_SIZE: ClassVar[int] = _BLOCK
 
     def __init__(self, fs: Any, path: str, mode: str, details: Any, **options: Any) -> None:
         self._draft: Draft | None = None
@@ -60,11 +75,12 @@ class StoreFile(AbstractBufferedFile):
         etag = self._details.get("etag")
         return sync(self.fs.loop, self.fs._range, self.path, start, end, etag)  # noqa: SLF001
 
-    def _upload_chunk(self, final: bool = False) -> None:
+    def _upload_chunk(self, final: bool = False) -> bool:
         assert self._draft is not None
-        sync(self.fs.loop, self._draft.add, self.buffer.getvalue(), last=final)
+        sync(self.fs.loop, self._draft.add, _take(self), last=final)
         if final and self.autocommit:
             self.commit()
+        return False  # the buffer is taken care of
 
     def commit(self) -> None:
         """Make the content visible; a transaction calls this at its end."""
@@ -113,6 +129,8 @@ class StreamedFile(AbstractAsyncStreamedFile):
     It has no cache, and no transaction. Thrown away, it is not stored.
     """
 
+    DEFAULT_BLOCK_SIZE: ClassVar[int] = _BLOCK
+
     def __init__(self, fs: Any, path: str, mode: str, details: Any, **options: Any) -> None:
         self._draft: Draft | None = None
         if mode != "rb":
@@ -132,11 +150,12 @@ class StreamedFile(AbstractAsyncStreamedFile):
         found: bytes = await self.fs._range(self.path, start, end, etag)  # noqa: SLF001
         return found
 
-    async def _upload_chunk(self, final: bool = False) -> None:
+    async def _upload_chunk(self, final: bool = False) -> bool:
         assert self._draft is not None
-        await self._draft.add(self.buffer.getvalue(), last=final)
+        await self._draft.add(_take(self), last=final)
         if final:
             await self._draft.commit()
+        return False
 
     async def discard(self) -> None:
         """Leave everything as it was before the file was opened."""
