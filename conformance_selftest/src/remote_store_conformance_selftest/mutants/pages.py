@@ -178,19 +178,20 @@ class EndsAtAPageOfNonsense(WireBackend):
 
 @mutant("FAULT-011", "get_folder_info", "ended as if there were no more")
 class SumsWhatItGets(WireBackend):
-    """A sum ends at the page that cannot be had, and tells what has come."""
+    """A sum ends at the page that cannot be had, and returns what has come."""
 
     async def get_folder_info(self, path: str) -> FolderInfo:
-        sizes = []
+        found: list[FileInfo] = []
         try:
             async for file in self.pages("list_files", path=path, recursive=True, max_depth=None):
-                sizes.append(file.size)  # noqa: PERF401 - what has come is kept
+                found.append(file)  # noqa: PERF401 - what has come is kept
         except BackendUnavailable:
-            if not sizes:
+            if not found:
                 raise
-        whole = await super().get_folder_info(path) if not sizes else None
-        modified = whole.modified_at if whole else None
-        return FolderInfo(RemotePath(path), len(sizes), sum(sizes), modified)
+        if not found:
+            return await super().get_folder_info(path)
+        sizes, times = [f.size for f in found], [f.modified_at for f in found]
+        return FolderInfo(RemotePath.from_backend_path(path), len(found), sum(sizes), max(times))
 
 
 class DeletesOneByOne(WireBackend):
