@@ -41,6 +41,9 @@ VARIABLE: Final = "REMOTE_STORE_AZURITE"
 #: pages of 5,000 show no more, and Azurite takes a minute to delete so many blobs.
 _PAGE: Final = 500
 _MORE_THAN_A_PAGE: Final = 600
+#: Bytes up to which a file is written in one piece, and of the pieces of longer ones.
+_PART: Final = 1 << 20
+_PARTS: Final[dict[str, Any]] = {"max_single_put_size": _PART, "max_block_size": _PART}
 _RETRY: Final = RetryPolicy(backoff_base=0.01, jitter=0)
 #: Newest version of the protocol that Azurite knows; the SDK's own is newer.
 _VERSION: Final[dict[str, Any]] = {"api_version": "2026-06-06"}
@@ -81,6 +84,7 @@ def conformance_targets(config: Mapping[str, str], target: Callable[..., Any]) -
         probe=lambda backend, scratch: _Blobs(azurite, _container_of(scratch)),
         secrets=azurite.secrets,
         max_list=_MORE_THAN_A_PAGE,
+        part_size=_PART,
         error_headers=FORBIDDEN,
     )
     yield hns_target(target)
@@ -152,7 +156,7 @@ class _Azurite:
         backend = AsyncAzureBackend(
             container,
             connection_string=self.text_through(scratch.endpoint),
-            client_options={**_VERSION, "raw_request_hook": _short_pages},
+            client_options={**_VERSION, **_PARTS, "raw_request_hook": _short_pages},
             retry=_RETRY,
         )
         try:
@@ -246,6 +250,7 @@ def hns_target(target: Callable[..., Any]) -> Any:
         probe=lambda backend, scratch: _Files(emulator.text(emulator.port)),
         secrets=(emulator.key,),
         max_list=_MORE_THAN_A_PAGE,
+        part_size=_PART,
         error_headers=FORBIDDEN,
     )
 
@@ -319,7 +324,7 @@ class _Emulator:
                 f"DefaultEndpointsProtocol=http;AccountName=hnsaccount;AccountKey={self.key};"
                 f"EndpointSuffix=core.localhost:{port}"
             ),
-            client_options={"transport": _transport},
+            client_options={**_PARTS, "transport": _transport},
             retry=_RETRY,
             hns=True,
         )

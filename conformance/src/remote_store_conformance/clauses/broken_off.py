@@ -78,8 +78,10 @@ async def parts(t: Trial) -> None:
         "was answered 503": Fault("answer", answer=http_answer(503, "Server Busy")),
         "got no answer": Fault("drop-answer"),
     }
+    requests = {}
     for what, fault in faults.items():
         for op in _exclusive(t):
+            requests[op.name] = 0
             for number in range(1, _REQUESTS + 1):
                 scene = await set_scene(t, op)
                 later = evolve(fault, skip=number - 1)
@@ -88,6 +90,7 @@ async def parts(t: Trial) -> None:
                     hit = wire.hits
                 if not hit:
                     break
+                requests[op.name] = number
                 told = f"{op} of {content} whose request {number} {what}"
                 expect(
                     outcome.error is None or isinstance(outcome.error, RemoteStoreError),
@@ -96,6 +99,8 @@ async def parts(t: Trial) -> None:
                     expected="BackendUnavailable",
                 )
                 await tell_the_truth(t, outcome, told)
+    # One of each would be a file of one part.
+    t.note(requests_that_failed=requests)
 
 
 def _exclusive(t: Trial) -> Iterator[Operation]:
