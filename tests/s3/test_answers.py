@@ -335,3 +335,17 @@ async def test_no_secret_is_in_the_cause_of_an_answer_that_is_none() -> None:
     assert isinstance(caught.value.__cause__, aiohttp.ClientResponseError)
     for text in (repr(caught.value.__cause__), str(vars(caught.value.__cause__))):
         assert not [secret for secret in ("t0ken", "Signature=") if secret in text]
+
+
+async def test_times_without_a_zone_are_utc() -> None:
+    """Some services leave it out; times must compare."""
+    entries = "".join(
+        f"<Contents><Key>f/{n}</Key><Size>1</Size><LastModified>{time}</LastModified></Contents>"
+        for n, time in enumerate(("2026-01-02T03:04:05.000Z", "2026-01-02T03:04:06"))
+    )
+    listed = Answer(body=f"<ListBucketResult>{entries}</ListBucketResult>")
+    async with scripted(listed) as server:
+        backend = server.backend()
+        found = await backend.get_folder_info("f")
+        await backend.aclose()
+    assert (found.file_count, found.modified_at) == (2, datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC))
