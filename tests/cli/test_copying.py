@@ -270,3 +270,25 @@ def test_metadata_that_the_target_cannot_keep_is_counted(
     result = cli("cp", "shared://s/m/a", "shared://t/m")
 
     assert result.stderr == "copied 1 file (1 B); user metadata of 1 file left behind\n"
+
+
+def test_a_source_that_never_rests_is_told(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not copied, and the line says what to do."""
+    backend: Any = servers.store("s")._backend
+    read = backend.read
+
+    async def restless(path: str, **options: Any) -> Any:
+        async for chunk in read(path, **options):
+            yield chunk
+        await servers.store("s").write(path, b"more" * (1 << 19), overwrite=True)
+
+    monkeypatch.setattr(backend, "read", restless, raising=False)
+    servers.seed("s", {"big": b"x" * (2 << 20)})
+
+    result = cli("cp", "shared://s/big", "shared://t/big", code=1)
+
+    assert "changed while it was copied" in result.stderr
+    assert result.stderr.endswith("; the same command looks again\n")
+    assert servers.files("t") == {}

@@ -120,6 +120,8 @@ class Outcome:
         differs, _, how = reason.partition(": ")
         if differs == "exists and differs":
             complain(f"{where} {differs} ({how}); {hint}")
+        elif failure.error in _MEANWHILE:
+            complain(f"{about(where, reason)}; the same command looks again")
         else:
             complain(about(where, reason))
 
@@ -241,6 +243,8 @@ async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter
         before += job.plan.totals.size
 
 
+#: Errors of files that somebody else changes at the same time.
+_MEANWHILE: Final = ("AlreadyExists", "PreconditionFailed")
 #: How services answer who may not do something.
 _REFUSED: Final = (401, 403)
 _PAST: Final = {"copy": "copied", "replace": "replaced", "delete": "deleted"}
