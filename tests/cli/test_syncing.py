@@ -159,6 +159,32 @@ def test_check_needs_no_right_to_write(
     assert "write" in cli("sync", "shared://s/in", "shared://t", code=1).stderr
 
 
+@pytest.mark.parametrize("side", ["s", "t"])
+@pytest.mark.parametrize("folder", ["sub", ""])
+def test_check_calls_nothing_missing_that_it_could_not_list(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch, side: str, folder: str
+) -> None:
+    """What is below a folder that refuses is unknown, on either side."""
+    servers.seed("t", {path.replace("in/", "out/"): content for path, content in TREE.items()})
+    backend = servers.store(side)._backend
+    list_files = backend.list_files
+    top = "in" if side == "s" else "out"
+
+    async def refuse(path: str, **options: Any) -> Any:
+        async for file in list_files(path, **options):
+            if not file.path.as_posix().startswith(f"{top}/{folder}".rstrip("/")):
+                yield file
+        msg = "you may not look"
+        raise PermissionDenied(msg, path=f"{top}/{folder}".rstrip("/"))
+
+    monkeypatch.setattr(backend, "list_files", refuse, raising=False)
+
+    result = cli("check", "shared://s/in", "shared://t/out", code=1)
+
+    assert result.stdout == ""
+    assert f"{2 if folder else 0} equal files; 1 not compared\n" in result.stderr
+
+
 def test_check_refuses_what_cannot_be_equal(cli: Cli, servers: Servers) -> None:
     """A file and a folder, a folder and itself, and what does not exist."""
     cli("check", "shared://s/in", "shared://s/in/a.csv", code=2)

@@ -19,6 +19,7 @@ from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 from remote_store_cli._transfer import Outcome, count, prepare
+from remote_store_transfer.aio import Action, Failure
 
 __all__ = ["check"]
 
@@ -79,35 +80,52 @@ def check(
             else:
                 job = folder_job(source, target, way, delete=not one_way)
             found: dict[str, list[str]] = {"differs": [], "missing": [], "extra": []}
+            equal = 0
             meter = Meter("comparing")
             meter.known = lambda: job.plan.totals.files
             with contextlib.closing(job.plan):
                 async with showing(meter, quiet=quiet):
-                    await prepare([job], outcome, "")
+                    ready = await prepare([job], outcome, "")
                 async for action in job.plan:
                     word = _WORDS[action.kind]
-                    found.setdefault(word, []).append(action.path)
+                    if not ready or _is_unknown(action, job.plan.failures):
+                        continue
+                    if word == "equal":
+                        equal += 1
+                    else:
+                        found[word].append(action.path)
                     if not as_json and (verbose or word != "equal"):
                         emit(f"{word:<7}  {job.target.text(action.path)}")
-        _conclude(found, outcome, as_json=as_json, quiet=quiet)
+        _conclude(equal, found, outcome, as_json=as_json, quiet=quiet)
         return FAILED if found["differs"] or found["missing"] else outcome.code
 
     run(work)
 
 
-def _conclude(found: dict[str, list[str]], outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
-    equal = len(found.get("equal", ()))
+def _is_unknown(action: Action, failures: tuple[Failure, ...]) -> bool:
+    """Return True if a file is absent only where a listing failed: it may be there."""
+    if action.kind not in ("copy", "delete"):
+        return False
+    side = "target" if action.kind == "copy" else "source"
+    return any(
+        failure.kind == "list"
+        and failure.reason.startswith(f"{side}: ")
+        and (not failure.path or f"{action.path}/".startswith(f"{failure.path}/"))
+        for failure in failures
+    )
+
+
+def _conclude(
+    equal: int, found: dict[str, list[str]], outcome: Outcome, *, as_json: bool, quiet: bool
+) -> None:
     if as_json:
-        facts: dict[str, Any] = {"equal": equal}
-        facts |= {word: found[word] for word in ("differs", "missing", "extra")}
+        facts: dict[str, Any] = {"equal": equal, **found}
         facts["links_left_out"] = outcome.links
         facts["names_left_out"] = names_left_out()
         emit_json({**facts, "failures": outcome.failures})
     elif not quiet:
         parts = [f"{count(equal, 'equal file')}"]
-        parts += [
-            f"{len(paths)} {word}" for word, paths in found.items() if paths and word != "equal"
-        ]
+        parts += [f"{len(paths)} {word}" for word, paths in found.items() if paths]
         if outcome.failures:
             parts.append(f"{len(outcome.failures)} not compared")
         if outcome.links:
