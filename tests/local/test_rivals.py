@@ -25,23 +25,26 @@ from remote_store_local._fs.folder import OpenFolder
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.mark.parametrize("size", [100, 3 << 20])
+@pytest.mark.parametrize(("size", "way"), [(100, "read"), (3 << 20, "read"), (3 << 20, "system")])
 async def test_copy_of_a_file_that_shrinks(
-    root: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    root: Path, monkeypatch: pytest.MonkeyPatch, size: int, way: str
 ) -> None:
     """FAULT-001: a source that is cut short meanwhile is an error at once, and no short copy."""
     backend = AsyncLocalBackend(root)
     (root / "source").write_bytes(bytes(size))
-    read = os.read
-    reads: list[int] = []
+    name = "read" if way == "read" else "copy_file_range"
+    read = getattr(os, name)
+    reads: list[object] = []
 
-    def late(fd: int, count: int) -> bytes:
+    def late(*args: Any) -> Any:
         if not reads:
             os.truncate(root / "source", 40)
-        reads.append(count)
-        return read(fd, count)
+        reads.append(args)
+        return read(*args)
 
-    monkeypatch.setattr(os, "read", late)
+    if way == "read":
+        monkeypatch.delattr(os, "copy_file_range")
+    monkeypatch.setattr(os, name, late)
     with pytest.raises(PreconditionFailed, match=f"shrank from {size} to 40") as caught:
         await backend.copy("source", "target")
     assert caught.value.path == "source"

@@ -101,20 +101,22 @@ async def test_a_file_that_is_written_anew(
     assert os.listdir(root) == ["f"]
 
 
-@pytest.mark.parametrize("size", [100, 3 << 20])
+@pytest.mark.parametrize(("size", "way"), [(100, "read"), (3 << 20, "read"), (3 << 20, "system")])
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("change", ["rewritten", "appended", "replaced", "deleted"])
 async def test_copies_are_of_one_version(
-    root: Path, monkeypatch: pytest.MonkeyPatch, size: int, overwrite: bool, change: str
+    root: Path, monkeypatch: pytest.MonkeyPatch, size: int, way: str, overwrite: bool, change: str
 ) -> None:
     """A source that is written to while it is copied is an error; one that is replaced is none."""
     backend = LocalBackend(root)
     (root / "f").write_bytes(b"a" * size)
     if overwrite:
         (root / "g").write_bytes(b"old")
-    read, left = _transfer._read, [1]
+    owner: Any = _transfer if way == "read" else os
+    name = "_read" if way == "read" else "copy_file_range"
+    read, left = getattr(owner, name), [1]
 
-    def late(*args: Any) -> bytes:
+    def late(*args: Any) -> Any:
         data = read(*args)
         if left:
             left.clear()
@@ -132,7 +134,9 @@ async def test_copies_are_of_one_version(
                 os.unlink(root / "f")
         return data
 
-    monkeypatch.setattr(_transfer, "_read", late)
+    if way == "read":
+        monkeypatch.delattr(os, "copy_file_range")
+    monkeypatch.setattr(owner, name, late)
     if change in ("replaced", "deleted"):
         backend.copy("f", "g", overwrite=overwrite)
         assert (root / "g").read_bytes() == b"a" * size
