@@ -99,6 +99,7 @@ class _Version:
         if sizes.max_concurrency > 1 and self._pinning:
             part = start + sizes.ranges[0]
             first = part if stop is None else min(part, stop)
+        stream: ObjectStream | None = None
         try:
             stream = await session.ask(
                 self.key, get, self.key, start=start, stop=first, if_match=asked
@@ -110,8 +111,10 @@ class _Version:
         except RemoteStoreError as error:
             if error.status != 416:
                 raise
-            if start:
-                return await self._behind(start, if_match)
+        # Not within the handler: what is found now is no consequence of that refusal.
+        if stream is None and start:
+            return await self._behind(start, if_match)
+        if stream is None:
             # No part of an empty object can be asked for.
             stream = await session.ask(self.key, get, self.key, if_match=asked)
         try:
