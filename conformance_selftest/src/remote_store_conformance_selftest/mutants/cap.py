@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from remote_store import (
     Capability,
@@ -58,9 +58,13 @@ class DeclaresMoreLater(ReferenceBackend):
 
     _made = itertools.count()
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._number = next(self._made)
+
     @property
     def capabilities(self) -> CapabilitySet:
-        return ALL if next(self._made) else self._declared
+        return ALL if self._number else self._declared
 
 
 @mutant("CAP-006", "acted first", without=[C.DELETE])
