@@ -47,9 +47,11 @@ def http_of(session: Session) -> Http:
 
 def _real(session: Session, service: BlobService | None = None) -> Session:
     """Return the same session for a container whose folders are real."""
-    description = evolve(session.description, real_folders=True, any_prefix=False)
+    of_loop = cast("BlobService", session.service)
+    if of_loop.real_folders is None:  # all its fields are checked: not at each call
+        of_loop.real_folders = evolve(session.description, real_folders=True, any_prefix=False)
     return Session(
-        service or session.service, description, session.retry, session.calls, session.sizes
+        service or of_loop, of_loop.real_folders, session.retry, session.calls, session.sizes
     )
 
 

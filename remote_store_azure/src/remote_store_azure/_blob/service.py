@@ -31,6 +31,7 @@ from remote_store_azure._rest.operations import (
 from remote_store_objects import (
     Attributes,
     Body,
+    Description,
     ObjectInfo,
     ObjectService,
     Page,
@@ -102,6 +103,8 @@ class BlobService(ObjectService):
         self.clients = clients
         self.http = clients.session
         self.snapshots = snapshots
+        #: The description of a container whose folders are real, once it turned out to be one.
+        self.real_folders: Description | None = None
         self._signer = UrlSigner(clients.session.account, clients.session)
 
     async def aclose(self) -> None:
