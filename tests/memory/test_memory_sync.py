@@ -225,15 +225,13 @@ def test_check_then_act_fails_the_race(
 ) -> None:
     """The same race catches a tree that looks first and acts afterwards."""
 
-    def put(tree: MutableTree, key: str, content: bytes, overwrite: bool, metadata: Any) -> Any:
+    def put(tree: MutableTree, key: str, content: bytes, overwrite: bool, *more: Any) -> Any:
         look(tree, key, overwrite)
-        return store(tree, key, content, True, metadata)
+        return store(tree, key, content, True, *more)
 
-    def transfer(
-        tree: MutableTree, src: str, dst: str, overwrite: bool, *, keep_source: bool
-    ) -> None:
+    def transfer(tree: MutableTree, src: str, dst: str, overwrite: bool, *more: Any) -> None:
         look(tree, dst, overwrite)
-        rename(tree, src, dst, True, keep_source=keep_source)
+        rename(tree, src, dst, True, *more)
 
     def look(tree: MutableTree, key: str, overwrite: bool) -> None:
         tree.check_target(key, overwrite=overwrite)
