@@ -18,6 +18,7 @@ from remote_store._contract.backend import Backend
 from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -190,7 +191,8 @@ class SyncBackendAdapter(AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
-        **more: Any,
+        if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file.
@@ -199,6 +201,7 @@ class SyncBackendAdapter(AsyncBackend):
             TypeError: *content* is neither bytes nor an async iterator of bytes.
             InvalidPath, AlreadyExists: As `AsyncBackend.write`.
         """
+        more = versions.given(if_match=if_match, headers=headers)
         return await self._write(self._backend.write, path, content, overwrite, metadata, more)
 
     async def write_atomic(
@@ -208,7 +211,8 @@ class SyncBackendAdapter(AsyncBackend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
-        **more: Any,
+        if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """
         Write a file of which readers never see a part.
@@ -218,6 +222,7 @@ class SyncBackendAdapter(AsyncBackend):
             InvalidPath, AlreadyExists, CapabilityNotSupported: As
                 `AsyncBackend.write_atomic`.
         """
+        more = versions.given(if_match=if_match, headers=headers)
         return await self._write(
             self._backend.write_atomic, path, content, overwrite, metadata, more
         )
@@ -244,13 +249,16 @@ class SyncBackendAdapter(AsyncBackend):
         with Running(self._calls):
             return await push_content(write_from, aiter(content))
 
-    async def delete(self, path: str, *, missing_ok: bool = False, **more: Any) -> None:
+    async def delete(
+        self, path: str, *, missing_ok: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Delete a file.
 
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.delete`.
         """
+        more = versions.given(if_match=if_match)
         await self._calls.mutate(self._backend.delete, path, missing_ok=missing_ok, **more)
 
     async def delete_folder(
@@ -265,22 +273,28 @@ class SyncBackendAdapter(AsyncBackend):
         delete = self._backend.delete_folder
         await self._calls.mutate(delete, path, recursive=recursive, missing_ok=missing_ok)
 
-    async def move(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
+    async def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Rename a file.
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.move`.
         """
+        more = versions.given(if_match=if_match)
         await self._calls.mutate(self._backend.move, src, dst, overwrite=overwrite, **more)
 
-    async def copy(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
+    async def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """
         Copy a file.
 
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy`.
         """
+        more = versions.given(if_match=if_match)
         await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     async def copy_from(

@@ -29,6 +29,7 @@ from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import CapabilityNotSupported
 from remote_store._types.models import (
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -174,8 +175,9 @@ class AsyncBackendSyncAdapter(Backend):
         """Return the sum of all files below a folder."""
         return self._runner.query(self._backend.get_folder_info, path)
 
-    def delete(self, path: str, *, missing_ok: bool = False, **more: Any) -> None:
+    def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
         """Delete a file."""
+        more = versions.given(if_match=if_match)
         self._runner.call(self._backend.delete, path, missing_ok=missing_ok, **more)
 
     def delete_folder(
@@ -185,12 +187,18 @@ class AsyncBackendSyncAdapter(Backend):
         delete = self._backend.delete_folder
         self._runner.call(delete, path, recursive=recursive, missing_ok=missing_ok)
 
-    def move(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
+    def move(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """Rename a file."""
+        more = versions.given(if_match=if_match)
         self._runner.call(self._backend.move, src, dst, overwrite=overwrite, **more)
 
-    def copy(self, src: str, dst: str, *, overwrite: bool = False, **more: Any) -> None:
+    def copy(
+        self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
+    ) -> None:
         """Copy a file."""
+        more = versions.given(if_match=if_match)
         self._runner.call(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
@@ -230,10 +238,12 @@ class AsyncBackendSyncAdapter(Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
-        **more: Any,
+        if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """Write a file; a file object is read in a thread, in steps of 1 MiB."""
         write = self._backend.write
+        more = versions.given(if_match=if_match, headers=headers)
         return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def write_atomic(
@@ -243,10 +253,12 @@ class AsyncBackendSyncAdapter(Backend):
         *,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
-        **more: Any,
+        if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         """Write a file of which readers never see a part; *content* as in `write`."""
         write = self._backend.write_atomic
+        more = versions.given(if_match=if_match, headers=headers)
         return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def open_atomic(

@@ -8,11 +8,11 @@ with the core) and whatever else it has under the name of a newer member.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from remote_store._types.capabilities import Capability, CapabilitySet
 
-__all__ = ["CONTRACT", "brought_later", "declared"]
+__all__ = ["CONTRACT", "brought_later", "declared", "given"]
 
 #: Version of the contract that the protocols of this core state.
 CONTRACT: Final = "1.1"
@@ -59,3 +59,8 @@ def declared(backend: object) -> CapabilitySet:
     version = _stated(backend)
     later = {c for c, since in _CAPABILITIES.items() if since > version}
     return found if found.isdisjoint(later) else CapabilitySet(set(found) - later)
+
+
+def given(**later: object) -> dict[str, Any]:
+    """Return the arguments that are not None: a backend of an older version knows none of them."""
+    return {name: value for name, value in later.items() if value is not None}
