@@ -7,8 +7,6 @@ import logging
 from collections.abc import Iterator
 from typing import Any, BinaryIO, ClassVar, Final, NoReturn, TypeVar
 
-from fsspec.core import url_to_fs
-
 from remote_store import (
     Backend,
     Capability,
@@ -86,6 +84,8 @@ class FsspecBackend(Backend):
         Raises:
             ValueError: No filesystem serves the URL, or a package for it is missing.
         """
+        from fsspec.core import url_to_fs  # whoever only looks for backends needs no fsspec
+
         plain = {k: v.reveal() if isinstance(v, Secret) else v for k, v in options.items()}
         try:
             fs, root = url_to_fs(url.partition(":")[2], **plain)
