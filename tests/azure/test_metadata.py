@@ -66,7 +66,7 @@ async def test_replaced(box: Flat) -> None:
     await box.backend.write("a", b"x", metadata={"key": "value"})
     assert (await box.backend.write("a", b"y", overwrite=True)).metadata is None
     assert (await box.backend.get_file_info("a")).metadata is None
-    assert (await box.backend.write("a", b"y", overwrite=True, metadata={})).metadata is None
+    assert (await box.backend.write("a", b"y", overwrite=True, metadata={})).metadata == {}
 
 
 @pytest.mark.asyncio

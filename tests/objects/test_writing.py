@@ -47,6 +47,8 @@ async def test_small_content_is_one_request() -> None:
     assert bucket.verbs() == ["put"] * 3
     assert bucket.contents() == {"a": made(4), "b": b""}
     assert (result.source, result.etag, result.metadata) == ("native", "v000003", {"k": "v"})
+    empty = await backend.write("b", b"", overwrite=True, metadata={})
+    assert empty.metadata == {}, "echoed as it was given"
 
 
 async def test_a_stream_of_n_parts_is_n_plus_two_requests() -> None:

@@ -7,6 +7,8 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
+from attrs import evolve
+
 from remote_store import (
     Capability,
     CapabilityNotSupported,
@@ -395,7 +397,7 @@ class ObjectBackend(AsyncBackend):
             kept = Attributes.of(self._checked(metadata, key), self._kept(headers, key))
             match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
-            return await operations.write(
+            result = await operations.write(
                 session,
                 key,
                 content if isinstance(content, bytes) else aiter(content),
@@ -404,6 +406,10 @@ class ObjectBackend(AsyncBackend):
                 attributes=kept,
                 **match,
             )
+            if metadata is None or metadata or Capability.USER_METADATA not in self.capabilities:
+                return result
+            # An empty mapping is echoed as one, though the service has nothing to keep.
+            return evolve(result, metadata={})
 
     def _match(self, if_match: str | None, key: str) -> dict[str, Any]:
         """Return the keyword of an operation on one version; refuse what would be no condition."""
