@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.transfer.conftest import Make, contents, fill, watched
+from tests.transfer.conftest import Make, Watched, contents, fill, watched
 
-from remote_store import BackendUnavailable, InvalidPath, NotFound
+from remote_store import BackendUnavailable, InvalidPath, NotFound, PermissionDenied
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend
+from remote_store_memory import AsyncMemoryBackend
 from remote_store_transfer._sorter import Sorter
 from remote_store_transfer.aio import Plan, copy_tree, execute, plan, sync_tree, verify_tree
 
@@ -208,6 +209,39 @@ async def test_content_tells_what_times_do_not(memory: Make) -> None:
         ("c",),
         ("d",),
     )
+    assert not report.ok
+
+
+@pytest.mark.parametrize("refusing", ["source", "target"])
+@pytest.mark.parametrize("folder", ["top/sub", "top", "elsewhere"])
+async def test_nothing_is_called_missing_that_could_not_be_listed(
+    memory: Make, refusing: str, folder: str
+) -> None:
+    """What lies below a folder that refuses may be there, on either side."""
+    backend = AsyncMemoryBackend()
+    tree = {"top/a": b"1", "top/sub/b": b"1", "top/subway": b"1"}
+
+    async def refuse(path: str, **options: Any) -> Any:
+        async for file in backend.list_files(path, **options):
+            if folder == "top/sub" and not file.path.is_relative_to("top/sub"):
+                yield file
+        msg = "you may not look"
+        raise PermissionDenied(msg, path=folder)
+
+    refuses = AsyncStore(Watched(backend, list_files=refuse))
+    other = memory()
+    for store in (refuses, other):
+        await fill(store, tree)
+    await fill(other, {"top/new": b"1"})
+    sides = (refuses, other) if refusing == "source" else (other, refuses)
+
+    report = await verify_tree(*sides, source_path="top", target_path="top")
+
+    told = ("new",) if folder == "top/sub" else ()
+    assert report.equal == (2 if told else 0)
+    assert report.missing == (told if refusing == "target" else ())
+    assert report.extra == (told if refusing == "source" else ())
+    assert [failure.kind for failure in report.failures] == ["list"]
     assert not report.ok
 
 

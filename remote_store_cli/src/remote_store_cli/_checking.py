@@ -19,7 +19,6 @@ from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
 from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
 from remote_store_cli._transfer import Outcome, count, prepare
-from remote_store_transfer.aio import Action, Failure
 
 __all__ = ["check"]
 
@@ -88,7 +87,7 @@ def check(
                     ready = await prepare([job], outcome, "")
                 async for action in job.plan:
                     word = _WORDS[action.kind]
-                    if not ready or _is_unknown(action, job.plan.failures):
+                    if not ready:
                         continue
                     if word == "equal":
                         equal += 1
@@ -100,19 +99,6 @@ def check(
         return FAILED if found["differs"] or found["missing"] else outcome.code
 
     run(work)
-
-
-def _is_unknown(action: Action, failures: tuple[Failure, ...]) -> bool:
-    """Return True if a file is absent only where a listing failed: it may be there."""
-    if action.kind not in ("copy", "delete"):
-        return False
-    side = "target" if action.kind == "copy" else "source"
-    return any(
-        failure.kind == "list"
-        and failure.reason.startswith(f"{side}: ")
-        and (not failure.path or f"{action.path}/".startswith(f"{failure.path}/"))
-        for failure in failures
-    )
 
 
 def _conclude(

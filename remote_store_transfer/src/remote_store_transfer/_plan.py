@@ -61,6 +61,7 @@ class Plan:
         links: What becomes of links.
         order: Which files come first.
         paths: The only files that count; None for all.
+        compare_only: Leave out what may be on a side that could not be listed there.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Plan:
         links: Links,
         order: Order,
         paths: tuple[str, ...] | None = None,
+        compare_only: bool = False,
     ) -> None:
         self.source = source
         self.target = target
@@ -91,6 +93,7 @@ class Plan:
         self._links: Links = links
         self._by_size = order == "size"
         self._paths = paths
+        self._compare_only = compare_only
         self._actions = Sorter()
         self._counts: dict[str, int] = dict.fromkeys(
             ("copy", "replace", "skip", "delete", "conflict"), 0
@@ -174,7 +177,7 @@ class Plan:
             if self._paths is None and not len(source.files) and not source.failures:
                 await self._refuse_absent_source()
             self._note(source, target)
-            await self._decide(source.files, target.files)
+            await self._decide(source, target)
         finally:
             source.files.close()
             target.files.close()
@@ -208,12 +211,14 @@ class Plan:
         msg = f"the source folder {folder!r} does not exist, or has no files"
         raise NotFound(msg, path=folder)
 
-    async def _decide(self, source: Sorter, target: Sorter) -> None:
+    async def _decide(self, source: Gathered, target: Gathered) -> None:
         waiting: list[tuple[Pair, str]] = []
-        for count, pair in enumerate(join(iter(source), iter(target))):
+        for count, pair in enumerate(join(iter(source.files), iter(target.files))):
             if count % _PULSE == _PULSE - 1:
                 await asyncio.sleep(0)
             if pair.source is None:
+                if self._compare_only and source.may_have(path_of(pair.key)):
+                    continue
                 if self._delete:
                     await self._heed_link(path_of(pair.key))
                     await self._add("delete", pair, "the source has no such file")
@@ -222,7 +227,8 @@ class Plan:
             elif pair.obstacle:
                 await self._add("conflict", pair, pair.obstacle)
             elif pair.target is None:
-                await self._add("copy", pair, "new")
+                if not (self._compare_only and target.may_have(path_of(pair.key))):
+                    await self._add("copy", pair, "new")
             else:
                 verdict = judge(pair.source, pair.target, self._rule)
                 if verdict.answer in ("ask", "read"):
@@ -371,7 +377,8 @@ def plan(
             that stay in the source's store, but none that lead back up.
         order: ``"size"``: largest files first; ``"name"``: by path.
         compare_only: Nothing is going to be executed, so that the target need
-            not be writable.
+            not be writable. A file that one side has, below a folder that
+            could not be listed on the other, is told by that failure alone.
 
     Raises:
         ValueError: An argument is none of these, the two folders are one or
@@ -418,4 +425,5 @@ def plan(
         links=links,
         order=order,
         paths=named,
+        compare_only=compare_only,
     )

@@ -81,6 +81,14 @@ class Gathered:
     failures: list[Failure] = Factory(list)
     left_out: LeftOutCount = Factory(LeftOutCount)
 
+    def may_have(self, path: str) -> bool:
+        """Return True if a file that was not listed lies below a folder that could not be."""
+        return any(
+            failure.kind == "list"
+            and (not failure.path or f"{path}/".startswith(f"{failure.path}/"))
+            for failure in self.failures
+        )
+
 
 def normal(path: str | RemotePath) -> str:
     """
@@ -142,8 +150,10 @@ def reasons(side: Side, error: RemoteStoreError, name: str) -> list[Failure]:
     """Return a failure for each folder that could not be listed."""
     failures = []
     for one in (error, *error.others):
-        path = getattr(one, "path", None) or side.folder
-        relative = side.relative(path) if path != side.folder else ""
+        path = getattr(one, "path", None) or ""
+        # What lies elsewhere may hide anything of the folder.
+        below = f"{side.folder}/" if side.folder else ""
+        relative = side.relative(path) if path.startswith(below) else ""
         what = one.args[0] if one.args else one
         failures.append(Failure(relative, "list", f"{name}: {what}", type(one).__name__))
     return failures

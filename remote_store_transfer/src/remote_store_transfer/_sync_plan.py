@@ -146,7 +146,8 @@ def plan(
             that stay in the source's store, but none that lead back up.
         order: ``"size"``: largest files first; ``"name"``: by path.
         compare_only: Nothing is going to be executed, so that the target need
-            not be writable.
+            not be writable. A file that one side has, below a folder that
+            could not be listed on the other, is told by that failure alone.
 
     Raises:
         ValueError: An argument is none of these, the two folders are one or
