@@ -50,19 +50,6 @@ def test_the_share_of_empty_files() -> None:
     assert meter.share == 0.25
 
 
-def test_a_complete_file_counts_though_its_last_bytes_were_not_told() -> None:
-    """The engine tells of bytes now and then only."""
-    meter = Meter()
-    meter.begin("copying", 2, 20)
-    meter.moved(3)
-    meter.arrived(10)
-    assert meter.bytes_done == 10
-    meter.moved(12)
-    meter.moved(5)  # what a repeated attempt takes back
-
-    assert meter.bytes_done == 10
-
-
 def test_what_has_no_known_size() -> None:
     """A stream shows its bytes and the rate, a listing how many files are known."""
     now = 0.0

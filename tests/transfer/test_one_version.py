@@ -363,14 +363,46 @@ async def test_progress_ends_with_all_of_it(memory: Make) -> None:
     assert last.failed == 0
 
 
-async def test_what_a_progress_callback_raises_ends_the_execution(memory: Make) -> None:
+async def test_progress_tells_of_all_that_moved_though_nothing_moves_any_more(
+    memory: Make,
+) -> None:
+    """The last bytes before a service falls silent come too soon after another call."""
+    source = memory()
+    await source.write("f", b"x" * (3 << 20))
+    all_told = asyncio.Event()
+
+    async def read(path: str) -> Any:
+        for _ in range(3):
+            yield b"x" * (1 << 20)
+        await asyncio.wait_for(all_told.wait(), 5)
+
+    def told(now: Progress) -> None:
+        if now.bytes_done == 3 << 20:
+            all_told.set()
+
+    watched(source).members["read"] = read
+
+    assert (await sync_tree(source, memory(), progress=told)).ok
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_a_progress_callback_raises_ends_the_execution(
+    memory: Make, at_once: bool
+) -> None:
     """As itself, not in a group."""
     source = memory()
-    await fill(source, {"a": b"1"})
+    await source.write("f", b"x" * (2 << 20))
 
-    def fail(_: Progress) -> None:
-        raise KeyError
+    async def read(path: str) -> Any:
+        yield b"x" * (1 << 20)
+        yield b"x" * (1 << 20)
+        await asyncio.sleep(5)
 
+    def fail(now: Progress) -> None:
+        if at_once or now.bytes_done == 2 << 20:
+            raise KeyError
+
+    watched(source).members["read"] = read
     with pytest.raises(KeyError):
         await sync_tree(source, memory(), progress=fail)
 

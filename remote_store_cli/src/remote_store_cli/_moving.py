@@ -198,8 +198,6 @@ class _Move:
             if failure is not None:
                 kept.add(action.path)
                 self._outcome.note(job, failure, self._manner.hint)
-            else:
-                meter.arrived(action.size)
 
         await execute(
             job.plan,

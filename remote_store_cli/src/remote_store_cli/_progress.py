@@ -40,18 +40,13 @@ class Meter:
         #: How many files are known as long as nothing has begun.
         self.known: Callable[[], int] = int
         self.files = self.files_done = 0
-        self.bytes = self.bytes_done = self._complete = 0
+        self.bytes = self.bytes_done = 0
 
     def begin(self, doing: str, files: int, size: int) -> None:
         """Begin with what is known to be done; with no files where nothing is known."""
         self.doing, self.files, self.bytes = doing, files, size
         self.begun = True
         self._past.append((self._clock(), 0))
-
-    def arrived(self, size: int) -> None:
-        """Note a file that is complete; the engine tells of its last bytes later, if at all."""
-        self._complete += size
-        self.moved(self.bytes_done)
 
     def more(self, size: int) -> None:
         """Note how many bytes more were moved."""
@@ -60,7 +55,6 @@ class Meter:
     def moved(self, total: int) -> None:
         """Note how many bytes were moved since the beginning."""
         now = self._clock()
-        total = max(total, self._complete)
         self.bytes_done = total
         self._past.append((now, total))
         while len(self._past) > 2 and now - self._past[0][0] > _WINDOW:

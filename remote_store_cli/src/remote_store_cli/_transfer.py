@@ -224,9 +224,7 @@ async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter
             meter.files_done += action.kind in ("copy", "replace", "delete")
             if failure is not None:
                 outcome.note(job, failure, manner.hint)
-                return
-            meter.arrived(action.size)
-            if manner.verbose and action.kind != "skip":
+            elif manner.verbose and action.kind != "skip":
                 remark(printable(_line(job, action)))
 
         def moved(now: Progress, before: int = before) -> None:

@@ -124,13 +124,15 @@ async def execute(
         )
     )
     try:
-        async with contextlib.aclosing(aiter(plan)) as actions:
+        async with contextlib.aclosing(aiter(plan)) as actions, task_group() as group:
+            telling = group.create_task(tally.keep_telling())
             phases = _Phases(actions)
             await crew.all(phases.moves())
             if tally.deletes:
                 await crew.all(phases.deletions())
             else:
                 tally.withhold()
+            telling.cancel()
     finally:
         DISK.close()
     tally.tell()

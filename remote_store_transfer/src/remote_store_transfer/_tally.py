@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -108,6 +109,12 @@ class Tally:
         if self._meter is not None:
             self._meter.tell()
 
+    async def keep_telling(self) -> None:
+        """Tell, until cancelled, also what moved shortly before everything came to rest."""
+        while self._meter is not None:
+            await asyncio.sleep(_QUIET)
+            self._meter.catch_up()
+
     def report(self) -> TransferReport:
         """Return what was done."""
         return TransferReport(
@@ -135,6 +142,8 @@ class _Meter:
         self._totals = totals
         self._start = start
         self._last = 0.0
+        #: Something has moved since whoever watches was told.
+        self._news = False
         self._files = self._bytes = self._failed = 0
         #: Bytes of the files in flight.
         self._open: dict[str, int] = {}
@@ -156,13 +165,18 @@ class _Meter:
         self._maybe()
 
     def _maybe(self) -> None:
-        now = time.monotonic()
-        if now - self._last >= _QUIET:
-            self._last = now
+        self._news = True
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Call whoever watches, if there is something to tell and the last call is long ago."""
+        if self._news and time.monotonic() - self._last >= _QUIET:
             self.tell()
 
     def tell(self) -> None:
         """Call whoever watches."""
+        self._last = time.monotonic()
+        self._news = False
         path, done, size = self._at
         self._tell(
             Progress(
