@@ -27,6 +27,8 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 OTHERS = {"close", "aclose", "unwrap", "resolve", "native_path", "to_key", "public_options"}
 #: What takes another backend: see tests/local/test_copy_from.py.
 OTHERS |= {"copy_from"}
+#: What no backend without a service has: see tests/contract/test_signed_urls.py.
+OTHERS |= {"signed_url"}
 #: What a store has beside these.
 OF_STORES = {"ping", "supports", "child"}
 
@@ -61,8 +63,9 @@ def test_every_keyword_is_met() -> None:
                 if p.kind is p.KEYWORD_ONLY
             }
             tried = {o for op in table.values() if op.method == method for o in op.options}
-            # Metadata has tests of its own, and the file of open_atomic, too.
-            assert keywords - tried <= ({"metadata"} if table is OPERATIONS else {"overwrite"})
+            # Metadata and versions have tests of their own, and the file of open_atomic, too.
+            spared = {"metadata", "if_match"} if table is OPERATIONS else {"overwrite"}
+            assert keywords - tried <= spared
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 OURS = [page for page in PAGES if page.name != "ecosystem.md"]
 
 #: Languages of blocks that the tests do something with, and those that need nothing.
-KNOWN = {"python", "toml", "json", "console", "text", ""}
+KNOWN = {"python", "toml", "json", "console", "sh", "text", ""}
 
 
 @pytest.mark.parametrize("page", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -56,6 +57,14 @@ def test_shell_lines_can_be_pasted(page: Path, blocks_of: Callable[..., list[Blo
                     assert shlex.split(line, comments=True), f"{page}:{block.line}"
                     bare = shlex.split(line, comments=True, posix=False)
                     assert not [word for word in bare if word[0] not in "'\"" and "[" in word]
+
+
+def test_scripts_parse(page: Path, blocks_of: Callable[..., list[Block]]) -> None:
+    """A script that a page shows is one."""
+    for block in blocks_of(page):
+        if block.language == "sh":
+            checked = subprocess.run(["sh", "-n"], input=block.text.encode(), capture_output=True)
+            assert checked.returncode == 0, f"{page}:{block.line}: {checked.stderr.decode()}"
 
 
 def test_the_main_pages_hold_code(blocks_of: Callable[..., list[Block]], root: Path) -> None:

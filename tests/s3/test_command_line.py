@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import urllib.request
 from pathlib import Path
 
@@ -29,8 +28,6 @@ def test_files_go_up_are_listed_opened_to_others_and_come_back(
     (source / "d").mkdir(parents=True)
     (source / "a b.txt").write_bytes(b"content")
     (source / "d" / "é").write_bytes(b"2")
-    for file in (source / "a b.txt", source / "d" / "é"):
-        os.utime(file, (1_700_000_000, 1_700_000_000))  # as files of users are: not of this moment
     cli("cp", "-r", str(source), there)
     assert "skipped 2 equal files" in cli("cp", "-r", str(source), there)[1]
 

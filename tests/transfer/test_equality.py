@@ -69,7 +69,9 @@ LATER = T + 5_000_000
         (seen(time=LATER, metadata={TIME: stamp(T)}), seen(), rule("time", restores=True), "equal"),
         # Times alone.
         (seen(), seen(time=T + 1), rule("time", restores=True), "different"),
-        (seen(), seen(time=T - 1), rule("time"), "different"),
+        (seen(), seen(time=T - 2_000_000), rule("time"), "different"),
+        (seen(), seen(time=T - 1_999_999), rule("time"), "ask"),
+        (seen(), seen(time=T - 1), rule("time", one_store=True), "different"),
         (seen(), seen(time=T + 1_999_999), rule("time"), "ask"),
         (seen(), seen(time=T + 2_000_000), rule("time"), "equal"),
         (seen(), seen(time=T), rule("time", one_store=True), "equal"),

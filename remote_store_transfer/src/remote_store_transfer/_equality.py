@@ -38,9 +38,10 @@ OURS: Final = frozenset((TIME, ETAG, DIGEST))
 _ROOM: Final = 2048
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
-#: Microseconds after a source's time in which a target that tells nothing else
-#: may have been written before the source's last change: between the last
-#: look at the source and the commit.
+#: Microseconds around a source's time in which the time of a target tells nothing.
+#: After it, the target may have been written before the source's last change:
+#: between the last look at the source and the commit. Before it, it may be a copy
+#: nevertheless: S3 and HTTP tell whole seconds, and two clocks differ a little.
 _DOUBT: Final = 2_000_000
 
 #: What a verdict says; ``"ask"``: a question to the target may tell,
@@ -179,8 +180,9 @@ def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
         return Verdict("different", "no time is known")
     if rule.restores:
         return Verdict("equal" if theirs == _original(source) else "different", "time")
-    if theirs < ours:
-        return Verdict("different", "time")
-    if rule.one_store or theirs - ours >= _DOUBT:
+    doubt = 0 if rule.one_store else _DOUBT
+    if theirs - ours >= doubt:
         return Verdict("equal", "time")
+    if ours - theirs >= doubt:
+        return Verdict("different", "time")
     return Verdict("ask", "time")
