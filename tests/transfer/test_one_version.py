@@ -21,6 +21,7 @@ from remote_store import (
     AlreadyExists,
     BackendUnavailable,
     Capability,
+    ContentHeaders,
     PreconditionFailed,
 )
 from remote_store.aio import AsyncStore
@@ -418,6 +419,38 @@ async def test_one_store_copies_by_itself(memory: Make) -> None:
     assert not {"read", "read_bytes"} & set(watched(store).calls)
     assert (await store.get_file_info("b/f")).metadata == {"owner": "ann"}
     assert (await sync_tree(store, store, source_path="a", target_path="b")).skipped == 1
+
+
+@pytest.mark.parametrize("size", [1, LARGE])
+@pytest.mark.parametrize("single", [True, False])
+async def test_content_headers_go_along(memory: Make, size: int, single: bool) -> None:
+    """Where both sides have them, with user metadata or without; not if metadata are to stay."""
+    headers = ContentHeaders(content_type="text/csv", cache_control="no-cache")
+    for metadata in ({}, {"owner": "ann"}):
+        source, target, plain = memory(), memory(), without(memory(), Capability.CONTENT_HEADERS)
+        bare = memory()
+        await source.write("a", b"1" * size, headers=headers, metadata=metadata)
+
+        for store, wanted in ((target, True), (plain, True), (bare, False)):
+            if single:
+                await copy_between(source, "a", store, "a", metadata=wanted)
+            else:
+                assert (await sync_tree(source, store, metadata=wanted)).copied == 1
+
+        assert (await target.get_file_info("a")).headers == headers
+        assert ((await target.get_file_info("a")).metadata or {}).items() >= metadata.items()
+        assert (await plain.get_file_info("a")).headers is None
+        assert (await bare.get_file_info("a")).headers is None
+
+
+async def test_one_store_leaves_metadata_behind_if_told_so(memory: Make) -> None:
+    """It would take them along if it copied by itself."""
+    store = memory()
+    await store.write("a/f", b"1", metadata={"owner": "ann"})
+
+    await sync_tree(store, store, source_path="a", target_path="b", metadata=False)
+
+    assert "owner" not in ((await store.get_file_info("b/f")).metadata or {})
 
 
 @pytest.mark.parametrize("size", [10, LARGE])

@@ -17,6 +17,7 @@ import remote_store_transfer as sync
 from remote_store import (
     AlreadyExists,
     ContentDigest,
+    ContentHeaders,
     NotFound,
     RemoteStoreError,
     Store,
@@ -52,6 +53,17 @@ def test_trees(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == b"2" * (3 << 20)
     source.close()
     target.close()
+
+
+def test_content_headers_go_along() -> None:
+    """As between async stores."""
+    source, target = Store(MemoryBackend()), Store(MemoryBackend())
+    headers = ContentHeaders(content_type="text/csv", content_encoding="gzip")
+    source.write("a", b"1", headers=headers)
+
+    sync.sync_tree(source, target)
+
+    assert target.get_file_info("a").headers == headers
 
 
 def test_no_thread_is_left() -> None:

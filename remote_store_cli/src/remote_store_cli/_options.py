@@ -47,7 +47,9 @@ LinksOption = Annotated[
         help="Links to folders: report tells of them, follow enters them, skip ignores them.",
     ),
 ]
-NoMetadata = Annotated[bool, flag("--no-metadata", help="Leave user metadata behind.")]
+NoMetadata = Annotated[
+    bool, flag("--no-metadata", help="Leave user metadata and content headers behind.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files at a time.")]
 DryRun = Annotated[
     bool, flag("--dry-run", "-n", help="Show what would be done, and do nothing.", panel=SAID)

@@ -18,6 +18,7 @@ from remote_store import (
     Backend,
     Capability,
     CapabilitySet,
+    ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
@@ -44,7 +45,7 @@ class _StoreBackend(Backend):
 
     # Those that the engine has no use for are not passed on.
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.RANGE_READ, Capability.CONTENT_HEADERS, Capability.SIGNED_URL}
+        set(Capability) - {Capability.RANGE_READ, Capability.SIGNED_URL}
     )
     CONTRACT: ClassVar[str] = "1.1"
 
@@ -85,9 +86,15 @@ class _StoreBackend(Backend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         return self._store.write(
-            path, content, overwrite=overwrite, metadata=metadata, if_match=if_match
+            path,
+            content,
+            overwrite=overwrite,
+            metadata=metadata,
+            if_match=if_match,
+            headers=headers,
         )
 
     def write_atomic(
@@ -98,9 +105,15 @@ class _StoreBackend(Backend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        headers: ContentHeaders | None = None,
     ) -> WriteResult:
         return self._store.write_atomic(
-            path, content, overwrite=overwrite, metadata=metadata, if_match=if_match
+            path,
+            content,
+            overwrite=overwrite,
+            metadata=metadata,
+            if_match=if_match,
+            headers=headers,
         )
 
     def open_atomic(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -76,13 +76,13 @@ class Copier:
         source: Where from.
         target: Where to.
         one_store: Both are one store, which may copy by itself.
-        metadata: Take user metadata along.
+        metadata: Take user metadata and content headers along.
     """
 
     def __init__(self, source: Side, target: Side, *, one_store: bool, metadata: bool) -> None:
         self._source = source
         self._target = target
-        self._copies = one_store and source.store.supports(Capability.COPY)
+        self._copies = metadata and one_store and source.store.supports(Capability.COPY)
         self._here = this_machine(source.store)
         self._there = this_machine(target.store)
         self._asks = source.store.supports(Capability.METADATA)
@@ -90,6 +90,9 @@ class Copier:
         self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
         self._keeps = target.store.supports(Capability.USER_METADATA)
         self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
+        self._headers = metadata and all(
+            side.store.supports(Capability.CONTENT_HEADERS) for side in (source, target)
+        )
         #: Whether one storage may do it for both stores; all that a file has goes along.
         self._may_copy_across = metadata and all(
             side.store.supports(Capability.COPY) for side in (source, target)
@@ -128,30 +131,30 @@ class Copier:
             if copied is not None:
                 return await self._settle(path, seen, copied, advance)
             self._may_copy_across = False  # which is of the stores and not of this file
-        metadata = seen.metadata if self._metadata else None
+        # Times are compared as the listing told them, so that only its own metadata count there.
+        told = seen
         if seen.size <= WHOLE:
             body = await self._source.store.read_bytes(self._source.at(path))
             advance(len(body))
             _check(self._source.at(path), seen, len(body), _digest_of(seen, body))
-            unknown = metadata is None and await self._may_have_metadata(path)
+            unknown = await self._may_have_more(path, seen)
             if seen.etag is None or unknown:
-                found = await self._confirm(path, seen, fetch=unknown)
-                metadata = found if self._metadata else None
+                told = await self._confirm(path, seen, fetch=unknown)
             match = await self._condition(path, replacing)
             if match is None:
                 await self._confirm_target(path, replacing)
-            result = await self._write(path, body, seen, replacing, match, metadata)
+            result = await self._write(path, body, seen, told, replacing, match)
         else:
-            if metadata is None and await self._may_have_metadata(path):
-                metadata = await self._confirm(path, seen, fetch=True)
+            if await self._may_have_more(path, seen):
+                told = await self._confirm(path, seen, fetch=True)
             match = await self._condition(path, replacing)
             content = self._content(path, seen, replacing if match is None else None, advance)
-            result = await self._write(path, content, seen, replacing, match, metadata)
+            result = await self._write(path, content, seen, told, replacing, match)
         if result.size != seen.size:
             path = self._target.at(path)
             msg = f"{path!r} has {result.size} bytes after the copy, but {seen.size} were sent"
             raise RemoteStoreError(msg, path=path)
-        left_out = bool(metadata) and self._metadata and not self._keeps
+        left_out = bool(told.metadata) and self._metadata and not self._keeps
         return Arrival(
             seen.size, left_out, time_left_out=not await self._restore(path, seen, result)
         )
@@ -257,10 +260,11 @@ class Copier:
         path: str,
         content: bytes | AsyncGenerator[bytes, None],
         seen: Version,
+        told: Version,
         replacing: Version | None,
         match: str | None,
-        metadata: Mapping[str, str] | None,
     ) -> WriteResult:
+        metadata = told.metadata if self._metadata else None
         # What is restored need not be kept as well.
         ours = self._there is None
         with _of_target(self._target.at(path), match):
@@ -270,6 +274,7 @@ class Copier:
                 overwrite=replacing is not None,
                 metadata=kept(seen, metadata, ours=ours) if self._keeps else None,
                 if_match=match,
+                headers=told.headers if self._headers else None,
             )
 
     async def _copy_inside(
@@ -313,24 +318,29 @@ class Copier:
             raise
         return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
 
-    async def _may_have_metadata(self, path: str) -> bool:
-        if not (self._metadata and self._keeps and self._asks):
+    async def _may_have_more(self, path: str, seen: Version) -> bool:
+        """Return True if a file may have user metadata or headers, of which a listing told none."""
+        if not self._asks:
+            return False
+        if self._headers and seen.headers is None:
+            return True
+        if seen.metadata or not (self._metadata and self._keeps):
             return False
         if self._here is None:
             return True
         return await DISK.query(self._here.may_have_metadata, self._source.at(path))
 
-    async def _confirm(self, path: str, seen: Version, *, fetch: bool) -> Mapping[str, str] | None:
+    async def _confirm(self, path: str, seen: Version, *, fetch: bool) -> Version:
         """
         Look at the source again.
 
         Args:
             path: Relative path.
             seen: What it has to be.
-            fetch: Whether the user metadata are wanted.
+            fetch: Whether user metadata and headers are wanted.
 
         Returns:
-            The user metadata, where they are wanted or came for nothing.
+            The version that was seen, with those of them that are wanted or came for nothing.
 
         Raises:
             SourceChanged: It is another version, or gone.
@@ -340,7 +350,7 @@ class Copier:
             now = await DISK.query(self._here.look, self._source.at(path))
         if now is None:
             if not self._asks:
-                return None
+                return seen
             try:
                 info = await self._source.store.get_file_info(self._source.at(path))
             except NotFound as error:
@@ -352,7 +362,9 @@ class Copier:
             path = self._source.at(path)
             msg = f"{path!r} changed while it was copied"
             raise SourceChanged(msg, path=path)
-        return now.metadata
+        return evolve(
+            seen, metadata=now.metadata or seen.metadata, headers=now.headers or seen.headers
+        )
 
     async def _condition(self, path: str, seen: Version | None) -> str | None:
         """

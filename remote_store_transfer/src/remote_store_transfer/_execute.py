@@ -76,9 +76,9 @@ async def execute(
             well; not for actions that were withheld. As *progress* otherwise.
         retries: How often a file is tried again whose source changed
             meanwhile, or whose store did not answer.
-        metadata: Take user metadata along where both sides keep them. Where
-            the source's listing tells none, that costs one question for each
-            file, after it was read.
+        metadata: Take user metadata and content headers along where both
+            sides keep them. Where the source's listing tells none, that costs
+            one question for each file.
 
     Returns:
         What was done, and everything that failed.

@@ -100,7 +100,8 @@ def copy_between(
         target: Where to; the same store copies by itself, if it can.
         target_path: Path of the new file; its parent folders are created.
         overwrite: Replace a file that is there; False refuses it, exclusively.
-        metadata: Take user metadata along where both stores keep them.
+        metadata: Take user metadata and content headers along where both
+            stores keep them.
         retries: How often it is tried again when the source changed
             meanwhile, or a store did not answer.
 

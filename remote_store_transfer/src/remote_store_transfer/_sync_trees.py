@@ -60,7 +60,7 @@ def copy_tree(
         max_bytes_in_flight: Bytes of files in flight.
         progress: Told how it goes on.
         retries: How often a file is tried again.
-        metadata: Take user metadata along.
+        metadata: Take user metadata and content headers along.
 
     Raises:
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.
@@ -134,7 +134,7 @@ def sync_tree(
         max_bytes_in_flight: Bytes of files in flight.
         progress: Told how it goes on.
         retries: How often a file is tried again.
-        metadata: Take user metadata along.
+        metadata: Take user metadata and content headers along.
 
     Raises:
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.

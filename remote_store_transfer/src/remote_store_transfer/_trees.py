@@ -61,7 +61,7 @@ async def copy_tree(
         max_bytes_in_flight: Bytes of files in flight.
         progress: Told how it goes on.
         retries: How often a file is tried again.
-        metadata: Take user metadata along.
+        metadata: Take user metadata and content headers along.
 
     Raises:
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.
@@ -135,7 +135,7 @@ async def sync_tree(
         max_bytes_in_flight: Bytes of files in flight.
         progress: Told how it goes on.
         retries: How often a file is tried again.
-        metadata: Take user metadata along.
+        metadata: Take user metadata and content headers along.
 
     Raises:
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from attrs import Factory, field, frozen
 
-from remote_store import UNKNOWN_TIME, ContentDigest, FileInfo
+from remote_store import UNKNOWN_TIME, ContentDigest, ContentHeaders, FileInfo
 
 __all__ = [
     "Action",
@@ -47,6 +47,7 @@ class Version:
         etag: Version token; None where the look did not give one.
         digest: Digest that the service keeps; None where it told none.
         metadata: User metadata; None where there is none, or none was fetched.
+        headers: Content headers; likewise.
     """
 
     size: int
@@ -54,12 +55,13 @@ class Version:
     etag: str | None = None
     digest: ContentDigest | None = None
     metadata: Mapping[str, str] | None = None
+    headers: ContentHeaders | None = None
 
 
 def version_of(info: FileInfo) -> Version:
     """Return what a listing or a question told of a file."""
     time = None if info.modified_at == UNKNOWN_TIME else info.modified_at
-    return Version(info.size, time, info.etag, info.digest, info.metadata or None)
+    return Version(info.size, time, info.etag, info.digest, info.metadata or None, info.headers)
 
 
 def same_version(one: Version, other: Version) -> bool:
