@@ -120,6 +120,15 @@ def test_rm_with_a_filter_removes_files_that_match(cli: Cli, servers: Servers) -
     assert set(servers.files("s")) == {"d/x", "z"}
 
 
+def test_a_size_of_0_is_a_filter(cli: Cli, servers: Servers) -> None:
+    """Only empty files go, and not the folder with everything in it."""
+    servers.seed("s", {"d/empty": b""})
+
+    cli("rm", "-r", "shared://s/d", "--max-size", "0")
+
+    assert set(servers.files("s")) == {"d/x", "d/e/y", "z"}
+
+
 def test_rm_of_several(cli: Cli, servers: Servers) -> None:
     """All that are there go; one that is missing is told; nothing goes if one is not understood."""
     before = servers.files("s")

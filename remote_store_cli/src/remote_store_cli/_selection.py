@@ -113,7 +113,8 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether no option leaves anything out."""
-        return not any(value for value in self.options.values())
+        # A size of 0 is a limit as any other.
+        return all(value is None or value == () for value in self.options.values())
 
     @property
     def filters(self) -> Filters:
