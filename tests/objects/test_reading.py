@@ -253,10 +253,11 @@ async def test_behind_the_end_there_is_nothing(bucket: Bucket) -> None:
     with pytest.raises(InvalidPath):
         await joined(backend.read_range("d", 100))
     bucket.objects["mark"] = ObjectInfo("mark", 0, "e", is_folder=True), b""
-    with pytest.raises(InvalidPath) as caught:
-        await joined(backend.read_range("mark", 100))
-    # The refusal of the range is not what made it.
-    assert caught.value.__context__ is None
+    # The refusal of the range, or of the version, is not what made it.
+    for condition in (None, "other"):
+        with pytest.raises(InvalidPath) as caught:
+            await joined(backend.read_range("mark", 100, if_match=condition))
+        assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

@@ -100,18 +100,24 @@ class _Version:
             part = start + sizes.ranges[0]
             first = part if stop is None else min(part, stop)
         stream: ObjectStream | None = None
+        refused: PreconditionFailed | None = None
         try:
             stream = await session.ask(
                 self.key, get, self.key, start=start, stop=first, if_match=asked
             )
-        except PreconditionFailed:
-            # Services say so, too, where there is nothing, or a folder.
-            refuse_folder(session, self.key, await head(session, self.key))
-            raise
+        except PreconditionFailed as error:
+            refused = error
         except RemoteStoreError as error:
             if error.status != 416:
                 raise
-        # Not within the handler: what is found now is no consequence of that refusal.
+        # Not within a handler: what is found now is no consequence of that refusal.
+        if refused is not None:
+            try:
+                # Services say so, too, where there is nothing, or a folder.
+                refuse_folder(session, self.key, await head(session, self.key))
+                raise refused
+            finally:
+                refused = None  # its traceback holds this frame
         if stream is None and start:
             return await self._behind(start, if_match)
         if stream is None:
