@@ -10,6 +10,8 @@ import pytest
 from remote_store import ResourceLocked
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Cli, Servers
 
 BINARY = bytes(range(256)) * 5
@@ -127,6 +129,21 @@ def test_a_size_of_0_is_a_filter(cli: Cli, servers: Servers) -> None:
     cli("rm", "-r", "shared://s/d", "--max-size", "0")
 
     assert set(servers.files("s")) == {"d/x", "d/e/y", "z"}
+
+
+def test_a_file_that_is_named_has_to_match_too(cli: Cli, servers: Servers, tmp_path: Path) -> None:
+    """By name, size and time; a link is no file that could."""
+    before = servers.files("s")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    for one in (["--min-size", "1K"], ["--exclude", "z"], ["--newer", "2999-01-01"]):
+        cli("rm", "shared://s/z", str(link), *one)
+        assert servers.files("s") == before
+        assert link.is_symlink()
+
+    cli("rm", "shared://s/z", "--max-size", "1")
+
+    assert set(servers.files("s")) == {"d/x", "d/e/y"}
 
 
 def test_rm_of_several(cli: Cli, servers: Servers) -> None:

@@ -62,8 +62,8 @@ def rm(
     """
     Remove files, or with -r folders; the root of a store is emptied, and only with --yes.
 
-    With a filter, -r removes the files of the folders that match, and the
-    folders stay.
+    With a filter only files that match are removed, named or met in a folder;
+    folders and links stay.
     """
 
     async def work() -> int | None:
@@ -75,7 +75,8 @@ def rm(
             for location in opener.locations:
                 if link := link_at(location):
                     # No store can name it: to a store it is what it leads to.
-                    found.append(partial(removal.link, location.text, link))
+                    if selection.is_everything:
+                        found.append(partial(removal.link, location.text, link))
                     continue
                 try:
                     opened = await opener.open(location)
@@ -89,7 +90,7 @@ def rm(
                     continue
                 if kind == "folder":
                     _refuse(opened, recursive=recursive, yes=yes)
-                found.append(partial(removal.folder if kind == "folder" else removal.file, opened))
+                found.append(partial(removal.folder if kind == "folder" else removal.named, opened))
             await in_parallel(_each(found), _JOBS, lambda remove: remove())
         return removal.conclude(as_json=as_json)
 
@@ -137,6 +138,19 @@ class _Removal:
             self.failed(text, error)
         else:
             self._note(text, None)
+
+    async def named(self, opened: OpenedPath) -> None:
+        """Remove a file that the user named, if it matches."""
+        if self._selection.is_everything:
+            await self.file(opened)
+            return
+        try:
+            file = await opened.store.get_file_info(opened.key)
+        except EXPECTED as error:
+            self.failed(opened.text(), error)
+        else:
+            if self._selection.filters.accepts(file.name, file):
+                await self.file(opened, file.size)
 
     async def file(self, opened: OpenedPath, size: int | None = None) -> None:
         """Remove a file."""
