@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from remote_store import ContentDigest, RemoteStoreError
+from remote_store import Capability, CapabilitySet, ContentDigest, RemoteStoreError
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
@@ -88,6 +89,42 @@ def test_a_dry_run_moves_nothing(cli: Cli, servers: Servers) -> None:
     rows = sorted(line.split()[0] for line in result.stdout.splitlines())
     assert rows == ["conflict", "move", "move"]
     assert servers.files("s") == TREE
+
+
+def test_a_source_that_changes_at_the_last_moment_is_kept(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that compares when it deletes is told which version to delete."""
+    source = servers.store("s")._backend
+    delete = source.delete
+
+    async def change_then_delete(*args: Any, **options: Any) -> Any:
+        await servers.store("s").write("in/a.txt", b"later", overwrite=True)
+        return await delete(*args, **options)
+
+    monkeypatch.setattr(source, "delete", change_then_delete, raising=False)
+    result = cli("mv", "shared://s/in/a.txt", "shared://t/b", code=1)
+
+    assert "changed while it was moved" in result.stderr
+    assert servers.files("s")["in/a.txt"] == b"later"
+
+
+def test_metadata_that_get_lost_are_told(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source had them, and nothing has them now."""
+    servers.seed("t", {"there": b""})
+    target = servers.store("t")._backend
+    kept = target.capabilities
+
+    def fewer(self: object) -> Any:
+        return CapabilitySet(set(kept) - {Capability.USER_METADATA}) if self is target else kept
+
+    monkeypatch.setattr(type(target), "capabilities", property(fewer))
+    asyncio.run(servers.store("s").write("m", b"1", metadata={"owner": "ann"}))
+
+    assert "user metadata of 1 file left behind" in cli("mv", "shared://s/m", "shared://t/m").stderr
+    assert "metadata" not in cli("mv", "shared://s/in/a.txt", "shared://t/b").stderr
 
 
 def test_a_source_that_changed_meanwhile_is_kept(

@@ -133,7 +133,7 @@ class _Move:
         self._outcome = outcome
         self._overwrite = overwrite
         self._checksum = checksum
-        self._moved = self._bytes = 0
+        self._moved = self._bytes = self._metadata_left_out = 0
 
     async def all(self, jobs: list[Job], *, dry_run: bool, clear: bool) -> int | None:
         """Move everything, or show it; return the exit code."""
@@ -154,7 +154,13 @@ class _Move:
             if dry_run:
                 await show(ready, self._manner)
                 return self._outcome.code
-        self._outcome.reports.append(TransferReport(copied=self._moved, size=self._bytes))
+        self._outcome.reports.append(
+            TransferReport(
+                copied=self._moved,
+                size=self._bytes,
+                metadata_left_out=self._metadata_left_out,
+            )
+        )
         return finish(self._outcome, self._manner)
 
     async def _remove_empty(self, folder: OpenedPath) -> None:
@@ -224,12 +230,18 @@ class _Move:
             else:
                 return
         assert action.source is not None
-        await self._verify(job, action.path, action.source)
-        await store.delete(source)
+        now = await self._verify(job, action.path, action.source)
+        matches = store.supports(Capability.CONDITIONAL_WRITE)
+        try:
+            await store.delete(source, if_match=now.etag if matches else None)
+        except PreconditionFailed as error:
+            raise _changed(source) from error
+        keeps = target.store.supports(Capability.USER_METADATA)
+        self._metadata_left_out += bool(self._manner.metadata and not keeps and now.metadata)
 
-    async def _verify(self, job: Job, path: str, seen: Version) -> None:
+    async def _verify(self, job: Job, path: str, seen: Version) -> FileInfo:
         """
-        Look at both sides of a copy.
+        Look at both sides of a copy; return what the source is.
 
         Raises:
             PreconditionFailed: The source changed, or the copy is not equal.
@@ -237,8 +249,7 @@ class _Move:
         source, target = job.source.at(path), job.target.at(path)
         now = await source.store.get_file_info(source.key)
         if not _is(seen, now):
-            msg = "it changed while it was moved: it is copied, and kept; move it again"
-            raise PreconditionFailed(msg, path=source.key)
+            raise _changed(source.key)
         fault = None
         if target.store.supports(Capability.METADATA):
             there = await target.store.get_file_info(target.key)
@@ -251,6 +262,12 @@ class _Move:
         if fault is not None:
             msg = f"{target.text()} is not what it is ({fault}): it is kept; look at both"
             raise PreconditionFailed(msg, path=source.key)
+        return now
+
+
+def _changed(path: str) -> PreconditionFailed:
+    msg = "it changed while it was moved: it is copied, and kept; move it again"
+    return PreconditionFailed(msg, path=path)
 
 
 def _inside(job: Job) -> bool:
