@@ -66,6 +66,7 @@ def recorder(*missing: Capability) -> Conditional:
         ("*", ValueError),
         ('"v"', ValueError),
         ("v\r\nx", ValueError),
+        ("vé", ValueError),
         (7, TypeError),
     ],
 )

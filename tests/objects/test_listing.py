@@ -105,8 +105,9 @@ async def test_the_sum_of_a_folder(bucket: Bucket) -> None:
     assert (await backend.get_folder_info("")).file_count == 6
     empty = await backend.get_folder_info("f")
     assert (empty.file_count, empty.modified_at) == (0, None)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as refused:
         await backend.get_folder_info("none")
+    assert refused.value.status == 404, "as the service said it"
     with pytest.raises(InvalidPath):
         await backend.get_folder_info("e")
     bucket.objects.clear()

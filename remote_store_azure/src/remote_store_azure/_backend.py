@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from remote_store import (
@@ -18,6 +19,7 @@ from remote_store_azure._blob.signed import longest_url
 from remote_store_azure._connect.account import Account, account_of
 from remote_store_azure._connect.options import GROWTH, SECRETS, refuse_types
 from remote_store_azure._connect.url import place_of
+from remote_store_azure._datalake.probe import loses_dots, refuse_dots
 from remote_store_azure._hierarchical import Hierarchical, http_of
 from remote_store_azure._http.clients import Clients
 from remote_store_azure._keys import LONGEST, NAME, UNLISTABLE
@@ -251,6 +253,21 @@ class AsyncAzureBackend(ObjectBackend):
         With ``hns=True`` moves are atomic too.
         """
         return self._capabilities
+
+    async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
+        """
+        Return a URL by which anybody may read or write one file; see `ObjectBackend.signed_url`.
+
+        Raises:
+            InvalidPath: Also where a name ends in a dot and the account is hierarchical: it would
+                be the URL of another file. Which kind it is, is asked only then.
+        """
+        if self.description.signs is not None and loses_dots(key := self._keys.file(path)):
+            with self._loops.running() as session:
+                operations = self.operations or await self.found_operations(session, key)
+            if isinstance(operations, Hierarchical):
+                refuse_dots(key)
+        return await super().signed_url(path, expires=expires, method=method)
 
     def native_path(self, path: str) -> str:
         """Return a key as ``container/key``; the root is the container alone."""

@@ -21,6 +21,7 @@ from remote_store_objects import _list, _probe, _transfer
 from remote_store_objects._delete import delete, delete_folder
 from remote_store_objects._protocol.values import Attributes, StorageNotFound, Written
 from remote_store_objects._read import Reading, open_reading
+from remote_store_objects._session.outcome import like
 from remote_store_objects._session.session import Session
 from remote_store_objects._write import write
 
@@ -75,9 +76,13 @@ class Flat:
         if found is not None:
             return found
         if key:
-            info = await _probe.find(session, key)
-            if info is None:
-                raise not_found(key, session.name)
+            try:
+                info = await _probe.head(session, key)
+            except StorageNotFound:
+                raise
+            except NotFound as error:
+                missing = like(not_found(key, session.name), error)
+                raise missing from missing.__cause__
             if not info.is_folder:
                 raise is_a_file(key, session.name)
         return FolderInfo(RemotePath.from_backend_path(key), 0, 0)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.azure.hns.lake import FS, Lake, collected
 from tests.emulator.defects import DEFECTS
 
-from remote_store import BackendUnavailable, Capability, PermissionDenied, StoreClosed
+from remote_store import (
+    BackendUnavailable,
+    Capability,
+    InvalidPath,
+    PermissionDenied,
+    StoreClosed,
+)
 from remote_store.aio import open_store
 
 pytestmark = pytest.mark.asyncio
@@ -160,3 +167,20 @@ async def test_an_opened_store_knows_its_account(lake: Lake) -> None:
         assert store.supports(Capability.ATOMIC_MOVE)
         await store.write("f", b"f")
     assert lake.files() == {"root/f": b"f"}
+
+
+@pytest.mark.parametrize("hns", [True, None])
+async def test_no_url_of_another_file_is_signed(lake: Lake, hns: bool | None) -> None:
+    """The service drops dots at the end of names; the kind is asked for where there are some."""
+    backend = lake.backend(hns=hns)
+    hour = timedelta(hours=1)
+    assert "/lake/a.b?" in await backend.signed_url("a.b", expires=hour, method="PUT")
+    assert lake.seen() == []
+    for key, method in (("a.", "PUT"), ("d./a", "GET"), ("a..", "GET")):
+        with pytest.raises(InvalidPath, match="ends in a dot"):
+            await backend.signed_url(key, expires=hour, method=method)
+    assert len(lake.seen()) == (0 if hns else 1)
+    flat = lake.backend(hns=False)
+    assert "/lake/a.?" in await flat.signed_url("a.", expires=hour)
+    await flat.aclose()
+    await backend.aclose()

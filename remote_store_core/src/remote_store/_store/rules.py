@@ -301,7 +301,7 @@ def check_etag(etag: object) -> None:
     if etag in ("", "*"):
         msg = f"if_match must name one version, got {etag!r}"
         raise ValueError(msg)
-    if '"' in etag or not etag.isprintable():
+    if '"' in etag or not (etag.isascii() and etag.isprintable()):
         msg = f"if_match must be an ETag without quotes, as get_file_info returns it, got {etag!r}"
         raise ValueError(msg)
 
@@ -352,7 +352,7 @@ def gate_url(capabilities: CapabilitySet, expires: object, method: str, backend:
 
     Raises:
         TypeError: *expires* is no timedelta and no number.
-        ValueError: It is below a second, or *method* is neither GET nor PUT.
+        ValueError: It is below a second or beyond all times, or *method* is neither GET nor PUT.
         CapabilityNotSupported: No SIGNED_URL; no READ or WRITE for the method.
     """
     if method not in ("GET", "PUT"):
@@ -366,8 +366,9 @@ def gate_url(capabilities: CapabilitySet, expires: object, method: str, backend:
     else:
         msg = f"expires must be a timedelta or seconds, got {type(expires).__name__}"
         raise TypeError(msg)
-    if not 1 <= seconds <= timedelta.max.total_seconds():
-        msg = f"expires must be at least one second, got {expires!r}"
+    # As a float the longest of all is longer than itself.
+    if not 1 <= seconds < timedelta.max.total_seconds():
+        msg = f"expires must be from one second to {timedelta.max.days} days, got {expires!r}"
         raise ValueError(msg)
     capabilities.require(Capability.SIGNED_URL, backend=backend)
     needed = Capability.READ if method == "GET" else Capability.WRITE
