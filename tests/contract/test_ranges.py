@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -218,8 +219,12 @@ async def test_wrong_arguments_before_anything(given: Any, error: type[Exception
             await store.read_ranges("f", wrong)
     with pytest.raises(ValueError, match="gap"):
         await store.read_ranges("f", [(0, 1)], gap=-1)
+    with pytest.raises(TypeError):
+        await store.read_ranges("f", [(0, 1)], gap=1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="block_size"):
         store.open("f", block_size=0)
+    with pytest.raises(TypeError):
+        store.open("f", block_size=1.5)  # type: ignore[arg-type]
     assert backend.calls == []
 
 
@@ -508,6 +513,46 @@ def test_a_file_can_be_read_on_after_a_failure_sync() -> None:
                 file.read(100)
             assert file.tell() == 10
             assert file.read(100) == DATA[10:110]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda file: file.readline(), next, lambda file: b"".join(file.readlines(1))],
+    ids=["readline", "next", "readlines"],
+)
+def test_lines_can_be_read_on_after_a_failure(read: Callable[[Any], bytes]) -> None:
+    """A line whose second half failed comes whole, not without its first."""
+    with Store(AsyncBackendSyncAdapter(Failing())) as store:
+        store.write("f", DATA)
+        with store.open("f") as file:
+            with pytest.raises(BackendUnavailable):
+                read(file)
+            assert read(file) == DATA[:40]
+
+
+def test_a_long_way_forward_takes_no_memory() -> None:
+    """What lies between two places of a file that is read in order is dropped piece by piece."""
+    whole = bytes(40 << 20)
+    sync = AsyncBackendSyncAdapter(as_backend(Defaults()))
+    with Store(sync) as store:
+        store.write("f", whole)
+        with store.open("f") as file:
+            file.read(1)
+            file.seek(-1, 2)
+            tracemalloc.start()
+            try:
+                assert file.read() == b"\0"
+                assert tracemalloc.get_traced_memory()[1] < 8 << 20
+            finally:
+                tracemalloc.stop()
+
+
+def test_a_block_larger_than_the_file_takes_no_memory() -> None:
+    """A buffer holds what there is, and not what might be."""
+    with Store(AsyncBackendSyncAdapter(AsyncMemoryBackend())) as store:
+        store.write("f", b"abc")
+        with store.open("f", block_size=1 << 50) as file:
+            assert file.read() == b"abc"
 
 
 @pytest.mark.asyncio

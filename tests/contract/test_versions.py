@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from typing import Any, BinaryIO
 
 import pytest
 from tests.contract.probes import Recorder, as_backend
@@ -10,8 +11,9 @@ from tests.contract.reference import DictBackend
 from tests.operations import SINCE_1_1
 from tests.sync.reference import DictBackend as SyncDictBackend
 
-from remote_store import AsyncBackendSyncAdapter, Capability, CapabilitySet, Store
+from remote_store import AsyncBackendSyncAdapter, Capability, CapabilitySet, Store, WriteResult
 from remote_store.aio import AsyncBackend, AsyncStore, SyncBackendAdapter
+from remote_store_memory import MemoryBackend
 
 EVERYTHING = CapabilitySet(Capability)
 
@@ -53,3 +55,51 @@ def test_the_bridges_know_it_too() -> None:
     with AsyncBackendSyncAdapter(as_backend(stating("1.0"))) as adapter:
         lacks = SINCE_1_1 | {Capability.SEEKABLE_READ}
         assert set(adapter.capabilities) == set(Capability) - lacks
+
+
+class Mirrored:
+    """Turns content round on its way, by what the first version had, and hands on all else."""
+
+    def __init__(self, backend: object) -> None:
+        self._backend: Any = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def read(self, path: str) -> BinaryIO:
+        """Return the content from its end."""
+        return io.BytesIO(self._backend.read_bytes(path)[::-1])
+
+    def write(self, path: str, content: Any, **options: Any) -> WriteResult:
+        """Write the content from its end."""
+        data = content if isinstance(content, bytes) else content.read()
+        result: WriteResult = self._backend.write(path, data[::-1], **options)
+        return result
+
+    write_atomic = write
+
+
+class Current(Mirrored):
+    """The same, of this version."""
+
+    CONTRACT = "1.1"
+
+
+@pytest.mark.parametrize("wrapper", [Mirrored, Current])
+def test_nothing_acts_past_a_wrapper(wrapper: type[Mirrored]) -> None:
+    """An optional member that it only hands on is not used where it has the one below it."""
+    wrapped: Any = wrapper(MemoryBackend())
+    store = Store(wrapped)
+    with store.open_atomic("f") as file:
+        file.write(b"abcdef")
+    with store.open("f") as opened, store.read_seekable("f") as seekable:
+        assert (opened.read(), seekable.read()) == (b"abcdef", b"abcdef")
+    assert store.read_range("f", 1, length=2) == b"bc"
+    assert b"".join(store.read("f", if_match=store.get_file_info("f").etag)) == b"abcdef"
+    assert store.supports(Capability.CONDITIONAL_WRITE) == (wrapper is Current)
+
+
+def test_a_wrapper_that_only_delegates_has_the_version_within() -> None:
+    """What has no operation of its own changes none."""
+    recorder: Any = Recorder(MemoryBackend())
+    assert Store(recorder).supports(Capability.CONDITIONAL_WRITE)

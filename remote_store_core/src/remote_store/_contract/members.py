@@ -39,6 +39,14 @@ MANDATORY: Final = (
     "copy",
 )
 
+#: Optional members whose default is made of another one.
+_MADE_OF: Final = {
+    "iter_children": "list_files",
+    "open_atomic": "write_atomic",
+    "read_range": "read",
+    "read_seekable": "read",
+}
+
 
 def missing_members(backend: object) -> list[str]:
     """Return the mandatory members that *backend* lacks."""
@@ -70,12 +78,23 @@ def member(backend: object, name: str, protocol: type) -> Callable[..., Any]:
     Return a member with a default; *protocol* itself serves a backend that lacks it.
 
     So it does one that was written before the protocol had the member: what it
-    has under that name is something else.
+    has under that name is something else. And so it does a wrapper that hands the
+    member on, but has itself what the default is made of: the backend within
+    would act past it.
     """
     found: Callable[..., Any] | None = None
-    if not brought_later(backend, name):
+    if not (brought_later(backend, name) or _acts_past(backend, name)):
         found = getattr(backend, name, None)
     return MethodType(getattr(protocol, name), backend) if found is None else found
+
+
+def _acts_past(backend: object, name: str) -> bool:
+    cls = type(backend)
+    return (
+        getattr(cls, name, None) is None
+        and getattr(cls, _MADE_OF.get(name, ""), None) is not None
+        and name not in getattr(backend, "__dict__", ())
+    )
 
 
 def own_member(backend: object, name: str) -> Callable[..., Any] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from remote_store._contract import versions
 from remote_store._contract.ranges import BLOCK, Place, is_same_version
 from remote_store._contract.standard_errors import other_version
-from remote_store._threads.chunk_reader import close_quietly
+from remote_store._threads.chunk_reader import HOP, close_quietly
 from remote_store._types.capabilities import Capability
 
 if TYPE_CHECKING:
@@ -47,32 +47,54 @@ class _RangeReader(io.BufferedReader):
     """Tells the raw file below it how much will be read, so that it is asked for at once."""
 
     def __init__(self, raw: _RangeFile, block: int) -> None:
-        super().__init__(raw, block)
+        super().__init__(raw, max(1, min(block, raw.place.size)))
         self._place = raw.place
         self._block = block
 
     def read(self, size: int | None = -1, /) -> bytes:
-        position = self._announce(0 if size is None else size)
+        position = self.tell()
         try:
+            self._announce(position, 0 if size is None else size)
             return super().read(size)
-        except Exception:
-            self.seek(position)  # nothing of it was handed out
+        except BaseException:
+            self._return_to(position)
             raise
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        position = self._announce(memoryview(buffer).nbytes)
+        position = self.tell()
         try:
+            self._announce(position, memoryview(buffer).nbytes)
             return super().readinto(buffer)
-        except Exception:
-            self.seek(position)
+        except BaseException:
+            self._return_to(position)
             raise
 
-    def _announce(self, size: int) -> int:
-        """Tell the file below of a large read; return where it begins."""
+    # By which lines are iterated over, too.
+    def readline(self, size: int | None = -1, /) -> bytes:
         position = self.tell()
+        try:
+            return super().readline(size)
+        except BaseException:
+            self._return_to(position)
+            raise
+
+    def readlines(self, hint: int = -1, /) -> list[bytes]:
+        position = self.tell()
+        try:
+            return super().readlines(hint)
+        except BaseException:
+            self._return_to(position)
+            raise
+
+    def _return_to(self, position: int) -> None:
+        """Go back after a failure: nothing of what was read was handed out."""
+        if not self.closed:
+            self.seek(position)
+
+    def _announce(self, position: int, size: int) -> None:
+        """Tell the file below of a large read."""
         if size > self._block:
             self._place.expected = position + size
-        return position
 
 
 class _RangeFile(io.RawIOBase):
@@ -157,7 +179,8 @@ class _RangeFile(io.RawIOBase):
                 if not is_same_version(now, self._info):
                     raise self._replaced()
         while place.at < place.position:
-            self._passed(_fill(self._stream, memoryview(bytearray(place.position - place.at))))
+            way = min(place.position - place.at, HOP)
+            self._passed(_fill(self._stream, memoryview(bytearray(way))))
 
     def _passed(self, got: int) -> None:
         """Note that the stream gave some bytes; see it to its end, which may be an error."""

@@ -20,6 +20,8 @@ CONTRACT: Final = "1.1"
 _Version: TypeAlias = tuple[int, ...]
 
 _FIRST: Final[_Version] = (1, 0)
+#: Operations that a later version gave keywords, or made other members of.
+_CHANGED: Final = ("read", "write", "write_atomic", "delete", "move", "copy")
 #: Capabilities and optional members that came after the first version.
 _CAPABILITIES: Final[dict[Capability, _Version]] = {
     Capability.RANGE_READ: (1, 1),
@@ -35,7 +37,19 @@ _MEMBERS: Final[dict[str, _Version]] = {
 
 
 def _stated(backend: object) -> _Version:
-    """Return the version that a backend states; what states none was written for the first."""
+    """
+    Return the version that a backend states; what states none was written for the first.
+
+    A wrapper that hands on what it does not know speaks for itself where it has an
+    operation of its own: what the backend within takes says nothing of that.
+    """
+    cls = type(backend)
+    if (
+        getattr(cls, "CONTRACT", None) is None
+        and any(getattr(cls, name, None) is not None for name in _CHANGED)
+        and "CONTRACT" not in getattr(backend, "__dict__", ())
+    ):
+        return _FIRST
     try:
         return tuple(int(part) for part in backend.CONTRACT.split("."))  # type: ignore[attr-defined]
     except (AttributeError, ValueError):

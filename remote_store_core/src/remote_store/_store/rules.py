@@ -205,8 +205,9 @@ def joined_ranges(ranges: Sequence[tuple[int, int]], gap: int) -> list[tuple[int
 
     Raises:
         ValueError: *gap* is negative.
+        TypeError: It is not a whole number.
     """
-    if gap < 0:
+    if operator.index(gap) < 0:
         msg = f"gap must be >= 0, got {gap}"
         raise ValueError(msg)
     joined: list[tuple[int, int]] = []
@@ -239,8 +240,9 @@ def check_block_size(block_size: int) -> None:
 
     Raises:
         ValueError: *block_size* is below 1.
+        TypeError: It is not a whole number.
     """
-    if block_size < 1:
+    if operator.index(block_size) < 1:
         msg = f"block_size must be >= 1, got {block_size}"
         raise ValueError(msg)
 

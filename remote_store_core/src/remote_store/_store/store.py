@@ -211,6 +211,7 @@ class Store:
 
         Raises:
             ValueError: *block_size* is below 1.
+            TypeError: It is not a whole number.
             CapabilityNotSupported: No READ, or no METADATA.
             InvalidPath: *path* is empty, malformed or names a folder.
             NotFound: The file does not exist.
@@ -358,7 +359,7 @@ class Store:
         Raises:
             ValueError: A start is negative or an end below it, *gap* is
                 negative, or *if_match* cannot be an ETag.
-            TypeError: A range is not a pair of whole numbers.
+            TypeError: A range is not a pair of whole numbers, or *gap* is none.
             CapabilityNotSupported: No READ, or no METADATA.
             InvalidPath: *path* is empty, malformed or names a folder.
             NotFound: The file does not exist.
