@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -49,6 +50,21 @@ def test_sigterm_while_nothing_comes(installed: Installed, tmp_path: Path) -> No
 
     assert (child.returncode, err) == (143, b"error: terminated\n")
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_dry_run_writes_nothing(cli: Cli, servers: Servers) -> None:
+    """It says what would become of the file, and reads no standard input."""
+    servers.seed("s", {"there": b"old"})
+    before = servers.files("s")
+
+    new = cli("cp", "-n", "-", "shared://s/new")
+    replaced = cli("cp", "-n", "-", "shared://s/there", "--overwrite", "--json")
+    kept = cli("cp", "-n", "-", "shared://s/there")
+
+    assert servers.files("s") == before
+    assert new.stdout == f"copy      {'-':>10}  shared://s/new  (standard input)\n"
+    assert json.loads(replaced.stdout)[0]["action"] == "replace"
+    assert kept.stdout.startswith("conflict  ")
 
 
 def test_files_become_standard_output(cli: Cli, servers: Servers) -> None:

@@ -24,7 +24,7 @@ from remote_store_cli._options import (
     checked,
 )
 from remote_store_cli._outcome import InvalidCommand, run
-from remote_store_cli._output import emit_json
+from remote_store_cli._output import emit, emit_json
 from remote_store_cli._planning import Compare, Links, Way, folder_job, jobs_for, refuse_overlap
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
@@ -76,7 +76,9 @@ def cp(
 
     async def work() -> int | None:
         if "-" in src:
-            await _from_stdin(src, dst, config, option, manner, overwrite=overwrite)
+            await _from_stdin(
+                src, dst, config, option, manner, overwrite=overwrite, dry_run=dry_run
+            )
             return None
         if dst == "-":
             await _to_stdout(src, config, option)
@@ -105,6 +107,7 @@ async def _from_stdin(
     manner: Manner,
     *,
     overwrite: bool,
+    dry_run: bool,
 ) -> None:
     if len(src) > 1 or dst == "-":
         msg = "'-' as SRC is alone, and DST a file in a store; a file of that name is ./-"
@@ -114,6 +117,11 @@ async def _from_stdin(
         if not target.key or target.location.folder or await target.store.is_folder(target.key):
             msg = f"{dst} is a folder: what comes from standard input needs a name"
             raise InvalidCommand(msg)
+        if dry_run:
+            there = await target.store.is_file(target.key)
+            word = ("replace" if overwrite else "conflict") if there else "copy"
+            _show_stdin(word, target.text(), manner)
+            return
         try:
             meter = Meter()
             meter.begin(manner.doing, 0, 0)
@@ -128,6 +136,17 @@ async def _from_stdin(
         emit_json({"copied": 1, "size": result.size, "failures": []})
     elif not manner.quiet:
         remark(f"copied 1 file ({human_size(result.size)})")
+
+
+def _show_stdin(word: str, target: str, manner: Manner) -> None:
+    reason = "standard input"
+    if manner.as_json:
+        facts = {"action": word, "source": "-", "target": target, "size": None, "reason": reason}
+        emit_json([facts])
+        return
+    emit(f"{word:<8}  {'-':>10}  {target}  ({reason})")
+    if not manner.quiet:
+        remark("dry run: 1 action; nothing was done")
 
 
 async def _to_stdout(src: list[str], config: ConfigFile, option: BackendOption) -> None:
