@@ -21,6 +21,7 @@ from remote_store import (
     AlreadyExists,
     BackendUnavailable,
     Capability,
+    CapabilityNotSupported,
     ContentHeaders,
     PreconditionFailed,
 )
@@ -525,3 +526,13 @@ async def test_a_replaced_file_costs_no_look_where_the_store_compares(memory: Ma
     assert (await sync_tree(source, target, metadata=False)).replaced == 1
 
     assert watched(target).calls == {"list_files": 1, "write": 1}
+
+
+async def test_a_target_that_tells_nothing_is_not_replaced_by_one_file(memory: Make) -> None:
+    """What is there cannot be told, and so neither what would get lost."""
+    source, target = memory(), without(memory(), Capability.METADATA)
+    await fill(source, {"a": b"1"})
+    with pytest.raises(CapabilityNotSupported, match="metadata"):
+        await copy_between(source, "a", target, "a", overwrite=True)
+
+    assert (await copy_between(source, "a", target, "a")).size == 1

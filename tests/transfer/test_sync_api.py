@@ -107,6 +107,38 @@ def test_delete_many() -> None:
     assert sync.delete_many(store, []) == []
 
 
+def test_one_path_is_not_taken_for_several() -> None:
+    """Its characters could be files."""
+    store = Store(MemoryBackend())
+    store.write("a", b"1")
+
+    with pytest.raises(TypeError, match="several"):
+        sync.delete_many(store, "a")
+    with pytest.raises(TypeError, match="several"):
+        sync.plan(store, Store(MemoryBackend()), paths="a")
+    assert store.exists("a")
+
+
+def test_a_digest_of_any_length_is_refused() -> None:
+    """Before anything is written."""
+    store = Store(MemoryBackend())
+    with pytest.raises(ValueError, match="shake_128"):
+        sync.write_with_digest(store, "a", b"1", algorithm="shake_128")
+    assert not store.exists("a")
+
+
+def test_a_closed_plan_is_not_executed() -> None:
+    """It is empty by then, and the report would say that all is well."""
+    source, target = Store(MemoryBackend()), Store(MemoryBackend())
+    source.write("a", b"1")
+    with sync.plan(source, target) as actions:
+        actions.prepare()
+
+    with pytest.raises(ValueError, match="closed"):
+        sync.execute(actions)
+    assert not target.exists("a")
+
+
 async def _async_chunks() -> AsyncIterator[bytes]:
     yield b"12"
     yield b"345"

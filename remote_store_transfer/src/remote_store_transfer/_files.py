@@ -69,8 +69,12 @@ async def delete_many(
 
     Raises:
         ValueError: *concurrency* is less than 1.
+        TypeError: *paths* is one path.
         CapabilityNotSupported: The store cannot delete.
     """
+    if isinstance(paths, (str, RemotePath)):
+        msg = f"paths takes several paths: write [{str(paths)!r}]"
+        raise TypeError(msg)
     if concurrency < 1:
         msg = f"concurrency must be at least 1, got {concurrency}"
         raise ValueError(msg)
@@ -118,12 +122,16 @@ async def write_with_digest(
         over, whatever the service computes by itself.
 
     Raises:
-        ValueError: *algorithm* is unknown, or *metadata* breaks a rule.
+        ValueError: *algorithm* is unknown or has no length of its own, or
+            *metadata* breaks a rule.
         RemoteStoreError: The service reports another digest of the same
             algorithm; the file is there. Else as ``write``.
         TypeError: *content* is nothing that can be written.
     """
     digest = hashlib.new(algorithm, usedforsecurity=False)
+    if not digest.digest_size:
+        msg = f"a digest by {algorithm!r} has any length: choose another algorithm"
+        raise ValueError(msg)
     hashed = _hashed(content, digest.update)
     result = await store.write(path, hashed, overwrite=overwrite, metadata=metadata)
     ours = ContentDigest(algorithm, digest.hexdigest())
@@ -233,14 +241,14 @@ async def copy_between(
         PreconditionFailed: The source changed in every attempt, or the target
             was changed meanwhile; nothing was written.
         CapabilityNotSupported: The source cannot be read or looked at, or the
-            target not be written.
+            target not be written (nor looked at, with *overwrite*).
         ValueError: Source and target are one file, or *retries* is below 0.
     """
     if retries < 0:
         msg = f"retries must be at least 0, got {retries}"
         raise ValueError(msg)
     require(source, Capability.READ, Capability.METADATA)
-    require(target, Capability.WRITE)
+    require(target, Capability.WRITE, *([Capability.METADATA] if overwrite else ()))
     ours, theirs = Side.of(source, source_path), Side.of(target, target_path)
     refuse_overlap(ours, theirs)
     copier = Copier(ours, theirs, one_store=source == target, metadata=metadata)
@@ -257,8 +265,6 @@ async def copy_between(
 
 
 async def _version(store: AsyncStore, path: str | RemotePath) -> Version | None:
-    if not store.supports(Capability.METADATA):
-        return None
     try:
         return version_of(await store.get_file_info(path))
     except NotFound:

@@ -100,7 +100,7 @@ class Plan:
         )
         self._bytes = 0
         self._failures: list[Failure] = []
-        self._ready = False
+        self._ready = self._closed = False
         self._preparing = asyncio.Lock()
         #: Links to folders, or out of the source, that were not followed.
         self.links_left_out = 0
@@ -129,10 +129,14 @@ class Plan:
         Raises:
             NotFound: The source's folder does not exist.
             InvalidPath: The source's folder is a file.
+            ValueError: The plan is closed.
             RemoteStoreError: The source cannot be asked.
             OSError: There is no room for temporary files.
         """
         async with self._preparing:
+            if self._closed:
+                msg = "the plan is closed: execute it before, or make another one"
+                raise ValueError(msg)
             if not self._ready:
                 try:
                     await self._prepare()
@@ -153,7 +157,8 @@ class Plan:
         return (unpack_action(record, by_size=self._by_size) for record in self._actions)
 
     def close(self) -> None:
-        """Give the temporary file back; the plan is empty afterwards."""
+        """Give the temporary file back; the plan cannot be used afterwards."""
+        self._closed = True
         self._actions.close()
 
     async def aclose(self) -> None:
@@ -173,6 +178,10 @@ class Plan:
 
     async def _prepare(self) -> None:
         source, target = await self._gather()
+        # What a call before decided that was cancelled is decided again.
+        self._actions.close()
+        self._counts = dict.fromkeys(self._counts, 0)
+        self._bytes = 0
         try:
             if self._paths is None and not len(source.files) and not source.failures:
                 await self._refuse_absent_source()
@@ -384,6 +393,7 @@ def plan(
         ValueError: An argument is none of these, the two folders are one or
             one lies in the other, a file is its own target, or *delete* is
             asked for some files only.
+        TypeError: *paths* is one path, or *include* or *exclude* one pattern.
         InvalidPath: A path or pattern is malformed.
         CapabilityNotSupported: A side cannot list (or the source not tell
             of single files, with *paths*), the source not read, or the target
@@ -401,6 +411,9 @@ def plan(
     named = None
     needed = [] if compare_only else [Capability.WRITE, *([Capability.DELETE] if delete else ())]
     if paths is not None:
+        if isinstance(paths, (str, RemotePath)):
+            msg = f"paths takes several paths: write [{str(paths)!r}]"
+            raise TypeError(msg)
         if delete:
             msg = "delete=True needs all files of the source: leave out paths"
             raise ValueError(msg)

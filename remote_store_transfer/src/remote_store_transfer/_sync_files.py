@@ -34,6 +34,7 @@ def delete_many(
 
     Raises:
         ValueError: *concurrency* is less than 1.
+        TypeError: *paths* is one path.
         CapabilityNotSupported: The store cannot delete.
         RuntimeError: An event loop runs in this thread.
     """
@@ -68,7 +69,8 @@ def write_with_digest(
         over, whatever the service computes by itself.
 
     Raises:
-        ValueError: *algorithm* is unknown, or *metadata* breaks a rule.
+        ValueError: *algorithm* is unknown or has no length of its own, or
+            *metadata* breaks a rule.
         RemoteStoreError: The service reports another digest of the same
             algorithm; the file is there. Else as ``write``.
         TypeError: *content* is nothing that can be written.
@@ -115,7 +117,7 @@ def copy_between(
         PreconditionFailed: The source changed in every attempt, or the target
             was changed meanwhile; nothing was written.
         CapabilityNotSupported: The source cannot be read or looked at, or the
-            target not be written.
+            target not be written (nor looked at, with *overwrite*).
         ValueError: Source and target are one file, or *retries* is below 0.
         RuntimeError: An event loop runs in this thread.
     """

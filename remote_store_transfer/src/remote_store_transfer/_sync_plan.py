@@ -153,6 +153,7 @@ def plan(
         ValueError: An argument is none of these, the two folders are one or
             one lies in the other, a file is its own target, or *delete* is
             asked for some files only.
+        TypeError: *paths* is one path, or *include* or *exclude* one pattern.
         InvalidPath: A path or pattern is malformed.
         CapabilityNotSupported: A side cannot list (or the source not tell
             of single files, with *paths*), the source not read, or the target
