@@ -298,6 +298,32 @@ async def test_links(local: Make, memory: Make, tmp_path: Path) -> None:
         assert (report.links_left_out, report.deleted) == (left, deleted), links
 
 
+@pytest.mark.parametrize("links", ["report", "follow"])
+@pytest.mark.parametrize("goal", ["outside", "nowhere"])
+async def test_nothing_is_deleted_that_may_be_behind_a_link(
+    local: Make, memory: Make, tmp_path: Path, links: Any, goal: str
+) -> None:
+    """A link that leaves the root, or leads nowhere today, may have what the target has."""
+    source, target = local("a"), memory()
+    await fill(source, {"top/real/f": b"1"})
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "a/top/link").symlink_to(tmp_path / goal)
+    (tmp_path / "a/top/within").symlink_to("real")
+    kept = "link/old" if goal == "outside" else "link"
+    await fill(target, {kept: b"1", "within/old": b"1"})
+
+    report = await sync_tree(source, target, source_path="top", delete=True, links=links)
+
+    assert set(await contents(target)) >= {kept, "within/old"}
+    assert (report.deleted, report.deletes_withheld) == (0, 2)
+    assert report.links_left_out >= 1
+    await target.delete(kept)
+    if links == "follow":
+        report = await sync_tree(source, target, source_path="top", delete=True, links=links)
+        assert report.deleted == 1
+        assert report.links_left_out == (goal == "outside")
+
+
 async def test_what_cannot_be_compared_is_reported_and_stays(memory: Make) -> None:
     """The other files are decided, and nothing is deleted."""
     source, target = memory(), memory()

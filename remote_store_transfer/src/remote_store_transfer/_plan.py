@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self, get_args
@@ -229,7 +230,7 @@ class Plan:
                 if self._compare_only and source.may_have(path_of(pair.key)):
                     continue
                 if self._delete:
-                    await self._heed_link(path_of(pair.key))
+                    await self._heed_link(path_of(pair.key), source.entered)
                     await self._add("delete", pair, "the source has no such file")
             elif not self._filters.takes(pair.source):
                 continue
@@ -248,19 +249,19 @@ class Plan:
                     await self._add_judged(pair, verdict)
         await self._settle(waiting)
 
-    async def _heed_link(self, path: str) -> None:
+    async def _heed_link(self, path: str, entered: AbstractSet[str]) -> None:
         """
-        Withhold deletions if the source may have a file behind a link.
+        Withhold deletions if the source may have a file behind a link that was not entered.
 
-        A backend of somebody else may not tell what its listing leaves out.
-        What would get lost by that is looked at here again.
+        A listing need not tell of all links, such as one that leads nowhere
+        at this moment. What would get lost by that is looked at here again.
         """
-        if self._links != "report" or self.source_incomplete:
+        if self._links == "skip" or self.source_incomplete:
             return
         machine = this_machine(self.source.store)
         if machine is None:
             return
-        if await DISK.query(machine.reached_by_link, self.source.folder, path):
+        if await DISK.query(machine.stops_at_link, self.source.folder, path, entered):
             self.source_incomplete = True
             self.links_left_out = max(self.links_left_out, 1)
 
@@ -383,7 +384,9 @@ def plan(
         links: Links to folders and out of the source: ``"report"`` counts
             them, and deletes nothing where there are any; ``"skip"`` takes
             the source for a tree without them; ``"follow"`` enters those
-            that stay in the source's store, but none that lead back up.
+            that stay in the source's store, but none that lead back up, and
+            deletes nothing where the target has a file behind one that was
+            not entered.
         order: ``"size"``: largest files first; ``"name"``: by path.
         compare_only: Nothing is going to be executed, so that the target need
             not be writable. A file that one side has, below a folder that

@@ -75,11 +75,13 @@ class Gathered:
         files: The files, sorted.
         failures: What could not be listed.
         left_out: What was left out.
+        entered: Links that were entered.
     """
 
     files: Sorter
     failures: list[Failure] = Factory(list)
     left_out: LeftOutCount = Factory(LeftOutCount)
+    entered: set[str] = Factory(set)
 
     def may_have(self, path: str) -> bool:
         """Return True if a file that was not listed lies below a folder that could not be."""
@@ -187,7 +189,9 @@ async def _walk(side: Side, gathered: Gathered) -> AsyncGenerator[FileInfo, None
                     if real in above or any(one.startswith(f"{real}/") for one in above):
                         gathered.left_out.links += 1
                     else:
+                        gathered.entered.add(side.relative(path))
                         waiting.append((path, (*above, real)))
+            gathered.left_out.links += await DISK.query(machine.links_that_leave, folder)
         except NotFound:
             continue  # deleted since it was seen
         except RemoteStoreError as error:

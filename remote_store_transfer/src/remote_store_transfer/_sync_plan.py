@@ -143,7 +143,9 @@ def plan(
         links: Links to folders and out of the source: ``"report"`` counts
             them, and deletes nothing where there are any; ``"skip"`` takes
             the source for a tree without them; ``"follow"`` enters those
-            that stay in the source's store, but none that lead back up.
+            that stay in the source's store, but none that lead back up, and
+            deletes nothing where the target has a file behind one that was
+            not entered.
         order: ``"size"``: largest files first; ``"name"``: by path.
         compare_only: Nothing is going to be executed, so that the target need
             not be writable. A file that one side has, below a folder that

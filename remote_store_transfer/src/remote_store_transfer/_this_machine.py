@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -41,19 +43,39 @@ class ThisMachine:
         """Return the path in the file system with every link resolved."""
         return os.path.realpath(self._store.native_path(path))
 
-    def reached_by_link(self, folder: str, path: str) -> bool:
+    def stops_at_link(self, folder: str, path: str, entered: AbstractSet[str]) -> bool:
         """
         Return True if a file's path below a folder is a link, or leads through one.
 
         Args:
             folder: Path of the folder; what it is reached by does not count.
             path: Path of the file, relative to *folder*. It need not exist.
+            entered: Links that do not count; relative to *folder*, too.
         """
-        whole = f"{folder}/{path}" if folder else path
+        below = ""
         try:
-            return self.real_path(whole) != os.path.join(self.real_path(folder), *path.split("/"))
+            native = self._store.native_path(folder)
+            for segment in path.split("/"):
+                below = f"{below}/{segment}" if below else segment
+                native = os.path.join(native, segment)
+                if stat.S_ISLNK(os.lstat(native).st_mode) and below not in entered:
+                    return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except (OSError, RemoteStoreError):
             return True  # nothing is known, so nothing may be deleted
+        return False
+
+    def links_that_leave(self, folder: str) -> int:
+        """Return how many links in a folder lead out of the store's root, which shows none."""
+        with contextlib.suppress(OSError, RemoteStoreError):  # which the listing tells
+            root = os.path.realpath(self._store.unwrap(Path))
+            with os.scandir(self._store.native_path(folder)) as found:
+                links = [os.path.realpath(entry.path) for entry in found if entry.is_symlink()]
+            return sum(
+                os.path.exists(real) and os.path.commonpath((root, real)) != root for real in links
+            )
+        return 0
 
     def look(self, path: str) -> Version | None:
         """Return size and time of a file, None if it cannot be told from here."""
