@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any, BinaryIO
 
@@ -11,7 +12,15 @@ from tests.contract.reference import DictBackend
 from tests.operations import SINCE_1_1
 from tests.sync.reference import DictBackend as SyncDictBackend
 
-from remote_store import AsyncBackendSyncAdapter, Capability, CapabilitySet, Store, WriteResult
+from remote_store import (
+    AsyncBackendSyncAdapter,
+    Capability,
+    CapabilityNotSupported,
+    CapabilitySet,
+    ContentHeaders,
+    Store,
+    WriteResult,
+)
 from remote_store.aio import AsyncBackend, AsyncStore, SyncBackendAdapter
 from remote_store_memory import MemoryBackend
 
@@ -103,3 +112,26 @@ def test_a_wrapper_that_only_delegates_has_the_version_within() -> None:
     """What has no operation of its own changes none."""
     recorder: Any = Recorder(MemoryBackend())
     assert Store(recorder).supports(Capability.CONDITIONAL_WRITE)
+
+
+class Careless(Mirrored):
+    """Takes any keyword, and looks at none that came later."""
+
+    def delete(self, path: str, *, missing_ok: bool = False, **_: object) -> None:
+        """Delete whatever is there."""
+        self._backend.delete(path, missing_ok=missing_ok)
+
+
+def test_an_adapter_asks_nobody_for_a_condition_who_declares_none() -> None:
+    """A keyword that is not looked at would be a condition that holds for every version."""
+    backend: Any = Careless(MemoryBackend())
+    backend.write("f", b"x")
+    adapter = SyncBackendAdapter(backend)
+    with pytest.raises(CapabilityNotSupported, match="conditional_write"):
+        asyncio.run(adapter.delete("f", if_match="other"))
+    with pytest.raises(CapabilityNotSupported, match="content_headers"):
+        asyncio.run(adapter.write("g", b"x", headers=ContentHeaders(content_type="text/plain")))
+    with AsyncBackendSyncAdapter(adapter) as back:
+        with pytest.raises(CapabilityNotSupported, match="conditional_write"):
+            back.delete("f", if_match="other")
+        assert back.read_bytes("f") == b"x"

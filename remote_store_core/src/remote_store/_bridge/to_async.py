@@ -62,7 +62,7 @@ class SyncBackendAdapter(AsyncBackend):
     only looks is left behind at once.
 
     Keywords that only some backends take, ``if_match`` and ``headers``, go
-    through as they are.
+    through as they are; CapabilityNotSupported where the backend declares none.
 
     One adapter may be used from several loops at the same time.
 
@@ -201,7 +201,7 @@ class SyncBackendAdapter(AsyncBackend):
             TypeError: *content* is neither bytes nor an async iterator of bytes.
             InvalidPath, AlreadyExists: As `AsyncBackend.write`.
         """
-        more = versions.given(if_match=if_match, headers=headers)
+        more = versions.given(self._backend, if_match=if_match, headers=headers)
         return await self._write(self._backend.write, path, content, overwrite, metadata, more)
 
     async def write_atomic(
@@ -222,7 +222,7 @@ class SyncBackendAdapter(AsyncBackend):
             InvalidPath, AlreadyExists, CapabilityNotSupported: As
                 `AsyncBackend.write_atomic`.
         """
-        more = versions.given(if_match=if_match, headers=headers)
+        more = versions.given(self._backend, if_match=if_match, headers=headers)
         return await self._write(
             self._backend.write_atomic, path, content, overwrite, metadata, more
         )
@@ -258,7 +258,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath: As `AsyncBackend.delete`.
         """
-        more = versions.given(if_match=if_match)
+        more = versions.given(self._backend, if_match=if_match)
         await self._calls.mutate(self._backend.delete, path, missing_ok=missing_ok, **more)
 
     async def delete_folder(
@@ -282,7 +282,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.move`.
         """
-        more = versions.given(if_match=if_match)
+        more = versions.given(self._backend, if_match=if_match)
         await self._calls.mutate(self._backend.move, src, dst, overwrite=overwrite, **more)
 
     async def copy(
@@ -294,7 +294,7 @@ class SyncBackendAdapter(AsyncBackend):
         Raises:
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy`.
         """
-        more = versions.given(if_match=if_match)
+        more = versions.given(self._backend, if_match=if_match)
         await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     async def copy_from(

@@ -71,7 +71,8 @@ class AsyncBackendSyncAdapter(Backend):
     and on a closed adapter, where the error is a `StoreClosed` as well.
 
     Keywords that only some backends take, ``if_match`` and ``headers``, go
-    through as they are. The backend's own ``__aenter__`` is not called.
+    through as they are; CapabilityNotSupported where the backend declares none.
+    The backend's own ``__aenter__`` is not called.
 
     Args:
         async_backend: An `AsyncBackend`, by inheritance or by its members;
@@ -177,7 +178,7 @@ class AsyncBackendSyncAdapter(Backend):
 
     def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
         """Delete a file."""
-        more = versions.given(if_match=if_match)
+        more = versions.given(self._backend, if_match=if_match)
         self._runner.call(self._backend.delete, path, missing_ok=missing_ok, **more)
 
     def delete_folder(
@@ -191,14 +192,14 @@ class AsyncBackendSyncAdapter(Backend):
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:
         """Rename a file."""
-        more = versions.given(if_match=if_match)
+        more = versions.given(self._backend, if_match=if_match)
         self._runner.call(self._backend.move, src, dst, overwrite=overwrite, **more)
 
     def copy(
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:
         """Copy a file."""
-        more = versions.given(if_match=if_match)
+        more = versions.given(self._backend, if_match=if_match)
         self._runner.call(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
@@ -243,7 +244,7 @@ class AsyncBackendSyncAdapter(Backend):
     ) -> WriteResult:
         """Write a file; a file object is read in a thread, in steps of 1 MiB."""
         write = self._backend.write
-        more = versions.given(if_match=if_match, headers=headers)
+        more = versions.given(self._backend, if_match=if_match, headers=headers)
         return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def write_atomic(
@@ -258,7 +259,7 @@ class AsyncBackendSyncAdapter(Backend):
     ) -> WriteResult:
         """Write a file of which readers never see a part; *content* as in `write`."""
         write = self._backend.write_atomic
-        more = versions.given(if_match=if_match, headers=headers)
+        more = versions.given(self._backend, if_match=if_match, headers=headers)
         return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def open_atomic(

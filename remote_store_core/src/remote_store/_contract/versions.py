@@ -34,6 +34,11 @@ _MEMBERS: Final[dict[str, _Version]] = {
     "read_range": (1, 1),
     "signed_url": (1, 1),
 }
+#: Keywords of operations that a backend has to declare.
+_KEYWORDS: Final[dict[str, Capability]] = {
+    "if_match": Capability.CONDITIONAL_WRITE,
+    "headers": Capability.CONTENT_HEADERS,
+}
 
 
 def _stated(backend: object) -> _Version:
@@ -75,6 +80,14 @@ def declared(backend: object) -> CapabilitySet:
     return found if found.isdisjoint(later) else CapabilitySet(set(found) - later)
 
 
-def given(**later: object) -> dict[str, Any]:
-    """Return the arguments that are not None: a backend of an older version knows none of them."""
-    return {name: value for name, value in later.items() if value is not None}
+def given(backend: object, **later: object) -> dict[str, Any]:
+    """
+    Return the arguments that are not None: a backend that declares nothing knows none of them.
+
+    Raises:
+        CapabilityNotSupported: One is given, and *backend* does not declare it.
+    """
+    found = {name: value for name, value in later.items() if value is not None}
+    for name in found:
+        declared(backend).require(_KEYWORDS[name], backend=backend.name)  # type: ignore[attr-defined]
+    return found
