@@ -72,6 +72,8 @@ def test_a_store_that_cannot_travel_says_so() -> None:
         ("azure://data", {"account_key": Secret(KEY)}),
         ("azure://data", {"anything": Secret(KEY)}),
         ("azure://data", {"headers": [{"api-token": KEY}]}),
+        ("azure://data", {"account_key": KEY.encode()}),
+        ("azure://data", {"places": {f"https://me:{KEY}@host"}}),
         (f"acme://me:{KEY}@host/data", {}),
     ],
 )

@@ -143,12 +143,13 @@ def _secret_in(value: object, declared: frozenset[str] = frozenset()) -> str:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             text = inner.reveal() if isinstance(inner, Secret) else inner
-            if isinstance(text, str) and (str(key) in declared or _is_secret(str(key))):
-                if not _REFERENCE.fullmatch(text):
+            secret = str(key) in declared or _is_secret(str(key))
+            if secret and isinstance(text, (str, bytes, bytearray)):
+                if not (isinstance(text, str) and _REFERENCE.fullmatch(text)):
                     return f"the option {key!r}"
             elif found := _secret_in(inner, declared):
                 return found
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (list, tuple, set, frozenset)):
         return next(filter(None, (_secret_in(inner, declared) for inner in value)), "")
     return ""
 
