@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from remote_store import (
     CapabilityNotSupported,
     InvalidPath,
     PermissionDenied,
+    RemoteStoreError,
 )
 from remote_store.aio import AsyncStore
 from remote_store_azure import AsyncAzureBackend
@@ -206,5 +208,40 @@ async def test_a_key_that_does_not_come_leaves_nothing_in_doubt() -> None:
                 with pytest.raises(error) as caught:
                     await signer.url("a", "GET", HOUR)
                 assert not caught.value.outcome_unknown
+            assert "sig=" in await signer.url("a", "GET", HOUR)
+        await clients.aclose()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no document",
+        b"<UserDelegationKey/>",
+        KEY_OF_SERVICE.replace(b"SignedTid", b"SignedTld"),
+        KEY_OF_SERVICE.replace(KEY.encode(), b"no key"),
+        KEY_OF_SERVICE.replace(KEY.encode(), b""),
+        b"<?xml version='1.0' encoding='none'?><a/>",
+    ],
+)
+async def test_what_is_no_key_of_the_service_is_told(body: bytes) -> None:
+    """As an error of the store, with nothing of a key in it; and the next URL asks again."""
+    account = account_of(
+        container="box",
+        account_url="https://acct.blob.core.windows.net",
+        credential=Credential(),
+    )
+    answers = [
+        reply(200, text, **{"Content-Type": "application/xml"}) for text in (body, KEY_OF_SERVICE)
+    ]
+    async with scripted(*answers) as server:
+        clients = clients_for(server)
+        with clients.running() as wire:
+            signer = UrlSigner(account, wire)
+            with pytest.raises(RemoteStoreError, match="key for signatures") as caught:
+                await signer.url("a", "GET", HOUR)
+            assert not caught.value.outcome_unknown
+            shown = "".join(traceback.format_exception(caught.value))
+            assert KEY not in shown
             assert "sig=" in await signer.url("a", "GET", HOUR)
         await clients.aclose()

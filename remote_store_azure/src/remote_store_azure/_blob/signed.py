@@ -8,9 +8,12 @@ it, which is kept until a URL outlives it. A signature cannot make others.
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import fromstring
+
+from attrs import evolve
 
 from remote_store import RemoteStoreError
 from remote_store_azure._connect.account import Account
@@ -77,6 +80,7 @@ class UrlSigner:
 
         Raises:
             PermissionDenied, BackendUnavailable: The service hands out no key.
+            RemoteStoreError: What it hands out is none.
         """
         from azure.storage.blob import generate_blob_sas  # with the first client
 
@@ -121,10 +125,19 @@ class UrlSigner:
         except RemoteStoreError as error:
             error.outcome_unknown = False  # nothing was to be changed
             raise
-        root = fromstring(response.body.decode("utf-8-sig"))  # noqa: S314 - of the service
+        try:
+            root = fromstring(response.body)  # noqa: S314 - of the service
+            found = {name: root.findtext(field) for name, field in _FIELDS.items()}
+            b64decode(found["value"] or "", validate=True)
+        except (SyntaxError, LookupError, ValueError):
+            found = {"value": None}
+        if not all(found.values()):
+            msg = "The service's answer has no key for signatures that could be read"
+            # Without its body, which may hold one.
+            raise http.error(evolve(response, body=b""), msg, outcome_unknown=False)
         key: Any = UserDelegationKey()  # type: ignore[no-untyped-call]
-        for name, field in _FIELDS.items():
-            setattr(key, name, root.findtext(field))
+        for name, text in found.items():
+            setattr(key, name, text)
         return key
 
 
