@@ -107,6 +107,24 @@ def test_delete_many() -> None:
     assert sync.delete_many(store, []) == []
 
 
+@pytest.mark.parametrize("is_async", [True, False])
+def test_folders_of_one_backend_that_overlap_are_refused(is_async: bool) -> None:
+    """A backend need not say where it is: stores that were made from one another tell."""
+    api: Any = aio if is_async else sync
+    whole, other = (
+        AsyncStore(AsyncMemoryBackend()) if is_async else Store(MemoryBackend()) for _ in "12"
+    )
+    a = whole.child("a")
+
+    for source, target, folder in ((a, whole, ""), (whole, a, ""), (a, whole.child("a/b"), "")):
+        with pytest.raises(ValueError, match="lies in the other"):
+            api.plan(source, target, target_path=folder, delete=True)
+    with pytest.raises(ValueError, match="lies in the other"):
+        api.plan(a, whole, paths=["f"], target_path="a")
+    for target in (other, other.child("a"), whole.child("ab"), whole.child("b/a")):
+        api.plan(a, target)
+
+
 def test_one_path_is_not_taken_for_several() -> None:
     """Its characters could be files."""
     store = Store(MemoryBackend())

@@ -173,6 +173,8 @@ class _StoreBackend(Backend):
         return self._store.to_key(native_path)
 
     def unwrap(self, type_hint: type[T]) -> T:
+        if isinstance(self._store, type_hint):
+            return self._store
         return self._store.unwrap(type_hint)
 
     def close(self) -> None:

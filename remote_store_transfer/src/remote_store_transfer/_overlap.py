@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from remote_store import ResolutionPlan
+from remote_store import RemoteStoreError, ResolutionPlan, Store
+from remote_store.aio import AsyncStore
 from remote_store_transfer._side import Side
 from remote_store_transfer._this_machine import this_machine
 
@@ -31,9 +32,30 @@ def _overlap(source: Side, target: Side) -> bool:
     if here is not None and there is not None:
         return _nested(here.real_path(source.folder), there.real_path(target.folder))
     one, other = source.store.resolve(source.folder), target.store.resolve(target.folder)
+    if _nested(one.native_path, other.native_path) and _over_one_backend(source, target):
+        return True
     if one.kind != other.kind or not one.details or not other.details:
         return False
     return _whereabouts(one) == _whereabouts(other) and _nested(one.native_path, other.native_path)
+
+
+def _over_one_backend(source: Side, target: Side) -> bool:
+    """Return True if two stores, one of whose roots lies in the other, have one backend."""
+    one, other = _given(source.store), _given(target.store)
+    root, below = one.resolve("").native_path, other.resolve("").native_path
+    if len(root) > len(below):
+        one, other, root, below = other, one, below, root
+    way = below[len(root) :].strip("/")
+    # Equal stores have one backend and one root, which need not exist.
+    return one.child(f"{way}/x" if way else "x") == other.child("x")
+
+
+def _given(store: AsyncStore) -> AsyncStore | Store:
+    """Return the store that the user has given: a sync one takes part as a backend."""
+    try:
+        return store.unwrap(Store)
+    except RemoteStoreError:
+        return store
 
 
 def _whereabouts(plan: ResolutionPlan) -> dict[str, object]:
