@@ -26,6 +26,7 @@ from remote_store import (
     InvalidPath,
     NotFound,
     PreconditionFailed,
+    RemoteStoreError,
     Store,
     register_plugin,
     unregister_plugin,
@@ -553,6 +554,34 @@ def test_a_block_larger_than_the_file_takes_no_memory() -> None:
         store.write("f", b"abc")
         with store.open("f", block_size=1 << 50) as file:
             assert file.read() == b"abc"
+
+
+class Whole(Metered):
+    """Ignores what part is asked for, as some servers do."""
+
+    async def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncIterator[bytes]:
+        yield await self.read_bytes(path)
+
+
+@pytest.mark.parametrize("ranges", [[(10, 20)], [(10, 20), (900_000, 900_010)], [(5, 5)]])
+def test_the_whole_file_is_not_taken_for_a_part(ranges: list[tuple[int, int]]) -> None:
+    """More bytes than were asked for may begin anywhere."""
+
+    async def read() -> None:
+        store = AsyncStore(Whole())
+        await store.write("f", DATA)
+        with pytest.raises(RemoteStoreError, match="of a range of"):
+            await store.read_ranges("f", ranges)
+
+    asyncio.run(read())
+    with Store(AsyncBackendSyncAdapter(Whole())) as sync:
+        sync.write("f", DATA)
+        with pytest.raises(RemoteStoreError, match="of a range of"):
+            sync.read_ranges("f", ranges)
+        with pytest.raises(RemoteStoreError, match="of a range of"):
+            sync.read_range("f", 10, length=5)
 
 
 @pytest.mark.asyncio

@@ -45,7 +45,8 @@ def count_left_out() -> Generator[LeftOutCount, None, None]:
             files = list(store.list_files("", recursive=True))
         if left_out.links or left_out.names: ...
 
-    It counts for the task or thread that entered it, and what these start.
+    It counts for the task or thread that entered it, and for tasks that are made in it; a
+    thread of your own takes part where it runs in a copy of the context.
 
     Returns:
         A `LeftOutCount` that grows; a listing's links are added at its end.

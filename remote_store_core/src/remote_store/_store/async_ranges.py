@@ -93,4 +93,6 @@ async def _fetch(
     read_range = members.member(backend, "read_range", AsyncBackend)
     chunks = read_range(key, start, length=length, if_match=if_match)
     async with Closing(chunks):
-        return b"".join([chunk async for chunk in chunks])
+        data = b"".join([chunk async for chunk in chunks])
+    rules.refuse_more(data, length, key, backend.name)
+    return data

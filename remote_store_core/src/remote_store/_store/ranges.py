@@ -97,4 +97,5 @@ def _fetch(
         data: bytes = stream.read()
     finally:
         close_quietly(stream)
+    rules.refuse_more(data, length, key, backend.name)
     return data

@@ -18,7 +18,7 @@ from attrs import asdict
 
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import InvalidPath, NotFound
+from remote_store._types.errors import InvalidPath, NotFound, RemoteStoreError
 from remote_store._types.models import (
     UNKNOWN_TIME,
     ContentHeaders,
@@ -61,6 +61,7 @@ __all__ = [
     "rebased_plan",
     "rebased_result",
     "refuse_missing_folder",
+    "refuse_more",
     "refuse_root_delete",
     "refuse_same_path",
     "root_key",
@@ -232,6 +233,18 @@ def cut_ranges(
         i = bisect.bisect_right(starts, start) - 1
         found.append(data[i][start - starts[i] : end - starts[i]])
     return found
+
+
+def refuse_more(data: bytes, length: int | None, key: str, backend: str) -> None:
+    """
+    Refuse more bytes than were asked for: they may be those of the whole file.
+
+    Raises:
+        RemoteStoreError: There are.
+    """
+    if length is not None and len(data) > length:
+        msg = f"The backend gave {len(data)} bytes of a range of {length}"
+        raise RemoteStoreError(msg, path=key, backend=backend)
 
 
 def check_block_size(block_size: int) -> None:
