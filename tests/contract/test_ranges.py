@@ -531,6 +531,21 @@ def test_lines_can_be_read_on_after_a_failure(read: Callable[[Any], bytes]) -> N
             assert read(file) == DATA[:40]
 
 
+def test_observed_lines_can_be_read_on_after_a_failure(listener: Listener) -> None:
+    """The lines before the one that failed come again, too, and all are counted."""
+    backend = Failing()
+    with Store(AsyncBackendSyncAdapter(backend)) as store:
+        store.write("f", DATA)
+        with store.open("f", block_size=100) as file:
+            backend.failures = 0
+            assert file.readline() == DATA[:40]
+            backend.failures = 1
+            with pytest.raises(BackendUnavailable):
+                file.readlines()
+            assert b"".join(file.readlines(200)) == DATA[40:280]
+    assert listener.events[-1].bytes == 40  # until it failed
+
+
 def test_a_long_way_forward_takes_no_memory() -> None:
     """What lies between two places of a file that is read in order is dropped piece by piece."""
     whole = bytes(40 << 20)

@@ -161,6 +161,18 @@ class _ObservedStream(io.BufferedIOBase):
     def readline(self, size: int | None = -1, /) -> bytes:
         return self._counted(lambda: self._stream.readline(-1 if size is None else size))
 
+    def readlines(self, hint: int = -1, /) -> list[bytes]:
+        lines: list[bytes] = []
+
+        def read() -> bytes:  # at once, since the stream goes back to the first when one fails
+            lines.extend(self._stream.readlines(hint))
+            return b""
+
+        self._counted(read)
+        for line in lines:
+            self._observation.note(line)
+        return lines
+
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         target = memoryview(buffer).cast("B")
         data = self.read(len(target))
