@@ -23,6 +23,7 @@ from remote_store import (
     Capability,
     CapabilityNotSupported,
     ContentHeaders,
+    NotFound,
     PreconditionFailed,
 )
 from remote_store.aio import AsyncStore
@@ -388,10 +389,11 @@ async def test_progress_tells_of_all_that_moved_though_nothing_moves_any_more(
 
 
 @pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("error", [KeyError, BrokenPipeError, NotFound, ValueError])
 async def test_what_a_progress_callback_raises_ends_the_execution(
-    memory: Make, at_once: bool
+    memory: Make, at_once: bool, error: type[Exception]
 ) -> None:
-    """As itself, not in a group."""
+    """As itself, not in a group, and not as the failure of the file that moved."""
     source = memory()
     await source.write("f", b"x" * (2 << 20))
 
@@ -400,13 +402,19 @@ async def test_what_a_progress_callback_raises_ends_the_execution(
         yield b"x" * (1 << 20)
         await asyncio.sleep(5)
 
+    failed = False
+
     def fail(now: Progress) -> None:
-        if at_once or now.bytes_done == 2 << 20:
-            raise KeyError
+        nonlocal failed
+        if not failed and (at_once or now.bytes_done == 2 << 20):
+            failed = True
+            raise error("a callback")
 
     watched(source).members["read"] = read
-    with pytest.raises(KeyError):
+    start = time.monotonic()
+    with pytest.raises(error, match="a callback"):
         await sync_tree(source, memory(), progress=fail)
+    assert time.monotonic() - start < 4
 
 
 async def test_one_store_copies_by_itself(memory: Make) -> None:

@@ -110,10 +110,14 @@ class Tally:
             self._meter.tell()
 
     async def keep_telling(self) -> None:
-        """Tell, until cancelled, also what moved shortly before everything came to rest."""
+        """
+        Tell whoever watches, until cancelled, now and then what is new.
+
+        Nobody else does it: what a callback raises must not be taken for the failure of a file.
+        """
         while self._meter is not None:
-            await asyncio.sleep(_QUIET)
             self._meter.catch_up()
+            await asyncio.sleep(_QUIET)
 
     def report(self) -> TransferReport:
         """Return what was done."""
@@ -135,13 +139,12 @@ class Tally:
 
 
 class _Meter:
-    """Knows how far it is, and tells now and then."""
+    """Knows how far it is."""
 
     def __init__(self, tell: Watch, totals: Totals, start: float) -> None:
         self._tell = tell
         self._totals = totals
         self._start = start
-        self._last = 0.0
         #: Something has moved since whoever watches was told.
         self._news = False
         self._files = self._bytes = self._failed = 0
@@ -154,7 +157,7 @@ class _Meter:
         done = self._open[action.path] = self._open.get(action.path, 0) + count
         self._bytes += count
         self._at = action.path, done, action.size
-        self._maybe()
+        self._news = True
 
     def ended(self, action: Action, *, failed: bool) -> None:
         """Note that an action is over."""
@@ -162,20 +165,15 @@ class _Meter:
         self._files += 1
         self._failed += failed
         self._at = action.path, done, action.size
-        self._maybe()
-
-    def _maybe(self) -> None:
         self._news = True
-        self.catch_up()
 
     def catch_up(self) -> None:
-        """Call whoever watches, if there is something to tell and the last call is long ago."""
-        if self._news and time.monotonic() - self._last >= _QUIET:
+        """Call whoever watches, if there is something to tell."""
+        if self._news:
             self.tell()
 
     def tell(self) -> None:
         """Call whoever watches."""
-        self._last = time.monotonic()
         self._news = False
         path, done, size = self._at
         self._tell(
