@@ -146,6 +146,26 @@ def test_a_file_that_is_named_has_to_match_too(cli: Cli, servers: Servers, tmp_p
     assert set(servers.files("s")) == {"d/x", "d/e/y"}
 
 
+def test_a_root_that_cannot_be_listed_keeps_nothing_else(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told as a failure, as that of any other location."""
+    servers.seed("t", {"x": b"1"})
+    backend = servers.store("t")._backend
+
+    async def refuse(path: str) -> Any:
+        raise ResourceLocked("locked", path=path)
+        yield
+
+    monkeypatch.setattr(backend, "iter_children", refuse, raising=False)
+    result = cli("rm", "-r", "--yes", "--json", "shared://t/", "shared://s/d", code=1)
+
+    assert set(servers.files("s")) == {"z"}
+    facts = json.loads(result.stdout)
+    assert facts["removed"] == 1
+    assert facts["failures"][0]["location"] == "shared://t/"
+
+
 def test_rm_of_several(cli: Cli, servers: Servers) -> None:
     """All that are there go; one that is missing is told; nothing goes if one is not understood."""
     before = servers.files("s")

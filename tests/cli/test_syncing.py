@@ -10,6 +10,8 @@ import pytest
 from remote_store import Capability, CapabilitySet, PermissionDenied
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Cli, Servers
 
 TREE = {"in/a.csv": b"a", "in/sub/b.txt": b"bb", "in/cache/c": b"ccc"}
@@ -183,6 +185,19 @@ def test_check_calls_nothing_missing_that_it_could_not_list(
 
     assert result.stdout == ""
     assert f"{2 if folder else 0} equal files; 1 not compared\n" in result.stderr
+
+
+def test_check_is_not_content_with_what_it_left_out(cli: Cli, tmp_path: Path) -> None:
+    """Exit code 0 says that everything is there; --links says that links do not count."""
+    for folder in ("a", "b"):
+        (tmp_path / folder / "real").mkdir(parents=True)
+        (tmp_path / folder / "real" / "f").write_bytes(b"1")
+    (tmp_path / "a/link").symlink_to("real")
+    sides = str(tmp_path / "a"), str(tmp_path / "b")
+
+    assert "1 link left out" in cli("check", *sides, code=1).stderr
+    cli("check", "--links", "skip", *sides)
+    assert "missing" in cli("check", "--links", "follow", *sides, code=1).stdout
 
 
 def test_check_refuses_what_cannot_be_equal(cli: Cli, servers: Servers) -> None:

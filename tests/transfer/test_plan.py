@@ -386,6 +386,7 @@ async def test_silenced_warnings_are_no_loss(
         report = await sync_tree(source, target, source_path="top", delete=True)
         assert (report.deleted, report.deletes_withheld, report.ok) == (0, 2, False)
         assert (report.links_left_out, report.names_left_out) == (2, True)
+        assert not (await verify_tree(source, target, source_path="top", include=["real/*"])).ok
         skipping = await sync_tree(source, target, source_path="top", delete=True, links="skip")
     finally:
         logging.disable(logging.NOTSET)

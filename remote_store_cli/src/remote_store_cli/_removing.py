@@ -197,8 +197,12 @@ class _Removal:
 
     async def _children(self, root: OpenedPath) -> None:
         """Remove every child of a root; one that fails does not keep the others."""
-        async with contextlib.aclosing(root.store.iter_children("")) as found:
-            children = [child async for child in found]
+        try:
+            async with contextlib.aclosing(root.store.iter_children("")) as found:
+                children = [child async for child in found]
+        except EXPECTED as error:
+            self.failed(root.text(), error)
+            return
         for child in sorted(children, key=lambda c: c.path.as_posix()):
             opened = root.at(child.path.as_posix())
             if isinstance(child, FileInfo):

@@ -242,5 +242,6 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """True if everything that the source has is in the target, and nothing failed."""
-        return not (self.differing or self.missing or self.failures)
+        """True if all that the source has is in the target; False also where that is not known."""
+        unknown = self.failures or self.links_left_out or self.names_left_out
+        return not (self.differing or self.missing or unknown)
