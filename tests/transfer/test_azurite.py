@@ -12,6 +12,7 @@ from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import API_VERSION, Azurite
 from tests.transfer.conftest import contents, fill
 
+from remote_store import ContentHeaders
 from remote_store.aio import AsyncStore
 from remote_store_azure import AsyncAzureBackend
 from remote_store_local import AsyncLocalBackend
@@ -33,6 +34,35 @@ async def since(azurite: Azurite, box: str, start: int, expected: int) -> Counte
             break
         await asyncio.sleep(0.05)
     return found
+
+
+@pytest.mark.asyncio
+@pytest.mark.timeout(120)
+async def test_content_headers_go_there_and_back(azurite: Azurite) -> None:
+    """Through a service whose listings tell of none; a user's metadata with them."""
+    here, back = (AsyncStore(AsyncMemoryBackend()) for _ in "ab")
+    headers = ContentHeaders(content_type="text/csv", cache_control="no-cache")
+    await here.write("a/f", b"1", headers=headers, metadata={"owner": "ann"})
+    box = f"transfer-{uuid.uuid4().hex}"
+    with BlobServiceClient.from_connection_string(
+        azurite.connection_string, api_version=API_VERSION
+    ) as client:
+        client.create_container(box)
+    backend = AsyncAzureBackend(
+        box,
+        connection_string=azurite.connection_string,
+        hns=False,
+        client_options={"api_version": API_VERSION},
+    )
+    async with AsyncStore(backend) as there:
+        assert (await sync_tree(here, there)).ok
+        assert (await there.get_file_info("a/f")).headers == headers
+        assert (await sync_tree(there, back)).ok
+        assert (await sync_tree(there, back)).skipped == 1
+    info = await back.get_file_info("a/f")
+    assert info.headers == headers
+    assert info.metadata is not None
+    assert info.metadata["owner"] == "ann"
 
 
 @pytest.mark.asyncio

@@ -25,7 +25,7 @@ from remote_store_transfer._join import Pair, join
 from remote_store_transfer._look import look_up
 from remote_store_transfer._overlap import refuse_overlap
 from remote_store_transfer._records import Seen, pack_action, path_of, seen_of, unpack_action
-from remote_store_transfer._side import DISK, Gathered, Side, gather, normal, require
+from remote_store_transfer._side import DISK, Gathered, Side, gather, is_below, normal, require
 from remote_store_transfer._sorter import Sorter
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._this_machine import this_machine
@@ -223,11 +223,14 @@ class Plan:
 
     async def _decide(self, source: Gathered, target: Gathered) -> None:
         waiting: list[tuple[Pair, str]] = []
+        in_source = in_target = frozenset[str]()  # folders that may have what was not listed
+        if self._compare_only:
+            in_source, in_target = source.unlisted(), target.unlisted()
         for count, pair in enumerate(join(iter(source.files), iter(target.files))):
             if count % _PULSE == _PULSE - 1:
                 await asyncio.sleep(0)
             if pair.source is None:
-                if self._compare_only and source.may_have(path_of(pair.key)):
+                if is_below(path_of(pair.key), in_source):
                     continue
                 if self._delete:
                     await self._heed_link(path_of(pair.key), source.entered)
@@ -237,7 +240,7 @@ class Plan:
             elif pair.obstacle:
                 await self._add("conflict", pair, pair.obstacle)
             elif pair.target is None:
-                if not (self._compare_only and target.may_have(path_of(pair.key))):
+                if not is_below(path_of(pair.key), in_target):
                     await self._add("copy", pair, "new")
             else:
                 verdict = judge(pair.source, pair.target, self._rule)

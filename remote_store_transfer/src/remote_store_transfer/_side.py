@@ -27,7 +27,7 @@ from remote_store_transfer._sorter import Sorter
 from remote_store_transfer._this_machine import this_machine
 from remote_store_transfer._values import Failure, Links
 
-__all__ = ["DISK", "Gathered", "Side", "gather", "normal", "reasons", "require"]
+__all__ = ["DISK", "Gathered", "Side", "gather", "is_below", "normal", "reasons", "require"]
 
 #: Threads for what blocks on this machine's disks. Who ends a run closes it: no idle
 #: thread stays, and another run that is on its way begins new ones.
@@ -83,13 +83,17 @@ class Gathered:
     left_out: LeftOutCount = Factory(LeftOutCount)
     entered: set[str] = Factory(set)
 
-    def may_have(self, path: str) -> bool:
-        """Return True if a file that was not listed lies below a folder that could not be."""
-        return any(
-            failure.kind == "list"
-            and (not failure.path or f"{path}/".startswith(f"{failure.path}/"))
-            for failure in self.failures
-        )
+    def unlisted(self) -> frozenset[str]:
+        """Return the folders that could not be listed."""
+        return frozenset(failure.path for failure in self.failures if failure.kind == "list")
+
+
+def is_below(path: str, folders: frozenset[str]) -> bool:
+    """Return True if a path is one of some folders, or lies in one; ``""`` is the top of all."""
+    if not folders:
+        return False
+    ends = (place for place, character in enumerate(path) if character == "/")
+    return "" in folders or path in folders or any(path[:end] in folders for end in ends)
 
 
 def normal(path: str | RemotePath) -> str:

@@ -35,8 +35,9 @@ def execute(
     the new one, whole, at every moment and also after a cancellation. A new
     file is written exclusively; one is replaced or deleted as the version
     that the plan saw, so that what somebody else wrote meanwhile is a failure
-    and not lost. A store without CONDITIONAL_WRITE is looked at for that, and
-    a write between that look and the commit is lost. Deletions come last, and
+    and not lost. A store without CONDITIONAL_WRITE, or one that copies by
+    itself, is looked at for that, and a write between that look and the
+    commit is lost. Deletions come last, and
     are withheld if anything failed.
 
     With *on* the workers of a cluster do it, in batches of up to 100 files or
