@@ -127,6 +127,27 @@ def test_metadata_that_get_lost_are_told(
     assert "metadata" not in cli("mv", "shared://s/in/a.txt", "shared://t/b").stderr
 
 
+@pytest.mark.parametrize("within", [True, False])
+def test_links_to_files_of_the_folder_become_files(
+    cli: Cli, servers: Servers, tmp_path: Path, within: bool
+) -> None:
+    """Whatever comes first: no file goes away under the name of a link to it."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "m").write_bytes(b"1")
+    for name in ("a", "z"):
+        (folder / name).symlink_to("m")
+
+    cli("mv", "-r", str(folder), str(tmp_path / "out") if within else "shared://t/out")
+
+    if within:
+        moved = {f"out/{file.name}": file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    else:
+        moved = servers.files("t")
+    assert moved == {"out/a": b"1", "out/m": b"1", "out/z": b"1"}
+    assert not folder.exists()
+
+
 def test_a_source_that_changed_meanwhile_is_kept(
     cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

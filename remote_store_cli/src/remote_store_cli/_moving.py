@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 from remote_store import (
@@ -180,22 +183,35 @@ class _Move:
                 await self._copy(job, kept, meter, before)
             before += job.plan.totals.size
 
-            async def one(action: Action, job: Job = job, kept: set[str] = kept) -> None:
-                if action.path in kept:
-                    return
-                try:
-                    await self._one(job, action)
-                except EXPECTED as error:
-                    self._outcome.fail(job.source.text(action.path), "move", describe(error))
-                else:
-                    self._moved += 1
-                    self._bytes += action.source.size if action.source else 0
-                    if self._manner.verbose:
-                        source, target = (s.text(action.path) for s in (job.source, job.target))
-                        remark(printable(f"moved  {source} -> {target}"))
-                meter.files_done += 1
+            await self._move_files(job, kept, meter)
 
-            await in_parallel(aiter(job.plan), self._manner.jobs, one)
+    async def _move_files(self, job: Job, kept: set[str], meter: Meter) -> None:
+        """Move all files of a job, or remove what was copied, but for what is to be kept."""
+        is_link = _link_test(job)
+
+        async def one(action: Action) -> None:
+            if action.path in kept:
+                return
+            try:
+                await self._one(job, action, is_link=is_link(action.path))
+            except EXPECTED as error:
+                self._outcome.fail(job.source.text(action.path), "move", describe(error))
+            else:
+                self._moved += 1
+                self._bytes += action.source.size if action.source else 0
+                if self._manner.verbose:
+                    source, target = (s.text(action.path) for s in (job.source, job.target))
+                    remark(printable(f"moved  {source} -> {target}"))
+            meter.files_done += 1
+
+        async def link(action: Action) -> None:
+            if is_link(action.path):
+                await one(action)
+                kept.add(action.path)
+
+        # Links come first: what they lead to is still there.
+        await in_parallel(aiter(job.plan), self._manner.jobs, link)
+        await in_parallel(aiter(job.plan), self._manner.jobs, one)
 
     async def _copy(self, job: Job, kept: set[str], meter: Meter, before: int) -> None:
         """Copy what has to be copied, and note whose sources have to stay."""
@@ -213,8 +229,8 @@ class _Move:
             metadata=self._manner.metadata,
         )
 
-    async def _one(self, job: Job, action: Action) -> None:
-        """Move a file, or remove the source of one that was copied."""
+    async def _one(self, job: Job, action: Action, *, is_link: bool) -> None:
+        """Move a file, or remove the source of one that was copied; a link becomes a copy."""
         store, source = job.source.store, job.source.at(action.path).key
         target = job.target.at(action.path)
         if action.kind == "conflict" or (action.kind == "skip" and not self._overwrite):
@@ -222,13 +238,13 @@ class _Move:
             raise AlreadyExists(msg, path=target.key)
         if _inside(job):
             try:
-                await store.move(source, target.key, overwrite=self._overwrite)
+                if not is_link:
+                    await store.move(source, target.key, overwrite=self._overwrite)
+                    return
             except RemoteStoreError as error:
                 if not _crosses_file_systems(error):
                     raise
-                await copy_between(store, source, store, target.key, overwrite=self._overwrite)
-            else:
-                return
+            await copy_between(store, source, store, target.key, overwrite=self._overwrite)
         assert action.source is not None
         now = await self._verify(job, action.path, action.source)
         matches = store.supports(Capability.CONDITIONAL_WRITE)
@@ -268,6 +284,16 @@ class _Move:
 def _changed(path: str) -> PreconditionFailed:
     msg = "it changed while it was moved: it is copied, and kept; move it again"
     return PreconditionFailed(msg, path=path)
+
+
+def _link_test(job: Job) -> Callable[[str], bool]:
+    """Return what tells whether a path met in a folder is a link of this machine."""
+    store = job.source.store
+    try:
+        store.unwrap(Path)
+    except RemoteStoreError:
+        return lambda path: False
+    return lambda path: os.path.islink(store.native_path(job.source.at(path).key))
 
 
 def _inside(job: Job) -> bool:
