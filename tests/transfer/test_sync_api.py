@@ -92,6 +92,27 @@ def test_misuse_is_refused() -> None:
         sync.sync_tree(AsyncStore(AsyncMemoryBackend()), other)  # type: ignore[arg-type]
 
 
+def test_the_two_apis_are_told_apart() -> None:
+    """Before any I/O, and with the name of what is meant."""
+    store, other = Store(MemoryBackend()), Store(MemoryBackend())
+    ours, theirs = (AsyncStore(AsyncMemoryBackend()) for _ in "12")
+
+    calls: list[Any] = [
+        lambda: aio.plan(store, theirs),  # type: ignore[arg-type]
+        lambda: aio.plan(ours, other),  # type: ignore[arg-type]
+        lambda: asyncio.run(aio.delete_many(store, ["a"])),  # type: ignore[arg-type]
+        lambda: asyncio.run(aio.copy_between(ours, "a", other, "a")),  # type: ignore[arg-type]
+        lambda: asyncio.run(aio.write_with_digest(store, "a", b"")),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="a sync store is for remote_store_transfer"):
+            call()
+    with pytest.raises(TypeError, match="same module"):
+        sync.execute(aio.plan(ours, theirs))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="same module"):
+        asyncio.run(aio.execute(sync.plan(store, other)))  # type: ignore[arg-type]
+
+
 def test_delete_many() -> None:
     """One result for each path, in their order."""
     store = Store(MemoryBackend())

@@ -126,8 +126,10 @@ async def write_with_digest(
             *metadata* breaks a rule.
         RemoteStoreError: The service reports another digest of the same
             algorithm; the file is there. Else as ``write``.
-        TypeError: *content* is nothing that can be written.
+        TypeError: *content* is nothing that can be written, or *store* a
+            sync one.
     """
+    require(store, Capability.WRITE)
     digest = hashlib.new(algorithm, usedforsecurity=False)
     if not digest.digest_size:
         msg = f"a digest by {algorithm!r} has any length: choose another algorithm"

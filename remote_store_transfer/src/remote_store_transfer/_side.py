@@ -17,6 +17,7 @@ from remote_store import (
     NotFound,
     RemotePath,
     RemoteStoreError,
+    Store,
     count_left_out,
 )
 from remote_store.aio import AsyncStore
@@ -144,8 +145,12 @@ def require(store: AsyncStore, *capabilities: Capability) -> None:
     Refuse a store that cannot do what is needed.
 
     Raises:
+        TypeError: It is a sync one.
         CapabilityNotSupported: It lacks one of *capabilities*.
     """
+    if isinstance(store, Store):
+        msg = "a sync store is for remote_store_transfer, whose names are those of the aio module"
+        raise TypeError(msg)
     for capability in capabilities:
         if not store.supports(capability):
             msg = f"{store!r} lacks {capability.value!r}, which this needs"

@@ -75,7 +75,8 @@ def execute(
         ValueError: A number is out of range; how workers open a store is said
             without *on*; or a store cannot travel, since it holds a secret or
             cannot be pickled.
-        TypeError: *on* is no client, or an asynchronous one of another loop.
+        TypeError: *on* is no client, or an asynchronous one of another loop;
+            or *plan* is one of the other API, sync or async.
         ModuleNotFoundError: *on* is given and dask.distributed not installed.
         NotFound, InvalidPath, RemoteStoreError, OSError: As `Plan.prepare`.
         RemoteStoreError: What a worker wrote is not in the target: it has
@@ -83,6 +84,9 @@ def execute(
         Exception: A worker cannot open a store, as its opening raised it.
         RuntimeError: An event loop runs in this thread.
     """
+    if not isinstance(plan, Plan):
+        msg = f"execute takes what plan of the same module has returned, got {type(plan).__name__}"
+        raise TypeError(msg)
     work = _execute.execute(
         plan._actions,  # noqa: SLF001 - made for this
         on=on,

@@ -73,7 +73,8 @@ def write_with_digest(
             *metadata* breaks a rule.
         RemoteStoreError: The service reports another digest of the same
             algorithm; the file is there. Else as ``write``.
-        TypeError: *content* is nothing that can be written.
+        TypeError: *content* is nothing that can be written, or *store* a
+            sync one.
         RuntimeError: An event loop runs in this thread.
     """
     ours = as_async_store(store)
