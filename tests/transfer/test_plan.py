@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.transfer.conftest import Make, Watched, contents, fill, watched
+from tests.transfer.conftest import Make, contents, fill, watched
 
 from remote_store import BackendUnavailable, InvalidPath, NotFound, PermissionDenied
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend
-from remote_store_memory import AsyncMemoryBackend
 from remote_store_transfer._sorter import Sorter
 from remote_store_transfer.aio import Plan, copy_tree, execute, plan, sync_tree, verify_tree
 
@@ -219,7 +218,8 @@ async def test_nothing_is_called_missing_that_could_not_be_listed(
     memory: Make, refusing: str, folder: str
 ) -> None:
     """What lies below a folder that refuses may be there, on either side."""
-    backend = AsyncMemoryBackend()
+    refuses, other = memory(), memory()
+    backend = watched(refuses).backend
     tree = {"top/a": b"1", "top/sub/b": b"1", "top/subway": b"1"}
 
     async def refuse(path: str, **options: Any) -> Any:
@@ -229,8 +229,7 @@ async def test_nothing_is_called_missing_that_could_not_be_listed(
         msg = "you may not look"
         raise PermissionDenied(msg, path=folder)
 
-    refuses = AsyncStore(Watched(backend, list_files=refuse))
-    other = memory()
+    watched(refuses).members["list_files"] = refuse
     for store in (refuses, other):
         await fill(store, tree)
     await fill(other, {"top/new": b"1"})
