@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from remote_store import (
+    PermissionDenied,
     RemoteStoreError,
     Secret,
     register_backend,
@@ -187,3 +188,27 @@ def test_a_plain_path_beside_a_url_gets_options_for_local_only(
 
     assert (tmp_path / "a").read_bytes() == b"1"
     assert "'local' refuses its options" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["cp", "mv", "rm"])
+def test_json_shows_no_secret_of_an_error(
+    cli: Cli, servers: Servers, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A service may repeat what it was given; standard output hides it, as standard error does."""
+    servers.seed("s", {"a": b"1", "b": b"1"})
+    backend = servers.store("s")._backend
+
+    async def refuse(path: str, *args: Any, **options: Any) -> Any:
+        msg = "the key hunter22 is refused"
+        raise PermissionDenied(msg, path=path)
+
+    for name in ("read_bytes", "delete", "move"):
+        monkeypatch.setattr(backend, name, refuse, raising=False)
+    sides = ["shared://me:hunter22@s/a", "shared://me:hunter22@s/b"]
+    target = [] if command == "rm" else ["shared://t/out/"]
+
+    result = cli(command, "--json", *sides, *target, code=1)
+
+    assert "the key *** is refused" in result.stdout
+    assert "the key *** is refused" in result.stderr
+    assert "hunter22" not in result.output

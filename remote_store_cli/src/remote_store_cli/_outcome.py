@@ -14,7 +14,7 @@ import typer
 
 from remote_store import PluginError, RemoteStoreError
 from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, USAGE
-from remote_store_cli._console import complain, showing_logs
+from remote_store_cli._console import complain, redacted, showing_logs
 from remote_store_cli._output import drop
 
 __all__ = [
@@ -41,11 +41,13 @@ class InvalidCommand(Exception):
 
 
 def describe(error: BaseException) -> str:
-    """Return the message of an error, with the path it concerns."""
+    """Return the message of an error, with the path it concerns and without secrets."""
+    message = str(error)
     if isinstance(error, RemoteStoreError):
-        message = str(error.args[0]) if error.args and error.args[0] else type(error).__name__
-        return about(error.path, message) if error.path else message
-    return str(error) or type(error).__name__
+        message = str(error.args[0]) if error.args and error.args[0] else ""
+    message = redacted(message) or type(error).__name__
+    path = error.path if isinstance(error, RemoteStoreError) else None
+    return about(path, message) if path else message
 
 
 def failures(error: Exception) -> list[Exception]:

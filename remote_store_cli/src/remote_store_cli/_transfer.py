@@ -14,6 +14,7 @@ from remote_store_cli._console import (
     complain,
     human_size,
     names_left_out,
+    redacted,
     remark,
 )
 from remote_store_cli._opening import OpenedPath
@@ -107,6 +108,7 @@ class Outcome:
         complain(about(where, reason))
 
     def _add(self, where: str, kind: str, reason: str, status: int | None) -> None:
+        reason = redacted(reason)
         self.failures.append({"location": where, "kind": kind, "reason": reason, "status": status})
 
     def note(self, job: Job, failure: Failure, hint: str) -> None:
