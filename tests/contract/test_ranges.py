@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -561,6 +563,22 @@ def test_a_long_way_forward_takes_no_memory() -> None:
                 assert tracemalloc.get_traced_memory()[1] < 8 << 20
             finally:
                 tracemalloc.stop()
+
+
+def test_opening_what_is_missing_leaves_nothing_to_complain_of() -> None:
+    """In Python's development mode a finaliser that fails is shown."""
+    program = (
+        "from remote_store import AsyncBackendSyncAdapter, NotFound, Store\n"
+        "from remote_store_memory import AsyncMemoryBackend\n"
+        "with Store(AsyncBackendSyncAdapter(AsyncMemoryBackend())) as store:\n"
+        "    try:\n"
+        "        store.open('missing')\n"
+        "    except NotFound:\n"
+        "        pass\n"
+    )
+    command = [sys.executable, "-P", "-X", "dev", "-c", program]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert done.stderr == b""
 
 
 def test_a_block_larger_than_the_file_takes_no_memory() -> None:

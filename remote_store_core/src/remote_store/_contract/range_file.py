@@ -107,8 +107,8 @@ class _RangeFile(io.RawIOBase):
         self._backend = backend
         self._read_range = read_range
         self._key = key
+        self._stream: Any = None  # first: this is closed, too, if the question fails
         self._info = backend.get_file_info(key)
-        self._stream: Any = None
         ranged = Capability.RANGE_READ in versions.declared(backend)
         self.place = Place(self._info.size, block, ranged=ranged)
 
