@@ -1,7 +1,7 @@
 """
 For services that speak HTTP by aiohttp: requests that are sent once, and what no answer means.
 
-Nothing here must be used. It needs aiohttp, which the toolkit does not.
+Nothing here must be used. It needs the extra ``aiohttp``; the toolkit does without.
 """
 
 from __future__ import annotations
