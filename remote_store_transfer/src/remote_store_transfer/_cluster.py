@@ -244,9 +244,18 @@ class Cluster:
 
     async def _ask(self, function: Callable[..., Any]) -> Any:
         """Call what blocks with a synchronous client, and is awaited with an asynchronous one."""
-        if self._awaited:
-            return await function()
-        return await asyncio.to_thread(function)
+        if not self._awaited:
+            return await asyncio.to_thread(function)
+        # Those who wait for results share one request of the client; it never forgets one
+        # that was cancelled, and would raise its cancellation for everybody from then on.
+        asking = asyncio.ensure_future(function())
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await asyncio.wait([asking])
+            if not asking.cancelled():
+                asking.exception()
+            raise
 
 
 async def _finished(future: Any) -> None:
