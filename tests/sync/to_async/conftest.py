@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from tests.sync.reference import DictBackend, as_backend
+from tests.sync.to_async import probes
 
 from remote_store.aio import SyncBackendAdapter
+
+
+@pytest.fixture(autouse=True)
+def _older_threads() -> None:
+    """What runs already is no other test's to wait for."""
+    probes.older = set(threading.enumerate())
 
 
 @pytest.fixture

@@ -21,8 +21,14 @@ async def chunks(*items: Any, closed: list[bool] | None = None) -> AsyncIterator
             closed.append(True)
 
 
+#: Threads of what other tests left open, a cached filesystem for instance.
+older: set[threading.Thread] = set()
+
+
 def worker_threads() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name.startswith("remote-store")]
+    """Return our threads that began in this test."""
+    ours = [t for t in threading.enumerate() if t.name.startswith("remote-store")]
+    return [t for t in ours if t not in older]
 
 
 async def gone(what: Callable[[], Any]) -> None:

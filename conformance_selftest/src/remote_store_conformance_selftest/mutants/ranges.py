@@ -16,7 +16,7 @@ from remote_store_conformance_selftest.reference_ranges import LACKS, RangeBacke
 from remote_store_conformance_selftest.tree import Tree
 
 
-@mutant("RANGE-001", "has other bytes", without=LACKS)
+@mutant("RANGE-001", "The backend gave", without=LACKS)
 class CountsTheLastByteIn(RangeBackend):
     """The end of a range goes into the header as it is, where HTTP counts the last byte in."""
 
