@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -96,6 +97,20 @@ class Complete:
     async def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         raise NotImplementedError
         yield
+
+    async def read_range(
+        self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+    ) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+        yield
+
+    async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
+        raise NotImplementedError
+
+    async def copy_from(
+        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+    ) -> WriteResult | None:
+        raise NotImplementedError
 
     async def aclose(self) -> None: ...
 
