@@ -180,4 +180,4 @@ def test_a_plugin_with_a_sync_class_alone_is_checked(capsys: pytest.CaptureFixtu
         code = main([*command, "-k", "PKG-00[1245]", "-k", "WRITE-00[1-3]"])
 
     assert code == 0, capsys.readouterr()
-    assert "PARTLY CHECKED  (contract 1.0; 7 pass)" in capsys.readouterr().out
+    assert "PARTLY CHECKED  (contract 1.1; 7 pass)" in capsys.readouterr().out
