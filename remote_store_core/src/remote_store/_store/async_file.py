@@ -13,7 +13,7 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.ranges import Place, is_same_version
 from remote_store._contract.standard_errors import other_version
-from remote_store._store import rules
+from remote_store._store import rebasing
 from remote_store._store.async_observe import AsyncObservation
 from remote_store._types.errors import PreconditionFailed
 from remote_store._types.models import FileInfo
@@ -93,7 +93,7 @@ class AsyncFile:
         if self._info is None:
             msg = "the file is not open yet: use it in 'async with'"
             raise ValueError(msg)
-        return rules.rebased_file(self._root, self._info)
+        return rebasing.rebased_file(self._root, self._info)
 
     async def tell(self) -> int:
         """Return the position."""

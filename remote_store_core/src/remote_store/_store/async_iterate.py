@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
-from remote_store._store import rules
+from remote_store._store import rebasing, rules
 from remote_store._store.descent import Descent
 from remote_store._types.models import FileInfo, FolderEntry
 from remote_store._types.path import strip_root
@@ -51,7 +51,7 @@ async def files_below(
                 yield info
             return
         async for info in found:
-            file = rules.rebased_file(root, info)
+            file = rebasing.rebased_file(root, info)
             if max_depth is not None and rules.depth_below(folder, file.path) > max_depth:
                 continue
             if rules.name_matches(file.name, pattern):
@@ -76,4 +76,4 @@ async def folders_below(
                     async for entry in found:
                         descent.meet(entry)
                         if rules.name_matches(entry.name, pattern):
-                            yield rules.rebased_folder(root, entry)
+                            yield rebasing.rebased_folder(root, entry)

@@ -10,7 +10,7 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.ranges import is_same_version
 from remote_store._contract.standard_errors import other_version
-from remote_store._store import rules
+from remote_store._store import range_rules
 from remote_store._threads.worker_pool import settle
 from remote_store._types.models import FileInfo
 
@@ -26,7 +26,7 @@ async def read_part(
     """Return a part of a file, from its end if *start* is negative."""
     if start < 0:
         info = await backend.get_file_info(key)
-        piece = rules.part_of_suffix(info.size, start, length)
+        piece = range_rules.part_of_suffix(info.size, start, length)
         return (await _of_version(backend, key, [piece], info, if_match))[0]
     if length == 0:
         return await _piece(backend, key, start, start, if_match)
@@ -94,5 +94,5 @@ async def _fetch(
     chunks = read_range(key, start, length=length, if_match=if_match)
     async with Closing(chunks):
         data = b"".join([chunk async for chunk in chunks])
-    rules.refuse_more(data, length, key, backend.name)
+    range_rules.refuse_more(data, length, key, backend.name)
     return data

@@ -22,7 +22,7 @@ from remote_store._contract.async_content import (
 from remote_store._contract.backend import Backend
 from remote_store._contract.ranges import BLOCK
 from remote_store._plugins.hooks import hub
-from remote_store._store import rules
+from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.async_file import AsyncFile
 from remote_store._store.async_iterate import files_below, folders_below, relay
 from remote_store._store.async_observe import AsyncObservation
@@ -152,7 +152,7 @@ class AsyncStore:
                 without RANGE_READ also when it got one while it was read.
         """
         if if_match is not None:
-            rules.check_etag(if_match)
+            gates.check_etag(if_match)
         if _READ in self._lacks:
             self._refuse(_READ)
         if if_match is not None and _METADATA in self._lacks:
@@ -240,9 +240,9 @@ class AsyncStore:
             NotFound: The file does not exist, whatever the range.
             PreconditionFailed: It has another ETag than *if_match*, or none.
         """
-        start, length = rules.part_of_file(start, length, end)
+        start, length = range_rules.part_of_file(start, length, end)
         if if_match is not None:
-            rules.check_etag(if_match)
+            gates.check_etag(if_match)
         if _READ in self._lacks:
             self._refuse(_READ)
         if (start < 0 or if_match is not None) and _METADATA in self._lacks:
@@ -287,10 +287,10 @@ class AsyncStore:
             PreconditionFailed: It has another ETag than *if_match*, or was
                 replaced between two of the fetches.
         """
-        wanted = rules.whole_ranges(ranges)
-        pieces = rules.joined_ranges(wanted, gap)
+        wanted = range_rules.whole_ranges(ranges)
+        pieces = range_rules.joined_ranges(wanted, gap)
         if if_match is not None:
-            rules.check_etag(if_match)
+            gates.check_etag(if_match)
         if _READ in self._lacks:
             self._refuse(_READ)
         if _METADATA in self._lacks:
@@ -301,7 +301,7 @@ class AsyncStore:
         found = await self._call(
             "read_ranges", path, read_parts(self._backend, key, pieces, if_match)
         )
-        return rules.cut_ranges(wanted, pieces, found)
+        return range_rules.cut_ranges(wanted, pieces, found)
 
     def open(self, path: str | RemotePath, *, block_size: int = BLOCK) -> AsyncFile:
         """
@@ -328,7 +328,7 @@ class AsyncStore:
                 names a folder.
             NotFound: When it is opened: the file does not exist.
         """
-        rules.check_block_size(block_size)
+        range_rules.check_block_size(block_size)
         if _READ in self._lacks:
             self._refuse(_READ)
         if _METADATA in self._lacks:
@@ -403,7 +403,7 @@ class AsyncStore:
         else:
             call = self._stream("write", path, content, overwrite, metadata, if_match, headers)
         result = await call
-        return rules.rebased_result(self._root, result) if self._root else result
+        return rebasing.rebased_result(self._root, result) if self._root else result
 
     async def write_text(
         self,
@@ -439,7 +439,7 @@ class AsyncStore:
         result = await self._put(
             "write_text", path, content, overwrite, metadata, if_match, headers
         )
-        return rules.rebased_result(self._root, result) if self._root else result
+        return rebasing.rebased_result(self._root, result) if self._root else result
 
     async def write_atomic(
         self,
@@ -478,7 +478,7 @@ class AsyncStore:
                 "write_atomic", path, content, overwrite, metadata, if_match, headers
             )
         result = await call
-        return rules.rebased_result(self._root, result) if self._root else result
+        return rebasing.rebased_result(self._root, result) if self._root else result
 
     async def _stream(
         self,
@@ -509,9 +509,9 @@ class AsyncStore:
         atomic = name == "write_atomic"
         more = {} if if_match is None else self._match(if_match)
         if headers is not None:
-            more |= rules.gate_headers(self._capabilities, headers, self._name)
+            more |= gates.gate_headers(self._capabilities, headers, self._name)
         if metadata or not self._writes:
-            metadata = rules.gate_write(
+            metadata = gates.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
             )
         key = rules.file_key(self._root, path)
@@ -664,7 +664,7 @@ class AsyncStore:
             self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         children = functools.partial(self._member("iter_children"), key)
-        entries = relay(children, functools.partial(rules.rebased_entry, self._root))
+        entries = relay(children, functools.partial(rebasing.rebased_entry, self._root))
         return self._iterate("iter_children", path, entries)
 
     def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
@@ -686,7 +686,7 @@ class AsyncStore:
             self._refuse(_GLOB)
         full = rules.backend_glob(self._root, pattern)
         matches = functools.partial(self._member("glob"), full)
-        files = relay(matches, functools.partial(rules.rebased_file, self._root))
+        files = relay(matches, functools.partial(rebasing.rebased_file, self._root))
         return self._iterate("glob", pattern, files)
 
     # File operations -------------------------------------------------------
@@ -795,7 +795,7 @@ class AsyncStore:
         result: WriteResult | None = await self._call(
             "copy_from", dst, copy(source._backend, from_key, to_key, overwrite=overwrite)
         )
-        return None if result is None else rules.rebased_result(self._root, result)
+        return None if result is None else rebasing.rebased_result(self._root, result)
 
     async def _transfer(
         self,
@@ -874,7 +874,7 @@ class AsyncStore:
             NotFound: The file does not exist.
         """
         info = await self._file_info("get_file_info", path)
-        return rules.rebased_file(self._root, info)
+        return rebasing.rebased_file(self._root, info)
 
     async def head(self, path: str | RemotePath) -> WriteResult:
         """
@@ -889,7 +889,7 @@ class AsyncStore:
             NotFound: The file does not exist.
         """
         info = await self._file_info("head", path)
-        return rules.rebased_result(self._root, rules.head_of(info))
+        return rebasing.rebased_result(self._root, rules.head_of(info))
 
     def _file_info(self, name: str, path: str | RemotePath) -> Awaitable[FileInfo]:
         if _METADATA in self._lacks:
@@ -918,7 +918,7 @@ class AsyncStore:
         if max_depth is not None:
             return await self._call("get_folder_info", path, self._tally(path, key, max_depth))
         info = await self._call("get_folder_info", path, self._backend.get_folder_info(key))
-        return rules.rebased_folder_info(self._root, info)
+        return rebasing.rebased_folder_info(self._root, info)
 
     async def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
         if not await self._backend.is_folder(key):
@@ -966,7 +966,7 @@ class AsyncStore:
             InvalidPath: *path* is empty or malformed; or no file can be written
                 there.
         """
-        span = rules.gate_url(self._capabilities, expires, method, self._name)
+        span = gates.gate_url(self._capabilities, expires, method, self._name)
         key = rules.file_key(self._root, path)
         sign = self._member("signed_url")
         url: str = await self._call("signed_url", path, sign(key, expires=span, method=method))
@@ -990,7 +990,7 @@ class AsyncStore:
             InvalidPath: *key* is malformed.
         """
         plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
-        return rules.rebased_plan(key, plan)
+        return rebasing.rebased_plan(key, plan)
 
     def native_path(self, key: str | RemotePath) -> str:
         """
@@ -1104,7 +1104,7 @@ class AsyncStore:
         self._capabilities.require(capability, backend=self._name)
 
     def _match(self, if_match: str) -> dict[str, Any]:
-        return rules.gate_match(self._capabilities, if_match, self._name)
+        return gates.gate_match(self._capabilities, if_match, self._name)
 
     def _member(self, name: str) -> Callable[..., Any]:
         return members.member(self._backend, name, AsyncBackend)

@@ -13,7 +13,7 @@ from remote_store._contract import members, versions
 from remote_store._contract.backend import Backend
 from remote_store._contract.ranges import is_same_version
 from remote_store._contract.standard_errors import other_version
-from remote_store._store import rules
+from remote_store._store import range_rules
 from remote_store._threads.chunk_reader import close_quietly
 from remote_store._types.capabilities import Capability
 from remote_store._types.models import FileInfo
@@ -30,7 +30,7 @@ def read_part(
     """Return a part of a file, from its end if *start* is negative."""
     if start < 0:
         info = backend.get_file_info(key)
-        piece = rules.part_of_suffix(info.size, start, length)
+        piece = range_rules.part_of_suffix(info.size, start, length)
         return (_of_version(backend, key, [piece], info, if_match))[0]
     if length == 0:
         return _piece(backend, key, start, start, if_match)
@@ -97,5 +97,5 @@ def _fetch(
         data: bytes = stream.read()
     finally:
         close_quietly(stream)
-    rules.refuse_more(data, length, key, backend.name)
+    range_rules.refuse_more(data, length, key, backend.name)
     return data

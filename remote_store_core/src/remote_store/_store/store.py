@@ -22,7 +22,7 @@ from remote_store._contract.content import SyncContentSource, WritableContent, a
 from remote_store._contract.range_file import open_ranges
 from remote_store._contract.ranges import BLOCK
 from remote_store._plugins.hooks import hub
-from remote_store._store import rules
+from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.iterate import files_below, folders_below, relay
 from remote_store._store.observe import Observation
 from remote_store._store.ranges import read_part, read_parts
@@ -159,7 +159,7 @@ class Store:
         """
         read: Callable[[str], BinaryIO] = self._backend.read
         if if_match is not None:
-            rules.check_etag(if_match)
+            gates.check_etag(if_match)
             read = functools.partial(self._member("read_range"), start=0, if_match=if_match)
         return self._open("read", path, read, sized=if_match is not None)
 
@@ -216,7 +216,7 @@ class Store:
             InvalidPath: *path* is empty, malformed or names a folder.
             NotFound: The file does not exist.
         """
-        rules.check_block_size(block_size)
+        range_rules.check_block_size(block_size)
         read: Callable[[str], BinaryIO] = self._backend.read
         if _SEEKABLE_READ in self._lacks:
             ranges = functools.partial(open_ranges, self._backend, self._member("read_range"))
@@ -319,9 +319,9 @@ class Store:
             NotFound: The file does not exist, whatever the range.
             PreconditionFailed: It has another ETag than *if_match*, or none.
         """
-        start, length = rules.part_of_file(start, length, end)
+        start, length = range_rules.part_of_file(start, length, end)
         if if_match is not None:
-            rules.check_etag(if_match)
+            gates.check_etag(if_match)
         if _READ in self._lacks:
             self._refuse(_READ)
         if (start < 0 or if_match is not None) and _METADATA in self._lacks:
@@ -366,10 +366,10 @@ class Store:
             PreconditionFailed: It has another ETag than *if_match*, or was
                 replaced between two of the fetches.
         """
-        wanted = rules.whole_ranges(ranges)
-        pieces = rules.joined_ranges(wanted, gap)
+        wanted = range_rules.whole_ranges(ranges)
+        pieces = range_rules.joined_ranges(wanted, gap)
         if if_match is not None:
-            rules.check_etag(if_match)
+            gates.check_etag(if_match)
         if _READ in self._lacks:
             self._refuse(_READ)
         if _METADATA in self._lacks:
@@ -378,7 +378,7 @@ class Store:
         if not wanted:
             return []
         found = self._call("read_ranges", path, read_parts, self._backend, key, pieces, if_match)
-        return rules.cut_ranges(wanted, pieces, found)
+        return range_rules.cut_ranges(wanted, pieces, found)
 
     # Writing ---------------------------------------------------------------
 
@@ -436,7 +436,7 @@ class Store:
         else:
             call = self._stream("write", path, content, overwrite, metadata, if_match, headers)
         result = call
-        return rules.rebased_result(self._root, result) if self._root else result
+        return rebasing.rebased_result(self._root, result) if self._root else result
 
     def write_text(
         self,
@@ -470,7 +470,7 @@ class Store:
         """
         content = rules.encoded(text, encoding)
         result = self._put("write_text", path, content, overwrite, metadata, if_match, headers)
-        return rules.rebased_result(self._root, result) if self._root else result
+        return rebasing.rebased_result(self._root, result) if self._root else result
 
     def write_atomic(
         self,
@@ -509,7 +509,7 @@ class Store:
                 "write_atomic", path, content, overwrite, metadata, if_match, headers
             )
         result = call
-        return rules.rebased_result(self._root, result) if self._root else result
+        return rebasing.rebased_result(self._root, result) if self._root else result
 
     # By hand: a file of the caller is not closed.
     def _stream(
@@ -541,9 +541,9 @@ class Store:
         atomic = name == "write_atomic"
         more = {} if if_match is None else self._match(if_match)
         if headers is not None:
-            more |= rules.gate_headers(self._capabilities, headers, self._name)
+            more |= gates.gate_headers(self._capabilities, headers, self._name)
         if metadata or not self._writes:
-            metadata = rules.gate_write(
+            metadata = gates.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
             )
         key = rules.file_key(self._root, path)
@@ -571,7 +571,7 @@ class Store:
             AlreadyExists: The file exists and *overwrite* is False; at the
                 start or at the end of the block.
         """
-        rules.gate_write(self._capabilities, None, atomic=True, backend=self._name)
+        gates.gate_write(self._capabilities, None, atomic=True, backend=self._name)
         key = rules.file_key(self._root, path)
         opened = self._member("open_atomic")(key, overwrite=overwrite)
         observed: AbstractContextManager[None] = contextlib.nullcontext()
@@ -724,7 +724,7 @@ class Store:
             self._refuse(_LIST)
         key = rules.folder_key(self._root, path)
         children = functools.partial(self._member("iter_children"), key)
-        entries = relay(children, functools.partial(rules.rebased_entry, self._root))
+        entries = relay(children, functools.partial(rebasing.rebased_entry, self._root))
         yield from self._iterate("iter_children", path, entries)
 
     def glob(self, pattern: str) -> Generator[FileInfo, None, None]:
@@ -745,7 +745,7 @@ class Store:
             self._refuse(_GLOB)
         full = rules.backend_glob(self._root, pattern)
         matches = functools.partial(self._member("glob"), full)
-        files = relay(matches, functools.partial(rules.rebased_file, self._root))
+        files = relay(matches, functools.partial(rebasing.rebased_file, self._root))
         yield from self._iterate("glob", pattern, files)
 
     # File operations -------------------------------------------------------
@@ -854,7 +854,7 @@ class Store:
         result: WriteResult | None = self._call(
             "copy_from", dst, copy, source._backend, from_key, to_key, overwrite=overwrite
         )
-        return None if result is None else rules.rebased_result(self._root, result)
+        return None if result is None else rebasing.rebased_result(self._root, result)
 
     def _transfer(
         self,
@@ -933,7 +933,7 @@ class Store:
             NotFound: The file does not exist.
         """
         info = self._file_info("get_file_info", path)
-        return rules.rebased_file(self._root, info)
+        return rebasing.rebased_file(self._root, info)
 
     def head(self, path: str | RemotePath) -> WriteResult:
         """
@@ -948,7 +948,7 @@ class Store:
             NotFound: The file does not exist.
         """
         info = self._file_info("head", path)
-        return rules.rebased_result(self._root, rules.head_of(info))
+        return rebasing.rebased_result(self._root, rules.head_of(info))
 
     def _file_info(self, name: str, path: str | RemotePath) -> FileInfo:
         if _METADATA in self._lacks:
@@ -977,7 +977,7 @@ class Store:
         if max_depth is not None:
             return self._call("get_folder_info", path, self._tally, path, key, max_depth)
         info = self._call("get_folder_info", path, self._backend.get_folder_info, key)
-        return rules.rebased_folder_info(self._root, info)
+        return rebasing.rebased_folder_info(self._root, info)
 
     def _tally(self, path: str | RemotePath, key: str, max_depth: int) -> FolderInfo:
         if not self._backend.is_folder(key):
@@ -1025,7 +1025,7 @@ class Store:
             InvalidPath: *path* is empty or malformed; or no file can be written
                 there.
         """
-        span = rules.gate_url(self._capabilities, expires, method, self._name)
+        span = gates.gate_url(self._capabilities, expires, method, self._name)
         key = rules.file_key(self._root, path)
         sign = self._member("signed_url")
         url: str = self._call("signed_url", path, sign, key, expires=span, method=method)
@@ -1049,7 +1049,7 @@ class Store:
             InvalidPath: *key* is malformed.
         """
         plan: ResolutionPlan = self._member("resolve")(rules.folder_key(self._root, key))
-        return rules.rebased_plan(key, plan)
+        return rebasing.rebased_plan(key, plan)
 
     def native_path(self, key: str | RemotePath) -> str:
         """
@@ -1163,7 +1163,7 @@ class Store:
         self._capabilities.require(capability, backend=self._name)
 
     def _match(self, if_match: str) -> dict[str, Any]:
-        return rules.gate_match(self._capabilities, if_match, self._name)
+        return gates.gate_match(self._capabilities, if_match, self._name)
 
     def _member(self, name: str) -> Callable[..., Any]:
         return members.member(self._backend, name, Backend)
