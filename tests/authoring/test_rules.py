@@ -249,7 +249,7 @@ async def test_nothing_there(backend: Any) -> None:
 async def test_names_that_are_no_paths(offer: Offer, caplog: pytest.LogCaptureFixture) -> None:
     """What others have put there under such names is left out, with one warning a listing."""
     if offer.plant is None:
-        pytest.skip("nobody else can put anything there")
+        pytest.skip("its files are in this process: nobody else can put a name there")
     await filled(offer.backend)
     backend, box = offer.backend, Paths(folder="box")
     for name in offer.odd:

@@ -13,6 +13,7 @@ from remote_store_cli._opening import Opener, kind_of
 from remote_store_cli._options import (
     CompareOption,
     DryRun,
+    Into,
     Jobs,
     LinksOption,
     NoMetadata,
@@ -43,9 +44,7 @@ def cp(
     src: Sources,
     dst: Target,
     recursive: Recursive = False,
-    into: Annotated[
-        bool, flag("--into", help="DST is a folder to put things into, also one folder.")
-    ] = False,
+    into: Into = False,
     overwrite: Annotated[bool, flag("--overwrite", help="Replace files that differ.")] = False,
     compare: CompareOption = Compare.time,
     checksum: Checksum = False,

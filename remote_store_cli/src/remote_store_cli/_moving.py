@@ -26,6 +26,7 @@ from remote_store_cli._help import flag
 from remote_store_cli._opening import OpenedPath, Opener, is_within
 from remote_store_cli._options import (
     DryRun,
+    Into,
     Jobs,
     LinksOption,
     NoMetadata,
@@ -59,9 +60,7 @@ def mv(
     src: Sources,
     dst: Target,
     recursive: Recursive = False,
-    into: Annotated[
-        bool, flag("--into", help="DST is a folder to put things into, also one folder.")
-    ] = False,
+    into: Into = False,
     overwrite: Annotated[bool, flag("--overwrite", help="Replace files that exist.")] = False,
     checksum: Annotated[
         bool,

@@ -13,6 +13,7 @@ from remote_store_cli._planning import Compare, Links
 __all__ = [
     "CompareOption",
     "DryRun",
+    "Into",
     "Jobs",
     "LinksOption",
     "NoMetadata",
@@ -31,6 +32,7 @@ Target = Annotated[
 Recursive = Annotated[
     bool, flag("--recursive", "-r", "-R", help="Also folders, with what is below them.")
 ]
+Into = Annotated[bool, flag("--into", help="DST is a folder to put things into, also one folder.")]
 CompareOption = Annotated[
     Compare,
     typer.Option(

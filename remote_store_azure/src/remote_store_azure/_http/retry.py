@@ -7,13 +7,10 @@ import random
 from typing import Any
 
 from aiohttp import (
-    ClientConnectionError,
     ClientConnectorError,
-    ClientOSError,
     ClientPayloadError,
     ClientSSLError,
     ConnectionTimeoutError,
-    ServerDisconnectedError,
 )
 from azure.core.exceptions import (
     AzureError,
@@ -29,6 +26,7 @@ from remote_store import RetryPolicy
 from remote_store_azure._rest.errors import UNSURE, retry_after
 from remote_store_azure._rest.operations import DELETE_BLOBS
 from remote_store_azure._rest.outcome import AttemptRecord
+from remote_store_objects.aiohttp import sent_once
 
 __all__ = ["Request", "Retry", "answered_once", "never_sent"]
 
@@ -52,21 +50,13 @@ async def answered_once(request: Any, handler: Any) -> Any:
     """
     Keep aiohttp from repeating a request behind our back, as its middleware.
 
-    It sends idempotent requests once more when a connection is dropped. A
-    repeated exclusive write then takes its own success for that of another client;
-    repeats are ours to make and to know of. Also the place to bound the one
+    Repeats are ours to make and to know of. Also the place to bound the one
     kind of answer that the SDK reads by itself.
     """
-    try:
-        response = await handler(request)
-        if request.method == DELETE_BLOBS.method:
-            response.content = _Bounded(response.content)
-        return response
-    except (ClientConnectorError, ConnectionTimeoutError):
-        raise  # not repeated by aiohttp: nothing was sent
-    except (ClientOSError, ServerDisconnectedError) as error:
-        msg = f"connection lost before an answer: {error or type(error).__name__}"
-        raise ClientConnectionError(msg) from error
+    response = await sent_once(request, handler)
+    if request.method == DELETE_BLOBS.method:
+        response.content = _Bounded(response.content)  # type: ignore[assignment]
+    return response
 
 
 class _Bounded:
