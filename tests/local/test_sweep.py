@@ -58,6 +58,10 @@ async def test_what_goes_and_what_stays(
     locked = make(root / "a/.~tmp.6", 99 * DAY)
     with locked.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        told: list[str] = []
+        assert await backend.sweep(dry_run=True, found=told.append) == 2
+        assert sorted(told) == [".~tmp.1", "a/b/.~tmp.2"]
+        assert all(path.exists() for path in old)
         assert await backend.sweep() == 2
     for path in (young, named, folder / "x", outside, locked, root / ".~tmp.link"):
         assert path.exists(), path

@@ -283,6 +283,9 @@ async def test_uploads_of_the_past_are_swept() -> None:
     assert [u.key async for u in backend.unfinished_uploads()] == ["f/1", "f/2", "g/3"]
     assert await backend.sweep() == 0
     bucket.faults["abort"] += [raising(NotFound("somebody else"))]
+    told: list[str] = []
+    dry = await backend.sweep("f", older_than=timedelta(0), dry_run=True, found=told.append)
+    assert (dry, sorted(told)) == (2, ["f/1", "f/2"])
     assert await backend.sweep("f", older_than=timedelta(0)) == 1
     assert [u.key async for u in backend.unfinished_uploads("g")] == ["g/3"]
     bucket.there = False

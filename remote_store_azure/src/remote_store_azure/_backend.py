@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 
 from remote_store import (
     Capability,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncAzureBackend"]
 
 T = TypeVar("T")
+_DAY: Final = timedelta(days=1)
 
 
 class AsyncAzureBackend(ObjectBackend):
@@ -242,6 +244,46 @@ class AsyncAzureBackend(ObjectBackend):
 
         clients = self._clients.connect(calls)
         return BlobService(clients, snapshots=self._options["delete_snapshots"])
+
+    async def sweep(
+        self,
+        path: str = "",
+        *,
+        older_than: timedelta = _DAY,
+        dry_run: bool = False,
+        found: Callable[[str], object] | None = None,
+    ) -> int:
+        """
+        Remove temporary files that killed processes left on a hierarchical account.
+
+        On a flat account the service drops uncommitted blocks itself, after a week.
+
+        Args:
+            path: Folder to sweep, with all below it.
+            older_than: Only files that nobody has changed for so long. A write
+                may still be under way, in whatever process.
+            dry_run: Remove nothing.
+            found: Told the key of each one.
+
+        Returns:
+            How many were removed, or with *dry_run* would be.
+
+        Raises:
+            CapabilityNotSupported: The account is flat.
+            PermissionDenied, RemoteStoreError: Something cannot be listed or removed.
+        """
+        with self._loops.running() as session:
+            key = self._keys.folder(path)
+            operations = self.operations or await self.found_operations(session, key)
+            if isinstance(operations, Hierarchical):
+                return await operations.sweep(
+                    session, key, older_than, dry_run=dry_run, found=found
+                )
+        msg = (
+            "a flat account leaves nothing to be swept: it drops uncommitted blocks "
+            "by itself, after a week"
+        )
+        raise CapabilityNotSupported(msg, path=path, backend=self.name, capability="sweep")
 
     # What it is ------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from attrs import evolve, frozen
@@ -19,7 +21,7 @@ from remote_store import (
 from remote_store_azure._blob.service import BlobService
 from remote_store_azure._datalake import transfer
 from remote_store_azure._datalake.delete import delete
-from remote_store_azure._datalake.list_paths import PathService
+from remote_store_azure._datalake.list_paths import PathService, SweepService
 from remote_store_azure._datalake.probe import folder_at, loses_dots, refuse_dots
 from remote_store_azure._datalake.write import write
 from remote_store_objects import Attributes
@@ -228,6 +230,29 @@ class Hierarchical(Flat):
         if loses_dots(pattern.text if is_literal(pattern) else pattern.prefix):
             return _nothing()
         return super().glob(_listing(session), pattern)
+
+    async def sweep(
+        self,
+        session: Session,
+        key: str,
+        older_than: timedelta,
+        *,
+        dry_run: bool,
+        found: Callable[[str], object] | None,
+    ) -> int:
+        """Remove old temporary files below a folder; return how many."""
+        refuse_dots(key)
+        service = SweepService(
+            cast("BlobService", session.service),
+            older_than=older_than,
+            dry_run=dry_run,
+            found=found,
+        )
+        listing = super().list_files(_real(session, service), key, recursive=True, max_depth=None)
+        async with contextlib.aclosing(listing) as files:
+            async for _ in files:
+                pass
+        return service.count
 
 
 async def _nothing() -> AsyncGenerator[FileInfo, None]:

@@ -289,7 +289,13 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         """
         await self._stoppable(delete_folder, self._files, path, recursive, missing_ok)
 
-    async def sweep(self, path: str = "") -> int:
+    async def sweep(
+        self,
+        path: str = "",
+        *,
+        dry_run: bool = False,
+        found: Callable[[str], object] | None = None,
+    ) -> int:
         """
         Remove temporary files that killed writers left behind, and nothing else.
 
@@ -297,16 +303,18 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
         Args:
             path: Key of the folder to begin at, ``""`` for the root.
+            dry_run: Remove nothing.
+            found: Told the key of each one, in the thread that does the work.
 
         Returns:
-            How many were removed.
+            How many were removed, or with *dry_run* would be.
 
         Raises:
             PermissionDenied, RemoteStoreError: Folders could not be swept, of
                 which ``path`` names the first and ``others`` are the rest;
                 all others were.
         """
-        return await self._stoppable(sweep, self._files, path)
+        return await self._stoppable(sweep, self._files, path, dry_run, found)
 
     # Moving and copying ----------------------------------------------------
 

@@ -147,6 +147,12 @@ def _retry_rmdir(files: LocalFiles, key: str, resolved: Resolved, error: OSError
 
 
 @mapped
-def sweep(files: LocalFiles, key: str, stopped: Callable[[], bool]) -> int:
+def sweep(
+    files: LocalFiles,
+    key: str,
+    dry_run: bool,
+    found: Callable[[str], object] | None,
+    stopped: Callable[[], bool],
+) -> int:
     """Remove stale temporary files below *key*."""
-    return sweep_tree(files.root, files.key(key), stopped)
+    return sweep_tree(files.root, files.key(key), stopped, dry_run=dry_run, found=found)

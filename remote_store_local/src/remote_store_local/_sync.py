@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO, ClassVar, cast
 
@@ -214,9 +214,15 @@ class LocalBackend(Rooted, Backend):
         """Delete a folder; of a link only the link. As `AsyncLocalBackend.delete_folder`."""
         delete_folder(self._files, path, recursive, missing_ok, never_stop)
 
-    def sweep(self, path: str = "") -> int:
+    def sweep(
+        self,
+        path: str = "",
+        *,
+        dry_run: bool = False,
+        found: Callable[[str], object] | None = None,
+    ) -> int:
         """Remove temporary files of killed writers, as `AsyncLocalBackend.sweep`."""
-        return sweep(self._files, path, never_stop)
+        return sweep(self._files, path, dry_run, found, never_stop)
 
     # Moving and copying ----------------------------------------------------
 

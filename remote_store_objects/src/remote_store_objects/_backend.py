@@ -485,7 +485,14 @@ class ObjectBackend(AsyncBackend):
             operations = self.operations or await self.found_operations(session, key)
             await operations.delete_folder(session, key, recursive=recursive, missing_ok=missing_ok)
 
-    async def sweep(self, path: str = "", *, older_than: timedelta = _DAY) -> int:
+    async def sweep(
+        self,
+        path: str = "",
+        *,
+        older_than: timedelta = _DAY,
+        dry_run: bool = False,
+        found: Callable[[str], object] | None = None,
+    ) -> int:
         """
         Abort uploads in parts that a killed process has left, which cost money and show nowhere.
 
@@ -493,15 +500,19 @@ class ObjectBackend(AsyncBackend):
             path: Folder of the files that they were to make.
             older_than: Only those that were begun so long ago. An upload may
                 still be under way, in whatever process.
+            dry_run: Abort nothing.
+            found: Told the key of the file that each one was to make.
 
         Returns:
-            How many were aborted.
+            How many were aborted, or with *dry_run* would be.
 
         Raises:
             CapabilityNotSupported: The service does not list them.
         """
         with self._loops.running() as session:
-            return await _sweep.sweep(session, self._keys.folder(path), older_than)
+            return await _sweep.sweep(
+                session, self._keys.folder(path), older_than, dry_run=dry_run, found=found
+            )
 
     async def unfinished_uploads(self, path: str = "") -> AsyncGenerator[Upload, None]:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 
 from remote_store import CapabilityNotSupported, NotFound
@@ -39,9 +39,16 @@ async def uploads(session: Session, key: str) -> AsyncGenerator[Upload, None]:
         progress.step(token, moved=bool(page.uploads))
 
 
-async def sweep(session: Session, key: str, older_than: timedelta) -> int:
+async def sweep(
+    session: Session,
+    key: str,
+    older_than: timedelta,
+    *,
+    dry_run: bool,
+    found: Callable[[str], object] | None,
+) -> int:
     """
-    Abort the uploads below a folder that were begun long ago; return how many.
+    Abort the uploads below a folder that were begun long ago, or only look; return how many.
 
     One whose beginning the service does not tell stays.
 
@@ -55,10 +62,13 @@ async def sweep(session: Session, key: str, older_than: timedelta) -> int:
         if upload.started is None or upload.started > limit:
             continue
         try:
-            await session.change(upload.key, session.service.abort, upload)
+            if not dry_run:
+                await session.change(upload.key, session.service.abort, upload)
         except StorageNotFound:
             raise
         except NotFound:
             continue
         count += 1
+        if found is not None:
+            found(upload.key)
     return count

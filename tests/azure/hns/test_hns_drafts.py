@@ -13,7 +13,7 @@ from tests.azure.hns.lake import FS, MIB, Lake, collected, keys, pieces
 
 from hns_emulator._state.clock import etag
 from hns_emulator._state.tree import find
-from remote_store import InvalidPath, PreconditionFailed, StoreClosed
+from remote_store import BackendUnavailable, InvalidPath, PreconditionFailed, StoreClosed
 from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._datalake import staged_write as _drafts
 from remote_store_objects._session import loops as _loops
@@ -152,6 +152,36 @@ async def test_the_age_is_by_the_services_clock(
     lake.transport.after = after
     await collected(backend.list_files(""))
     assert len(lake.files()) == left
+
+
+async def test_a_sweep_removes_all_of_them(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """As many as there are, below its folder; a dry run looks alone, an age is heeded."""
+    old = {f"a/d{n % 3}/.~tmp.{n:02}" for n in range(20)}
+    for key in (*old, "a/f", "other/.~tmp.old"):
+        lake.put(key, b"rest")
+        _age(lake, key, 3600)
+    files = set(lake.files())
+    told: list[str] = []
+
+    assert await backend.sweep("a") == 0
+    age = timedelta(minutes=30)
+    assert await backend.sweep("a", older_than=age, dry_run=True, found=told.append) == 20
+    assert set(lake.files()) == files
+    assert set(told) == old
+    assert await backend.sweep("a", older_than=age) == 20
+    assert set(lake.files()) == {"a/f", "other/.~tmp.old"}
+    assert await backend.sweep("none", older_than=age) == 0
+
+
+async def test_a_sweep_tells_what_it_cannot_remove(lake: Lake, backend: AsyncAzureBackend) -> None:
+    """Unlike a listing, which is there for something else."""
+    lake.put("a/.~tmp.old", b"rest")
+    _age(lake, "a/.~tmp.old", _DAY + 60)
+    lake.emulator.fault("busy", method="DELETE", times=100)
+
+    with pytest.raises(BackendUnavailable):
+        await backend.sweep()
+    assert set(lake.files()) == {"a/.~tmp.old"}
 
 
 async def test_one_that_changes_after_it_was_listed_stays(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from remote_store import PermissionDenied, RemoteStoreError
@@ -25,7 +25,7 @@ from remote_store_azure._rest.errors import NO_STORAGE
 from remote_store_objects import ObjectInfo, Page
 from remote_store_objects.authoring import prefix_of
 
-__all__ = ["PathService", "entries_of"]
+__all__ = ["PathService", "SweepService", "entries_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class PathService(BlobService):
         self._seen = seen
         #: Prefixes below which not all may be listed at once.
         self._split: set[str] = set()
+        self._stale: float = STALE
         self._sweeps_left = _SWEPT
 
     async def list_page(
@@ -106,16 +107,58 @@ class PathService(BlobService):
                 return  # it is refused as a whole
             if entry.is_folder or not name.rpartition("/")[2].startswith(RESERVED_PREFIX):
                 continue
-            if entry.modified is None or etag is None or not self._sweeps_left:
+            if entry.modified is None or etag is None:
                 continue
-            if (now - entry.modified).total_seconds() <= STALE:
-                continue
-            self._sweeps_left -= 1
-            try:
-                await dfs.delete(self.http, name, name, etag=f'"{etag}"', accept=(200, 404, 412))
-            except RemoteStoreError as error:
-                self._sweeps_left = 0  # the next one would not fare better
-                _log.debug("stale temporary file %r could not be removed: %s", name, error)
+            if (now - entry.modified).total_seconds() > self._stale:
+                await self._remove_stale(name, etag)
+
+    async def _remove_stale(self, name: str, etag: str) -> None:
+        if not self._sweeps_left:
+            return
+        self._sweeps_left -= 1
+        try:
+            await self._remove(name, etag)
+        except RemoteStoreError as error:
+            self._sweeps_left = 0  # the next one would not fare better
+            _log.debug("stale temporary file %r could not be removed: %s", name, error)
+
+    async def _remove(self, name: str, etag: str) -> bool:
+        """Remove a file as it was listed; return False if it has changed or gone since."""
+        response = await dfs.delete(self.http, name, name, etag=f'"{etag}"', accept=(200, 404, 412))
+        return response.status == 200
+
+
+class SweepService(PathService):
+    """
+    The service of a listing that is there to sweep.
+
+    Args:
+        service: Of the container.
+        older_than: Only files that were changed so long ago.
+        dry_run: Remove nothing.
+        found: Told the key of each.
+    """
+
+    def __init__(
+        self,
+        service: BlobService,
+        *,
+        older_than: timedelta,
+        dry_run: bool,
+        found: Callable[[str], object] | None,
+    ) -> None:
+        super().__init__(service, seen=False)
+        self._stale = older_than.total_seconds()
+        self._dry_run = dry_run
+        self._found = found
+        #: How many files were removed, or would be.
+        self.count = 0
+
+    async def _remove_stale(self, name: str, etag: str) -> None:
+        if self._dry_run or await self._remove(name, etag):
+            self.count += 1
+            if self._found is not None:
+                self._found(name)
 
 
 def entries_of(body: bytes) -> list[ObjectInfo]:

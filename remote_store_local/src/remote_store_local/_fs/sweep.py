@@ -86,9 +86,9 @@ def is_stale(found: os.stat_result) -> bool:
     return now() - max(found.st_mtime, found.st_ctime) >= STALE
 
 
-def sweep_folder(folder: OpenFolder) -> int:
-    """Remove the stale temporary files directly in *folder*; return how many."""
-    removed = 0
+def sweep_folder(folder: OpenFolder, *, dry_run: bool = False) -> list[str]:
+    """Remove the stale temporary files directly in *folder*, or only look; return their names."""
+    swept = []
     with os.scandir(folder.handle) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(RESERVED_PREFIX)]
     for name in names:
@@ -101,12 +101,20 @@ def sweep_folder(folder: OpenFolder) -> int:
             except PermissionError:
                 continue  # it is not known whether it is live
             if not live:
-                folder.unlink(name)
-                removed += 1
-    return removed
+                if not dry_run:
+                    folder.unlink(name)
+                swept.append(name)
+    return swept
 
 
-def sweep_tree(root: Root, key: str, stopped: Callable[[], bool]) -> int:
+def sweep_tree(
+    root: Root,
+    key: str,
+    stopped: Callable[[], bool],
+    *,
+    dry_run: bool = False,
+    found: Callable[[str], object] | None = None,
+) -> int:
     """
     Remove stale temporary files in a folder and all folders below it.
 
@@ -114,16 +122,18 @@ def sweep_tree(root: Root, key: str, stopped: Callable[[], bool]) -> int:
         root: Where.
         key: Key of the folder.
         stopped: Asked now and then whether to give up.
+        dry_run: Only look.
+        found: Told the key of each.
 
     Returns:
-        How many were removed.
+        How many were removed, or would be.
 
     Raises:
         PermissionDenied, RemoteStoreError: A folder could not be swept, the
             first one that its ``path`` names; ``others`` are the errors of
             further folders, and all the rest was swept.
     """
-    removed = 0
+    swept = 0
     errors = CollectedErrors(root.backend)
     waiting = [key]
     while waiting and not stopped():
@@ -136,10 +146,13 @@ def sweep_tree(root: Root, key: str, stopped: Callable[[], bool]) -> int:
                         for entry in entries
                         if is_own_folder(entry)
                     ]
-                removed += sweep_folder(folder)
+                for name in sweep_folder(folder, dry_run=dry_run):
+                    swept += 1
+                    if found is not None:
+                        found(f"{above}/{name}" if above else name)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             errors.note(error, above)
     errors.raise_first()
-    return removed
+    return swept
