@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from remote_store_cli._app import app
+from remote_store_cli._help import default_of, names_of, usage_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli-reference.md"
 HEAD = """\
@@ -40,7 +41,7 @@ def reference() -> str:
 def _section(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option"]
-    usage = " ".join(["remote-store", name, "[OPTIONS]", *map(_argument, arguments)])
+    usage = " ".join(["remote-store", name, "[OPTIONS]", *map(usage_of, arguments)])
     paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
     lines = [f"## {name}", "", "```text", usage, "```", ""]
     for paragraph in paragraphs:
@@ -48,27 +49,14 @@ def _section(name: str, command: Any) -> str:
     if arguments or options:
         lines += ["| | |", "|---|---|"]
         lines += [f"| `{_escaped(a.metavar)}` | {_escaped(a.help or '')} |" for a in arguments]
-        lines += [f"| {_names(o)} | {_escaped(o.help or '')}{_default(o)} |" for o in options]
+        lines += [f"| `{names_of(o)}` | {_escaped(o.help or '')}{_default(o)} |" for o in options]
         lines.append("")
     return "\n".join(lines)
 
 
-def _argument(argument: Any) -> str:
-    text = f"{argument.metavar}..." if argument.nargs == -1 else str(argument.metavar)
-    return text if argument.required else f"[{text}]"
-
-
-def _names(option: Any) -> str:
-    names = sorted([*option.opts, *option.secondary_opts], key=lambda n: (n.startswith("--no-"), n))
-    value = f" {option.metavar}" if option.metavar else ""
-    return ", ".join(f"`{name}{value if name.startswith('--') else ''}`" for name in names)
-
-
 def _default(option: Any) -> str:
-    default = option.default
-    if default is None or isinstance(default, bool) or callable(default) or default == []:
-        return ""
-    return f" Default: `{getattr(default, 'value', default)}`."
+    default = default_of(option)
+    return "" if default is None else f" Default: `{default}`."
 
 
 def _escaped(text: str) -> str:

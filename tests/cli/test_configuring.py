@@ -34,7 +34,7 @@ def test_an_existing_file_is_left_alone(cli: Cli, tmp_path: Path) -> None:
 
     assert "left alone" in cli("config", "init", str(tmp_path / "f"), code=2).stderr
     assert (tmp_path / "f").read_bytes() == b""
-    cli("config", "init", str(tmp_path / "no" / "f"), code=1)
+    assert "name another" in cli("config", "init", str(tmp_path / "no" / "f"), code=2).stderr
     assert cli("config", "init", "-").stdout == TEMPLATE
 
 

@@ -98,7 +98,15 @@ def test_the_page_of_commands_is_what_the_program_says() -> None:
 
 def test_every_exit_code_is_on_the_page() -> None:
     """The table of exit codes is the code's."""
-    codes = {_codes.FAILED, _codes.USAGE, _codes.PLUGIN, _codes.INTERRUPTED, _codes.TERMINATED, 0}
+    codes = {
+        _codes.FAILED,
+        _codes.USAGE,
+        _codes.PLUGIN,
+        _codes.INTERRUPTED,
+        _codes.TERMINATED,
+        _codes.UNREAD,
+        0,
+    }
     section = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2]
 
     assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}

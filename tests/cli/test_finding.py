@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from remote_store_cli._outcome import InvalidCommand
-from remote_store_cli._selection import Selection, age
+from remote_store_cli._selection import Which, age
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
@@ -80,10 +80,10 @@ def test_patterns(cli: Cli, servers: Servers, pattern: str, found: list[str]) ->
 def test_times_and_sizes(cli: Cli) -> None:
     """Ages, days, times of this machine's zone; binary units."""
     now = datetime.now(UTC)
-    options = Selection.parse(None, None, "36h", "1.5K", "2GiB").options
+    options = Which(newer="36h", min_size="1.5K", max_size="2GiB").selection().options
     assert abs(now - timedelta(hours=36) - options["newer"]) < timedelta(seconds=5)
     assert (options["min_size"], options["max_size"]) == (1536, 2 << 30)
-    naive = Selection.parse(None, None, "2026-01-31T08:00").options["newer"]
+    naive = Which(newer="2026-01-31T08:00").selection().options["newer"]
     assert naive == datetime(2026, 1, 31, 8).astimezone()
     assert age("--older-than", "1.5h") == timedelta(minutes=90)
     assert cli("find", "shared://s/in", "--newer", "1h").stdout.count("\n") == 3

@@ -70,7 +70,7 @@ def test_ls_of_a_missing_folder_fails(cli: Cli) -> None:
     """What does not exist is an error, not an empty listing."""
     result = cli("ls", "shared://s/nope", code=1)
 
-    assert result.stderr == "error: no such file or folder: shared://s/nope\n"
+    assert result.stderr.startswith("error: no such file or folder: shared://s/nope; ")
     assert result.stdout == ""
 
 

@@ -13,6 +13,7 @@ from remote_store import (
 from remote_store.aio import AsyncStore
 from remote_store_cli._location import Location, parse
 from remote_store_cli._opening import OpenedPath, Opener, is_within
+from remote_store_cli._settings import Stores
 from remote_store_memory import AsyncMemoryBackend
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _opened(*texts: str) -> tuple[Opener, list[Location]]:
-    opener = Opener(texts, None, None)
+    opener = Opener(texts, Stores())
     return opener, opener.locations
 
 

@@ -74,13 +74,24 @@ def test_temporary_files_of_this_machine(
     Path("d/file").write_bytes(b"")
     assert cli("sweep", "d").stderr == "d: removed 0 leftovers\n"
     monkeypatch.setattr(local_sweep, "now", lambda: time.time() + 48 * 3600)
+    dry = cli("sweep", "--dry-run", "d")
+    shown = json.loads(cli("sweep", "--dry-run", "--json", "d").stdout)
 
-    result = cli("sweep", "d")
+    result = cli("sweep", "-v", "d")
 
-    assert result.stderr == "d: removed 1 leftover\n"
+    assert dry.stdout == f"delete  {'-':>10}  d/.~tmp.left\n"
+    assert dry.stderr == "dry run: 1 leftover; nothing was done\n"
+    assert shown == [{"action": "delete", "target": "d/.~tmp.left"}]
+    assert result.stderr == "removed  d/.~tmp.left\nd: removed 1 leftover\n"
     assert os.listdir("d") == ["file"]
     told = cli("sweep", "--older-than", "1h", "d", code=2).stderr
     assert "leave out --older-than" in told
+
+
+def test_a_store_that_cannot_only_look(cli: Cli, asked: list[tuple[str, timedelta]]) -> None:
+    """It is not asked to remove instead."""
+    assert "leave out --dry-run" in cli("sweep", "-n", "sweeping://h/a", code=2).stderr
+    assert asked == []
 
 
 def test_a_store_that_leaves_nothing(cli: Cli) -> None:

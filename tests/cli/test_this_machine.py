@@ -56,8 +56,8 @@ def test_cp_copies_what_can_be_read(cli: Cli, here: Path, flag: str) -> None:
     result = cli("cp", flag, "in", "out", code=1)
 
     assert READABLE == files(here / "out")
-    assert "in/b/locked: Permission denied\n" in result.stderr
-    assert "in/locked: Permission denied\n" in result.stderr
+    assert "in/b/locked: Permission denied; " in result.stderr
+    assert "in/locked: Permission denied; " in result.stderr
     assert result.stderr.endswith("copied 6 files (12 B); 2 failed\n")
     assert 3 == result.stderr.count("\n")
 
@@ -72,7 +72,7 @@ def test_ls_and_tree_show_what_can_be_read(cli: Cli) -> None:
     assert drawn.stdout.endswith("\n6 folders, 6 files\n")
     for told in (listed.stderr, drawn.stderr):
         assert 2 == told.count("error: ") == told.count("\n")
-        assert "in/b/locked: Permission denied\n" in told
+        assert "in/b/locked: Permission denied; " in told
     assert 1 == cli("ls", "in/locked", code=1).stderr.count("error: ")
 
 

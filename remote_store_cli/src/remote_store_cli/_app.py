@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from remote_store_cli._checking import check
+from remote_store_cli._commands import Command, Root
 from remote_store_cli._completion import complete, completion
 from remote_store_cli._configuring import config
 from remote_store_cli._console import warn
@@ -21,7 +22,7 @@ from remote_store_cli._help import flag
 from remote_store_cli._listing import info, ls, tree
 from remote_store_cli._moving import mv
 from remote_store_cli._outcome import handling_sigterm
-from remote_store_cli._output import emit
+from remote_store_cli._output import emit, one_line
 from remote_store_cli._plugins import backends, capabilities, doctor
 from remote_store_cli._removing import rm
 from remote_store_cli._signing import signed_url
@@ -32,11 +33,13 @@ __all__ = ["app", "main"]
 _EPILOG = (
     "A LOCATION is a URL whose scheme is a plugin's name (local:///srv/data/x.csv), "
     "@NAME/path of a store in --config, or a path (./x.csv). "
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, 130 and 143 interrupted."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, 130 and 143 interrupted, "
+    "141 nobody reads on."
 )
 
 app = typer.Typer(
     name="remote-store",
+    cls=Root,
     help="List, inspect, copy and remove files in any store that a plugin serves.",
     epilog=_EPILOG,
     no_args_is_help=True,
@@ -45,27 +48,15 @@ app = typer.Typer(
     # Its tracebacks would show local variables, and so credentials.
     pretty_exceptions_enable=False,
 )
-for command in (
-    backends,
-    capabilities,
-    cat,
-    check,
-    completion,
-    cp,
-    doctor,
-    du,
-    find,
-    info,
-    ls,
-    mv,
-    rm,
-    sweep,
-    sync,
-    tree,
-):
-    app.command()(command)
-app.command("signed-url")(signed_url)
-app.add_typer(config, name="config")
+for panel, commands in {
+    "Look": (cat, check, du, find, info, ls, signed_url, tree),
+    "Change": (cp, mv, rm, sweep, sync),
+    "Set up": (backends, capabilities, completion, doctor),
+}.items():
+    for command in commands:
+        name = command.__name__.replace("_", "-")
+        app.command(name, cls=Command, rich_help_panel=panel)(command)
+app.add_typer(config, name="config", rich_help_panel="Set up")
 app.command("__complete", hidden=True)(complete)
 
 
@@ -110,4 +101,4 @@ def _warn_in_one_line(
     file: object = None,
     line: str | None = None,
 ) -> None:
-    warn(str(message))
+    warn(one_line(str(message)))

@@ -9,15 +9,24 @@ import typer
 
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import names_left_out, remark
-from remote_store_cli._help import flag
+from remote_store_cli._help import SAID, flag, grouping
 from remote_store_cli._opening import Opener, kind_of
-from remote_store_cli._options import CompareOption, LinksOption, Quiet
+from remote_store_cli._options import (
+    Checksum,
+    Compare,
+    CompareOption,
+    JsonOutput,
+    Links,
+    LinksOption,
+    Quiet,
+    checked,
+)
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
-from remote_store_cli._planning import Compare, Links, Way, file_job, folder_job, refuse_overlap
+from remote_store_cli._planning import Way, file_job, folder_job, refuse_overlap
 from remote_store_cli._progress import Meter, showing
-from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._selection import Which
+from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Outcome, count, prepare
 
 __all__ = ["check"]
@@ -31,26 +40,24 @@ _WORDS: Final = {
 }
 
 
+@grouping
 def check(
     src: Annotated[str, typer.Argument(metavar="SRC", help="File or folder as it should be.")],
     dst: Annotated[str, typer.Argument(metavar="DST", help="What is compared with it.")],
+    *,
     one_way: Annotated[
         bool, flag("--one-way", help="Say nothing of files that only DST has.")
     ] = False,
     compare: CompareOption = Compare.content,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
+    checksum: Checksum = False,
+    which: Which,
     links: LinksOption = Links.report,
     verbose: Annotated[
-        bool, flag("--verbose", "-v", help="Also the files that are equal.")
+        bool, flag("--verbose", "-v", help="Also the files that are equal.", panel=SAID)
     ] = False,
     quiet: Quiet = False,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """
     Compare DST with SRC and change nothing; exit code 1 if they differ, or that is not known.
@@ -61,17 +68,17 @@ def check(
 
     async def work() -> int | None:
         way = Way(
-            compare=compare,
-            selection=Selection.parse(include, exclude, newer, min_size, max_size),
+            compare=checked(compare, content=checksum),
+            selection=which.selection(),
             links=links,
             compare_only=True,
         )
         outcome = Outcome()
-        async with Opener([src, dst], config, option) as opener:
+        async with Opener([src, dst], stores) as opener:
             source, target = [await opener.open(location) for location in opener.locations]
             kind, other = await kind_of(source), await kind_of(target)
             if kind != other:
-                msg = f"{src} is a {kind}, and {dst} a {other}"
+                msg = f"{source.text()} is a {kind}, and {target.text()} a {other}: name two alike"
                 raise InvalidCommand(msg)
             refuse_overlap(source, target)
             if kind == "file":

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["FAILED", "INTERRUPTED", "PLUGIN", "TERMINATED", "USAGE"]
+__all__ = ["FAILED", "INTERRUPTED", "PLUGIN", "TERMINATED", "UNREAD", "USAGE"]
 
 #: The operation failed, or a part of it.
 FAILED: Final = 1
@@ -12,5 +12,7 @@ USAGE: Final = 2
 PLUGIN: Final = 3
 #: Ctrl-C.
 INTERRUPTED: Final = 130
+#: Nobody reads what is printed any more: as a program that SIGPIPE ends.
+UNREAD: Final = 141
 #: SIGTERM: a request to end.
 TERMINATED: Final = 143

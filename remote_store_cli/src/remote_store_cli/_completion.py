@@ -25,8 +25,9 @@ import typer
 
 from remote_store import FolderEntry, list_backends
 from remote_store_cli._opening import Opener
+from remote_store_cli._options import Compare, Links
 from remote_store_cli._output import emit
-from remote_store_cli._planning import Compare, Links
+from remote_store_cli._settings import Stores
 
 __all__ = ["complete", "completion"]
 
@@ -120,13 +121,10 @@ def complete(
 def _words(line: str) -> list[str]:
     """Take a line apart as a shell does; its last word may be empty or lack a closing quote."""
     for end in ("", '"', "'"):
-        try:
-            words = shlex.split(line + end)
-        except ValueError:
-            continue
-        if not words or (line[-1:].isspace() and not end):
-            words.append("")
-        return words if len(words) > 1 else ["", *words]
+        with contextlib.suppress(ValueError):
+            # What is appended tells whether a blank at the end belongs to the last word.
+            *words, last = shlex.split(f"{line}x{end}")
+            return [*(words or [""]), last[:-1]]
     return ["", ""]
 
 
@@ -187,7 +185,7 @@ def _stores(config: str | None) -> list[str]:
 async def _children(folder: str, config: Path | None, options: list[str]) -> list[str]:
     found: list[str] = []
     async with asyncio.timeout(_PATIENCE):
-        async with Opener([folder], config, options) as opener:
+        async with Opener([folder], Stores(config, options)) as opener:
             opened = await opener.open(opener.locations[0])
             async with contextlib.aclosing(opened.store.iter_children(opened.key)) as children:
                 async for child in children:

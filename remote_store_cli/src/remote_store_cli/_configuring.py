@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from remote_store_cli._commands import Command, Group
 from remote_store_cli._console import remark
 from remote_store_cli._outcome import InvalidCommand, guarded
-from remote_store_cli._output import printable
 
 __all__ = ["config"]
 
@@ -46,7 +47,9 @@ backend = "disk"
 # backend = "bucket"
 """
 
-config = typer.Typer(no_args_is_help=True, help="Make a file of stores that @NAME refers to.")
+config = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Make a file of stores that @NAME refers to."
+)
 
 
 @config.callback()
@@ -54,7 +57,7 @@ def _config() -> None:
     """Make a file of stores that @NAME refers to."""
 
 
-@config.command()
+@config.command(cls=Command)
 def init(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Where to; '-' is standard output.")
@@ -63,7 +66,7 @@ def init(
     """Write a file of stores to begin with; one that exists is left alone."""
     with guarded():
         if str(file) == "-":
-            typer.echo(TEMPLATE, nl=False)
+            sys.stdout.write(TEMPLATE)
             return
         try:
             # Nobody else needs to know what stores there are.
@@ -71,8 +74,11 @@ def init(
         except FileExistsError as error:
             msg = f"{file} exists and is left alone; name another file"
             raise InvalidCommand(msg) from error
+        except OSError as error:
+            msg = f"{file} cannot be written ({error.strerror}); name another file"
+            raise InvalidCommand(msg) from error
         with open(fd, "w", encoding="utf-8") as stream:
             stream.write(TEMPLATE)
         path = shlex.quote(str(file.absolute()))
-        remark(printable(f"wrote {file}; edit it, then: export REMOTE_STORE_CONFIG={path}"))
+        remark(f"wrote {file}; edit it, then: export REMOTE_STORE_CONFIG={path}")
         remark("and try: remote-store ls @home")

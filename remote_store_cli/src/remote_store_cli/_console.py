@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import re
 import sys
+from collections import Counter
 from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from remote_store import UNKNOWN_TIME, Secret
-from remote_store_cli._output import drop, printable
+from remote_store_cli._output import drop, one_line, printable
 
 __all__ = [
     "complain",
@@ -22,9 +25,17 @@ __all__ = [
     "redacted",
     "remark",
     "showing_logs",
+    "speak_json",
+    "tell_refused",
     "time_text",
     "warn",
+    "was_refused",
 ]
+
+#: How services answer who may not do something.
+_REFUSED: Final = (401, 403)
+#: The storage of a location.
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*|@[^/]*")
 
 _hidden: set[str] = set()
 
@@ -44,14 +55,52 @@ def redacted(text: str) -> str:
     return text
 
 
+def speak_json(on: bool) -> None:
+    """Say everything on standard error as one JSON object a line from now on, or as text."""
+    _voice.as_json = on
+
+
 def warn(message: str) -> None:
     """Write a warning of one line to standard error."""
     _say("warning", message)
 
 
-def complain(message: str) -> None:
-    """Write an error of one line to standard error."""
-    _say("error", message)
+def complain(message: str, **facts: Any) -> None:
+    """
+    Write an error of one line to standard error.
+
+    Args:
+        message: What failed and what to do about it.
+        facts: More about it, which only a program is told.
+    """
+    _say("error", message, **facts)
+
+
+def remark(message: str, **facts: Any) -> None:
+    """Write a line to standard error that is no complaint; *facts* as in `complain`."""
+    _say("info", message, **facts)
+
+
+class _Voice:
+    """How messages are said."""
+
+    as_json = False
+
+
+_voice: Final = _Voice()
+
+
+def _say(level: str, message: str, **facts: Any) -> None:
+    text = redacted(message)
+    if _voice.as_json:
+        known = {name: value for name, value in facts.items() if value is not None}
+        line = json.dumps({"level": level, "message": text, **known})
+    else:
+        line = printable(text if level == "info" else f"{level}: {text}")
+    try:
+        sys.stderr.write(f"{line}\n")
+    except OSError:  # where it is not read, the operation goes on
+        drop(sys.stderr)  # the interpreter would try again, and change the exit code
 
 
 class _LogLines(logging.Handler):
@@ -73,7 +122,7 @@ class _LogLines(logging.Handler):
         except Exception:  # noqa: BLE001 - the plugin's mistake, no failure of what it does
             message = str(record.msg)
         error = record.exc_info[1] if record.exc_info else None
-        line = f"{message}: {error}" if error else message
+        line = one_line(f"{message}: {error}" if error else message)
         if line in self._said:
             return  # a second listing of the same folder leaves out the same
         self._said.add(line)
@@ -89,6 +138,7 @@ _log_lines: Final = _LogLines()
 def showing_logs() -> Generator[None, None, None]:
     """Show what plugins log as warnings, and keep what they say was left out."""
     _log_lines.begin()
+    _refusals.seen.clear()
     logging.getLogger().addHandler(_log_lines)
     try:
         yield
@@ -106,17 +156,34 @@ def links_left_out() -> int:
     return _log_lines.links_left_out
 
 
-def _say(kind: str, message: str) -> None:
-    line = " ".join(redacted(message).split())
-    remark(f"{kind}: {printable(line)}")
+class _Refusals:
+    """Who may not do the one may not do the others, which is told once for each storage."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[tuple[str, int]] = Counter()
 
 
-def remark(line: str) -> None:
-    """Write a line to standard error; where it is not read, the operation goes on."""
-    try:
-        sys.stderr.write(f"{line}\n")
-    except OSError:
-        drop(sys.stderr)  # the interpreter would try again, and change the exit code
+_refusals: Final = _Refusals()
+
+
+def was_refused(where: str, status: int | None) -> bool:
+    """Note an answer of a service; return True if the same refusal was told before."""
+    if status not in _REFUSED:
+        return False
+    origin = _ORIGIN.match(where)
+    seen = _refusals.seen
+    seen[origin[0] if origin else "", status] += 1
+    # A program is told each one.
+    return seen[origin[0] if origin else "", status] > 1 and not _voice.as_json
+
+
+def tell_refused() -> None:
+    """Say how often a service refused what it had refused before."""
+    for (_, status), times in _refusals.seen.items():
+        if times > 1 and not _voice.as_json:
+            more = "1 more was" if times == 2 else f"{times - 1} more were"
+            complain(f"{more} refused in the same way ({status}); --json lists them")
+    _refusals.seen.clear()
 
 
 def human_size(size: int) -> str:

@@ -8,60 +8,46 @@ import typer
 
 from remote_store import AlreadyExists
 from remote_store_cli._console import human_size, remark
-from remote_store_cli._help import flag
+from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import Opener, kind_of
 from remote_store_cli._options import (
+    Checksum,
+    Compare,
     CompareOption,
-    DryRun,
     Into,
-    Jobs,
-    LinksOption,
-    NoMetadata,
-    Quiet,
+    Moving,
     Recursive,
+    Said,
     Sources,
     Target,
-    Verbose,
     checked,
 )
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
-from remote_store_cli._planning import Compare, Links, Way, folder_job, jobs_for, refuse_overlap
+from remote_store_cli._planning import Way, folder_job, jobs_for, refuse_overlap
 from remote_store_cli._progress import Meter, showing
-from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._selection import Which
+from remote_store_cli._settings import Stores
 from remote_store_cli._streams import from_stdin, to_stdout
-from remote_store_cli._transfer import Manner, Outcome, run_jobs
+from remote_store_cli._transfer import Manner, Outcome, count, run_jobs
 
 __all__ = ["cp", "sync"]
 
-Checksum = Annotated[
-    bool, flag("--checksum", help="Short for --compare content: read both where needed.")
-]
 
-
+@grouping
 def cp(
     src: Sources,
     dst: Target,
+    *,
     recursive: Recursive = False,
     into: Into = False,
     overwrite: Annotated[bool, flag("--overwrite", help="Replace files that differ.")] = False,
     compare: CompareOption = Compare.time,
     checksum: Checksum = False,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
-    links: LinksOption = Links.report,
-    no_metadata: NoMetadata = False,
-    jobs: Jobs = 8,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    which: Which,
+    moving: Moving,
+    said: Said,
+    stores: Stores,
 ) -> None:
     """
     Copy files, or what is below folders, between any two stores.
@@ -71,136 +57,139 @@ def cp(
     so that the same command resumes a copy that was interrupted. '-' is
     standard input as SRC, and standard output as DST.
     """
-    manner = Manner(jobs, metadata=not no_metadata, quiet=quiet, verbose=verbose, as_json=as_json)
+    manner = Manner(said, moving)
 
     async def work() -> int | None:
         if "-" in src:
-            await _from_stdin(
-                src, dst, config, option, manner, overwrite=overwrite, dry_run=dry_run
-            )
+            await _from_stdin(src, dst, stores, manner, overwrite=overwrite)
             return None
         if dst == "-":
-            await _to_stdout(src, config, option)
+            await _to_stdout(src, stores, said)
             return None
         way = Way(
             recursive=recursive,
             into=into,
             overwrite=overwrite,
             compare=checked(compare, content=checksum),
-            selection=Selection.parse(include, exclude, newer, min_size, max_size),
-            links=links,
+            selection=which.selection(),
+            links=moving.links,
         )
         outcome = Outcome()
-        async with Opener([*src, dst], config, option) as opener:
+        async with Opener([*src, dst], stores) as opener:
             found = await jobs_for(opener, way, outcome)
-            return await run_jobs(found, manner, outcome, dry_run=dry_run)
+            return await run_jobs(found, manner, outcome)
 
     run(work)
 
 
 async def _from_stdin(
-    src: list[str],
-    dst: str,
-    config: ConfigFile,
-    option: BackendOption,
-    manner: Manner,
-    *,
-    overwrite: bool,
-    dry_run: bool,
+    src: list[str], dst: str, stores: Stores, manner: Manner, *, overwrite: bool
 ) -> None:
     if len(src) > 1 or dst == "-":
         msg = "'-' as SRC is alone, and DST a file in a store; a file of that name is ./-"
         raise InvalidCommand(msg)
-    async with Opener([dst], config, option) as opener:
+    said = manner.said
+    async with Opener([dst], stores) as opener:
         target = await opener.open(opener.locations[0], create=True)
         if not target.key or target.location.folder or await target.store.is_folder(target.key):
-            msg = f"{dst} is a folder: what comes from standard input needs a name"
+            msg = f"{target.text()} is a folder: what comes from standard input needs a name"
             raise InvalidCommand(msg)
-        if dry_run:
+        if said.dry_run:
             there = await target.store.is_file(target.key)
             word = ("replace" if overwrite else "conflict") if there else "copy"
-            _show_stdin(word, target.text(), manner)
+            _show_streams(word, [("-", target.text())], said)
             return
         try:
             meter = Meter()
             meter.begin(manner.doing, 0, 0)
-            async with showing(meter, quiet=manner.quiet):
+            async with showing(meter, quiet=said.quiet):
                 result = await target.store.write(
                     target.key, from_stdin(meter.more), overwrite=overwrite
                 )
         except AlreadyExists as error:
             msg = f"{target.text()} exists; --overwrite replaces it"
             raise AlreadyExists(msg) from error
-    if manner.as_json:
+    if said.as_json:
         emit_json({"copied": 1, "size": result.size, "failures": []})
-    elif not manner.quiet:
+    elif not said.quiet:
         remark(f"copied 1 file ({human_size(result.size)})")
 
 
-def _show_stdin(word: str, target: str, manner: Manner) -> None:
-    reason = "standard input"
-    if manner.as_json:
-        facts = {"action": word, "source": "-", "target": target, "size": None, "reason": reason}
-        emit_json([facts])
+def _show_streams(word: str, pairs: list[tuple[str, str]], said: Said) -> None:
+    """Show what would be done, where one of source and target is a stream of this process."""
+    rows = [
+        {
+            "action": word,
+            "source": source,
+            "target": target,
+            "size": None,
+            "reason": "standard input" if source == "-" else "standard output",
+        }
+        for source, target in pairs
+    ]
+    if said.as_json:
+        emit_json(rows)
         return
-    emit(f"{word:<8}  {'-':>10}  {target}  ({reason})")
-    if not manner.quiet:
-        remark("dry run: 1 action; nothing was done")
+    for row in rows:
+        place = row["target"] if row["source"] == "-" else row["source"]
+        emit(f"{word:<8}  {'-':>10}  {place}  ({row['reason']})")
+    if not said.quiet:
+        remark(f"dry run: {count(len(rows), 'action')}; nothing was done")
 
 
-async def _to_stdout(src: list[str], config: ConfigFile, option: BackendOption) -> None:
-    async with Opener(src, config, option) as opener:
-        for location in opener.locations:
-            await to_stdout(await opener.open(location))
+async def _to_stdout(src: list[str], stores: Stores, said: Said) -> None:
+    if said.as_json and not said.dry_run:
+        msg = "'-' as DST is standard output, where --json would be, too: give one of them"
+        raise InvalidCommand(msg)
+    async with Opener(src, stores) as opener:
+        opened = [await opener.open(location) for location in opener.locations]
+        if said.dry_run:
+            _show_streams("copy", [(one.text(), "-") for one in opened], said)
+            return
+        for one in opened:
+            await to_stdout(one)
 
 
+@grouping
 def sync(
     src: Annotated[str, typer.Argument(metavar="SRC", help="Folder to take.")],
     dst: Annotated[str, typer.Argument(metavar="DST", help="Folder to make like it.")],
+    *,
     delete: Annotated[
         bool,
         flag("--delete", help="Delete files that only DST has; at the end, and if nothing failed."),
     ] = False,
     compare: CompareOption = Compare.time,
     checksum: Checksum = False,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
-    links: LinksOption = Links.report,
-    no_metadata: NoMetadata = False,
-    jobs: Jobs = 8,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    which: Which,
+    moving: Moving,
+    said: Said,
+    stores: Stores,
 ) -> None:
     """
     Make folder DST like folder SRC: copy what is new, replace what differs.
 
     What the patterns leave out is left alone in DST, too.
     """
-    manner = Manner(jobs, metadata=not no_metadata, quiet=quiet, verbose=verbose, as_json=as_json)
 
     async def work() -> int | None:
         way = Way(
             overwrite=True,
             compare=checked(compare, content=checksum),
-            selection=Selection.parse(include, exclude, newer, min_size, max_size),
-            links=links,
+            selection=which.selection(),
+            links=moving.links,
         )
         outcome = Outcome()
-        async with Opener([src, dst], config, option) as opener:
+        async with Opener([src, dst], stores) as opener:
             source = await opener.open(opener.locations[0])
             if await kind_of(source) == "file":
-                msg = f"{src} is a file, and sync is for folders; cp --overwrite copies it"
+                msg = (
+                    f"{source.text()} is a file, and sync is for folders; cp --overwrite copies it"
+                )
                 raise InvalidCommand(msg)
             target = await opener.open(opener.locations[1], create=True)
             if target.key and await target.store.is_file(target.key):
-                msg = f"{dst} is a file, and {src} a folder"
+                msg = f"{target.text()} is a file, and {source.text()} a folder; name a folder"
                 raise InvalidCommand(msg)
             refuse_overlap(source, target)
             job = folder_job(source, target, way, delete=delete)
@@ -209,11 +198,12 @@ def sync(
                 totals = job.plan.totals
                 if totals.delete == totals.files > 0 and not job.plan.failures:
                     msg = (
-                        f"{src} has no files, and --delete would remove all {totals.delete} of "
-                        f"{dst}; if that is wanted: remote-store rm -r"
+                        f"{source.text()} has no files, and --delete would remove all "
+                        f"{totals.delete} of {target.text()}; "
+                        "if that is wanted: remote-store rm -r"
                     )
                     raise InvalidCommand(msg)
 
-            return await run_jobs([job], manner, outcome, dry_run=dry_run, review=review)
+            return await run_jobs([job], Manner(said, moving), outcome, review=review)
 
     run(work)

@@ -12,14 +12,16 @@ from attrs import define
 
 from remote_store import FileInfo
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, names_left_out, time_text
-from remote_store_cli._help import flag
-from remote_store_cli._listing import file_facts
+from remote_store_cli._console import human_size, names_left_out
+from remote_store_cli._help import flag, grouping
+from remote_store_cli._listing import file_facts, long_line
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
+from remote_store_cli._options import JsonOutput, Long
 from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json
-from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._progress import Meter, showing
+from remote_store_cli._selection import Selection, Which
+from remote_store_cli._settings import Stores
 
 __all__ = ["du", "find"]
 
@@ -28,29 +30,25 @@ Locations = Annotated[
 ]
 
 
+@grouping
 def find(
     locations: Locations,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
-    long: Annotated[bool, flag("--long", "-l", help="Also size and time.")] = False,
+    *,
+    which: Which,
+    long: Long = False,
     null: Annotated[
         bool,
         flag("--null", "-0", help="End each name with NUL, unescaped: for xargs -0."),
     ] = False,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """Print the files below folders that the filters let pass, as they are found."""
 
     async def work() -> int | None:
-        selection = Selection.parse(include, exclude, newer, min_size, max_size)
-        search = _Search(selection)
+        search = _Search(which.selection())
         facts: list[dict[str, Any]] = []
-        async with Opener(locations, config, option) as opener:
+        async with Opener(locations, stores) as opener:
             for location in opener.locations:
                 folder = await opener.open(location)
                 async with contextlib.aclosing(search.below(folder)) as found:
@@ -61,8 +59,7 @@ def find(
                         elif null:
                             sys.stdout.buffer.write(name.encode(errors="surrogateescape") + b"\0")
                         elif long:
-                            size, time = human_size(file.size), time_text(file.modified_at)
-                            emit(f"{size:>10}  {time:>20}  {name}")
+                            emit(long_line(file, name))
                         else:
                             emit(name)
         if as_json:
@@ -78,6 +75,9 @@ class _Search:
     def __init__(self, selection: Selection) -> None:
         self._filters = selection.filters
         self._failed = False
+        self._found = 0
+        self.meter = Meter()
+        self.meter.known = lambda: self._found
 
     async def below(self, opened: OpenedPath) -> AsyncGenerator[tuple[str, FileInfo], None]:
         """Yield the files of a location that count, with their paths below it."""
@@ -93,10 +93,11 @@ class _Search:
                 async for file in listing:
                     path = file.path.as_posix()[start:]
                     if self._filters.accepts(path, file):
+                        self._found += 1
                         yield path, file
         except EXPECTED as error:
             self._failed = True
-            complain_of(error)
+            complain_of(error, opened.text())
 
     @property
     def code(self) -> int | None:
@@ -112,8 +113,10 @@ class _Usage:
     size: int = 0
 
 
+@grouping
 def du(
     locations: Locations,
+    *,
     depth: Annotated[
         int | None,
         typer.Option(
@@ -123,14 +126,9 @@ def du(
     summarize: Annotated[
         bool, flag("--summarize", "-s", help="Only the sum of each location: -d 0.")
     ] = False,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
+    which: Which,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """
     Add up the bytes of files, for each folder with what is below it.
@@ -139,14 +137,14 @@ def du(
     """
 
     async def work() -> int | None:
-        selection = Selection.parse(include, exclude, newer, min_size, max_size)
         levels = 0 if summarize else depth
-        search = _Search(selection)
+        search = _Search(which.selection())
         facts: list[dict[str, Any]] = []
-        async with Opener(locations, config, option) as opener:
+        async with Opener(locations, stores) as opener:
             for location in opener.locations:
                 opened = await opener.open(location)
-                usage = await _usage(search, opened, levels)
+                async with showing(search.meter, quiet=False):
+                    usage = await _usage(search, opened, levels)
                 for path in sorted(usage, key=_last_first):
                     name, used = opened.text(path), usage[path]
                     if as_json:

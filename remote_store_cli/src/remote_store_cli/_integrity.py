@@ -13,6 +13,7 @@ import base64
 import csv
 import hashlib
 import importlib.util
+import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator
@@ -145,7 +146,11 @@ def cannot_start(arguments: list[str], error: Exception) -> int:
         problem = f"the core cannot be imported: {text}; install what is missing, or {_repair()}"
         return _show([problem], as_json="--json" in arguments)
     line = f"remote-store cannot start ({text}); 'remote-store doctor' tells what is wrong"
-    sys.stderr.write(f"error: {printable(line)}\n")
+    if "--json" in arguments:
+        line = json.dumps({"level": "error", "message": line, "type": "PluginError"})
+        sys.stderr.write(f"{line}\n")
+    else:
+        sys.stderr.write(f"error: {printable(line)}\n")
     return PLUGIN
 
 

@@ -5,124 +5,158 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound
+from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound, PluginError
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import (
-    human_size,
-    iso_time,
-    time_text,
-    warn,
-)
-from remote_store_cli._help import flag
+from remote_store_cli._console import human_size, iso_time, time_text, warn
+from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
+from remote_store_cli._options import JsonOutput, Long
 from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json, emit_table
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._progress import Meter, showing
+from remote_store_cli._selection import Selection, Which
+from remote_store_cli._settings import Stores
+from remote_store_cli._transfer import count
+from remote_store_transfer import Filters
 
-__all__ = ["file_facts", "info", "ls", "tree"]
+__all__ = ["file_facts", "info", "long_line", "ls", "tree"]
 
+Entry: TypeAlias = FileInfo | FolderEntry
 Where = Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder.")]
 
 
+@grouping
 def ls(
-    location: Where,
-    long: Annotated[bool, flag("--long", "-l", help="Also size and time.")] = False,
+    locations: Annotated[
+        list[str], typer.Argument(metavar="LOCATION", help="Folders to list, or files.")
+    ],
+    *,
+    long: Long = False,
     recursive: Annotated[
         bool, flag("--recursive", "-r", "-R", help="All files below, with their paths.")
     ] = False,
+    which: Which,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
-    """List a folder, sorted by path; folders end in '/'."""
+    """
+    List folders, sorted by path; folders in them end in '/'.
 
-    async def work() -> None:
-        async with Opener([location], config, option) as opener:
-            opened = await opener.open(opener.locations[0])
-            entries, failure = await _entries(opened, recursive=recursive)
-            if as_json:
-                emit_json([_entry_facts(entry, opened) for entry in entries])
-            elif long:
-                for size, time, name in _long_rows(entries, opened):
-                    emit(f"{size:>10}  {time:>20}  {name}")
-            else:
-                for entry in entries:
-                    emit(_shown(entry, opened))
-            if failure is not None:
-                raise failure
+    With a filter only files that match are listed.
+    """
+
+    async def work() -> int | None:
+        selection = which.selection()
+        listed: list[tuple[OpenedPath, list[Entry]]] = []
+        failed: list[tuple[str, Exception]] = []
+        meter = Meter()
+        meter.known = lambda: sum(len(entries) for _, entries in listed)
+        async with Opener(locations, stores) as opener, showing(meter, quiet=False):
+            for location in opener.locations:
+                entries: list[Entry] = []
+                try:
+                    opened = await opener.open(location)
+                    listed.append((opened, entries))
+                    await _list(opened, entries, recursive=recursive)
+                except PluginError:
+                    raise
+                except EXPECTED as error:
+                    if not entries:  # nothing of it is to be shown
+                        listed = [one for one in listed if one[1] is not entries]
+                        if len(locations) == 1:
+                            raise
+                    failed.append((location.text, error))
+        _show(listed, selection, long=long, as_json=as_json)
+        for where, failure in failed:
+            complain_of(failure, where)
+        return FAILED if failed else None
 
     run(work)
 
 
-async def _entries(
-    opened: OpenedPath, *, recursive: bool
-) -> tuple[list[FileInfo | FolderEntry], Exception | None]:
-    """
-    List a folder, or a file alone.
+def _show(
+    listed: list[tuple[OpenedPath, list[Entry]]], selection: Selection, *, long: bool, as_json: bool
+) -> None:
+    """Print what was listed: files that were named first, then folders with what is in them."""
+    everything, filters = selection.is_everything, selection.filters
+    facts: list[dict[str, Any]] = []
+    listed.sort(key=lambda one: not _is_file(*one))
+    before = False
+    for opened, entries in listed:
+        if len(listed) > 1 and not (as_json or _is_file(opened, entries)):
+            if before:
+                emit("")
+            emit(f"{opened.text()}:")
+        before = True
+        for entry in sorted(entries, key=lambda entry: entry.path.as_posix()):
+            path = _relative(entry, opened)
+            if not (everything or _counts(entry, path, filters)):
+                continue
+            if as_json:
+                facts.append(_entry_facts(entry, opened))
+            else:
+                alone = entry.name if len(listed) == 1 else opened.text()
+                name = f"{path}/" if isinstance(entry, FolderEntry) else path or alone
+                emit(long_line(entry, name) if long else name)
+    if as_json:
+        emit_json(facts)
 
-    Returns:
-        What there is, sorted; and the error of a listing that went on after
-        what failed.
+
+def _counts(entry: Entry, path: str, filters: Filters) -> bool:
+    return isinstance(entry, FileInfo) and filters.accepts(path or entry.name, entry)
+
+
+def _is_file(opened: OpenedPath, entries: list[Entry]) -> bool:
+    return len(entries) == 1 and entries[0].path.as_posix() == opened.key
+
+
+async def _list(opened: OpenedPath, entries: list[Entry], *, recursive: bool) -> None:
+    """
+    List a folder, or a file alone, as entries that are added to *entries*.
 
     Raises:
         NotFound: Nothing is there.
-        RemoteStoreError: Nothing can be listed.
+        RemoteStoreError: A part of it cannot be listed; all the rest was.
     """
-    entries: list[FileInfo | FolderEntry] = []
     store = opened.store
-    failure: Exception | None = None
-    listing: AsyncGenerator[FileInfo | FolderEntry, None]
+    listing: AsyncGenerator[Entry, None]
     if recursive:
         listing = store.list_files(opened.key, recursive=True)
     else:
         listing = store.iter_children(opened.key)
-    try:
-        async with contextlib.aclosing(listing):
-            async for entry in listing:
-                entries.append(entry)  # noqa: PERF401 - extend() takes no async comprehension
-    except EXPECTED as error:
-        if not entries:
-            raise
-        failure = error
+    async with contextlib.aclosing(listing):
+        async for entry in listing:
+            entries.append(entry)  # noqa: PERF401 - extend() takes no async comprehension
     # Asked only where the listing does not show it: a listing of what does not
     # exist, or is a file, is empty.
     if not entries and await kind_of(opened) == "file":
-        entries = [await store.get_file_info(opened.key)]
-    return sorted(entries, key=lambda entry: entry.path.as_posix()), failure
+        entries.append(await store.get_file_info(opened.key))
 
 
-def _relative(entry: FileInfo | FolderEntry, opened: OpenedPath) -> str:
+def _relative(entry: Entry, opened: OpenedPath) -> str:
+    """Return the path below a location, ``""`` for the location itself."""
     path = entry.path.as_posix()
-    if not opened.key:
-        return path
-    return entry.name if path == opened.key else path[len(opened.key) + 1 :]
+    return path[len(opened.key) + 1 :] if opened.key else path
 
 
-def _shown(entry: FileInfo | FolderEntry, opened: OpenedPath) -> str:
-    slash = "/" if isinstance(entry, FolderEntry) else ""
-    return _relative(entry, opened) + slash
+def long_line(entry: Entry, name: str) -> str:
+    """Return a line with size and time of an entry, under whatever name."""
+    size, time = "-", "-"
+    if isinstance(entry, FileInfo):
+        size, time = human_size(entry.size), time_text(entry.modified_at)
+    return f"{size:>10}  {time:>20}  {name}"
 
 
-def _long_rows(
-    entries: list[FileInfo | FolderEntry], opened: OpenedPath
-) -> list[tuple[str, str, str]]:
-    return [
-        (human_size(entry.size), time_text(entry.modified_at), _shown(entry, opened))
-        if isinstance(entry, FileInfo)
-        else ("-", "-", _shown(entry, opened))
-        for entry in entries
-    ]
-
-
-def _entry_facts(entry: FileInfo | FolderEntry, opened: OpenedPath) -> dict[str, Any]:
+def _entry_facts(entry: Entry, opened: OpenedPath) -> dict[str, Any]:
     path = _relative(entry, opened)
+    facts = {"location": opened.text(path), "path": path or entry.name}
     if isinstance(entry, FolderEntry):
-        return {"path": path, "type": "folder"}
-    return {"path": path, "type": "file", **file_facts(entry)}
+        return {**facts, "type": "folder"}
+    return {**facts, "type": "file", **file_facts(entry)}
 
 
 def file_facts(file: FileInfo) -> dict[str, Any]:
@@ -138,20 +172,21 @@ def file_facts(file: FileInfo) -> dict[str, Any]:
     }
 
 
+@grouping
 def tree(
     location: Where,
+    *,
     depth: Annotated[
         int | None,
         typer.Option("--depth", "-d", min=1, metavar="N", help="Levels to show; all if left out."),
     ] = None,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """Draw a folder and what is below it, sorted by name."""
 
     async def work() -> int | None:
-        async with Opener([location], config, option) as opener:
+        async with Opener([location], stores) as opener:
             opened = await opener.open(opener.locations[0])
             is_folder = await kind_of(opened) == "folder"
             facts: list[dict[str, Any]] | None = [] if as_json else None
@@ -177,16 +212,15 @@ async def _draw(
     files = folders = links = 0
     failed: list[Exception] = []
 
-    async def below(folder: OpenedPath) -> list[FileInfo | FolderEntry]:
+    async def below(folder: OpenedPath) -> list[Entry]:
+        entries: list[Entry] = []
         try:
-            entries, failure = await _entries(folder, recursive=False)
+            await _list(folder, entries, recursive=False)
         except NotFound:
             return []  # removed since it was listed
         except EXPECTED as error:
-            entries, failure = [], error
-        if failure is not None:
-            failed.append(failure)
-        return entries[::-1]
+            failed.append(error)
+        return sorted(entries, key=lambda entry: entry.path.as_posix(), reverse=True)
 
     levels = [await below(opened)]
     prefixes = [""]
@@ -215,16 +249,12 @@ async def _draw(
             prefixes.append(prefixes[-1] + (gap if last else bar))
     if facts is None:
         emit("")
-        emit(f"{_count(folders, 'folder')}, {_count(files, 'file')}")
+        emit(f"{count(folders, 'folder')}, {count(files, 'file')}")
     if links:
         warn(f"links to folders are not entered: {links} in {opened.location.text}")
     for error in failed:
-        complain_of(error)
+        complain_of(error, opened.text())
     return FAILED if failed else None
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _guides() -> tuple[str, str, str, str]:
@@ -235,16 +265,17 @@ def _guides() -> tuple[str, str, str, str]:
     return "├── ", "└── ", "│   ", "    "
 
 
+@grouping
 def info(
     location: Where,
+    *,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """Show what is known of a file, or count what is below a folder."""
 
     async def work() -> None:
-        async with Opener([location], config, option) as opener:
+        async with Opener([location], stores) as opener:
             opened = await opener.open(opener.locations[0])
             if await kind_of(opened) == "file":
                 found: FileInfo | FolderInfo = await opened.store.get_file_info(opened.key)

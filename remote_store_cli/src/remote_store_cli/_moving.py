@@ -22,27 +22,24 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store_cli._console import remark
-from remote_store_cli._help import flag
+from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import OpenedPath, Opener, is_within
 from remote_store_cli._options import (
-    DryRun,
+    Compare,
     Into,
-    Jobs,
-    LinksOption,
-    NoMetadata,
-    Quiet,
+    Links,
+    Moving,
     Recursive,
+    Said,
     Sources,
     Target,
-    Verbose,
 )
-from remote_store_cli._outcome import EXPECTED, InvalidCommand, describe, run
-from remote_store_cli._output import printable
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, reason_of, run
 from remote_store_cli._parallel import in_parallel
-from remote_store_cli._planning import Compare, Links, Way, jobs_for
+from remote_store_cli._planning import Way, jobs_for
 from remote_store_cli._progress import Meter, showing
-from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._selection import Which
+from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Job, Manner, Outcome, finish, prepare, show
 from remote_store_transfer.aio import (
     Action,
@@ -56,9 +53,11 @@ from remote_store_transfer.aio import (
 __all__ = ["mv"]
 
 
+@grouping
 def mv(
     src: Sources,
     dst: Target,
+    *,
     recursive: Recursive = False,
     into: Into = False,
     overwrite: Annotated[bool, flag("--overwrite", help="Replace files that exist.")] = False,
@@ -66,20 +65,10 @@ def mv(
         bool,
         flag("--checksum", help="Read both contents again before a source is removed."),
     ] = False,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
-    links: LinksOption = Links.report,
-    no_metadata: NoMetadata = False,
-    jobs: Jobs = 8,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    which: Which,
+    moving: Moving,
+    said: Said,
+    stores: Stores,
 ) -> None:
     """
     Move files, or what is below folders: by the store's own move, or by copy, check and delete.
@@ -88,24 +77,21 @@ def mv(
     is there and the source is what it was.
     """
     manner = Manner(
-        jobs,
-        metadata=not no_metadata,
-        quiet=quiet,
-        verbose=verbose,
-        as_json=as_json,
+        said,
+        moving,
         doing="moving",
         done="moved",
         words={"copy": "move", "skip": "move" if overwrite else "conflict"},
     )
 
     async def work() -> int | None:
-        if links is Links.follow:
+        if moving.links is Links.follow:
             msg = (
                 "mv enters no links to folders, since it would remove what they lead to; "
                 "cp -r --links follow copies it"
             )
             raise InvalidCommand(msg)
-        selection = Selection.parse(include, exclude, newer, min_size, max_size)
+        selection = which.selection()
         way = Way(
             recursive=recursive,
             into=into,
@@ -113,14 +99,14 @@ def mv(
             # What is to be replaced is left alone if its content is the same.
             compare=Compare.content if overwrite else Compare.size,
             selection=selection,
-            links=links,
+            links=moving.links,
             verb="moves",
         )
         outcome = Outcome()
-        async with Opener([*src, dst], config, option) as opener:
+        async with Opener([*src, dst], stores) as opener:
             jobs = await jobs_for(opener, way, outcome)
             move = _Move(manner, outcome, overwrite=overwrite, checksum=checksum)
-            return await move.all(jobs, dry_run=dry_run, clear=selection.is_everything)
+            return await move.all(jobs, clear=selection.is_everything)
 
     run(work)
 
@@ -132,12 +118,13 @@ class _Move:
         self, manner: Manner, outcome: Outcome, *, overwrite: bool, checksum: bool
     ) -> None:
         self._manner = manner
+        self._said = manner.said
         self._outcome = outcome
         self._overwrite = overwrite
         self._checksum = checksum
         self._moved = self._bytes = self._metadata_left_out = 0
 
-    async def all(self, jobs: list[Job], *, dry_run: bool, clear: bool) -> int | None:
+    async def all(self, jobs: list[Job], *, clear: bool) -> int | None:
         """Move everything, or show it; return the exit code."""
         meter = Meter()
         with contextlib.ExitStack() as stack:
@@ -145,15 +132,15 @@ class _Move:
                 stack.callback(job.plan.close)
                 if self._overwrite and not _inside(job):
                     _refuse_doubt(job)
-            async with showing(meter, quiet=self._manner.quiet):
+            async with showing(meter, quiet=self._said.quiet):
                 ready = await prepare(jobs, self._outcome, self._manner.hint)
-                if not dry_run:
+                if not self._said.dry_run:
                     await self._move(ready, meter)
                     if clear and self._outcome.is_clean:
                         for job in ready:
                             if job.is_folder:
                                 await self._remove_empty(job.source)
-            if dry_run:
+            if self._said.dry_run:
                 await show(ready, self._manner)
                 return self._outcome.code
         self._outcome.reports.append(
@@ -169,7 +156,7 @@ class _Move:
         try:
             await _remove_empty(folder)
         except EXPECTED as error:
-            self._outcome.fail(folder.text(), "delete", describe(error))
+            self._outcome.fail(folder, "delete", error)
 
     async def _move(self, jobs: list[Job], meter: Meter) -> None:
         totals = [job.plan.totals for job in jobs]
@@ -194,13 +181,13 @@ class _Move:
             try:
                 await self._one(job, action, is_link=is_link(action.path))
             except EXPECTED as error:
-                self._outcome.fail(job.source.text(action.path), "move", describe(error))
+                self._outcome.fail(job.source.text(action.path), "move", error)
             else:
                 self._moved += 1
                 self._bytes += action.source.size if action.source else 0
-                if self._manner.verbose:
+                if self._said.verbose:
                     source, target = (s.text(action.path) for s in (job.source, job.target))
-                    remark(printable(f"moved  {source} -> {target}"))
+                    remark(f"moved  {source} -> {target}")
             meter.files_done += 1
 
         async def link(action: Action) -> None:
@@ -209,8 +196,8 @@ class _Move:
                 kept.add(action.path)
 
         # Links come first: what they lead to is still there.
-        await in_parallel(aiter(job.plan), self._manner.jobs, link)
-        await in_parallel(aiter(job.plan), self._manner.jobs, one)
+        await in_parallel(aiter(job.plan), self._manner.moving.jobs, link)
+        await in_parallel(aiter(job.plan), self._manner.moving.jobs, one)
 
     async def _copy(self, job: Job, kept: set[str], meter: Meter, before: int) -> None:
         """Copy what has to be copied, and note whose sources have to stay."""
@@ -222,10 +209,10 @@ class _Move:
 
         await execute(
             job.plan,
-            concurrency=self._manner.jobs,
+            concurrency=self._manner.moving.jobs,
             progress=lambda now: meter.moved(before + now.bytes_done),
             ended=ended,
-            metadata=self._manner.metadata,
+            metadata=not self._manner.moving.no_metadata,
         )
 
     async def _one(self, job: Job, action: Action, *, is_link: bool) -> None:
@@ -251,8 +238,16 @@ class _Move:
             await store.delete(source, if_match=now.etag if matches else None)
         except PreconditionFailed as error:
             raise _changed(source) from error
+        except EXPECTED as error:
+            msg = (
+                f"its copy is {target.text()}, but it cannot be removed: {reason_of(error)}; "
+                "remove it, or move it again with --overwrite"
+            )
+            status = getattr(error, "status", None)
+            raise RemoteStoreError(msg, path=source, status=status) from error
         keeps = target.store.supports(Capability.USER_METADATA)
-        self._metadata_left_out += bool(self._manner.metadata and not keeps and now.metadata)
+        taken = not self._manner.moving.no_metadata
+        self._metadata_left_out += bool(taken and not keeps and now.metadata)
 
     async def _verify(self, job: Job, path: str, seen: Version) -> FileInfo:
         """

@@ -15,11 +15,10 @@ import inspect
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from remote_store import (
     InvalidPath,
@@ -34,10 +33,15 @@ from remote_store import (
 from remote_store.aio import AsyncRegistry, AsyncStore, open_store
 from remote_store_cli._console import hide
 from remote_store_cli._location import Location, Origin, parse
-from remote_store_cli._outcome import InvalidCommand, describe
-from remote_store_cli._settings import BackendOptions, read_config
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, describe, reason_of
+from remote_store_cli._output import printable
+from remote_store_cli._parallel import each, in_parallel
+from remote_store_cli._settings import BackendOptions, Stores, read_config
 
-__all__ = ["OpenedPath", "Opener", "is_within", "kind_of"]
+__all__ = ["Look", "OpenedPath", "Opener", "is_within", "kind_of", "look_at"]
+
+#: Questions at a time about what is at locations.
+_ASKING: Final = 16
 
 
 #: Kind of the plans whose native paths are paths of this machine.
@@ -71,6 +75,13 @@ class OpenedPath:
         """Return a path in this folder as the user would write it."""
         return self.location.below(_joined(self.name, path))
 
+    def text_of(self, path: str | None) -> str:
+        """Return a path in the store that an error names as the user would write it."""
+        above = f"{self.key}/" if self.key else ""
+        if not path or path == self.key:
+            return self.text()
+        return self.text(path[len(above) :]) if path.startswith(above) else path
+
 
 class Opener:
     """
@@ -78,8 +89,7 @@ class Opener:
 
     Args:
         texts: All locations of the command, as they were given.
-        config: File of ``--config``.
-        options: Values of ``--option``.
+        stores: What is known of the stores.
         follow: Take a link for what it leads to, see `parse`.
 
     Raises:
@@ -90,17 +100,16 @@ class Opener:
     def __init__(
         self,
         texts: Sequence[str],
-        config: Path | None,
-        options: Sequence[str] | None,
+        stores: Stores,
         *,
         follow: bool = True,
     ) -> None:
         self.locations = [parse(text, follow=follow) for text in texts]
-        self._options = BackendOptions.parse(options or ())
+        self._options = BackendOptions.parse(stores.option or ())
         origins = [loc.origin for loc in self.locations]
         self._options.check_used(o.scheme for o in origins if isinstance(o, Origin))
         names = [o for o in origins if isinstance(o, str)]
-        self._config = read_config(config, names) if names else RegistryConfig()
+        self._config = read_config(stores.config, names) if names else RegistryConfig()
         self._bases = _shared_bases(self.locations)
         self._stores: dict[object, AsyncStore] = {}
         self._exit = contextlib.AsyncExitStack()
@@ -158,10 +167,10 @@ class Opener:
         except RemoteStoreError:
             raise  # some of them are ValueErrors, too
         except ValueError as error:
-            msg = f"{location.text}: {error}"
+            msg = f"{location.text}: {reason_of(error)}"
             raise InvalidCommand(msg) from error
         except (TypeError, ImportError) as error:
-            msg = f"the plugin of {location.text} cannot be used: {error}"
+            msg = f"the plugin of {location.text} cannot be used: {reason_of(error)}"
             raise PluginError(msg) from error
 
     async def _open_url(
@@ -231,6 +240,52 @@ def _shared_bases(locations: Sequence[Location]) -> dict[Location, int]:
     return bases
 
 
+@define
+class Look:
+    """
+    What was found at a location.
+
+    Args:
+        location: The location.
+        opened: Where it is; None if its store could not be opened.
+        kind: What is there; None if nothing is, or that is not known.
+        error: Why it is not known, or that nothing is there.
+    """
+
+    location: Location
+    opened: OpenedPath | None = None
+    kind: Literal["file", "folder"] | None = None
+    error: Exception | None = None
+
+
+async def look_at(opener: Opener, locations: Sequence[Location]) -> list[Look]:
+    """
+    Find what is at locations, many at a time; a failure of one keeps no other.
+
+    Raises:
+        InvalidCommand: A backend refuses a URL or its options.
+        PluginError: A plugin is missing or broken.
+    """
+    looks = [Look(location) for location in locations]
+
+    async def ask(look: Look) -> None:
+        assert look.opened is not None
+        try:
+            look.kind = await kind_of(look.opened)
+        except EXPECTED as error:
+            look.error = error
+
+    for look in looks:
+        try:
+            look.opened = await opener.open(look.location)
+        except PluginError:
+            raise
+        except EXPECTED as error:
+            look.error = error
+    await in_parallel(each(look for look in looks if look.opened), _ASKING, ask)
+    return looks
+
+
 async def kind_of(opened: OpenedPath) -> Literal["file", "folder"]:
     """
     Find what is at a path: a file or a folder.
@@ -241,13 +296,13 @@ async def kind_of(opened: OpenedPath) -> Literal["file", "folder"]:
     if not opened.key:
         if await opened.store.is_folder(""):
             return "folder"
-        msg = f"no such folder: {opened.location.text}"
+        msg = f"no such folder: {printable(opened.location.text)}"
         raise NotFound(msg)
     if await opened.store.is_file(opened.key):
         return "file"
     if await opened.store.is_folder(opened.key):
         return "folder"
-    msg = f"no such file or folder: {opened.location.text}"
+    msg = f"no such file or folder: {printable(opened.location.text)}"
     raise NotFound(msg, path=opened.key)
 
 

@@ -1,29 +1,53 @@
-"""The arguments and options that several commands for moving data have."""
+"""The arguments and options that several commands have; each stands here once."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+from attrs import frozen
 
 from remote_store_cli._help import SAID, flag
 from remote_store_cli._outcome import InvalidCommand
-from remote_store_cli._planning import Compare, Links
 
 __all__ = [
+    "Checksum",
+    "Compare",
     "CompareOption",
     "DryRun",
     "Into",
-    "Jobs",
+    "JsonOutput",
+    "Links",
     "LinksOption",
-    "NoMetadata",
+    "Long",
+    "Moving",
     "Quiet",
     "Recursive",
+    "Said",
     "Sources",
     "Target",
     "Verbose",
     "checked",
 ]
+
+
+class Compare(StrEnum):
+    """How two files of one size are compared."""
+
+    time = "time"
+    etag = "etag"
+    size = "size"
+    content = "content"
+
+
+class Links(StrEnum):
+    """What becomes of links to folders in the source."""
+
+    report = "report"
+    follow = "follow"
+    skip = "skip"
+
 
 Sources = Annotated[list[str], typer.Argument(metavar="SRC", help="Files or folders to take.")]
 Target = Annotated[
@@ -33,6 +57,7 @@ Recursive = Annotated[
     bool, flag("--recursive", "-r", "-R", help="Also folders, with what is below them.")
 ]
 Into = Annotated[bool, flag("--into", help="DST is a folder to put things into, also one folder.")]
+Long = Annotated[bool, flag("--long", "-l", help="Also size and time.")]
 CompareOption = Annotated[
     Compare,
     typer.Option(
@@ -40,6 +65,9 @@ CompareOption = Annotated[
         metavar="HOW",
         help="How files of one size are compared where no digest tells: time, etag, size, content.",
     ),
+]
+Checksum = Annotated[
+    bool, flag("--checksum", help="Short for --compare content: read both where needed.")
 ]
 LinksOption = Annotated[
     Links,
@@ -49,15 +77,37 @@ LinksOption = Annotated[
         help="Links to folders: report tells of them, follow enters them, skip ignores them.",
     ),
 ]
-NoMetadata = Annotated[
-    bool, flag("--no-metadata", help="Leave user metadata and content headers behind.")
-]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files at a time.")]
 DryRun = Annotated[
     bool, flag("--dry-run", "-n", help="Show what would be done, and do nothing.", panel=SAID)
 ]
 Verbose = Annotated[bool, flag("--verbose", "-v", help="Say a line for each file.", panel=SAID)]
 Quiet = Annotated[bool, flag("--quiet", "-q", help="No progress and no summary.", panel=SAID)]
+JsonOutput = Annotated[
+    bool, flag("--json", help="Print JSON, with exact values; errors, too.", panel=SAID)
+]
+
+
+@frozen
+class Said:
+    """What a command that changes something says."""
+
+    dry_run: DryRun = False
+    verbose: Verbose = False
+    quiet: Quiet = False
+    as_json: JsonOutput = False
+
+
+@frozen
+class Moving:
+    """How files get from one place to another."""
+
+    links: LinksOption = Links.report
+    no_metadata: Annotated[
+        bool, flag("--no-metadata", help="Leave user metadata and content headers behind.")
+    ] = False
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files at a time.")
+    ] = 8
 
 
 def checked(compare: Compare, *, content: bool) -> Compare:

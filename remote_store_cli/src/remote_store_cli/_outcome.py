@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import re
 import signal
 import sys
@@ -13,19 +15,22 @@ from typing import Any, Final, TypeVar, cast
 import typer
 
 from remote_store import PluginError, RemoteStoreError
-from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, USAGE
-from remote_store_cli._console import complain, redacted, showing_logs
-from remote_store_cli._output import drop
+from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, UNREAD, USAGE
+from remote_store_cli._console import complain, redacted, showing_logs, tell_refused, was_refused
+from remote_store_cli._output import drop, one_line, printable
 
 __all__ = [
     "EXPECTED",
     "InvalidCommand",
     "about",
+    "advised",
     "complain_of",
     "describe",
+    "facts_of",
     "failures",
     "guarded",
     "handling_sigterm",
+    "reason_of",
     "run",
     "unread",
 ]
@@ -36,18 +41,41 @@ T = TypeVar("T")
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)
 
 
+#: What to do about errors that do not say it.
+_NEXT: Final = {
+    "AlreadyExists": "--overwrite replaces it",
+    "BackendUnavailable": "look at the address and the network, and try again",
+    "CapabilityNotSupported": "'remote-store capabilities' shows what a store can do",
+    "DirectoryNotEmpty": "'remote-store rm -r' removes it with what is in it",
+    "NotFound": "'remote-store ls' of the folder above it shows what there is",
+    "PermissionDenied": "look at the credentials, and at what they are allowed",
+    "PreconditionFailed": "look at it, and try again",
+    "ResourceLocked": "try again when who uses it is done",
+}
+_NO_ROOM: Final = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT)]
+
+
 class InvalidCommand(Exception):
     """Raised when the command cannot be carried out as it was given."""
 
 
 def describe(error: BaseException) -> str:
     """Return the message of an error, with the path it concerns and without secrets."""
-    message = str(error)
+    path = getattr(error, "path", None)
+    return about(path, reason_of(error)) if path else reason_of(error)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the message of an error alone, in one line and without secrets."""
+    if isinstance(error, InvalidCommand):
+        return redacted(str(error))  # ours: a line break is one of a name
     if isinstance(error, RemoteStoreError):
         message = str(error.args[0]) if error.args and error.args[0] else ""
-    message = redacted(message) or type(error).__name__
-    path = error.path if isinstance(error, RemoteStoreError) else None
-    return about(path, message) if path else message
+        if error.path:  # a line break in a name is none of the message
+            message = message.replace(error.path, printable(error.path))
+    else:
+        message = str(error)
+    return redacted(one_line(message)) or type(error).__name__
 
 
 def failures(error: Exception) -> list[Exception]:
@@ -55,14 +83,49 @@ def failures(error: Exception) -> list[Exception]:
     return [error, *(f for other in getattr(error, "others", ()) for f in failures(other))]
 
 
-def complain_of(error: Exception) -> None:
-    """Print an error, and each of its `failures`, as one line on standard error."""
+def complain_of(error: Exception, where: str = "") -> None:
+    """
+    Print an error, and each of its `failures`, as one line on standard error.
+
+    Args:
+        error: The error.
+        where: Location that it concerns, unless the error names a path.
+    """
     for failure in failures(error):
-        complain(describe(failure))
+        facts = facts_of(failure)
+        if not was_refused(where, facts["status"]):
+            alone = where and not facts["path"]
+            message = describe(failure)
+            complain(advised(about(where, message) if alone else message, **facts), **facts)
+
+
+def advised(message: str, *, type: str, status: int | None = None, **_: Any) -> str:  # noqa: A002
+    """
+    Return the message of an error with what to do next, unless it says so itself.
+
+    Args:
+        message: The message.
+        type: Class of the error.
+        status: What a service answered.
+    """
+    if ";" in message:
+        return message
+    if any(text in message for text in _NO_ROOM):
+        return f"{message}; make room, and give the same command again"
+    if type == "PermissionDenied" and status is None:
+        return f"{message}; look at who may do that there"
+    return f"{message}; {_NEXT[type]}" if type in _NEXT else message
+
+
+def facts_of(error: Exception) -> dict[str, Any]:
+    """Return what a program is told of an error besides its message."""
+    names = ("path", "status", "code", "request_id")
+    return {"type": type(error).__name__, **{name: getattr(error, name, None) for name in names}}
 
 
 def about(path: str, message: str) -> str:
     """Return *message* with the path before it, unless it names the path already."""
+    path = printable(path)
     if re.search(rf"(?<![\w.-]){re.escape(path)}(?![\w/-])", message):
         return message
     return f"{path}: {message}"
@@ -92,9 +155,12 @@ def guarded() -> Generator[None, None, None]:
         typer.Exit: An expected error was reported. Others pass: they are defects.
     """
     try:
-        with unread(), showing_logs():
+        with showing_logs():
             yield
             sys.stdout.flush()
+    except BrokenPipeError:  # its reader has seen enough: end as SIGPIPE ends others
+        drop(sys.stdout)
+        raise typer.Exit(UNREAD) from None
     except InvalidCommand as error:
         _end(error, USAGE)
     except PluginError as error:
@@ -104,9 +170,10 @@ def guarded() -> Generator[None, None, None]:
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         if not (_termination.came or isinstance(error, KeyboardInterrupt)):
             raise
-        complain("terminated" if _termination.came else "interrupted")
+        complain("terminated" if _termination.came else "interrupted", type="Interrupted")
         raise typer.Exit(TERMINATED if _termination.came else INTERRUPTED) from None
     finally:
+        tell_refused()
         # What cannot be written by now was complained of, or is not wanted;
         # the interpreter would complain again, and change the exit code.
         try:

@@ -9,18 +9,49 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
+import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
-__all__ = ["drop", "emit", "emit_json", "emit_table", "printable"]
+__all__ = [
+    "columns",
+    "drop",
+    "emit",
+    "emit_json",
+    "emit_table",
+    "one_line",
+    "padded",
+    "printable",
+]
+
+_BREAK: Final = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
+#: A last column that is narrower than this is not wrapped.
+_LEAST: Final = 20
+
+#: Spaces of all scripts, and what joins letters and emoji, are parts of ordinary names.
+_HARMLESS: Final = frozenset("\u200c\u200d")
 
 
 def printable(text: str) -> str:
     """Return *text* with control characters escaped: names must not steer a terminal."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if _is_shown(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_shown(character: str) -> bool:
+    return (
+        character.isprintable() or character in _HARMLESS or unicodedata.category(character) == "Zs"
+    )
+
+
+def one_line(text: str) -> str:
+    """Return a message of somebody else in one line."""
+    return _BREAK.sub(" ", text.strip())
 
 
 def drop(stream: TextIO) -> None:
@@ -46,9 +77,38 @@ def emit_json(data: Any) -> None:
 
 
 def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write aligned columns; never wrapped or cut, so that a pipe gets whole values."""
+    """
+    Write aligned columns; nothing is cut, and for a pipe nothing is wrapped.
+
+    On a terminal that is too narrow the words of the last column go on below it.
+    """
     table = [tuple(map(printable, row)) for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    start = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = shutil.get_terminal_size().columns - start if sys.stdout.isatty() else 0
     for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        emit("  ".join(cells).rstrip())
+        cells = [padded(cell, width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+        first, *more = _wrapped(row[-1], room)
+        emit("  ".join([*cells, first]).rstrip())
+        for line in more:
+            emit(" " * start + line)
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    if room < _LEAST or columns(text) <= room:
+        return [text]
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # only where it is needed
+
+    return cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text filled up to *width* columns of a terminal."""
+    return text + " " * (width - columns(text))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
-__all__ = ["in_parallel"]
+__all__ = ["each", "in_parallel"]
 
 T = TypeVar("T")
+
+
+async def each(items: Iterable[T]) -> AsyncGenerator[T, None]:
+    """Yield items that are there already."""
+    for item in items:
+        yield item
 
 
 async def in_parallel(

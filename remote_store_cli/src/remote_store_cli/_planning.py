@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Literal
 
 from attrs import evolve, field, frozen
 
 from remote_store import NotFound, RemoteStoreError
-from remote_store_cli._opening import OpenedPath, Opener, is_within, kind_of
-from remote_store_cli._outcome import EXPECTED, InvalidCommand, describe
+from remote_store_cli._opening import OpenedPath, Opener, is_within, kind_of, look_at
+from remote_store_cli._options import Compare, Links
+from remote_store_cli._outcome import InvalidCommand
 from remote_store_cli._selection import Selection
 from remote_store_cli._transfer import Job, Outcome
 from remote_store_transfer.aio import plan
 
-__all__ = ["Compare", "Links", "Way", "file_job", "folder_job", "jobs_for", "refuse_overlap"]
-
-
-class Compare(StrEnum):
-    """How two files of one size are compared."""
-
-    time = "time"
-    etag = "etag"
-    size = "size"
-    content = "content"
-
-
-class Links(StrEnum):
-    """What becomes of links to folders in the source."""
-
-    report = "report"
-    follow = "follow"
-    skip = "skip"
+__all__ = ["Way", "file_job", "folder_job", "jobs_for", "refuse_overlap"]
 
 
 @frozen
@@ -81,19 +64,18 @@ async def jobs_for(opener: Opener, way: Way, outcome: Outcome) -> list[Job]:
     *froms, to = opener.locations
     several = len(froms) > 1
     found: list[tuple[OpenedPath, Literal["file", "folder"]]] = []
-    for location in froms:
-        try:
-            source = await opener.open(location)
-            kind = await kind_of(source)
-        except EXPECTED as error:
+    for look in await look_at(opener, froms):
+        if look.error is not None:
             if not several:
-                raise
-            outcome.fail(location.text, "look", describe(error))
+                raise look.error
+            outcome.fail(look.location.text, "look", look.error)
             continue
-        if kind == "folder" and not way.recursive:
-            msg = f"{location.text} is a folder; -r {way.verb} what is below it"
+        assert look.opened is not None
+        assert look.kind is not None
+        if look.kind == "folder" and not way.recursive:
+            msg = f"{look.location.text} is a folder; -r {way.verb} what is below it"
             raise InvalidCommand(msg)
-        found.append((source, kind))
+        found.append((look.opened, look.kind))
     if not found:
         return []
     target = await opener.open(to, create=True)

@@ -9,11 +9,12 @@ import typer
 from remote_store import Capability, CapabilitySet, PluginError, list_backends, load_backend
 from remote_store_cli._codes import PLUGIN
 from remote_store_cli._console import complain
-from remote_store_cli._help import flag
+from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import Opener
+from remote_store_cli._options import JsonOutput
 from remote_store_cli._outcome import describe, guarded, run, unread
 from remote_store_cli._output import emit, emit_json, emit_table
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._settings import Stores
 
 if TYPE_CHECKING:
     from remote_store_cli._doctor import Findings
@@ -78,13 +79,14 @@ def _show_backends(rows: list[dict[str, Any]], *, with_capabilities: bool, as_js
     emit_table(header, table)
 
 
+@grouping
 def capabilities(
     target: Annotated[
         str, typer.Argument(metavar="LOCATION|NAME", help="A location, or the name of a plugin.")
     ],
+    *,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """Show what a backend declares, and what it does not."""
 
@@ -95,7 +97,7 @@ def capabilities(
                 msg = f"the class of backend {target!r} does not say what it can do; ask a location"
                 raise PluginError(msg)
         else:
-            async with Opener([target], config, option) as opener:
+            async with Opener([target], stores) as opener:
                 store = (await opener.open(opener.locations[0])).store
                 declared = CapabilitySet(c for c in Capability if store.supports(c))
         if as_json:

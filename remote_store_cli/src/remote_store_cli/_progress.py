@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Final
+from typing import Any, Final
 
 from remote_store_cli._console import human_size, remark
 
@@ -75,6 +76,17 @@ class Meter:
         seconds = self._clock() - start
         return (self.bytes_done - before) / seconds if seconds > 0 else 0.0
 
+    def facts(self) -> dict[str, Any]:
+        """Return the state for a program: numbers of files, bytes, and bytes a second."""
+        return {
+            "doing": self.doing,
+            "files_done": self.files_done if self.begun else self.known(),
+            "files": self.files if self.begun and self.files else None,
+            "bytes_done": self.bytes_done,
+            "bytes": self.bytes if self.begun and self.files else None,
+            "rate": self.rate,
+        }
+
     def text(self) -> str:
         """Return the state in words and numbers."""
         if not self.begun:
@@ -107,7 +119,8 @@ async def showing(meter: Meter, *, quiet: bool) -> AsyncGenerator[None, None]:
     if quiet:
         yield
         return
-    work = _draw if sys.stderr.isatty() else _tell
+    draws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    work = _draw if draws else _tell
     task = asyncio.create_task(work(meter))
     try:
         yield
@@ -120,7 +133,8 @@ async def showing(meter: Meter, *, quiet: bool) -> AsyncGenerator[None, None]:
 async def _tell(meter: Meter) -> None:
     while True:
         await asyncio.sleep(INTERVAL)
-        remark(f"{meter.doing}: {meter.text()}" if meter.text() else f"{meter.doing} ...")
+        text = f"{meter.doing}: {meter.text()}" if meter.text() else f"{meter.doing} ..."
+        remark(text, progress=meter.facts())
 
 
 async def _draw(meter: Meter) -> None:

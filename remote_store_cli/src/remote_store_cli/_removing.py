@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from remote_store import FileInfo, NotFound
-from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, names_left_out, remark
-from remote_store_cli._help import flag
+from remote_store_cli._console import human_size, remark
+from remote_store_cli._help import flag, grouping
 from remote_store_cli._location import link_at
-from remote_store_cli._opening import OpenedPath, Opener, kind_of
-from remote_store_cli._options import DryRun, Verbose
-from remote_store_cli._outcome import (
-    EXPECTED,
-    InvalidCommand,
-    complain_of,
-    describe,
-    failures,
-    run,
-)
-from remote_store_cli._output import emit, emit_json, printable
-from remote_store_cli._parallel import in_parallel
-from remote_store_cli._selection import Exclude, Include, MaxSize, MinSize, Newer, Selection
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
-from remote_store_cli._transfer import count
+from remote_store_cli._opening import OpenedPath, Opener, look_at
+from remote_store_cli._options import Said
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
+from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parallel import each, in_parallel
+from remote_store_cli._progress import Meter, showing
+from remote_store_cli._selection import Selection, Which
+from remote_store_cli._settings import Stores
+from remote_store_cli._transfer import Outcome, count
 
 __all__ = ["rm"]
-
-T = TypeVar("T")
 
 #: Deletions at a time.
 _JOBS = 16
 
 
+@grouping
 def rm(
     locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files or folders.")],
+    *,
     recursive: Annotated[
         bool, flag("--recursive", "-r", "-R", help="Also folders with everything in them.")
     ] = False,
@@ -48,16 +41,9 @@ def rm(
         bool, flag("--missing-ok", help="It is no error when nothing is there.")
     ] = False,
     yes: Annotated[bool, flag("--yes", help="Allow -r to empty the root of a store.")] = False,
-    include: Include = None,
-    exclude: Exclude = None,
-    newer: Newer = None,
-    min_size: MinSize = None,
-    max_size: MaxSize = None,
-    dry_run: DryRun = False,
-    verbose: Verbose = False,
-    as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    which: Which,
+    said: Said,
+    stores: Stores,
 ) -> None:
     """
     Remove files, or with -r folders; the root of a store is emptied, and only with --yes.
@@ -67,39 +53,30 @@ def rm(
     """
 
     async def work() -> int | None:
-        selection = Selection.parse(include, exclude, newer, min_size, max_size)
-        removal = _Removal(selection, dry_run=dry_run, verbose=verbose, quiet=as_json)
-        async with Opener(locations, config, option, follow=False) as opener:
+        removal = _Removal(which.selection(), said)
+        async with Opener(locations, stores, follow=False) as opener:
             # Nothing is removed before everything is understood.
             found: list[Callable[[], Awaitable[None]]] = []
-            for location in opener.locations:
-                if link := link_at(location):
-                    # No store can name it: to a store it is what it leads to.
-                    if selection.is_everything:
-                        found.append(partial(removal.link, location.text, link))
+            links = {loc: link for loc in opener.locations if (link := link_at(loc))}
+            # No store can name a link: to a store it is what it leads to.
+            if removal.is_of_everything:
+                found += [partial(removal.link, loc.text, link) for loc, link in links.items()]
+            others = [location for location in opener.locations if location not in links]
+            for look in await look_at(opener, others):
+                if look.opened is not None and (look.kind == "folder" or not look.opened.key):
+                    _refuse(look.opened, recursive=recursive, yes=yes)
+                if look.error is not None:
+                    if not (missing_ok and isinstance(look.error, NotFound)):
+                        removal.fail(look.location.text, look.error)
                     continue
-                try:
-                    opened = await opener.open(location)
-                    if not opened.key:
-                        _refuse(opened, recursive=recursive, yes=yes)
-                    kind = await kind_of(opened)
-                except NotFound as error:
-                    if missing_ok:
-                        continue
-                    removal.failed(location.text, error)
-                    continue
-                if kind == "folder":
-                    _refuse(opened, recursive=recursive, yes=yes)
-                found.append(partial(removal.folder if kind == "folder" else removal.named, opened))
-            await in_parallel(_each(found), _JOBS, lambda remove: remove())
-        return removal.conclude(as_json=as_json)
+                assert look.opened is not None
+                remove = removal.folder if look.kind == "folder" else removal.named
+                found.append(partial(remove, look.opened))
+            async with showing(removal.meter, quiet=said.quiet):
+                await in_parallel(each(found), _JOBS, lambda remove: remove())
+        return removal.conclude()
 
     run(work)
-
-
-async def _each(items: Iterable[T]) -> AsyncGenerator[T, None]:
-    for item in items:
-        yield item
 
 
 def _refuse(opened: OpenedPath, *, recursive: bool, yes: bool) -> None:
@@ -114,40 +91,43 @@ def _refuse(opened: OpenedPath, *, recursive: bool, yes: bool) -> None:
 class _Removal:
     """The removals of one command."""
 
-    def __init__(self, selection: Selection, *, dry_run: bool, verbose: bool, quiet: bool) -> None:
+    def __init__(self, selection: Selection, said: Said) -> None:
         self._selection = selection
-        self._dry_run = dry_run
-        self._verbose = verbose
-        self._quiet = quiet
-        self._removed = self._bytes = 0
-        self._failures: list[dict[str, str]] = []
+        self._said = said
+        self._outcome = Outcome()
+        self._removed = 0
+        self._shown: list[dict[str, Any]] = []
+        self.meter = Meter("removing")
+        self.meter.known = lambda: self._removed
 
-    def failed(self, where: str, error: Exception) -> None:
+    @property
+    def is_of_everything(self) -> bool:
+        """Whether no filter leaves anything out."""
+        return self._selection.is_everything
+
+    def fail(self, where: OpenedPath | str, error: Exception) -> None:
         """Note and print an error, and all that failed with it."""
-        complain_of(error)
-        for failure in failures(error):
-            path = getattr(failure, "path", None) or where
-            self._failures.append({"location": path, "kind": "delete", "reason": describe(failure)})
+        self._outcome.fail(where, "delete", error)
 
     async def link(self, text: str, link: Path) -> None:
         """Remove a link of this machine itself."""
         try:
-            if not self._dry_run:
+            if not self._said.dry_run:
                 link.unlink(missing_ok=True)  # noqa: ASYNC240 - nothing else runs
         except OSError as error:
-            self.failed(text, error)
+            self.fail(text, error)
         else:
             self._note(text, None)
 
     async def named(self, opened: OpenedPath) -> None:
         """Remove a file that the user named, if it matches."""
-        if self._selection.is_everything:
+        if self.is_of_everything:
             await self.file(opened)
             return
         try:
             file = await opened.store.get_file_info(opened.key)
         except EXPECTED as error:
-            self.failed(opened.text(), error)
+            self.fail(opened, error)
         else:
             if self._selection.filters.accepts(file.name, file):
                 await self.file(opened, file.size)
@@ -155,16 +135,16 @@ class _Removal:
     async def file(self, opened: OpenedPath, size: int | None = None) -> None:
         """Remove a file."""
         try:
-            if not self._dry_run:
+            if not self._said.dry_run:
                 await opened.store.delete(opened.key, missing_ok=True)
         except EXPECTED as error:
-            self.failed(opened.text(), error)
+            self.fail(opened, error)
         else:
             self._note(opened.text(), size)
 
     async def folder(self, opened: OpenedPath) -> None:
         """Remove a folder; of one with a filter, or to be shown, the files that count."""
-        if self._dry_run or not self._selection.is_everything:
+        if self._said.dry_run or not self.is_of_everything:
             await in_parallel(self._files(opened), _JOBS, self._listed)
         elif opened.key:
             await self._whole(opened)
@@ -182,7 +162,7 @@ class _Removal:
                     if filters.accepts(path, file):
                         yield folder.at(path), file.size
         except EXPECTED as error:  # it comes after all that could be listed
-            self.failed(folder.text(), error)
+            self.fail(folder, error)
 
     async def _listed(self, found: tuple[OpenedPath, int]) -> None:
         await self.file(*found)
@@ -191,7 +171,7 @@ class _Removal:
         try:
             await opened.store.delete_folder(opened.key, recursive=True, missing_ok=True)
         except EXPECTED as error:
-            self.failed(opened.text(), error)
+            self.fail(opened, error)
         else:
             self._note(f"{opened.text().rstrip('/')}/", None)
 
@@ -201,7 +181,7 @@ class _Removal:
             async with contextlib.aclosing(root.store.iter_children("")) as found:
                 children = [child async for child in found]
         except EXPECTED as error:
-            self.failed(root.text(), error)
+            self.fail(root, error)
             return
         for child in sorted(children, key=lambda c: c.path.as_posix()):
             opened = root.at(child.path.as_posix())
@@ -212,16 +192,18 @@ class _Removal:
 
     def _note(self, text: str, size: int | None) -> None:
         self._removed += 1
-        self._bytes += size or 0
-        if self._dry_run and not self._quiet:
+        if self._said.dry_run and not self._said.as_json:
             emit(f"delete  {'-' if size is None else human_size(size):>10}  {text}")
-        elif self._verbose:
-            remark(printable(f"removed  {text}"))
+        elif self._said.dry_run:
+            self._shown.append({"action": "delete", "target": text, "size": size})
+        elif self._said.verbose:
+            remark(f"removed  {text}")
 
-    def conclude(self, *, as_json: bool) -> int | None:
+    def conclude(self) -> int | None:
         """Say what was done; return the exit code."""
-        if as_json:
-            emit_json({"removed": self._removed, "failures": self._failures})
-        elif self._dry_run:
+        if self._said.as_json:
+            done = {"removed": self._removed, "failures": self._outcome.failures}
+            emit_json(self._shown if self._said.dry_run else done)
+        elif self._said.dry_run and not self._said.quiet:
             remark(f"dry run: {count(self._removed, 'removal')}; nothing was done")
-        return FAILED if self._failures or names_left_out() else None
+        return self._outcome.code

@@ -15,60 +15,85 @@ from remote_store_cli._help import FILES
 from remote_store_cli._outcome import InvalidCommand
 from remote_store_transfer import Filters
 
-__all__ = ["Exclude", "Include", "MaxSize", "MinSize", "Newer", "Selection", "age"]
-
-Include = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include",
-        metavar="PATTERN",
-        rich_help_panel=FILES,
-        help="Only files that match: '*.csv' at any depth, 'a/*.csv' from the top, 'a/' all "
-        "below a. Repeatable: one has to match.",
-    ),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude",
-        metavar="PATTERN",
-        rich_help_panel=FILES,
-        help="No files that match; as --include. Repeatable.",
-    ),
-]
-Newer = Annotated[
-    str | None,
-    typer.Option(
-        "--newer",
-        metavar="WHEN",
-        rich_help_panel=FILES,
-        help="Only files modified after: 2026-01-31, 2026-01-31T08:00Z, or an age such as 7d, "
-        "12h, 30m.",
-    ),
-]
-MinSize = Annotated[
-    str | None,
-    typer.Option(
-        "--min-size",
-        metavar="SIZE",
-        rich_help_panel=FILES,
-        help="Only files of at least SIZE, such as 10K.",
-    ),
-]
-MaxSize = Annotated[
-    str | None,
-    typer.Option(
-        "--max-size",
-        metavar="SIZE",
-        rich_help_panel=FILES,
-        help="Only files of at most SIZE, such as 1.5G.",
-    ),
-]
+__all__ = ["Selection", "Which", "age"]
 
 _AGE: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?", re.IGNORECASE)
 _UNITS: Final = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
+
+
+@frozen
+class Which:
+    """Which files a command is about."""
+
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include",
+            metavar="PATTERN",
+            rich_help_panel=FILES,
+            help="Only files that match: '*.csv' at any depth, 'a/*.csv' from the top, 'a/' all "
+            "below a. Repeatable: one has to match.",
+        ),
+    ] = None
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            rich_help_panel=FILES,
+            help="No files that match; as --include. Repeatable.",
+        ),
+    ] = None
+    newer: Annotated[
+        str | None,
+        typer.Option(
+            "--newer",
+            metavar="WHEN",
+            rich_help_panel=FILES,
+            help="Only files modified after: 2026-01-31, 2026-01-31T08:00Z, or an age such as 7d, "
+            "12h, 30m.",
+        ),
+    ] = None
+    min_size: Annotated[
+        str | None,
+        typer.Option(
+            "--min-size",
+            metavar="SIZE",
+            rich_help_panel=FILES,
+            help="Only files of at least SIZE, such as 10K.",
+        ),
+    ] = None
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            rich_help_panel=FILES,
+            help="Only files of at most SIZE, such as 1.5G.",
+        ),
+    ] = None
+
+    def selection(self) -> Selection:
+        """
+        Read the options.
+
+        Raises:
+            InvalidCommand: One of them is malformed.
+        """
+        options: dict[str, Any] = {
+            "include": _patterns("--include", self.include),
+            "exclude": _patterns("--exclude", self.exclude),
+            "newer": _time(self.newer),
+            "min_size": _bytes("--min-size", self.min_size),
+            "max_size": _bytes("--max-size", self.max_size),
+        }
+        try:
+            Filters(**options)
+        except ValueError as error:
+            raise InvalidCommand(str(error)) from error
+        return Selection(options)
 
 
 @frozen
@@ -81,34 +106,6 @@ class Selection:
     """
 
     options: dict[str, Any]
-
-    @classmethod
-    def parse(
-        cls,
-        include: Iterable[str] | None,
-        exclude: Iterable[str] | None,
-        newer: str | None,
-        min_size: str | None = None,
-        max_size: str | None = None,
-    ) -> Selection:
-        """
-        Read the options.
-
-        Raises:
-            InvalidCommand: One of them is malformed.
-        """
-        options: dict[str, Any] = {
-            "include": _patterns("--include", include),
-            "exclude": _patterns("--exclude", exclude),
-            "newer": _time(newer),
-            "min_size": _bytes("--min-size", min_size),
-            "max_size": _bytes("--max-size", max_size),
-        }
-        try:
-            Filters(**options)
-        except ValueError as error:
-            raise InvalidCommand(str(error)) from error
-        return cls(options)
 
     @property
     def is_everything(self) -> bool:

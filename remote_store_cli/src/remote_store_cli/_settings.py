@@ -13,32 +13,38 @@ from attrs import frozen
 
 from remote_store import RegistryConfig, Secret, resolve_env
 from remote_store_cli._console import hide
-from remote_store_cli._help import SAID, STORES, flag
-from remote_store_cli._outcome import InvalidCommand
+from remote_store_cli._help import STORES
+from remote_store_cli._outcome import InvalidCommand, reason_of
 
-__all__ = ["BackendOption", "BackendOptions", "ConfigFile", "JsonOutput", "read_config"]
+__all__ = ["BackendOptions", "Stores", "read_config"]
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        envvar="REMOTE_STORE_CONFIG",
-        help="TOML file with the stores that @NAME refers to.",
-        metavar="FILE",
-        rich_help_panel=STORES,
-    ),
-]
-BackendOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        "-o",
-        help="Option of the backend of a URL: KEY=TEXT, KEY:=JSON, SCHEME:KEY=TEXT. Repeatable.",
-        metavar="KEY=VALUE",
-        rich_help_panel=STORES,
-    ),
-]
-JsonOutput = Annotated[bool, flag("--json", help="Print JSON, with exact values.", panel=SAID)]
+
+@frozen
+class Stores:
+    """What is known of the stores that a command names."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            envvar="REMOTE_STORE_CONFIG",
+            help="TOML file with the stores that @NAME refers to.",
+            metavar="FILE",
+            rich_help_panel=STORES,
+        ),
+    ] = None
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "-o",
+            help="Option of the backend of a URL: KEY=TEXT, KEY:=JSON, SCHEME:KEY=TEXT. "
+            "Repeatable.",
+            metavar="KEY=VALUE",
+            rich_help_panel=STORES,
+        ),
+    ] = None
+
 
 _OPTION: Final = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):)?(?P<key>[A-Za-z_]\w*)(?P<kind>:?=)(?P<value>.*)",
@@ -149,7 +155,7 @@ def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
         config = RegistryConfig.from_toml(path, resolve_env_vars=True, stores=names)
         config.validate()
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = error.args[0] if isinstance(error, KeyError) else error
+        reason = error.args[0] if isinstance(error, KeyError) else reason_of(error)
         msg = f"configuration {str(path)!r}: {reason}"
         raise InvalidCommand(msg) from error
     for options in [

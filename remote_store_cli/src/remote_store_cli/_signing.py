@@ -8,18 +8,21 @@ from typing import Annotated, Literal
 import typer
 
 from remote_store_cli._console import iso_time
-from remote_store_cli._help import flag
+from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import Opener
+from remote_store_cli._options import JsonOutput
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._selection import age
-from remote_store_cli._settings import BackendOption, ConfigFile, JsonOutput
+from remote_store_cli._settings import Stores
 
 __all__ = ["signed_url"]
 
 
+@grouping
 def signed_url(
     locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files.")],
+    *,
     expires: Annotated[
         str,
         typer.Option("--expires", metavar="AGE", help="How long it works: 15m, 1h, 7d."),
@@ -28,8 +31,7 @@ def signed_url(
         bool, flag("--put", help="To write the file, and replace it, instead of reading it.")
     ] = False,
     as_json: JsonOutput = False,
-    config: ConfigFile = None,
-    option: BackendOption = None,
+    stores: Stores,
 ) -> None:
     """
     Print a URL by which anybody who has it may read a file, or write it, by plain HTTP.
@@ -42,7 +44,7 @@ def signed_url(
     async def work() -> None:
         span = age("--expires", expires)
         found = []
-        async with Opener(locations, config, option) as opener:
+        async with Opener(locations, stores) as opener:
             for location in opener.locations:
                 opened = await opener.open(location)
                 if not opened.key:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,10 +15,13 @@ from remote_store_cli._console import (
     names_left_out,
     redacted,
     remark,
+    tell_refused,
+    was_refused,
 )
 from remote_store_cli._opening import OpenedPath
-from remote_store_cli._outcome import about
-from remote_store_cli._output import emit, emit_json, printable
+from remote_store_cli._options import Moving, Said
+from remote_store_cli._outcome import about, advised, facts_of, failures, reason_of
+from remote_store_cli._output import emit, emit_json
 from remote_store_cli._progress import Meter, showing
 from remote_store_transfer.aio import Action, Failure, Plan, Progress, TransferReport, execute
 
@@ -42,22 +44,16 @@ class Manner:
     How a command goes about its transfers, and what it says.
 
     Args:
-        jobs: Files in flight.
-        metadata: Take user metadata along.
-        quiet: Say nothing but failures.
-        verbose: Say a line for each file.
-        as_json: Print the result as JSON.
+        said: What is said, and whether it is all that is done.
+        moving: How files get to their places.
         doing: What it does, for the progress.
         done: What was done to a new file, for the summary.
         hint: What to do about a file that exists and differs.
         words: What actions are called in a dry run, where it is not their kind.
     """
 
-    jobs: int = 8
-    metadata: bool = True
-    quiet: bool = False
-    verbose: bool = False
-    as_json: bool = False
+    said: Said
+    moving: Moving
     doing: str = "copying"
     done: str = "copied"
     hint: str = "--overwrite replaces it"
@@ -100,12 +96,23 @@ class Outcome:
     failures: list[dict[str, Any]] = Factory(list)
     #: Links that listings left out.
     links: int = 0
-    _refused: Counter[int] = Factory(Counter)
 
-    def fail(self, where: str, kind: str, reason: str) -> None:
-        """Note and print a failure."""
-        self._add(where, kind, reason, None)
-        complain(about(where, reason))
+    def fail(self, where: OpenedPath | str, kind: str, error: Exception) -> None:
+        """
+        Note and print an error, and all that failed with it.
+
+        Args:
+            where: What it concerns, or what an error that names a path is about.
+            kind: What failed, such as ``"delete"``.
+            error: The error.
+        """
+        for failure in failures(error):
+            facts = facts_of(failure)
+            text = where if isinstance(where, str) else where.text_of(facts["path"])
+            reason = reason_of(failure)
+            self._add(text, kind, reason, facts["status"])
+            if not was_refused(text, facts["status"]):
+                complain(advised(about(text, reason), **facts), **{**facts, "location": text})
 
     def _add(self, where: str, kind: str, reason: str, status: int | None) -> None:
         reason = redacted(reason)
@@ -115,24 +122,17 @@ class Outcome:
         """Note and print a failure of a job."""
         where, reason = job.told(failure)
         self._add(where, failure.kind, reason, failure.status)
-        if failure.status in _REFUSED:
-            self._refused[failure.status] += 1
-            if self._refused[failure.status] > 1:
-                return  # who may not do the one may not do the others
+        if was_refused(where, failure.status):
+            return
         differs, _, how = reason.partition(": ")
         if differs == "exists and differs":
-            complain(f"{where} {differs} ({how}); {hint}")
+            message = f"{where} {differs} ({how}); {hint}"
         elif failure.error in _MEANWHILE:
-            complain(f"{about(where, reason)}; the same command looks again")
+            message = f"{about(where, reason)}; the same command looks again"
         else:
-            complain(about(where, reason))
-
-    def tell_refused(self) -> None:
-        """Say how often a service refused what it had refused before."""
-        for status, times in self._refused.items():
-            if times > 1:
-                more = count(times - 1, "more file")
-                complain(f"{more} refused in the same way ({status}); --json lists them")
+            message = about(where, reason)
+        facts: dict[str, Any] = {"type": failure.error, "status": failure.status}
+        complain(advised(message, **facts), **facts, location=where)
 
     def total(self, name: str) -> int:
         """Return the sum of a number over all reports."""
@@ -226,18 +226,18 @@ async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter
             meter.files_done += action.kind in ("copy", "replace", "delete")
             if failure is not None:
                 outcome.note(job, failure, manner.hint)
-            elif manner.verbose and action.kind != "skip":
-                remark(printable(_line(job, action)))
+            elif manner.said.verbose and action.kind != "skip":
+                remark(_line(job, action))
 
         def moved(now: Progress, before: int = before) -> None:
             meter.moved(before + now.bytes_done)
 
         report = await execute(
             job.plan,
-            concurrency=manner.jobs,
+            concurrency=manner.moving.jobs,
             progress=moved,
             ended=ended,
-            metadata=manner.metadata,
+            metadata=not manner.moving.no_metadata,
         )
         outcome.reports.append(report)
         before += job.plan.totals.size
@@ -245,8 +245,6 @@ async def carry_out(jobs: Iterable[Job], manner: Manner, outcome: Outcome, meter
 
 #: Errors of files that somebody else changes at the same time.
 _MEANWHILE: Final = ("AlreadyExists", "PreconditionFailed")
-#: How services answer who may not do something.
-_REFUSED: Final = (401, 403)
 _PAST: Final = {"copy": "copied", "replace": "replaced", "delete": "deleted"}
 
 
@@ -267,13 +265,13 @@ async def show(jobs: Iterable[Job], manner: Manner) -> None:
         async with contextlib.aclosing(aiter(job.plan)) as actions:
             async for action in actions:
                 word = manner.words.get(action.kind, action.kind)
-                if word == "skip" and not (manner.verbose or manner.as_json):
+                if word == "skip" and not (manner.said.verbose or manner.said.as_json):
                     continue
                 source = "" if action.kind == "delete" else job.source.text(action.path)
                 target = job.target.text(action.path)
                 size += action.size
                 files += word != "skip"
-                if manner.as_json:
+                if manner.said.as_json:
                     facts.append(
                         {
                             "action": word,
@@ -286,19 +284,19 @@ async def show(jobs: Iterable[Job], manner: Manner) -> None:
                 else:
                     amount = human_size(action.size) if action.kind in ("copy", "replace") else "-"
                     emit(f"{word:<8}  {amount:>10}  {target}  ({action.reason})")
-    if manner.as_json:
+    if manner.said.as_json:
         emit_json(facts)
-    elif not manner.quiet:
+    elif not manner.said.quiet:
         skips = f"; {count(equal, 'equal file')}" if equal and "skip" not in manner.words else ""
         remark(f"dry run: {count(files, 'action')}, {human_size(size)}{skips}; nothing was done")
 
 
 def finish(outcome: Outcome, manner: Manner) -> int | None:
     """Say what was done; return the exit code."""
-    outcome.tell_refused()
-    if manner.as_json:
+    tell_refused()
+    if manner.said.as_json:
         emit_json(outcome.facts())
-    elif not (manner.quiet or outcome.is_told):
+    elif not (manner.said.quiet or outcome.is_told):
         remark(outcome.summary(manner.done))
     return outcome.code
 
@@ -308,7 +306,6 @@ async def run_jobs(
     manner: Manner,
     outcome: Outcome,
     *,
-    dry_run: bool,
     review: Callable[[], object] = bool,
 ) -> int | None:
     """
@@ -318,7 +315,6 @@ async def run_jobs(
         jobs: What to do.
         manner: How.
         outcome: Gets what comes of it.
-        dry_run: Only show.
         review: Called once everything is planned and nothing done; what it
             raises ends the command.
 
@@ -328,12 +324,12 @@ async def run_jobs(
     meter = Meter()
     meter.known = lambda: sum(job.plan.totals.files for job in jobs)
     try:
-        async with showing(meter, quiet=manner.quiet):
+        async with showing(meter, quiet=manner.said.quiet):
             ready = await prepare(jobs, outcome, manner.hint)
             review()
-            if not dry_run:
+            if not manner.said.dry_run:
                 await carry_out(ready, manner, outcome, meter)
-        if dry_run:
+        if manner.said.dry_run:
             await show(ready, manner)
             return outcome.code
         return finish(outcome, manner)

@@ -1,0 +1,192 @@
+"""What is said of errors: one line, to a program as JSON, and what to do next."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from remote_store import PermissionDenied
+from remote_store_cli._app import app
+from remote_store_cli._output import columns, emit_table, printable
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli, Servers
+
+COMMANDS = [
+    *([str(command.name)] for command in app.registered_commands if not command.hidden),
+    ["config"],
+    ["config", "init"],
+    [],
+]
+
+
+@pytest.fixture
+def refusing(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Servers:
+    """Serve a store that answers each question with 403."""
+    servers.seed("s", {"in/a": b"1", "in/b": b"2", "in/c": b"3"})
+    backend = servers.store("s")._backend
+
+    async def refuse(path: str, *args: Any, **options: Any) -> Any:
+        msg = "the key is wrong"
+        raise PermissionDenied(msg, path=path, status=403, code="AuthenticationFailed")
+
+    for name in ("is_file", "get_file_info", "delete"):
+        monkeypatch.setattr(backend, name, refuse, raising=False)
+    return servers
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ls", "--no-such"],
+        ["nonsense"],
+        ["cp", "one"],
+        ["check", "a", "b", "c"],
+        ["cp", "x", "y", "--jobs", "0"],
+        ["sync", "a", "b", "--links", "no"],
+    ],
+)
+def test_wrong_usage_is_one_line(cli: Cli, arguments: list[str]) -> None:
+    """It names the command whose help is to be read; a program gets it as JSON."""
+    text = cli(*arguments, code=2).stderr
+    told = json.loads(cli(*arguments[:1], "--json", *arguments[1:], code=2).stderr)
+
+    assert text.startswith("error: ")
+    assert text.count("\n") == 1
+    assert "--help" in text
+    assert (told["level"], told["type"]) == ("error", "InvalidCommand")
+
+
+def test_wrong_usage_repeats_no_credential(cli: Cli) -> None:
+    """A word too many may be a URL with a password, or an option whose -o is missing."""
+    told = cli("check", "a", "b", "memory://me:hunter22@h/x", "account_key=hunter33", code=2)
+
+    assert "memory://***@h/x" in told.stderr
+    assert "hunter" not in told.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_is_plain_and_fits(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Each command has -h; no line is wider than 80 columns, and a pipe gets no escapes."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    page = cli(*command, "-h").stdout
+
+    assert cli(*command, "--help").stdout == page
+    assert page.startswith(" ".join(["Usage:", "remote-store", *command]))
+    assert max(map(len, page.splitlines())) <= 80
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["ls", "shared://s/no"], "NotFound"),
+        (["rm", "shared://s/no"], "NotFound"),
+        (["cp", "shared://s/no", "shared://s/to"], "NotFound"),
+        (["rm", "-r", "shared://s"], "InvalidCommand"),
+        (["ls", "nonesuch://x"], "PluginError"),
+    ],
+)
+def test_a_program_is_told_errors_as_json(
+    cli: Cli, servers: Servers, arguments: list[str], kind: str
+) -> None:
+    """One object a line on standard error, with the class of the error."""
+    code = {"InvalidCommand": 2, "PluginError": 3}.get(kind, 1)
+    result = cli(*arguments, "--json", code=code)
+
+    told = [json.loads(line) for line in result.stderr.splitlines()]
+    assert [(one["level"], one["type"]) for one in told] == [("error", kind)]
+    assert told[0]["message"]
+
+
+@pytest.mark.parametrize("command", ["find", "ls", "rm", "cp", "mv"])
+def test_a_refusal_is_told_once(cli: Cli, refusing: Servers, command: str) -> None:
+    """Who may not look at one may not look at the others; a program is told of each."""
+    sources = [f"shared://s/in/{name}" for name in "abc"]
+    target = ["shared://t/out/"] if command in ("cp", "mv") else []
+
+    result = cli(command, *sources, *target, code=1)
+    as_json = cli(command, "--json", *sources, *target, code=1)
+
+    first, last = result.stderr.splitlines()[:2]
+    assert "the key is wrong" in first
+    assert last == "error: 2 more were refused in the same way (403); --json lists them"
+    messages = [json.loads(line) for line in as_json.stderr.splitlines()]
+    assert [one.get("status") for one in messages] == [403] * 3
+
+
+def test_names_are_told_as_they_are(cli: Cli, servers: Servers) -> None:
+    """Line breaks in names are escaped, and blanks stay."""
+    servers.seed("s", {"x": b""})
+
+    told = cli("cat", "shared://s/a%0Ab  c", code=1).stderr
+
+    assert "a\\nb  c" in told or "a%0Ab  c" in told
+    assert told.count("\n") == 1
+    assert "no\\nfile  here" in cli("ls", "./no\nfile  here", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("日本　語.txt", "日本　語.txt"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("a\x85b\u2028", "a\\x85b\\u2028"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_steers_is_escaped_and_what_is_written_stays(name: str, shown: str) -> None:
+    """Spaces of other scripts and joined emoji are parts of names; directions are not."""
+    assert printable(name) == shown
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_tables_line_up(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    """Also beside wide characters; a terminal wraps the last column, a pipe gets it whole."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    words = "one two three four five six seven eight"
+
+    emit_table(("NAME", "WORDS"), [("日本語", words), ("a", "x")])
+
+    lines = capsys.readouterr().out.splitlines()
+    starts = {columns(line[: line.index(line.split()[1])]) for line in (lines[0], lines[1])}
+    assert starts == {8}
+    assert all(columns(line) <= 40 for line in lines) == terminal
+    assert " ".join(" ".join(lines).split()) == f"NAME WORDS 日本語 {words} a x"
+
+
+def test_verbose_lines_are_json_for_a_program(cli: Cli, servers: Servers) -> None:
+    """What is said besides the result is one object a line, too."""
+    servers.seed("s", {"in/a": b"1"})
+
+    result = cli("cp", "-r", "-v", "--json", "shared://s/in", "shared://t/out")
+
+    (told,) = map(json.loads, result.stderr.splitlines())
+    assert told["level"] == "info"
+    assert "shared://s/in/a -> shared://t/out/a" in told["message"]
+    assert json.loads(result.stdout)["copied"] == 1
+
+
+def test_several_locations(cli: Cli, servers: Servers) -> None:
+    """`ls` shows files first, then each folder under its name, and goes on after what fails."""
+    servers.seed("s", {"in/a": b"1", "in/b": b"22", "x": b"333", "y.log": b""})
+
+    result = cli("ls", "shared://s/in", "shared://s/no", "shared://s/x", code=1)
+    facts = json.loads(cli("ls", "--json", "shared://s/in", "shared://s/x").stdout)
+    chosen = cli("ls", "shared://s", "--exclude", "*.log")
+
+    assert result.stdout == "shared://s/x\n\nshared://s/in:\na\nb\n"
+    assert result.stderr.startswith("error: no such file or folder: shared://s/no; ")
+    assert [fact["location"] for fact in facts] == [
+        f"shared://s/{path}" for path in ("x", "in/a", "in/b")
+    ]
+    assert chosen.stdout == "x\n"
