@@ -30,11 +30,11 @@ quick: $(DEV) ## Run those that are not slow and need no server; no check, under
 
 test-all: check .azurite/.stamp ## Run everything, as CI does: on built wheels, with coverage, and clients from the index.
 	@scripts/wheels && VENV=.wheels scripts/test --cov --cov-report= && scripts/coverage
-	@$(RUN) -m pytest -q -m clients tests/emulator tests/transfer
+	@$(RUN) -m pytest -q -m clients tests/emulator
 	@$(MAKE) --no-print-directory ecosystem
 
-ecosystem: .ecosystem/.stamp .azurite/.stamp ## Try our stores with pandas, Arrow, polars, DuckDB, zarr, Dask and FastAPI.
-	@.ecosystem/bin/python -P -m pytest -q -m clients tests/ecosystem
+ecosystem: .ecosystem/.stamp .azurite/.stamp ## Try our stores with pandas, Arrow, polars, DuckDB, zarr, FastAPI, and on a Dask cluster.
+	@.ecosystem/bin/python -P -m pytest -q -m clients tests/ecosystem tests/transfer
 
 check: lint types imports sync ## Everything but the tests.
 

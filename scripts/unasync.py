@@ -167,6 +167,7 @@ def _body(function: Function, module: str) -> str:
     made = "as_async_stores" if len(stores) == 2 else "as_async_store"
     given = [ours[stores.index(a.arg)] if a.arg in stores else a.arg for a in named]
     given += [f"{a.arg}={a.arg}" for a in arguments.kwonlyargs]
+    given += [f"**{arguments.kwarg.arg}"] if arguments.kwarg else []
     return (
         f"    {', '.join(ours)} = {made}({', '.join(stores)})\n"
         f"    work = {module}.{function.name}({', '.join(given)})\n"

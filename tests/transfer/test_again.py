@@ -24,12 +24,18 @@ async def actions_of(source: AsyncStore, target: AsyncStore) -> list[Action]:
 
 
 async def carry_out(
-    source: AsyncStore, target: AsyncStore, actions: list[Action], *, again: bool = True
+    source: AsyncStore,
+    target: AsyncStore,
+    actions: list[Action],
+    *,
+    again: bool = True,
+    metadata: bool = True,
+    retries: int = 0,
 ) -> list[Outcome]:
     """Carry out all actions, as one worker does."""
     made = plan(source, target)
-    copier = Copier(made.source, made.target, one_store=False, metadata=True)
-    performer = Performer(copier, 1 << 20, 0, again=again)
+    copier = Copier(made.source, made.target, one_store=False, metadata=metadata, exact=True)
+    performer = Performer(copier, 1 << 20, retries, again=again)
     return [await performer.perform(action, lambda _: None) for action in actions]
 
 
@@ -90,9 +96,12 @@ async def test_what_somebody_else_wrote_is_a_conflict(memory: Make, theirs: byte
     assert await contents(target) == {"x": theirs}
 
 
-async def test_a_copy_of_another_version_is_a_conflict(memory: Make) -> None:
-    """The record that was kept with it says so, though the sizes are equal."""
+@pytest.mark.parametrize("keeps", ["record", "nothing"])
+async def test_what_was_planned_is_done_though_its_source_changed(memory: Make, keeps: str) -> None:
+    """By its record; where only the content could tell, it is not the source's any more."""
     source, target = memory(), memory()
+    if keeps == "nothing":
+        target = without(target, Capability.USER_METADATA)
     await fill(source, {"x": b"12"})
     actions = await actions_of(source, target)
     await carry_out(source, target, actions)
@@ -100,5 +109,26 @@ async def test_a_copy_of_another_version_is_a_conflict(memory: Make) -> None:
 
     (outcome,) = await carry_out(source, target, actions)
 
-    assert outcome.failure is not None
+    assert (outcome.failure is None) == (keeps == "record")
     assert await contents(target) == {"x": b"12"}
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+async def test_another_source_than_the_planned_one_is_a_failure(
+    memory: Make, local: Make, metadata: bool
+) -> None:
+    """Of a version token or of a time; at once, and nothing arrives."""
+    for source in (memory(), local("a")):
+        target = memory()
+        await fill(source, {"x": b"12", "y": b"12"})
+        actions = await actions_of(source, target)
+        await fill(source, {"x": b"34"})
+        await source.delete("y")
+
+        outcomes = await carry_out(source, target, actions, metadata=metadata, retries=2)
+
+        for outcome in outcomes:
+            assert outcome.failure is not None
+            assert "not the planned one" in outcome.failure.reason
+        assert max(outcome.retried for outcome in outcomes) == 1
+        assert await contents(target) == {}

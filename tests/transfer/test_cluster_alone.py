@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -221,6 +222,32 @@ async def test_a_worker_with_another_target_is_noticed(
     async with plan(source, target) as actions:
         with pytest.raises(RemoteStoreError, match="the worker's target is another one"):
             await execute(actions, on=client, worker_target=other)
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+async def test_a_worker_with_another_source_is_noticed(
+    client: Client, source: AsyncStore, target: AsyncStore, tmp_path: Path, metadata: bool
+) -> None:
+    """Files of the same names and sizes, copied by the system or read: none of them arrives."""
+    await fill(source, FILES)
+    folder = tmp_path / "other"
+    other = AsyncStore(AsyncLocalBackend(folder, fsync="never"))
+    await fill(other, {path: body.replace(b"x", b"y") for path, body in FILES.items()})
+    (folder / "d0/f3").unlink()
+    for path in FILES:
+        os.utime(tmp_path / "a" / path, (1e9, 1e9))
+    same = tmp_path / "a/d1/f1"
+    (folder / "d1/f1").write_bytes(same.read_bytes())
+    os.utime(folder / "d1/f1", (1e9, 1e9))
+    opened = WorkerStore(folder.as_uri().replace("file:", "local:"))
+
+    async with plan(source, target) as actions:
+        report = await execute(actions, on=client, worker_source=opened, metadata=metadata)
+
+    assert (report.copied, len(report.failures)) == (1, 39)
+    assert all("not the planned one" in f.reason for f in report.failures), report
+    assert {f.error for f in report.failures if f.path != "d0/f3"} == {"PreconditionFailed"}
+    assert await contents(target) == {"d1/f1": b"x"}
 
 
 async def test_who_gives_up_waits_for_the_end(

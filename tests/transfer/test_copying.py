@@ -13,6 +13,7 @@ from remote_store import (
 )
 from remote_store_transfer.aio import (
     copy_between,
+    copy_tree,
     sync_tree,
 )
 
@@ -102,3 +103,23 @@ async def test_copy_between_names_a_source_that_changed(memory: Make) -> None:
         await copy_between(source, "d/a", target, "x", retries=0)
     assert caught.value.path == "d/a"
     assert await contents(target) == {}
+
+
+async def test_options_of_plans_and_of_executions(memory: Make) -> None:
+    """Each gets its own, and one that is nobody's is refused before anything is listed."""
+    source, target = memory(), memory()
+    await fill(source, {"in/a": b"1", "in/b": b"1"})
+    ended: list[str] = []
+
+    report = await copy_tree(
+        source, target, source_path="in", exclude=["b"], ended=lambda a, _: ended.append(a.path)
+    )
+
+    assert (report.copied, ended) == (1, ["a"])
+    for store in (source, target):
+        watched(store).calls.clear()
+    for function, name in ((copy_tree, "delete"), (sync_tree, "overwrite"), (sync_tree, "paths")):
+        with pytest.raises(TypeError, match=name):
+            await function(source, target, **{name: True})  # type: ignore[arg-type]
+    assert not watched(source).calls
+    assert not watched(target).calls

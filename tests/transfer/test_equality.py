@@ -69,14 +69,19 @@ LATER = T + 5_000_000
         (seen(time=LATER, metadata={TIME: stamp(T)}), seen(), rule("time", restores=True), "equal"),
         # Times alone.
         (seen(), seen(time=T + 1), rule("time", restores=True), "different"),
-        (seen(), seen(time=T - 2_000_000), rule("time"), "different"),
+        (seen(), seen(time=T - 2_000_000), rule("time", records=False), "different"),
+        (seen(), seen(time=T - 2_000_000), rule("time"), "ask"),
+        (seen(), seen(time=T - 2_000_000, metadata={"a": "b"}), rule("time"), "different"),
         (seen(), seen(time=T - 1_999_999), rule("time"), "ask"),
         (seen(), seen(time=T - 1), rule("time", one_store=True), "different"),
         (seen(), seen(time=T + 1_999_999), rule("time"), "ask"),
         (seen(), seen(time=T + 2_000_000), rule("time"), "equal"),
         (seen(), seen(time=T), rule("time", one_store=True), "equal"),
-        (seen(time=None), seen(), rule("time"), "different"),
-        (seen(), seen(time=None), rule("time"), "different"),
+        (seen(time=None), seen(), rule("time", records=False), "different"),
+        (seen(), seen(time=None), rule("time", records=False), "different"),
+        (seen(), seen(time=None), rule("time"), "ask"),
+        (seen(time=None, etag="x"), seen(metadata={ETAG: "x"}), rule("time"), "equal"),
+        (seen(time=None, etag="y"), seen(metadata={ETAG: "x"}), rule("time"), "different"),
     ],
 )
 def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
@@ -90,6 +95,7 @@ def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
         (seen(metadata={TIME: stamp(T)}), "equal"),
         (seen(time=LATER), "equal"),
         (seen(time=T + 1), "different"),
+        (seen(time=T - 5_000_000), "different"),
     ],
 )
 def test_a_target_that_was_asked_is_not_asked_again(target: Seen, answer: str) -> None:

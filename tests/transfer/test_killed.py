@@ -14,6 +14,7 @@ from tests.transfer.conftest import contents
 
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend
+from remote_store_local._fs import sweep
 from remote_store_transfer.aio import sync_tree
 
 RUN = """
@@ -30,15 +31,22 @@ sync_tree(source, target, delete=True)
 @pytest.mark.slow
 @pytest.mark.timeout(580)
 @pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
-def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
-    """After each kill what is there is whole; then a run moves the rest, and all is equal."""
+def test_killed_at_random_moments(
+    tmp_path: Path, kills: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    After each kill what is there is whole; then a run moves the rest, and all is equal.
+
+    What is left besides is removed by a sweep, two days later.
+    """
+    monkeypatch.setattr(sweep, "now", lambda: time.time() + 2 * 86400)
     rng = random.Random(kills)
     source = tmp_path / "a"
     for i in range(120):
         file = source / f"d{i % 5}" / f"f{i}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(rng.randbytes(rng.choice((10, 5000, 3 << 20 if i % 30 == 0 else 100))))
-    moved = []
+    moved, swept = list[int](), list[int]()
     for kill in range(kills):
         target = tmp_path / f"b{kill}"
         command = [sys.executable, "-P", "-c", RUN, str(source), str(target)]
@@ -60,10 +68,20 @@ def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
             return report.copied + report.replaced
 
         count = asyncio.run(again())
-        # Those whose time was not restored yet come again: at most what was in flight.
-        assert 120 - there <= count <= 120 - there + 16
+        litter = asyncio.run(_sweep(source, target))
+        assert count == 120 - there
         moved.append(count)
+        swept.append(litter)
+    print(f"{kills} kills: {sum(moved)} files of {120 * kills} moved again, {sum(swept)} swept")
     assert any(0 < count < 120 for count in moved) or kills < 20
+
+
+async def _sweep(source: Path, target: Path) -> int:
+    """Return how many temporary files a sweep removes two days later; nothing else is left."""
+    swept = await AsyncLocalBackend(target).sweep()
+    names = [{path.relative_to(side) for path in side.rglob("*")} for side in (source, target)]
+    assert names[0] == names[1]
+    return swept
 
 
 def _whole(source: Path, target: Path) -> int:

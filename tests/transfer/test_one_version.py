@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from tests.transfer.conftest import Make, contents, fill, watched, without
+from tests.transfer.conftest import Make, Watched, contents, fill, watched, without
 
 from remote_store import (
     Capability,
@@ -183,55 +181,6 @@ async def test_a_version_told_by_its_time_is_not_read_before_it_rested(
     assert 0.19 <= ages[0] < 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("copies", [20, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("size", [50_000, LARGE])
-@pytest.mark.parametrize("way", ["read", "system"])
-@pytest.mark.timeout(300)
-async def test_a_source_rewritten_at_random_moments_never_arrives_mixed(
-    local: Make, tmp_path: Path, copies: int, size: int, way: str
-) -> None:
-    """
-    In place, with one size, by a thread; and once it rests, the next run makes them equal.
-
-    Read and written to replace a file, or copied by the system to a new one.
-    """
-    source, target = local("a"), local("b")
-    if way == "system":
-        source, target = (AsyncStore(watched(store).backend) for store in (source, target))
-    await fill(source, {"f": b"\0" * size})
-    path, done, rng = tmp_path / "a/f", threading.Event(), random.Random(size)
-
-    def rewrite() -> None:
-        version = 0
-        while not done.wait(rng.random() ** 3 * 0.8):  # mostly often, sometimes not
-            version = (version + 1) % 256
-            with path.open("r+b") as file:
-                for _ in range(4):
-                    file.write(bytes([version]) * (size // 4))
-                    file.flush()
-
-    writer = threading.Thread(target=rewrite)
-    writer.start()
-    arrived = 0
-    try:
-        for _ in range(copies):
-            if way == "system":
-                await target.delete("f", missing_ok=True)
-            report = await sync_tree(source, target, retries=1)
-            assert all(f.error == "PreconditionFailed" for f in report.failures), report
-            if await target.exists("f"):
-                body = await target.read_bytes("f")
-                assert (len(set(body)), len(body)) == (1, size // 4 * 4)
-                arrived += report.copied + report.replaced
-    finally:
-        done.set()
-        writer.join()
-    assert arrived
-    assert (await sync_tree(source, target)).ok
-    assert await contents(source) == await contents(target)
-
-
 @pytest.mark.parametrize("size", [10, LARGE])
 @pytest.mark.parametrize("kind", ["write", "delete"])
 async def test_a_target_that_changes_at_the_last_moment_is_a_conflict(
@@ -277,3 +226,86 @@ async def test_a_target_that_tells_nothing_is_not_replaced_by_one_file(memory: M
         await copy_between(source, "a", target, "a", overwrite=True)
 
     assert (await copy_between(source, "a", target, "a")).size == 1
+
+
+@pytest.mark.parametrize("conditions", [True, False])
+async def test_what_arrived_too_late_does_not_make_a_strangers_file_ours(
+    memory: Make, conditions: bool
+) -> None:
+    """A store copied a later version by itself, and somebody wrote there before the repetition."""
+    store = memory()
+    if not conditions:
+        store = without(store, Capability.CONDITIONAL_WRITE)
+    await fill(store, {"a/f": b"1"})
+    backend, copies = watched(store).backend, 0
+
+    async def copy(src: str, dst: str, **options: Any) -> None:
+        nonlocal copies
+        copies += 1
+        if copies == 1:
+            await backend.write(src, b"2", overwrite=True)
+        try:
+            await backend.copy(src, dst, **options)
+        finally:
+            await backend.write("b/f", b"theirs", overwrite=True)
+
+    watched(store).members["copy"] = copy
+
+    report = await sync_tree(store, store, source_path="a", target_path="b")
+
+    assert [(f.path, f.kind) for f in report.failures] == [
+        ("f", "conflict" if conditions else "copy")
+    ]
+    assert await store.read_bytes("b/f") == b"theirs"
+
+
+@pytest.mark.parametrize("stranger", [True, False])
+async def test_what_a_storage_copied_too_late_is_replaced_as_it_arrived(
+    local: Make, stranger: bool
+) -> None:
+    """Its version is known, so that what somebody else wrote since stays."""
+    source, target = local("a"), local("b")
+    await fill(source, {"f": b"1"})
+    ours, theirs = watched(source).backend, watched(target).backend
+    copies = 0
+
+    async def copy_from(src: str, dst: str, **options: Any) -> Any:
+        nonlocal copies
+        copies += 1
+        await ours.write(src, b"later", overwrite=True)
+        result = await theirs.copy_from(ours, src, dst, **options)
+        if stranger:
+            await theirs.write(dst, b"theirs", overwrite=True)
+        return result
+
+    class Copying(Watched):
+        def copy_from(self, source: object, *args: Any, **options: Any) -> Any:
+            return copy_from(*args, **options)
+
+    report = await sync_tree(source, AsyncStore(Copying(theirs)))
+
+    assert copies == 1
+    assert (report.replaced + report.copied, report.retried) == (1 - stranger, 1 + stranger)
+    assert [(f.path, f.kind) for f in report.failures] == [("f", "conflict")] * stranger
+    assert await contents(target) == {"f": b"theirs" if stranger else b"later"}
+
+
+async def test_a_file_is_replaced_within_a_store_as_the_version_that_was_seen(
+    memory: Make,
+) -> None:
+    """A copy by the store itself would replace whatever is there by then."""
+    store = memory()
+    await fill(store, {"a/f": b"1", "b/f": b"old"})
+    backend = watched(store).backend
+
+    async def write(path: str, *args: Any, **options: Any) -> Any:
+        if path == "b/f":
+            await backend.write("b/f", b"theirs", overwrite=True)
+        return await backend.write(path, *args, **options)
+
+    watched(store).members["write"] = write
+
+    report = await sync_tree(store, store, source_path="a", target_path="b")
+
+    assert [(f.path, f.kind) for f in report.failures] == [("f", "conflict")]
+    assert await store.read_bytes("b/f") == b"theirs"

@@ -279,6 +279,24 @@ async def test_an_older_source_is_noticed(local: Make, tmp_path: Path) -> None:
     assert (await sync_tree(source, target)).skipped == 1
 
 
+async def test_a_source_from_the_future_is_copied_once(
+    local: Make, memory: Make, tmp_path: Path
+) -> None:
+    """Its time is far beyond the target's clock; one question tells what was kept of it."""
+    source, target = local("a"), memory()
+    await fill(source, {"ahead": b"1", "now": b"1"})
+    os.utime(tmp_path / "a/ahead", (4e9, 4e9))
+    os.utime(tmp_path / "a/now", (1e9, 1e9))
+    assert (await sync_tree(source, target)).copied == 2
+    watched(target).calls.clear()
+
+    assert (await sync_tree(source, target)).skipped == 2
+
+    assert watched(target).calls == {"list_files": 1, "get_file_info": 1}
+    (tmp_path / "a/ahead").write_bytes(b"2")
+    assert (await sync_tree(source, target)).replaced == 1
+
+
 async def test_links(local: Make, memory: Make, tmp_path: Path) -> None:
     """They are counted, followed without loops, or left out; only the first withholds deletions."""
     source = local("a")

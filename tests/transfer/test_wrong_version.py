@@ -52,8 +52,8 @@ async def test_content_without_its_digest_does_not_arrive(memory: Make, size: in
     assert set(await contents(target)) == {"good"}
 
 
-async def test_a_store_that_copies_a_later_version_copies_again(memory: Make) -> None:
-    """What arrived by itself is replaced, not taken for somebody else's."""
+async def test_a_store_that_meets_a_later_version_copies_again(memory: Make) -> None:
+    """It compares the version of the source by itself."""
     store = memory()
     await fill(store, {"a/f": b"1"})
     backend, copies = watched(store).backend, 0

@@ -8,6 +8,7 @@ async stores.
 from remote_store_transfer._copy import Arrival
 from remote_store_transfer._files import Deletion
 from remote_store_transfer._filters import Filters
+from remote_store_transfer._options import TreeOptions
 from remote_store_transfer._sync_execute import execute
 from remote_store_transfer._sync_files import copy_between, delete_many, write_with_digest
 from remote_store_transfer._sync_plan import Plan, plan
@@ -33,6 +34,7 @@ __all__ = [
     "Progress",
     "Totals",
     "TransferReport",
+    "TreeOptions",
     "VerifyReport",
     "Version",
     "WorkerStore",

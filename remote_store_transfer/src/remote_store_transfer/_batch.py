@@ -113,6 +113,7 @@ async def _run(batch: Batch, distributed: Any) -> list[Outcome]:
             Side(target, job.target_folder),
             one_store=job.target is None,
             metadata=job.metadata,
+            exact=True,
         )
         performer = Performer(copier, job.max_bytes_in_flight, job.retries, again=True)
         async with task_group() as group:

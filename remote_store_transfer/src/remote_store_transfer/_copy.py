@@ -42,10 +42,19 @@ WHOLE: Final = 1 << 20
 #: and the time is set before the content: a writer on a busy machine may be
 #: held up in the middle of one write.
 _REST: Final = 0.2
+#: Seconds by which the clock of a file system may be ahead of ours.
+_SKEW: Final = 2.0
 
 
 class SourceChanged(PreconditionFailed):
-    """Raised when a source is not what it was when its copy began."""
+    """
+    Raised when a source is not what it was when its copy began.
+
+    With ``outcome_unknown`` something has arrived all the same.
+    """
+
+    #: What has; None where nothing did, or it cannot be told from what others write.
+    arrived: Version | None = None
 
 
 class TargetChanged(PreconditionFailed):
@@ -77,14 +86,19 @@ class Copier:
         target: Where to.
         one_store: Both are one store, which may copy by itself.
         metadata: Take user metadata and content headers along.
+        exact: The source must be the version that the plan saw: here, it may be another
+            folder of the same name.
     """
 
-    def __init__(self, source: Side, target: Side, *, one_store: bool, metadata: bool) -> None:
+    def __init__(
+        self, source: Side, target: Side, *, one_store: bool, metadata: bool, exact: bool = False
+    ) -> None:
         self._source = source
         self._target = target
-        self._copies = metadata and one_store and source.store.supports(Capability.COPY)
-        self._here = this_machine(source.store)
-        self._there = this_machine(target.store)
+        self._one_store = one_store
+        self.exact = exact
+        self._source_files = this_machine(source.store)
+        self._target_files = this_machine(target.store)
         self._asks = source.store.supports(Capability.METADATA)
         self._asks_target = target.store.supports(Capability.METADATA)
         self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
@@ -93,8 +107,8 @@ class Copier:
         self._headers = metadata and all(
             side.store.supports(Capability.CONTENT_HEADERS) for side in (source, target)
         )
-        #: Whether one storage may do it for both stores; all that a file has goes along.
-        self._may_copy_across = metadata and all(
+        #: Whether the storage may copy by itself; all that a file has goes along.
+        self._storage_copies = metadata and all(
             side.store.supports(Capability.COPY) for side in (source, target)
         )
 
@@ -121,16 +135,9 @@ class Copier:
             AlreadyExists: A target is there, and *replacing* None.
             RemoteStoreError: As the stores raise it.
         """
-        if self._copies:
-            return await self._copy_inside(path, seen, replacing, advance)
         await self._let_rest(seen)
-        if replacing is None and self._may_copy_across:
-            copied = await self._target.store.copy_from(
-                self._source.store, self._source.at(path), self._target.at(path)
-            )
-            if copied is not None:
-                return await self._settle(path, seen, copied, advance)
-            self._may_copy_across = False  # which is of the stores and not of this file
+        if (arrival := await self._have_copied(path, seen, replacing, advance)) is not None:
+            return arrival
         # Times are compared as the listing told them, so that only its own metadata count there.
         told = seen
         if seen.size <= WHOLE:
@@ -138,7 +145,7 @@ class Copier:
             advance(len(body))
             _check(self._source.at(path), seen, len(body), _digest_of(seen, body))
             unknown = await self._may_have_more(path, seen)
-            if seen.etag is None or unknown:
+            if seen.etag is None or unknown or self.exact:
                 told = await self._confirm(path, seen, fetch=unknown)
             match = await self._condition(path, replacing)
             if match is None:
@@ -190,10 +197,10 @@ class Copier:
 
         Args:
             path: Relative path.
-            seen: The source's present version.
+            seen: The source's version that was copied.
 
         Raises:
-            SourceChanged: The source changed meanwhile.
+            SourceChanged: The source is another one, and its content was needed.
             RemoteStoreError: As the stores raise it.
         """
         there = await self.arrived(path)
@@ -203,7 +210,7 @@ class Copier:
         if record:
             expected = kept(seen, None, ours=True) or {}
             return Arrival(seen.size) if record.items() <= expected.items() else None
-        if self._there is not None and there.modified_at == source_time(seen) is not None:
+        if self._target_files is not None and there.modified_at == source_time(seen) is not None:
             return Arrival(seen.size)
         if not await same_content(self._source, self._target, path):
             return None
@@ -229,8 +236,8 @@ class Copier:
         """Wait until whoever changed the source last is done, and a change would be seen."""
         if seen.etag is None and seen.modified_at is not None:
             age = (datetime.now(UTC) - seen.modified_at).total_seconds()
-            if 0 <= age < _REST:
-                await asyncio.sleep(_REST - age)
+            if -_SKEW <= age < _REST:
+                await asyncio.sleep(min(_REST, _REST - age))
 
     async def _content(
         self,
@@ -266,7 +273,7 @@ class Copier:
     ) -> WriteResult:
         metadata = told.metadata if self._metadata else None
         # What is restored need not be kept as well.
-        ours = self._there is None
+        ours = self._target_files is None
         with _of_target(self._target.at(path), match):
             return await self._target.store.write(
                 self._target.at(path),
@@ -277,20 +284,34 @@ class Copier:
                 headers=told.headers if self._headers else None,
             )
 
-    async def _copy_inside(
+    async def _have_copied(
         self,
         path: str,
         seen: Version,
         replacing: Version | None,
         advance: Callable[[int], None],
-    ) -> Arrival:
-        """Let the store copy by itself."""
-        await self._let_rest(seen)
+    ) -> Arrival | None:
+        """Have the storage copy by itself; None if it does not, and nothing was done."""
+        # One version of a target is replaced by a write alone.
+        if not self._storage_copies or (replacing is not None and self._matches):
+            return None
+        if self.exact:
+            await self._confirm(path, seen, fetch=False)
         await self._confirm_target(path, replacing)
-        await self._source.store.copy(
-            self._source.at(path), self._target.at(path), overwrite=replacing is not None
-        )
-        return await self._settle(path, seen, None, advance)
+        src, dst, overwrite = self._source.at(path), self._target.at(path), replacing is not None
+        source, target = self._source.store, self._target.store
+        copied = await target.copy_from(source, src, dst, overwrite=overwrite)
+        if copied is None and not self._one_store:
+            self._storage_copies = False  # which is of the stores and not of this file
+            return None
+        if copied is None:
+            match = seen.etag if self._matches else None
+            with _of_source(src, match):
+                await source.copy(src, dst, overwrite=overwrite, if_match=match)
+            if match is not None:
+                advance(seen.size)
+                return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
+        return await self._settle(path, seen, copied, advance)
 
     async def _settle(
         self,
@@ -307,16 +328,18 @@ class Copier:
         tells which one it is.
         """
         advance(seen.size)
-        if self._there is not None and copied is not None and seen.modified_at is not None:
+        if self._target_files is not None and copied is not None and seen.modified_at is not None:
             known = (copied.size, copied.last_modified) == (seen.size, seen.modified_at)
             if known and source_time(seen) == seen.modified_at:
                 return Arrival(seen.size)
         try:
             await self._confirm(path, seen, fetch=False)
         except SourceChanged as error:
-            error.outcome_unknown = True  # something has arrived
+            error.outcome_unknown = True
+            if copied is not None:
+                error.arrived = Version(copied.size, copied.last_modified, copied.etag)
             raise
-        return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
+        return Arrival(seen.size, time_left_out=not await self._restore(path, seen, copied))
 
     async def _may_have_more(self, path: str, seen: Version) -> bool:
         """Return True if a file may have user metadata or headers, of which a listing told none."""
@@ -326,9 +349,9 @@ class Copier:
             return True
         if seen.metadata or not (self._metadata and self._keeps):
             return False
-        if self._here is None:
+        if self._source_files is None:
             return True
-        return await DISK.query(self._here.may_have_metadata, self._source.at(path))
+        return await DISK.query(self._source_files.may_have_metadata, self._source.at(path))
 
     async def _confirm(self, path: str, seen: Version, *, fetch: bool) -> Version:
         """
@@ -346,8 +369,8 @@ class Copier:
             SourceChanged: It is another version, or gone.
         """
         now: Version | None = None
-        if self._here is not None and not fetch:
-            now = await DISK.query(self._here.look, self._source.at(path))
+        if self._source_files is not None and not fetch:
+            now = await DISK.query(self._source_files.look, self._source.at(path))
         if now is None:
             if not self._asks:
                 return seen
@@ -395,8 +418,8 @@ class Copier:
         if seen is None:
             return
         now: Version | None = None
-        if self._there is not None and seen.etag is None:
-            now = await DISK.query(self._there.look, self._target.at(path))
+        if self._target_files is not None and seen.etag is None:
+            now = await DISK.query(self._target_files.look, self._target.at(path))
         if now is None:
             if not self._asks_target:
                 return
@@ -408,9 +431,11 @@ class Copier:
 
     async def _restore(self, path: str, seen: Version, written: WriteResult | None) -> bool:
         time = source_time(seen)
-        if self._there is None or time is None:
+        if self._target_files is None or time is None:
             return True
-        return await DISK.mutate(self._there.restore_time, self._target.at(path), time, written)
+        return await DISK.mutate(
+            self._target_files.restore_time, self._target.at(path), time, written
+        )
 
 
 def _other_target(path: str) -> TargetChanged:
@@ -427,6 +452,18 @@ def _of_target(path: str, match: str | None) -> Generator[None, None, None]:
         if match is None or isinstance(error, SourceChanged):
             raise
         raise _other_target(path) from error
+
+
+@contextlib.contextmanager
+def _of_source(path: str, match: str | None) -> Generator[None, None, None]:
+    """Say of a condition that failed that it was about the source."""
+    try:
+        yield
+    except PreconditionFailed as error:
+        if match is None:
+            raise
+        msg = f"{path!r} changed before it was copied"
+        raise SourceChanged(msg, path=path) from error
 
 
 def _hash_for(seen: Version) -> Any:

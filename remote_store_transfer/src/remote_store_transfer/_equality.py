@@ -147,7 +147,10 @@ def judge(source: Seen, target: Seen, rule: Rule) -> Verdict:
             return verdict
     elif rule.compare == "etag" and rule.records and not rule.restores:
         return Verdict("ask", "etag")
-    return _by_time(source, target, rule)
+    verdict = _by_time(source, target, rule)
+    # A source may have a time that no clock has reached, and a target another clock.
+    unsure = rule.records and not (rule.restores or rule.one_store or target[4])
+    return Verdict("ask", verdict.by) if unsure and verdict.answer == "different" else verdict
 
 
 def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
@@ -163,7 +166,7 @@ def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
 
 def _by_record(source: Seen, record: Mapping[str, str], rule: Rule) -> Verdict | None:
     etag, digest = record.get(ETAG), record.get(DIGEST)
-    if rule.compare == "etag":
+    if rule.compare == "etag" or source[1] is None:
         if etag is not None and source[2] is not None:
             return Verdict("equal" if etag == source[2] else "different", "etag")
         if digest is not None and source[3] is not None:

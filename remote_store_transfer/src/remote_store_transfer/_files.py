@@ -20,7 +20,7 @@ from remote_store import (
 from remote_store.aio import AsyncStore, ContentSource
 from remote_store_transfer._copy import Arrival, Copier
 from remote_store_transfer._overlap import refuse_overlap
-from remote_store_transfer._retry import copy_stubbornly
+from remote_store_transfer._retry import copy_with_retries
 from remote_store_transfer._side import DISK, Side, require
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Version, version_of
@@ -261,7 +261,7 @@ async def copy_between(
         pass
 
     try:
-        return await copy_stubbornly(copier, "", seen, replacing, retries, ignore, ignore)
+        return await copy_with_retries(copier, "", seen, replacing, retries, ignore, ignore)
     finally:
         DISK.close()
 

@@ -27,7 +27,7 @@ class Pair(NamedTuple):
     obstacle: str = ""
 
 
-class _Side:
+class _Cursor:
     """A sorted listing, and the entry that comes next."""
 
     def __init__(self, records: Iterator[bytes]) -> None:
@@ -58,7 +58,7 @@ def join(source: Iterator[bytes], target: Iterator[bytes]) -> Iterator[Pair]:
     path that only the source has. It is none where the source has both: an
     object store may.
     """
-    ours, theirs = _Side(source), _Side(target)
+    ours, theirs = _Cursor(source), _Cursor(target)
     # The last file that only the target has: what would lie below it comes next.
     barrier: bytes | None = None
     while ours.key is not None or theirs.key is not None:

@@ -9,7 +9,7 @@ from remote_store import AlreadyExists, NotFound
 from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
 from remote_store_transfer._failures import EXPECTED, reason_of, status_of
 from remote_store_transfer._gate import ByteGate
-from remote_store_transfer._retry import copy_stubbornly
+from remote_store_transfer._retry import copy_with_retries
 from remote_store_transfer._tally import Outcome
 from remote_store_transfer._values import Action, Failure
 
@@ -17,6 +17,10 @@ __all__ = ["Performer"]
 
 #: What a file counts for at most: no more of it is in memory, however large it is.
 _STREAMED: Final = 8 << 20
+
+_OTHER_SOURCE: Final = (
+    "the source that this worker sees is not the planned one, or has changed since the plan"
+)
 
 
 class Performer:
@@ -63,14 +67,14 @@ class Performer:
                 return Outcome()
             try:
                 arrival = await self._copy(action, advance, repeat)
-            except (AlreadyExists, TargetChanged) as error:
+            except (AlreadyExists, SourceChanged, TargetChanged) as error:
                 arrived = await self._arrived(action) if self._again else None
                 if arrived is None:
                     raise
                 arrival = arrived
-                retried -= isinstance(error, TargetChanged)  # which was counted as one in vain
+                retried -= not isinstance(error, AlreadyExists)  # which was counted as one in vain
         except EXPECTED as error:
-            return Outcome(_failure(action, error), retried=retried)
+            return Outcome(self._failure(action, error), retried=retried)
         finally:
             self._gate.leave(size)
         return Outcome(
@@ -81,7 +85,7 @@ class Performer:
         self, action: Action, advance: Callable[[int], None], again: Callable[[int], None]
     ) -> Arrival:
         assert action.source is not None
-        return await copy_stubbornly(
+        return await copy_with_retries(
             self._copier,
             action.path,
             action.source,
@@ -93,20 +97,19 @@ class Performer:
 
     async def _arrived(self, action: Action) -> Arrival | None:
         assert action.source is not None
-        seen = await self._copier.look(action.path, action.source)
-        return await self._copier.left_before(action.path, seen)
+        return await self._copier.left_before(action.path, action.source)
 
-
-def _failure(action: Action, error: Exception) -> Failure:
-    if isinstance(error, AlreadyExists):
-        reason = "somebody else has written it since the plan was made"
-        return Failure(action.path, "conflict", reason, type(error).__name__)
-    if isinstance(error, TargetChanged):
-        return Failure(action.path, "conflict", reason_of(error), "PreconditionFailed")
-    if isinstance(error, SourceChanged):
-        return Failure(action.path, action.kind, reason_of(error), "PreconditionFailed")
-    if isinstance(error, NotFound) and action.kind != "delete":
-        reason = f"it was removed meanwhile: {reason_of(error)}"
-        return Failure(action.path, action.kind, reason, type(error).__name__)
-    name = type(error).__name__
-    return Failure(action.path, action.kind, reason_of(error), name, status_of(error))
+    def _failure(self, action: Action, error: Exception) -> Failure:
+        kind, reason, name = action.kind, reason_of(error), type(error).__name__
+        gone = isinstance(error, NotFound) and kind != "delete"
+        if isinstance(error, (SourceChanged, TargetChanged)):
+            name = "PreconditionFailed"  # theirs are not public
+        if isinstance(error, TargetChanged):
+            kind = "conflict"
+        elif isinstance(error, AlreadyExists):
+            kind, reason = "conflict", "somebody else has written it since the plan was made"
+        elif self._copier.exact and (gone or isinstance(error, SourceChanged)):
+            reason = f"{_OTHER_SOURCE}: {reason}"
+        elif gone:
+            reason = f"it was removed meanwhile: {reason}"
+        return Failure(action.path, kind, reason, name, status_of(error))

@@ -10,13 +10,13 @@ from remote_store import BackendUnavailable, PreconditionFailed, StoreClosed
 from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
 from remote_store_transfer._values import Version
 
-__all__ = ["copy_stubbornly"]
+__all__ = ["copy_with_retries"]
 
 #: Seconds before the first repetition; each further one waits twice as long.
 _PAUSE: Final = 0.05
 
 
-async def copy_stubbornly(
+async def copy_with_retries(
     copier: Copier,
     path: str,
     planned: Version,
@@ -40,7 +40,9 @@ async def copy_stubbornly(
 
     Raises:
         TargetChanged, AlreadyExists: The target is somebody else's; at once.
-        SourceChanged, RemoteStoreError: As the last attempt raised it.
+        SourceChanged: At once where only the planned version may be copied, and where
+            something has arrived that cannot be told from what others write.
+        RemoteStoreError: As the last attempt raised it.
     """
     seen = planned
     for attempt in range(retries + 1):
@@ -57,13 +59,14 @@ async def copy_stubbornly(
             again(done)
             if attempt == retries or isinstance(error, (TargetChanged, StoreClosed)):
                 raise
-            arrived = isinstance(error, SourceChanged) and error.outcome_unknown
+            if isinstance(error, SourceChanged) and copier.exact:
+                raise
+            arrived = error.arrived if isinstance(error, SourceChanged) else None
             # A write that may have succeeded would meet its own file.
-            if error.outcome_unknown and not arrived:
+            if error.outcome_unknown and arrived is None:
                 raise
             await asyncio.sleep(_PAUSE * 2**attempt)
-            if isinstance(error, PreconditionFailed):
+            if isinstance(error, PreconditionFailed) and not copier.exact:
                 seen = await copier.look(path, planned)
-            if arrived:
-                replacing = await copier.arrived(path)
+            replacing = arrived or replacing
     raise AssertionError

@@ -35,14 +35,16 @@ def execute(
     the new one, whole, at every moment and also after a cancellation. A new
     file is written exclusively; one is replaced or deleted as the version
     that the plan saw, so that what somebody else wrote meanwhile is a failure
-    and not lost. A store without CONDITIONAL_WRITE, or one that copies by
-    itself, is looked at for that, and a write between that look and the
-    commit is lost. Deletions come last, and
-    are withheld if anything failed.
+    and not lost. In a store without CONDITIONAL_WRITE, and where a file has no
+    version token, it is looked at for that, and a write between that look and
+    the commit is lost. A source that has changed since the plan is copied as
+    it is now. Deletions come last, and are withheld if anything failed.
 
     With *on* the workers of a cluster do it, in batches of up to 100 files or
     256 MiB. A batch whose worker is lost is done again: what is in the target
-    already then counts as done. A store that holds no secret goes to the
+    already then counts as done. A source that is not the version that the
+    plan saw is a failure of that file, since a worker may see another one
+    under the same name. A store that holds no secret goes to the
     workers by itself; of any other one has to say how they open it. When the
     execution is given up, running batches end within seconds, and are waited
     for.

@@ -113,8 +113,9 @@ def plan(
     - ``"time"``: by the source's time, which is kept as user metadata or
       restored on this machine. A target that tells neither is equal if it was
       written after the source. Listings are enough, except for files of
-      targets whose listings tell no metadata that were written within two
-      seconds of their source's change: these are asked for.
+      targets whose listings tell no metadata that were written before their
+      source's change, or within two seconds of it: these are asked for. Where
+      a source tells no time, its version token takes its place.
     - ``"etag"``: by the source's version token that was kept, else by time.
       Where listings tell no metadata, each file of the target is asked for.
     - ``"size"``: no further.

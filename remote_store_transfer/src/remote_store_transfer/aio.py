@@ -4,6 +4,7 @@ from remote_store_transfer._copy import Arrival
 from remote_store_transfer._execute import execute
 from remote_store_transfer._files import Deletion, copy_between, delete_many, write_with_digest
 from remote_store_transfer._filters import Filters
+from remote_store_transfer._options import TreeOptions
 from remote_store_transfer._plan import Plan, plan
 from remote_store_transfer._trees import copy_tree, sync_tree, verify_tree
 from remote_store_transfer._values import (
@@ -27,6 +28,7 @@ __all__ = [
     "Progress",
     "Totals",
     "TransferReport",
+    "TreeOptions",
     "VerifyReport",
     "Version",
     "WorkerStore",

@@ -111,6 +111,28 @@ async def azure(folder: Path, count: int) -> dict[str, Any]:
     return found
 
 
+async def other_source(folder: Path, count: int) -> dict[str, Any]:
+    """Workers whose source has the same names and sizes, and another content."""
+    fill(folder / "a", count)
+    fill(folder / "other", count)
+    for file in (folder / "other").rglob("f*"):
+        file.write_bytes(file.read_bytes().replace(b".", b"!"))
+    source = AsyncStore(AsyncLocalBackend(folder / "a"))
+    target = AsyncStore(AsyncLocalBackend(folder / "b", fsync="never"))
+    opened = WorkerStore((folder / "other").as_uri().replace("file:", "local:"))
+    async with (
+        cluster(asynchronous=True) as workers,
+        Client(workers, asynchronous=True) as client,
+        aio.plan(source, target) as actions,
+    ):
+        report = await aio.execute(actions, on=client, worker_source=opened)
+    return {
+        "copied": report.copied,
+        "failed": sum("not the planned one" in f.reason for f in report.failures),
+        "arrived": sum(1 for file in (folder / "b").rglob("*") if file.is_file()),
+    }
+
+
 async def given_up(folder: Path, count: int) -> dict[str, Any]:
     """Cancelled in the middle: afterwards nothing changes any more."""
     fill(folder / "a", count)
@@ -148,5 +170,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "local":
         result = local(folder, count)
     else:
-        result = asyncio.run({"azure": azure, "given_up": given_up}[sys.argv[1]](folder, count))
+        scenarios = {"azure": azure, "other_source": other_source, "given_up": given_up}
+        result = asyncio.run(scenarios[sys.argv[1]](folder, count))
     print(json.dumps(result))
