@@ -32,10 +32,10 @@ CORE: Final = ROOT / "remote_store_core/src/remote_store"
 ENGINE: Final = ROOT / "remote_store_transfer/src/remote_store_transfer"
 #: Modules of the engine, and those whose functions run theirs.
 RUNNING: Final = {
-    "_plan.py": "_sync_plan.py",
-    "_execute.py": "_sync_execute.py",
-    "_files.py": "_sync_files.py",
-    "_trees.py": "_sync_trees.py",
+    "_planning/plan.py": "_sync/plan.py",
+    "_execute.py": "_sync/execute.py",
+    "_files.py": "_sync/files.py",
+    "_trees.py": "_sync/trees.py",
 }
 PAIRS: Final = {
     "_contract/async_backend.py": "_contract/backend.py",

@@ -10,9 +10,9 @@ from tests.transfer.conftest import Make, contents, fill, watched, without
 
 from remote_store import Capability
 from remote_store.aio import AsyncStore
-from remote_store_transfer._copy import Copier
-from remote_store_transfer._perform import Performer
-from remote_store_transfer._tally import Outcome
+from remote_store_transfer._copying.copy import Copier
+from remote_store_transfer._copying.perform import Performer
+from remote_store_transfer._copying.tally import Outcome
 from remote_store_transfer.aio import Action, plan
 
 pytestmark = pytest.mark.asyncio

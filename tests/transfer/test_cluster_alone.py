@@ -20,9 +20,10 @@ from remote_store import RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend
 from remote_store_memory import AsyncMemoryBackend
-from remote_store_transfer import _batch, _cluster
-from remote_store_transfer._batch import Batch, Stopped
-from remote_store_transfer._perform import Performer
+from remote_store_transfer._cluster import batch as _batch
+from remote_store_transfer._cluster import cluster as _cluster
+from remote_store_transfer._cluster.batch import Batch, Stopped
+from remote_store_transfer._copying.perform import Performer
 from remote_store_transfer.aio import Progress, WorkerStore, execute, plan
 
 pytestmark = pytest.mark.asyncio

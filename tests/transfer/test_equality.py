@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from remote_store import ContentDigest
-from remote_store_transfer._equality import (
+from remote_store_transfer._listing.records import Seen
+from remote_store_transfer._planning.equality import (
     DIGEST,
     ETAG,
     TIME,
@@ -18,7 +19,6 @@ from remote_store_transfer._equality import (
     source_time,
     stamp,
 )
-from remote_store_transfer._records import Seen
 from remote_store_transfer._values import Compare, Version
 
 T = 1_700_000_000_000_000

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from remote_store_transfer._gate import ByteGate
+from remote_store_transfer._copying.gate import ByteGate
 
 pytestmark = pytest.mark.asyncio
 

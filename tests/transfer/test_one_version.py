@@ -19,7 +19,7 @@ from remote_store import (
     PreconditionFailed,
 )
 from remote_store.aio import AsyncStore
-from remote_store_transfer._copy import Copier
+from remote_store_transfer._copying.copy import Copier
 from remote_store_transfer.aio import (
     copy_between,
     execute,

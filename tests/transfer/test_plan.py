@@ -20,7 +20,7 @@ from tests.transfer.conftest import Make, contents, fill, watched
 from remote_store import BackendUnavailable, InvalidPath, NotFound, PermissionDenied
 from remote_store.aio import AsyncStore
 from remote_store_local import AsyncLocalBackend
-from remote_store_transfer._sorter import Sorter
+from remote_store_transfer._listing.sorter import Sorter
 from remote_store_transfer.aio import Plan, copy_tree, execute, plan, sync_tree, verify_tree
 
 pytestmark = pytest.mark.asyncio

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from remote_store_transfer._records import key_of, path_of
-from remote_store_transfer._sorter import Sorter
+from remote_store_transfer._listing.records import key_of, path_of
+from remote_store_transfer._listing.sorter import Sorter
 
 
 def test_runs_on_disk_and_in_memory_are_one_order() -> None:

@@ -15,8 +15,8 @@ from remote_store_local import AsyncLocalBackend, LocalBackend
 from remote_store_memory import AsyncMemoryBackend
 from remote_store_s3 import AsyncS3Backend
 from remote_store_transfer import WorkerStore
-from remote_store_transfer._blocking import as_async_store
-from remote_store_transfer._worker_store import carried, opened
+from remote_store_transfer._cluster.worker_store import carried, opened
+from remote_store_transfer._sync.blocking import as_async_store
 
 KEY = "c2VjcmV0"
 AZURE = "https://acme.blob.core.windows.net"

@@ -5,14 +5,15 @@ This is the sync API; `remote_store_transfer.aio` has the same names over
 async stores.
 """
 
-from remote_store_transfer._copy import Arrival
+from remote_store_transfer._cluster.worker_store import WorkerStore
+from remote_store_transfer._copying.copy import Arrival
 from remote_store_transfer._files import Deletion
-from remote_store_transfer._filters import Filters
+from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._options import TreeOptions
-from remote_store_transfer._sync_execute import execute
-from remote_store_transfer._sync_files import copy_between, delete_many, write_with_digest
-from remote_store_transfer._sync_plan import Plan, plan
-from remote_store_transfer._sync_trees import copy_tree, sync_tree, verify_tree
+from remote_store_transfer._sync.execute import execute
+from remote_store_transfer._sync.files import copy_between, delete_many, write_with_digest
+from remote_store_transfer._sync.plan import Plan, plan
+from remote_store_transfer._sync.trees import copy_tree, sync_tree, verify_tree
 from remote_store_transfer._values import (
     Action,
     Failure,
@@ -22,7 +23,6 @@ from remote_store_transfer._values import (
     VerifyReport,
     Version,
 )
-from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = [
     "Action",

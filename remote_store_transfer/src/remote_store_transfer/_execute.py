@@ -8,15 +8,15 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from remote_store_transfer._cluster import Cluster, DaskClient
-from remote_store_transfer._copy import Copier
-from remote_store_transfer._perform import Performer
-from remote_store_transfer._plan import Plan
-from remote_store_transfer._side import DISK
-from remote_store_transfer._tally import EndWatch, Tally, Watch
+from remote_store_transfer._cluster.cluster import Cluster, DaskClient
+from remote_store_transfer._cluster.worker_store import WorkerStore
+from remote_store_transfer._copying.copy import Copier
+from remote_store_transfer._copying.perform import Performer
+from remote_store_transfer._copying.tally import EndWatch, Tally, Watch
+from remote_store_transfer._listing.side import DISK
+from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Action, TransferReport
-from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = ["BYTES", "CONCURRENCY", "RETRIES", "execute"]
 

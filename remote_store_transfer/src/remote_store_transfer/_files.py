@@ -18,10 +18,10 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncStore, ContentSource
-from remote_store_transfer._copy import Arrival, Copier
-from remote_store_transfer._overlap import refuse_overlap
-from remote_store_transfer._retry import copy_with_retries
-from remote_store_transfer._side import DISK, Side, require
+from remote_store_transfer._copying.copy import Arrival, Copier
+from remote_store_transfer._copying.retry import copy_with_retries
+from remote_store_transfer._listing.side import DISK, Side, require
+from remote_store_transfer._planning.overlap import refuse_overlap
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Version, version_of
 

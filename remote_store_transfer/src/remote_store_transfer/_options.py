@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TypedDict
 
 from remote_store import GlobPattern, RemotePath
-from remote_store_transfer._cluster import DaskClient
-from remote_store_transfer._tally import EndWatch, Watch
+from remote_store_transfer._cluster.cluster import DaskClient
+from remote_store_transfer._cluster.worker_store import WorkerStore
+from remote_store_transfer._copying.tally import EndWatch, Watch
 from remote_store_transfer._values import Compare, Links, Order
-from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = ["TreeOptions"]
 

@@ -10,9 +10,8 @@ from typing import Any, Final, Unpack
 from remote_store import GlobPattern, RemotePath
 from remote_store.aio import AsyncStore
 from remote_store_transfer._execute import execute
-from remote_store_transfer._execute import execute
 from remote_store_transfer._options import TreeOptions
-from remote_store_transfer._plan import plan
+from remote_store_transfer._planning.plan import plan
 from remote_store_transfer._values import Compare, Links, TransferReport, VerifyReport
 
 __all__ = ["copy_tree", "sync_tree", "verify_tree"]

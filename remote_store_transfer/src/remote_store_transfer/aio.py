@@ -1,11 +1,12 @@
 """The async API: the same names as in `remote_store_transfer`, over async stores."""
 
-from remote_store_transfer._copy import Arrival
+from remote_store_transfer._cluster.worker_store import WorkerStore
+from remote_store_transfer._copying.copy import Arrival
 from remote_store_transfer._execute import execute
 from remote_store_transfer._files import Deletion, copy_between, delete_many, write_with_digest
-from remote_store_transfer._filters import Filters
+from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._options import TreeOptions
-from remote_store_transfer._plan import Plan, plan
+from remote_store_transfer._planning.plan import Plan, plan
 from remote_store_transfer._trees import copy_tree, sync_tree, verify_tree
 from remote_store_transfer._values import (
     Action,
@@ -16,7 +17,6 @@ from remote_store_transfer._values import (
     VerifyReport,
     Version,
 )
-from remote_store_transfer._worker_store import WorkerStore
 
 __all__ = [
     "Action",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from remote_store_transfer._plan import Plan
+from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._values import Action, Failure, Progress, Totals, TransferReport
 
 __all__ = ["EndWatch", "Outcome", "Tally", "Watch"]

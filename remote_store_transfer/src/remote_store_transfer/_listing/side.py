@@ -22,10 +22,10 @@ from remote_store import (
 )
 from remote_store.aio import AsyncStore
 from remote_store.aio.workers import WorkerPool
-from remote_store_transfer._filters import Filters
-from remote_store_transfer._records import key_of, pack_file, seen_of
-from remote_store_transfer._sorter import Sorter
-from remote_store_transfer._this_machine import this_machine
+from remote_store_transfer._listing.filters import Filters
+from remote_store_transfer._listing.records import key_of, pack_file, seen_of
+from remote_store_transfer._listing.sorter import Sorter
+from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._values import Failure, Links
 
 __all__ = ["DISK", "Gathered", "Side", "gather", "is_below", "normal", "reasons", "require"]

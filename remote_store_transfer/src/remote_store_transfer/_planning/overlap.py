@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from remote_store import RemoteStoreError, ResolutionPlan, Store
 from remote_store.aio import AsyncStore
-from remote_store_transfer._side import Side
-from remote_store_transfer._this_machine import this_machine
+from remote_store_transfer._listing.side import Side
+from remote_store_transfer._listing.this_machine import this_machine
 
 __all__ = ["refuse_overlap"]
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from remote_store_transfer._copy import Copier
-from remote_store_transfer._perform import Performer
-from remote_store_transfer._side import DISK, Side
-from remote_store_transfer._tally import Outcome
+from remote_store_transfer._cluster.worker_store import WorkerStore, opened
+from remote_store_transfer._copying.copy import Copier
+from remote_store_transfer._copying.perform import Performer
+from remote_store_transfer._copying.tally import Outcome
+from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Action
-from remote_store_transfer._worker_store import WorkerStore, opened
 
 __all__ = ["Batch", "Done", "Job", "Stopped", "run_batch"]
 

@@ -9,8 +9,8 @@ from typing import Self
 
 from remote_store import GlobPattern, RemotePath, Store
 from remote_store.aio import AsyncStore
-from remote_store_transfer import _plan
-from remote_store_transfer._blocking import as_async_stores, run
+from remote_store_transfer._planning import plan as _plan
+from remote_store_transfer._sync.blocking import as_async_stores, run
 from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
 
 __all__ = ["Plan", "plan"]

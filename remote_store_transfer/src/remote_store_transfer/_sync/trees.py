@@ -7,8 +7,8 @@ from typing import Unpack
 
 from remote_store import GlobPattern, RemotePath, Store
 from remote_store_transfer import _trees
-from remote_store_transfer._blocking import as_async_stores, run
 from remote_store_transfer._options import TreeOptions
+from remote_store_transfer._sync.blocking import as_async_stores, run
 from remote_store_transfer._values import Compare, Links, TransferReport, VerifyReport
 
 __all__ = ["copy_tree", "sync_tree", "verify_tree"]

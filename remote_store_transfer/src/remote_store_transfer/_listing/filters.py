@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from remote_store import FileInfo, GlobPattern
-from remote_store_transfer._records import Seen, seen_of
+from remote_store_transfer._listing.records import Seen, seen_of
 
 __all__ = ["Filters"]
 

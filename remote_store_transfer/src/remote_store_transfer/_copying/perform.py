@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store import AlreadyExists, NotFound
-from remote_store_transfer._copy import Arrival, Copier, SourceChanged, TargetChanged
+from remote_store_transfer._copying.copy import Arrival, Copier, SourceChanged, TargetChanged
+from remote_store_transfer._copying.gate import ByteGate
+from remote_store_transfer._copying.retry import copy_with_retries
+from remote_store_transfer._copying.tally import Outcome
 from remote_store_transfer._failures import EXPECTED, reason_of, status_of
-from remote_store_transfer._gate import ByteGate
-from remote_store_transfer._retry import copy_with_retries
-from remote_store_transfer._tally import Outcome
 from remote_store_transfer._values import Action, Failure
 
 __all__ = ["Performer"]

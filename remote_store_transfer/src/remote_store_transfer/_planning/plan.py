@@ -17,18 +17,32 @@ from remote_store import (
     RemotePath,
 )
 from remote_store.aio import AsyncStore
-from remote_store_transfer._contents import same_content
-from remote_store_transfer._equality import Rule, Verdict, judge, judge_known
 from remote_store_transfer._failures import EXPECTED, reason_of
-from remote_store_transfer._filters import Filters
-from remote_store_transfer._join import Pair, join
-from remote_store_transfer._look import look_up
-from remote_store_transfer._overlap import refuse_overlap
-from remote_store_transfer._records import Seen, pack_action, path_of, seen_of, unpack_action
-from remote_store_transfer._side import DISK, Gathered, Side, gather, is_below, normal, require
-from remote_store_transfer._sorter import Sorter
+from remote_store_transfer._listing.filters import Filters
+from remote_store_transfer._listing.look import look_up
+from remote_store_transfer._listing.records import (
+    Seen,
+    pack_action,
+    path_of,
+    seen_of,
+    unpack_action,
+)
+from remote_store_transfer._listing.side import (
+    DISK,
+    Gathered,
+    Side,
+    gather,
+    is_below,
+    normal,
+    require,
+)
+from remote_store_transfer._listing.sorter import Sorter
+from remote_store_transfer._listing.this_machine import this_machine
+from remote_store_transfer._planning.contents import same_content
+from remote_store_transfer._planning.equality import Rule, Verdict, judge, judge_known
+from remote_store_transfer._planning.join import Pair, join
+from remote_store_transfer._planning.overlap import refuse_overlap
 from remote_store_transfer._tasks import task_group
-from remote_store_transfer._this_machine import this_machine
 from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
 
 __all__ = ["Plan", "plan"]

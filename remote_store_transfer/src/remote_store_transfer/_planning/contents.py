@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 
-from remote_store_transfer._side import Side
+from remote_store_transfer._listing.side import Side
 
 __all__ = ["same_content"]
 

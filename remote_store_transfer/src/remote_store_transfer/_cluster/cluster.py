@@ -13,11 +13,11 @@ from concurrent.futures import CancelledError
 from typing import Any, Final, Protocol
 
 from remote_store import RemoteStoreError
-from remote_store_transfer._batch import Batch, Done, Job, run_batch
-from remote_store_transfer._plan import Plan
-from remote_store_transfer._tally import Outcome, Tally
+from remote_store_transfer._cluster.batch import Batch, Done, Job, run_batch
+from remote_store_transfer._cluster.worker_store import WorkerStore, carried
+from remote_store_transfer._copying.tally import Outcome, Tally
+from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._values import Action, Failure
-from remote_store_transfer._worker_store import WorkerStore, carried
 
 __all__ = ["Cluster", "DaskClient"]
 

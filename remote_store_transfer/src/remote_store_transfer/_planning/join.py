@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from remote_store_transfer._records import Seen, split
+from remote_store_transfer._listing.records import Seen, split
 
 __all__ = ["Pair", "join"]
 

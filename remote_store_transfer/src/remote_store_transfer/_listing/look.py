@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from remote_store import Capability, NotFound
 from remote_store_transfer._failures import EXPECTED, reason_of, status_of
-from remote_store_transfer._records import key_of, pack_file, seen_of
-from remote_store_transfer._side import Gathered, Side
-from remote_store_transfer._sorter import Sorter
+from remote_store_transfer._listing.records import key_of, pack_file, seen_of
+from remote_store_transfer._listing.side import Gathered, Side
+from remote_store_transfer._listing.sorter import Sorter
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Failure
 

@@ -27,10 +27,10 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store_transfer._contents import same_content
-from remote_store_transfer._equality import OURS, kept, source_time
-from remote_store_transfer._side import DISK, Side
-from remote_store_transfer._this_machine import this_machine
+from remote_store_transfer._listing.side import DISK, Side
+from remote_store_transfer._listing.this_machine import this_machine
+from remote_store_transfer._planning.contents import same_content
+from remote_store_transfer._planning.equality import OURS, kept, source_time
 from remote_store_transfer._values import Version, same_version, version_of
 
 __all__ = ["Arrival", "Copier", "SourceChanged", "TargetChanged"]

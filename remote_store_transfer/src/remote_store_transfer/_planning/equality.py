@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from remote_store_transfer._records import Seen
+from remote_store_transfer._listing.records import Seen
 from remote_store_transfer._values import Compare, Version
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""One action carried out, any number at a time, and what is added up of them."""

@@ -1,0 +1,1 @@
+"""What is on a side: listed or asked for, filtered, packed and sorted."""

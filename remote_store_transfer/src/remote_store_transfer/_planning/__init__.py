@@ -1,0 +1,1 @@
+"""From two sorted sides to actions: joined, compared, kept in order."""
