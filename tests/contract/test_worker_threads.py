@@ -211,7 +211,7 @@ def test_exit_waits_for_what_runs(tmp_path: Path) -> None:
 def test_fork_while_the_pool_is_in_use(pool: WorkerPool) -> None:
     """A lock that was held at the fork, and is for ever in the child, stops nobody there."""
     in_new_loop(pool.query(int))
-    crew = pool._crew
+    crew = pool._pool
     assert crew is not None
     statuses: list[int] = []
     with crew._lock:

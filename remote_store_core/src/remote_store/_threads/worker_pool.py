@@ -40,7 +40,7 @@ class WorkerPool:
         ValueError: *max_workers* is less than 1.
     """
 
-    __slots__ = ("__weakref__", "_crew", "_dismiss", "_exit_waits", "_max_workers", "_name")
+    __slots__ = ("__weakref__", "_dismiss", "_exit_waits", "_max_workers", "_name", "_pool")
 
     def __init__(self, name: str, max_workers: int, *, exit_waits: bool = True) -> None:
         if max_workers < 1:
@@ -49,7 +49,7 @@ class WorkerPool:
         self._name = name
         self._max_workers = max_workers
         self._exit_waits = exit_waits
-        self._crew: ThreadPool | None = None
+        self._pool: ThreadPool | None = None
         self._dismiss: Callable[[], object] = lambda: None
 
     @property
@@ -60,8 +60,8 @@ class WorkerPool:
     @property
     def busy(self) -> bool:
         """Whether a call runs or waits for a thread; those from before a `close` do not count."""
-        crew = self._crew
-        return crew is not None and crew.pid == os.getpid() and crew.busy
+        pool = self._pool
+        return pool is not None and pool.pid == os.getpid() and pool.busy
 
     async def query(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """
@@ -124,25 +124,25 @@ class WorkerPool:
     def close(self) -> None:
         """End the threads; running calls are not waited for."""
         with _lock:
-            self._crew = None
+            self._pool = None
             self._dismiss()
 
     def _put(self, job: Job) -> None:
-        crew = self._crew
+        pool = self._pool
         # False: closed since we looked.
-        while crew is None or crew.pid != os.getpid() or not crew.put(job):
-            crew = self._new_crew(crew)
+        while pool is None or pool.pid != os.getpid() or not pool.put(job):
+            pool = self._new_pool(pool)
 
-    def _new_crew(self, old: ThreadPool | None) -> ThreadPool:
+    def _new_pool(self, old: ThreadPool | None) -> ThreadPool:
         with _lock:
-            if self._crew is None or self._crew is old:
-                self._crew = ThreadPool(self._name, self._max_workers, exit_waits=self._exit_waits)
-                # The threads know the crew and not the pool: they end when it is forgotten.
-                dismiss = weakref.finalize(self, self._crew.end)
+            if self._pool is None or self._pool is old:
+                self._pool = ThreadPool(self._name, self._max_workers, exit_waits=self._exit_waits)
+                # The threads know the pool and not the pool: they end when it is forgotten.
+                dismiss = weakref.finalize(self, self._pool.end)
                 # Not at exit: the program's own exit callbacks may still make calls.
                 dismiss.atexit = False
                 self._dismiss = dismiss
-            return self._crew
+            return self._pool
 
 
 #: Held while a pool's threads are replaced. One for all pools, so that a forked
