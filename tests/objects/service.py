@@ -294,11 +294,22 @@ class MemoryService(ObjectService):
 
         self._do("delete", key, act)
 
-    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
+    async def delete_many(
+        self, keys: Sequence[str], *, etags: Mapping[str, str] | None = None
+    ) -> Mapping[str, RemoteStoreError]:
         def act() -> Mapping[str, RemoteStoreError]:
+            refused: dict[str, RemoteStoreError] = {}
             for key in keys:
-                self.bucket.objects.pop(key, None)
-            return {}
+                try:
+                    self._match(key, (etags or {}).get(key))
+                except NotFound as error:
+                    if self.bucket.description.batch_tells:
+                        refused[key] = error
+                except PreconditionFailed as error:
+                    refused[key] = error
+                else:
+                    del self.bucket.objects[key]
+            return refused
 
         refused: Mapping[str, RemoteStoreError] = self._do("delete_many", list(keys), act)
         return refused

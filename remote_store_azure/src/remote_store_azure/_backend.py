@@ -378,6 +378,7 @@ def _described(account: Account) -> Description:
         max_parts=50_000,
         page=5000,
         batch=256,
+        batch_tells=True,
         metadata=METADATA,
         folder_marks=True,
         repeats=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +16,7 @@ from remote_store import (
     GlobPattern,
     NotFound,
     RemotePath,
+    RemoteStoreError,
     WriteResult,
 )
 from remote_store_azure._blob.service import BlobService
@@ -160,6 +161,12 @@ class Hierarchical(Flat):
         except NotFound:
             if not missing_ok:
                 raise
+
+    async def delete_many(
+        self, session: Session, wanted: Mapping[str, str | None], *, missing_ok: bool
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Do nothing: what is deleted has to be looked at, since it may be a folder."""
+        return None
 
     async def delete_folder(
         self, session: Session, key: str, *, recursive: bool, missing_ok: bool

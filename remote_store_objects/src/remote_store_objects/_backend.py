@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar
@@ -19,6 +19,7 @@ from remote_store import (
     FolderInfo,
     GlobPattern,
     InvalidPath,
+    RemoteStoreError,
     ResolutionPlan,
     RetryPolicy,
     WriteResult,
@@ -466,6 +467,48 @@ class ObjectBackend(AsyncBackend):
             match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
             await operations.delete(session, key, missing_ok=missing_ok, **match)
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """
+        Delete files in batches, where the service has them.
+
+        What a batch does not tell of a file, further requests do.
+
+        Returns:
+            As in the protocol. None also where a batch would tell less than
+            single requests, and to find it out would take about as many.
+
+        Raises:
+            StoreClosed: The backend is closed.
+            PermissionDenied, BackendUnavailable: It cannot be found out what
+                the storage is.
+            CapabilityNotSupported: The service decides no *if_match*.
+        """
+        with self._loops.running() as session:
+            if self._description.batch < 2:
+                return None
+            errors: dict[str, RemoteStoreError] = {}
+            named: dict[str, str] = {}
+            wanted: dict[str, str | None] = {}
+            for path in paths:
+                try:
+                    key = self._keys.file(path)
+                except InvalidPath as error:
+                    errors[path] = error
+                    continue
+                match = self._match((if_match or {}).get(path), key)
+                named[key], wanted[key] = path, match.get("if_match")
+            operations = self.operations or await self.found_operations(session, None)
+            found = await operations.delete_many(session, wanted, missing_ok=missing_ok)
+            if found is None:
+                return None
+            return errors | {named[key]: error for key, error in found.items()}
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False

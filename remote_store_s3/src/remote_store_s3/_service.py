@@ -226,8 +226,10 @@ class S3Service(ObjectService):
                 raise _read_as(NotFound, "Not found", error) from error
             raise
 
-    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
-        """DeleteObjects; and DeleteObject for what no document can name."""
+    async def delete_many(
+        self, keys: Sequence[str], *, etags: Mapping[str, str] | None = None
+    ) -> Mapping[str, RemoteStoreError]:
+        """DeleteObjects, without conditions; and DeleteObject for what no document can name."""
         named = [key for key in keys if fits_xml(key)]
         failed: dict[str, RemoteStoreError] = {}
         for key in keys:

@@ -210,9 +210,11 @@ class BlobService(ObjectService):
         http = self.http
         await http.send(DELETE_BLOB, http.url(key), path=key, headers=headers, accept=(202,))
 
-    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
+    async def delete_many(
+        self, keys: Sequence[str], *, etags: Mapping[str, str] | None = None
+    ) -> Mapping[str, RemoteStoreError]:
         """Blob Batch."""
-        return await delete_many(self.http, keys, snapshots=self.snapshots)
+        return await delete_many(self.http, keys, snapshots=self.snapshots, etags=etags or {})
 
     async def copy(
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool

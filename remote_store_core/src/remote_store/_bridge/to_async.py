@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 
@@ -17,6 +17,7 @@ from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.backend import Backend
 from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
+from remote_store._types.errors import RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -316,6 +317,23 @@ class SyncBackendAdapter(AsyncBackend):
             copy, theirs, src, dst, overwrite=overwrite
         )
         return result
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Delete files together, if the wrapped backend does."""
+        delete = members.own_member(self._backend, "delete_many")
+        if delete is None:
+            return None
+        more = versions.given(self._backend, if_match=if_match)
+        found: Mapping[str, RemoteStoreError] | None = await self._calls.mutate(
+            delete, paths, missing_ok=missing_ok, **more
+        )
+        return found
 
     # Streams and listings -----------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
@@ -27,7 +27,7 @@ from remote_store._contract.content import SyncContentSource
 from remote_store._threads.loop_thread import LoopThread
 from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import CapabilityNotSupported
+from remote_store._types.errors import CapabilityNotSupported, RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -219,6 +219,23 @@ class AsyncBackendSyncAdapter(Backend):
         theirs = source._backend  # noqa: SLF001 - of this class
         result: WriteResult | None = self._runner.call(copy, theirs, src, dst, overwrite=overwrite)
         return result
+
+    def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Delete files together, if the wrapped backend does."""
+        delete = members.own_member(self._backend, "delete_many")
+        if delete is None:
+            return None
+        more = versions.given(self._backend, if_match=if_match)
+        found: Mapping[str, RemoteStoreError] | None = self._runner.call(
+            delete, paths, missing_ok=missing_ok, **more
+        )
+        return found
 
     def check_health(self) -> None:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
@@ -12,7 +12,7 @@ from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.ranges import Cut, refuse_other_version
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import unsupported
+from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
     FileInfo,
     FolderEntry,
@@ -498,6 +498,34 @@ class AsyncBackend(Protocol):
 
         Raises:
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
+        """
+        return None
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """
+        Delete files, where the storage does that for several of them at a time.
+
+        Each path has the result that `delete` has, and none keeps another one
+        from being deleted (DEL-009). What one request for many does not tell,
+        a backend finds out by others. The default does nothing. A class that
+        has a `delete` of its own and only inherits this member is not asked.
+        Contract 1.1.
+
+        Args:
+            paths: Keys of files, each once.
+            missing_ok: A missing file is no error.
+            if_match: ETags by key, of the versions that may be deleted; only
+                given to a backend that declares CONDITIONAL_WRITE.
+
+        Returns:
+            The error of each file that was not deleted, by its key. None if
+            they have to be deleted one by one: nothing was done.
         """
         return None
 

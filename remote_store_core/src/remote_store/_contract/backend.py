@@ -7,7 +7,7 @@ Written by scripts/unasync.py from `AsyncBackend`, but for what is marked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, runtime_checkable
@@ -19,7 +19,7 @@ from remote_store._contract.range_file import open_ranges, reads_ranges
 from remote_store._contract.ranges import part_of_stream, refuse_other_version
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import unsupported
+from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
     FileInfo,
     FolderEntry,
@@ -518,6 +518,34 @@ class Backend(Protocol):
 
         Raises:
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
+        """
+        return None
+
+    def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """
+        Delete files, where the storage does that for several of them at a time.
+
+        Each path has the result that `delete` has, and none keeps another one
+        from being deleted (DEL-009). What one request for many does not tell,
+        a backend finds out by others. The default does nothing. A class that
+        has a `delete` of its own and only inherits this member is not asked.
+        Contract 1.1.
+
+        Args:
+            paths: Keys of files, each once.
+            missing_ok: A missing file is no error.
+            if_match: ETags by key, of the versions that may be deleted; only
+                given to a backend that declares CONDITIONAL_WRITE.
+
+        Returns:
+            The error of each file that was not deleted, by its key. None if
+            they have to be deleted one by one: nothing was done.
         """
         return None
 

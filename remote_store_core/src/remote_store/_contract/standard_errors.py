@@ -7,6 +7,7 @@ and the other fields of `RemoteStoreError`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "ancestor_is_file",
     "cannot_delete_root",
     "closed",
+    "error_about",
     "first_with_others",
     "folder_not_empty",
     "is_a_file",
@@ -109,6 +111,22 @@ def closed(backend: str, key: str | None = None, **fields: Any) -> StoreClosed:
             overtook a change.
     """
     return StoreClosed(f"backend {backend!r} is closed", path=key, backend=backend, **fields)
+
+
+def error_about(error: RemoteStoreError, key: str) -> RemoteStoreError:
+    """
+    Return an error as one about another key: several keys have failed for one reason.
+
+    Args:
+        error: What was raised; it stays as it is.
+        key: Of the file.
+    """
+    same = copy.copy(error)
+    same.__cause__ = error.__cause__ or error
+    same.path = key
+    if isinstance(same, OSError):
+        same.filename = key
+    return same
 
 
 def first_with_others(errors: Iterable[RemoteStoreError]) -> RemoteStoreError:

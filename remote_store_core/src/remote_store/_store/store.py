@@ -21,12 +21,15 @@ from remote_store._contract.closing import closing
 from remote_store._contract.content import SyncContentSource, WritableContent, as_content
 from remote_store._contract.range_file import open_ranges
 from remote_store._contract.ranges import BLOCK
+from remote_store._contract.standard_errors import error_about
 from remote_store._plugins.hooks import hub
 from remote_store._store import gates, range_rules, rebasing, rules
+from remote_store._store.deletions import Deletions
 from remote_store._store.iterate import files_below, folders_below, relay
-from remote_store._store.observe import Observation
+from remote_store._store.observe import Observation, together
 from remote_store._store.ranges import read_part, read_parts
 from remote_store._types.capabilities import Capability, CapabilitySet
+from remote_store._types.errors import RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -35,7 +38,7 @@ from remote_store._types.models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._types.path import RemotePath, join_root, normalise, strip_root
+from remote_store._types.path import RemotePath, join_root, normalise, strip_root, text_of
 
 __all__ = ["Store", "store_over"]
 
@@ -611,6 +614,64 @@ class Store:
         delete = self._backend.delete
         self._call("delete", path, delete, key, missing_ok=missing_ok, **match)
 
+    def delete_many(
+        self,
+        paths: Sequence[str | RemotePath],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> list[RemoteStoreError | None] | None:
+        """
+        Delete files, where the storage does that for several of them at a time.
+
+        A storage that has no such requests does nothing, and says so: see
+        ``remote_store_transfer`` for a function that then deletes one by one.
+        Each path is observed as `delete` is.
+
+        Args:
+            paths: Paths of files.
+            missing_ok: A missing file is no error.
+            if_match: ETags by path, as *paths* has it, of the versions that may be deleted.
+
+        Returns:
+            For each path, in their order, what `delete` would have raised, or
+            None if the file was deleted, or was missing and that was allowed.
+            None instead of all of it if they have to be deleted one by one:
+            nothing was done.
+
+        Raises:
+            TypeError: *paths* is one path, or one of them is no path.
+            TypeError, ValueError: An ETag is none, or of no path; see `write`.
+            CapabilityNotSupported: No DELETE, or *if_match* without
+                CONDITIONAL_WRITE.
+        """
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
+        asked = Deletions(self._root, paths, if_match, self._capabilities, self._name)
+        delete = members.own_member(self._backend, "delete_many")
+        if delete is None:
+            return None
+        found: Mapping[str, RemoteStoreError] | None = {}
+        if asked.paths:
+            keys = list(asked.paths)
+            with together(self._observed("delete", asked.paths)) as ends:
+                try:
+                    found = delete(keys, missing_ok=missing_ok, **asked.options)
+                except RemoteStoreError as error:
+                    found = {key: error_about(error, key) for key in keys}
+                if found is not None:
+                    asked.settle(found)
+                    ends.update({key: found.get(key) for key in keys})
+        if found is None:
+            return None
+        for place in asked.again:
+            try:
+                match = (if_match or {}).get(text_of(paths[place]))
+                self.delete(paths[place], missing_ok=missing_ok, if_match=match)
+            except RemoteStoreError as error:
+                asked.results[place] = error
+        return asked.results
+
     def delete_folder(
         self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
     ) -> None:
@@ -1183,6 +1244,11 @@ class Store:
             observation = Observation(_log, name, path, self._name, changes)
             return observation.call(functools.partial(function, *args, **options))
         return function(*args, **options)
+
+    def _observed(self, name: str, paths: Mapping[str, str | RemotePath]) -> dict[str, Observation]:
+        if not (hub.listening or _reports(_INFO)):
+            return {}
+        return {k: Observation(_log, name, path, self._name) for k, path in paths.items()}
 
     def _iterate(
         self, name: str, path: str | RemotePath, items: Generator[T, None, None]

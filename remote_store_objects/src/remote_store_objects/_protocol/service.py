@@ -230,15 +230,21 @@ class ObjectService(Protocol):
                 there is none.
         """
 
-    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
+    async def delete_many(
+        self, keys: Sequence[str], *, etags: Mapping[str, str] | None = None
+    ) -> Mapping[str, RemoteStoreError]:
         """
         Delete several objects in one request; optional, see `Description.batch`.
 
         Args:
             keys: Of the objects, each once.
+            etags: The versions that may be deleted of some of them; never
+                without `Description.batch_tells` and
+                `Condition.DELETE_IF_MATCH`.
 
         Returns:
-            What was refused, with its error; an object that is absent is not.
+            What was refused, with its error. For an object that is absent that
+            is NotFound, see `Description.batch_tells`; or there is none.
 
         Raises:
             RemoteStoreError: The request as a whole failed. If it is neither
