@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -230,6 +230,33 @@ class Copier:
         with _of_target(self._target.at(path), match):
             await self._target.store.delete(self._target.at(path), missing_ok=True, if_match=match)
 
+    async def delete_many(
+        self, seen: Mapping[str, Version]
+    ) -> Mapping[str, RemoteStoreError | None] | None:
+        """
+        Delete files of the target together, each unless it is another version than was seen.
+
+        Args:
+            seen: The versions, by path.
+
+        Returns:
+            What `delete` would raise for each path; None if they have to be
+            deleted one by one: nothing was done.
+        """
+        paths = {self._target.at(path): path for path in seen}
+        etags = {
+            there: etag for there, path in paths.items() if (etag := seen[path].etag) is not None
+        }
+        if not self._matches or len(etags) != len(paths):
+            return None  # something has to be looked at
+        found = await self._target.store.delete_many(list(paths), missing_ok=True, if_match=etags)
+        if found is None:
+            return None
+        return {
+            path: _about_target(there, error)
+            for (there, path), error in zip(paths.items(), found, strict=True)
+        }
+
     # The parts of a copy ----------------------------------------------------
 
     async def _let_rest(self, seen: Version) -> None:
@@ -441,6 +468,14 @@ class Copier:
 def _other_target(path: str) -> TargetChanged:
     msg = f"{path!r} was changed in the target since it was looked at"
     return TargetChanged(msg, path=path)
+
+
+def _about_target(path: str, error: RemoteStoreError | None) -> RemoteStoreError | None:
+    if not isinstance(error, PreconditionFailed):
+        return error
+    changed = _other_target(path)
+    changed.__cause__ = error
+    return changed
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ threads; what it is asked for is asked of the store itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, BinaryIO, ClassVar, TypeVar
@@ -22,6 +22,7 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    RemoteStoreError,
     ResolutionPlan,
     Store,
     WritableContent,
@@ -123,6 +124,18 @@ class _StoreBackend(Backend):
 
     def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
         self._store.delete(path, missing_ok=missing_ok, if_match=if_match)
+
+    def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        found = self._store.delete_many(paths, missing_ok=missing_ok, if_match=if_match)
+        if found is None:
+            return None
+        return {path: e for path, e in zip(paths, found, strict=True) if e is not None}
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
