@@ -10,7 +10,6 @@ without a commit is aborted; what a killed process leaves is swept, see
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -46,7 +45,14 @@ from remote_store_objects._session.outcome import in_doubt, like, untouched
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks
 
-__all__ = ["Uploading", "exclusive_refused", "may_be", "refuse_unexclusive", "write"]
+__all__ = [
+    "Uploading",
+    "exclusive_refused",
+    "may_be",
+    "nothing_there",
+    "refuse_unexclusive",
+    "write",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -214,11 +220,15 @@ async def _put(session: Session, target: _Target, body: Body, attributes: Attrib
         refusal = error
     ours = False
     if refusal.outcome_unknown:
-        found = None
-        with in_doubt(True), contextlib.suppress(PermissionDenied):
-            # Who may write need not be allowed to look.
-            found = await find(session, key)
-        ours = found is None or may_be(found, body, attributes)
+        with in_doubt(True):
+            try:
+                found = await find(session, key)
+            except PermissionDenied:  # who may write need not be allowed to look
+                ours = True
+            else:
+                if found is None and target.exclusive:
+                    raise nothing_there(session, key, refusal)
+                ours = found is None or may_be(found, body, attributes)
     if target.exclusive:
         raise exclusive_refused(session, key, refusal, unknown=ours)
     raise _replaced(session, key, refusal, unknown=ours)
@@ -264,6 +274,16 @@ def exclusive_refused(
     if unknown:
         words = "an attempt to write it got no answer: it may be this call's own"
         error.args = (f"{error.args[0]} ({words})",)
+    return like(error, refusal)
+
+
+def nothing_there(session: Session, key: str, refusal: RemoteStoreError) -> PreconditionFailed:
+    """Return the error for an exclusive change that was refused, where nothing is afterwards."""
+    msg = (
+        "An attempt got no answer, the next one was refused, and nothing is there: either what "
+        "the first one made was removed since, or what was in the way is no file; try again"
+    )
+    error = PreconditionFailed(msg, path=key, backend=session.name, outcome_unknown=True)
     return like(error, refusal)
 
 
