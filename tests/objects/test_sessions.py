@@ -226,6 +226,7 @@ async def test_capabilities_follow_the_description() -> None:
     assert set(Capability) - full == {
         Capability.SEEKABLE_READ,
         Capability.ATOMIC_MOVE,
+        Capability.CREATE_FOLDER,
     }
     for fields, missing in (
         ({}, set()),

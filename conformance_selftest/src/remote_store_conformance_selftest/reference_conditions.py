@@ -12,7 +12,12 @@ from remote_store_conformance_selftest.reference import ALL, Content, ReferenceB
 __all__ = ["LACKS", "ConditionalBackend"]
 
 #: What it does not have of that version.
-LACKS: Final = (Capability.RANGE_READ, Capability.CONTENT_HEADERS, Capability.SIGNED_URL)
+LACKS: Final = (
+    Capability.RANGE_READ,
+    Capability.CONTENT_HEADERS,
+    Capability.SIGNED_URL,
+    Capability.CREATE_FOLDER,
+)
 
 Metadata = Mapping[str, str] | None
 

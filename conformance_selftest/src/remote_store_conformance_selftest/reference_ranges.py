@@ -12,7 +12,12 @@ from remote_store_conformance_selftest.reference import ALL, CHUNK, ReferenceBac
 __all__ = ["LACKS", "RangeBackend"]
 
 #: What it does not have of that version.
-LACKS: Final = (Capability.CONDITIONAL_WRITE, Capability.CONTENT_HEADERS, Capability.SIGNED_URL)
+LACKS: Final = (
+    Capability.CONDITIONAL_WRITE,
+    Capability.CONTENT_HEADERS,
+    Capability.SIGNED_URL,
+    Capability.CREATE_FOLDER,
+)
 
 
 class RangeBackend(ReferenceBackend):

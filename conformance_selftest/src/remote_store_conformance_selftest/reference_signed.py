@@ -19,7 +19,12 @@ from remote_store_conformance_selftest.tree import Tree
 __all__ = ["NO_URLS", "SigningBackend"]
 
 #: What it does not have of version 1.1 of the contract.
-NO_URLS: Final = (Capability.RANGE_READ, Capability.CONTENT_HEADERS, Capability.CONDITIONAL_WRITE)
+NO_URLS: Final = (
+    Capability.RANGE_READ,
+    Capability.CONTENT_HEADERS,
+    Capability.CONDITIONAL_WRITE,
+    Capability.CREATE_FOLDER,
+)
 
 
 class SigningBackend(ReferenceBackend):

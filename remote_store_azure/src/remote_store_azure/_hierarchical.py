@@ -21,6 +21,7 @@ from remote_store import (
 )
 from remote_store_azure._blob.service import BlobService
 from remote_store_azure._datalake import transfer
+from remote_store_azure._datalake.create_folder import create_folder
 from remote_store_azure._datalake.delete import delete
 from remote_store_azure._datalake.list_paths import PathService, SweepService
 from remote_store_azure._datalake.probe import folder_at, loses_dots, refuse_dots
@@ -33,6 +34,7 @@ from remote_store_objects.authoring import (
     find,
     folder_sum,
     is_literal,
+    look_at_storage,
     written_result,
 )
 from remote_store_objects.http import quoted
@@ -148,6 +150,14 @@ class Hierarchical(Flat):
             if_match=quoted(if_match),
         )
         return written_result(session, key, size, written, attributes.metadata)
+
+    async def create_folder(self, session: Session, key: str) -> None:
+        """Make a folder and those above it, in one request."""
+        refuse_dots(key)
+        if key:
+            await create_folder(http_of(session), key)
+        else:
+            await look_at_storage(session)
 
     # Deleting --------------------------------------------------------------
 

@@ -123,6 +123,9 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
             buffer.add(chunk)
         return buffer.getvalue()
 
+    async def create_folder(self, path: str) -> None:
+        self._tree.create_folder(path)
+
     # Deleting --------------------------------------------------------------
 
     async def delete(

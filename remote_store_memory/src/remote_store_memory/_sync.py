@@ -121,6 +121,9 @@ class MemoryBackend(Memory, Backend):
             yield cast("BinaryIO", buffer)
         self._put(path, buffer.content, overwrite, None)
 
+    def create_folder(self, path: str) -> None:
+        self._tree.create_folder(path)
+
     # Deleting --------------------------------------------------------------
 
     def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:

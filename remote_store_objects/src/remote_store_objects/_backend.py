@@ -97,6 +97,7 @@ class ObjectBackend(AsyncBackend):
         - {
             Capability.SEEKABLE_READ,
             Capability.ATOMIC_MOVE,
+            Capability.CREATE_FOLDER,
         }
     )
     CONTRACT: ClassVar[str] = "1.1"
@@ -445,6 +446,19 @@ class ObjectBackend(AsyncBackend):
         if kept and rules is not None:
             rules.refuse(kept)
         return kept
+
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, where the storage has real ones.
+
+        Raises:
+            CapabilityNotSupported: Folders are there only as prefixes of keys.
+            InvalidPath, NotFound: As in the protocol.
+        """
+        with self._loops.running() as session:
+            key = self._keys.folder(path) and self._keys.target(path)
+            operations = self.operations or await self.found_operations(session, key)
+            await operations.create_folder(session, key)
 
     # Deleting ------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store.authoring import is_a_file, not_found
+from remote_store.authoring import is_a_file, no_real_folders, not_found
 from remote_store_objects import _list, _probe, _transfer
 from remote_store_objects._delete import delete, delete_folder
 from remote_store_objects._delete_many import delete_many
@@ -128,6 +128,10 @@ class Flat:
             if_match=if_match,
         )
         return written_result(session, key, size, written, attributes.metadata)
+
+    async def create_folder(self, session: Session, key: str) -> None:
+        """Refuse to make a folder: without an object below there is none."""
+        raise no_real_folders(key, session.name)
 
     # Deleting ------------------------------------------------------------------
 

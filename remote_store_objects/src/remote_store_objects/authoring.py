@@ -9,7 +9,7 @@ from remote_store_objects._flat import Flat, written_result
 from remote_store_objects._keys import prefix_of
 from remote_store_objects._list import folder_sum, is_literal
 from remote_store_objects._parts import Gatherer
-from remote_store_objects._probe import find
+from remote_store_objects._probe import find, look_at_storage
 from remote_store_objects._read import Reading
 from remote_store_objects._session.in_flight import Calls, Waiting
 from remote_store_objects._session.loops import Loops
@@ -38,6 +38,7 @@ __all__ = [
     "is_literal",
     "like",
     "likeness",
+    "look_at_storage",
     "may_be",
     "prefix_of",
     "untouched",

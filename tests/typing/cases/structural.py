@@ -108,6 +108,8 @@ class Complete:
     async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
         raise NotImplementedError
 
+    async def create_folder(self, path: str) -> None: ...
+
     async def copy_from(
         self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
     ) -> WriteResult | None:

@@ -26,6 +26,7 @@ FAMILIES: Final = {
     "INFO": "File and folder information",
     "LIST": "Listing",
     "GLOB": "Globbing",
+    "FOLDER": "Folders of their own",
     "DEL": "Deleting",
     "MOVE": "Moving",
     "AMOVE": "Atomic moves",

@@ -274,6 +274,15 @@ class SyncBackendAdapter(AsyncBackend):
         delete = self._backend.delete_folder
         await self._calls.mutate(delete, path, recursive=recursive, missing_ok=missing_ok)
 
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing.
+
+        Raises:
+            InvalidPath, NotFound, CapabilityNotSupported: As `AsyncBackend.create_folder`.
+        """
+        await self._calls.mutate(self._member("create_folder"), path)
+
     async def move(
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:

@@ -188,6 +188,11 @@ class AsyncBackendSyncAdapter(Backend):
         delete = self._backend.delete_folder
         self._runner.call(delete, path, recursive=recursive, missing_ok=missing_ok)
 
+    def create_folder(self, path: str) -> None:
+        """Make a folder, and those above it that are missing."""
+        create: Callable[..., Awaitable[None]] = self._member("create_folder")
+        self._runner.call(create, path)
+
     def move(
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:

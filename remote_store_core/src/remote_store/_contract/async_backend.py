@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.ranges import Cut, refuse_other_version
+from remote_store._contract.standard_errors import no_real_folders
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
@@ -471,6 +472,30 @@ class AsyncBackend(Protocol):
         msg = f"backend {self.name!r} does not sign URLs"
         needed = Capability.SIGNED_URL.value
         raise unsupported(msg, path=path, backend=self.name, capability=needed)
+
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing; declared by CREATE_FOLDER (FOLDER-001).
+
+        One that is there already stays as it is (FOLDER-002), so that of any
+        number of concurrent callers all succeed (FOLDER-005). A backend
+        declares it only where folders are real: where an empty one is there,
+        and stays until `delete_folder`. A marker, an object that stands for a
+        folder, is none. A call that fails or is cancelled leaves no part of
+        the folders, or, where the service makes them in one request, all.
+        Since contract 1.1.
+
+        Args:
+            path: Key of a folder; the root is there already.
+
+        Raises:
+            InvalidPath: A file is at *path* or above it (FOLDER-003), or a name is
+                reserved for temporary files.
+            NotFound: The storage itself is absent, also where *path* is the
+                root; the message names it.
+            CapabilityNotSupported: Always, from this default.
+        """
+        raise no_real_folders(path, self.name)
 
     async def copy_from(
         self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False

@@ -17,6 +17,7 @@ from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
 from remote_store._contract.range_file import open_ranges, reads_ranges
 from remote_store._contract.ranges import part_of_stream, refuse_other_version
+from remote_store._contract.standard_errors import no_real_folders
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError, unsupported
@@ -491,6 +492,30 @@ class Backend(Protocol):
         msg = f"backend {self.name!r} does not sign URLs"
         needed = Capability.SIGNED_URL.value
         raise unsupported(msg, path=path, backend=self.name, capability=needed)
+
+    def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing; declared by CREATE_FOLDER (FOLDER-001).
+
+        One that is there already stays as it is (FOLDER-002), so that of any
+        number of concurrent callers all succeed (FOLDER-005). A backend
+        declares it only where folders are real: where an empty one is there,
+        and stays until `delete_folder`. A marker, an object that stands for a
+        folder, is none. A call that fails or is cancelled leaves no part of
+        the folders, or, where the service makes them in one request, all.
+        Since contract 1.1.
+
+        Args:
+            path: Key of a folder; the root is there already.
+
+        Raises:
+            InvalidPath: A file is at *path* or above it (FOLDER-003), or a name is
+                reserved for temporary files.
+            NotFound: The storage itself is absent, also where *path* is the
+                root; the message names it.
+            CapabilityNotSupported: Always, from this default.
+        """
+        raise no_real_folders(path, self.name)
 
     def copy_from(
         self, source: Backend, src: str, dst: str, *, overwrite: bool = False

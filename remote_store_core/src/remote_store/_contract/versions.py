@@ -28,9 +28,11 @@ _CAPABILITIES: Final[dict[Capability, _Version]] = {
     Capability.CONDITIONAL_WRITE: (1, 1),
     Capability.CONTENT_HEADERS: (1, 1),
     Capability.SIGNED_URL: (1, 1),
+    Capability.CREATE_FOLDER: (1, 1),
 }
 _MEMBERS: Final[dict[str, _Version]] = {
     "copy_from": (1, 1),
+    "create_folder": (1, 1),
     "delete_many": (1, 1),
     "read_range": (1, 1),
     "signed_url": (1, 1),

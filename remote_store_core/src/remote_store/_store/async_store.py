@@ -524,6 +524,28 @@ class AsyncStore:
             name, path, write(key, content, overwrite=overwrite, metadata=metadata, **more)
         )
 
+    async def create_folder(self, path: str | RemotePath) -> None:
+        """
+        Make a folder, and those above it that are missing.
+
+        A folder that is there already stays as it is. Where folders are not
+        real, as in most object stores, there is nothing to make: a folder
+        exists there through the files in it.
+
+        Args:
+            path: Path of a folder; ``""`` for the root of the store, which a
+                store with a *root_path* may have to make.
+
+        Raises:
+            CapabilityNotSupported: No CREATE_FOLDER, or no WRITE.
+            InvalidPath: *path* is malformed, or a file is there or above it.
+            NotFound: The storage itself is absent; the message names it.
+        """
+        gates.gate_folder(self._capabilities, path, self._name)
+        key = rules.folder_key(self._root, path)
+        create = self._member("create_folder")
+        await self._call("create_folder", path, create(key))
+
     # Deleting --------------------------------------------------------------
 
     async def delete(

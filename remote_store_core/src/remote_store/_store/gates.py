@@ -8,15 +8,18 @@ from typing import Any, Final
 
 from attrs import asdict
 
+from remote_store._contract.standard_errors import no_real_folders
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
     ContentHeaders,
 )
+from remote_store._types.path import RemotePath, text_of
 
 __all__ = [
     "METADATA_LIMIT",
     "check_etag",
     "check_metadata",
+    "gate_folder",
     "gate_headers",
     "gate_match",
     "gate_url",
@@ -45,6 +48,18 @@ def check_etag(etag: object) -> None:
     if '"' in etag or not (etag.isascii() and etag.isprintable()):
         msg = f"if_match must be an ETag without quotes, as get_file_info returns it, got {etag!r}"
         raise ValueError(msg)
+
+
+def gate_folder(capabilities: CapabilitySet, path: str | RemotePath, backend: str) -> None:
+    """
+    Refuse to make a folder where folders are not real, or nothing is written.
+
+    Raises:
+        CapabilityNotSupported: No CREATE_FOLDER, or no WRITE.
+    """
+    if Capability.CREATE_FOLDER not in capabilities:
+        raise no_real_folders(text_of(path), backend)
+    capabilities.require(Capability.WRITE, backend=backend)
 
 
 def gate_headers(capabilities: CapabilitySet, headers: object, backend: str) -> dict[str, Any]:

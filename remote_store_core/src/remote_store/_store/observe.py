@@ -32,6 +32,7 @@ _REPORTED: Final = frozenset(
         "move",
         "copy",
         "copy_from",
+        "create_folder",
         "ping",
     }
 )

@@ -28,6 +28,7 @@ from remote_store._store.deletions import Deletions
 from remote_store._store.iterate import files_below, folders_below, relay
 from remote_store._store.observe import Observation, together
 from remote_store._store.ranges import read_part, read_parts
+from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError
 from remote_store._types.models import (
@@ -557,31 +558,75 @@ class Store:
 
     # By hand: an async store has `write_atomic` alone.
     @contextlib.contextmanager
-    def open_atomic(self, path: str | RemotePath, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    def open_atomic(
+        self,
+        path: str | RemotePath,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
+        headers: ContentHeaders | None = None,
+    ) -> Iterator[BinaryIO]:
         """
         Open a file for writing that is published at the end of the ``with`` block.
 
         The block may close the file. After an exception in it *path* is as it
-        was before.
+        was before. With *if_match* or *headers* what is written is gathered, in
+        memory up to 8 MiB and on disk beyond, and given to `write_atomic` at
+        the end.
 
         Args:
             path: Path of a file.
             overwrite: Replace an existing file; False refuses it.
+            if_match: ETag of the version to replace, as in `write`.
+            headers: Content headers, as in `write`.
 
         Raises:
-            CapabilityNotSupported: No ATOMIC_WRITE or no WRITE.
+            TypeError, ValueError: *if_match* or *headers* are none; see `write`.
+            CapabilityNotSupported: No ATOMIC_WRITE or no WRITE, *if_match*
+                without CONDITIONAL_WRITE, or *headers* without CONTENT_HEADERS.
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False; at the
                 start or at the end of the block.
+            PreconditionFailed: The file is another version than *if_match*, or
+                missing; at the end of the block. Nothing was changed.
         """
+        more = {} if if_match is None else self._match(if_match)
+        if headers is not None:
+            more |= gates.gate_headers(self._capabilities, headers, self._name)
         gates.gate_write(self._capabilities, None, atomic=True, backend=self._name)
         key = rules.file_key(self._root, path)
-        opened = self._member("open_atomic")(key, overwrite=overwrite)
+        if more:  # which a backend takes in `write_atomic` alone
+            write = functools.partial(self._backend.write_atomic, key, overwrite=overwrite, **more)
+            opened = spooled_write(write)
+        else:
+            opened = self._member("open_atomic")(key, overwrite=overwrite)
         observed: AbstractContextManager[None] = contextlib.nullcontext()
         if hub.listening or _reports(_INFO):
             observed = Observation(_log, "open_atomic", path, self._name).timed()
         with observed, opened as file:
             yield file
+
+    def create_folder(self, path: str | RemotePath) -> None:
+        """
+        Make a folder, and those above it that are missing.
+
+        A folder that is there already stays as it is. Where folders are not
+        real, as in most object stores, there is nothing to make: a folder
+        exists there through the files in it.
+
+        Args:
+            path: Path of a folder; ``""`` for the root of the store, which a
+                store with a *root_path* may have to make.
+
+        Raises:
+            CapabilityNotSupported: No CREATE_FOLDER, or no WRITE.
+            InvalidPath: *path* is malformed, or a file is there or above it.
+            NotFound: The storage itself is absent; the message names it.
+        """
+        gates.gate_folder(self._capabilities, path, self._name)
+        key = rules.folder_key(self._root, path)
+        create = self._member("create_folder")
+        self._call("create_folder", path, create, key)
 
     # Deleting --------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class _StoreBackend(Backend):
 
     # Those that the engine has no use for are not passed on.
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.RANGE_READ, Capability.SIGNED_URL}
+        set(Capability) - {Capability.RANGE_READ, Capability.SIGNED_URL, Capability.CREATE_FOLDER}
     )
     CONTRACT: ClassVar[str] = "1.1"
 
