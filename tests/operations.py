@@ -47,8 +47,6 @@ class Kind(enum.Enum):
     LISTING = enum.auto()
     WRITE = enum.auto()
     TRANSFER = enum.auto()
-    #: Makes a folder.
-    FOLDER = enum.auto()
     DELETE = enum.auto()
 
 
@@ -117,7 +115,7 @@ class Operation:
     @property
     def changes(self) -> bool:
         """True unless it only looks."""
-        return self.kind in (Kind.WRITE, Kind.TRANSFER, Kind.FOLDER, Kind.DELETE)
+        return self.kind in (Kind.WRITE, Kind.TRANSFER, Kind.DELETE)
 
     @property
     def lazy(self) -> bool:
@@ -146,7 +144,6 @@ def _operations() -> Iterator[Operation]:
         yield Operation("write_atomic", Kind.WRITE, free, ATOMIC, (b"x",), options)
         yield Operation("move", Kind.TRANSFER, both, (C.MOVE,), options=options)
         yield Operation("copy", Kind.TRANSFER, both, (C.COPY,), options=options)
-    yield Operation("create_folder", Kind.FOLDER, folder, (C.CREATE_FOLDER, C.WRITE))
     for options in ({}, {"missing_ok": True}):
         yield Operation("delete", Kind.DELETE, file, (C.DELETE,), options=options)
         yield Operation("delete_folder", Kind.DELETE, folder, (C.DELETE,), options=options)
@@ -159,10 +156,10 @@ ATOMIC: Final = (C.ATOMIC_WRITE, C.WRITE)
 
 #: What version 1.1 of the contract brought.
 SINCE_1_1: Final = frozenset(
-    {C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL, C.CREATE_FOLDER}
+    {C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL, C.RESUMABLE_WRITE}
 )
 #: What of it the backends without a service, memory and local, do not have.
-NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ, C.CREATE_FOLDER}
+NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ}
 
 #: Those of both protocols, by name.
 OPERATIONS: Final = {operation.name: operation for operation in _operations()}

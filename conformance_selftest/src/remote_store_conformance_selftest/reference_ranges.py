@@ -16,7 +16,7 @@ LACKS: Final = (
     Capability.CONDITIONAL_WRITE,
     Capability.CONTENT_HEADERS,
     Capability.SIGNED_URL,
-    Capability.CREATE_FOLDER,
+    Capability.RESUMABLE_WRITE,
 )
 
 

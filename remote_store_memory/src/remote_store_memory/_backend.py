@@ -53,6 +53,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         - {
             Capability.GLOB,
             Capability.SIGNED_URL,
+            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "async-memory"
@@ -122,9 +123,6 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         async for chunk in content:
             buffer.add(chunk)
         return buffer.getvalue()
-
-    async def create_folder(self, path: str) -> None:
-        self._tree.create_folder(path)
 
     # Deleting --------------------------------------------------------------
 

@@ -36,7 +36,6 @@ from remote_store_conformance.programs.steps import (
     contents,
     difference,
     flag,
-    folders,
     looks,
     outcome,
     paths,
@@ -148,7 +147,6 @@ class Programs:
 def machine(programs: Programs) -> type[RuleBasedStateMachine]:
     """Return the class whose instances are the programs."""
     trial = programs.trial
-    real = [folders] if trial.declares(C.CREATE_FOLDER) else []
 
     class Program(RuleBasedStateMachine):
         def __init__(self) -> None:
@@ -183,7 +181,7 @@ def machine(programs: Programs) -> type[RuleBasedStateMachine]:
                 if folder not in self.model.files and programs.do(self.store.is_folder(folder)):
                     self.model.folders.add(folder)
 
-        @rule(step=st.one_of(changes, looks, *real))
+        @rule(step=st.one_of(changes, looks))
         def one(self, step: Step) -> None:
             programs.steps.append(step.text)
             observed = programs.do(outcome(step.call(self.store)))
