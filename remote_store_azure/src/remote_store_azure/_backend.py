@@ -35,9 +35,6 @@ __all__ = ["AsyncAzureBackend"]
 T = TypeVar("T")
 _DAY: Final = timedelta(days=1)
 
-#: What only accounts with a hierarchical namespace can do.
-_REAL_FOLDERS: Final = CapabilitySet([Capability.ATOMIC_MOVE, Capability.CREATE_FOLDER])
-
 
 class AsyncAzureBackend(ObjectBackend):
     """
@@ -174,7 +171,7 @@ class AsyncAzureBackend(ObjectBackend):
         )
         self._kind = AccountKind(hns)
         self.operations = None if hns is None else self._operations_of(hns)
-        missing = set() if hns else set(_REAL_FOLDERS)
+        missing = set() if hns else {Capability.ATOMIC_MOVE}
         if self.description.signs is None:
             missing.add(Capability.SIGNED_URL)
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
@@ -204,9 +201,8 @@ class AsyncAzureBackend(ObjectBackend):
 
         Returns:
             The backend to use, the same object at every call: on a
-            hierarchical account one that declares ATOMIC_MOVE and CREATE_FOLDER
-            too and shares the connections of this one, so that closing either
-            closes both.
+            hierarchical account one that declares ATOMIC_MOVE too and shares
+            the connections of this one, so that closing either closes both.
 
         Raises:
             PermissionDenied, BackendUnavailable: It cannot be found out.
@@ -225,7 +221,7 @@ class AsyncAzureBackend(ObjectBackend):
             twin.__dict__.update(
                 self.__dict__,
                 _options={**self._options, "hns": True},
-                _capabilities=self._capabilities | _REAL_FOLDERS,
+                _capabilities=self._capabilities | CapabilitySet([Capability.ATOMIC_MOVE]),
             )
         return self._connected
 
@@ -294,9 +290,9 @@ class AsyncAzureBackend(ObjectBackend):
     @property
     def capabilities(self) -> CapabilitySet:
         """
-        What both kinds of accounts can do: all but SEEKABLE_READ, ATOMIC_MOVE and CREATE_FOLDER.
+        What both kinds of accounts can do: all but SEEKABLE_READ and ATOMIC_MOVE.
 
-        With ``hns=True`` moves are atomic too, and folders can be made.
+        With ``hns=True`` moves are atomic too.
         """
         return self._capabilities
 
@@ -382,11 +378,11 @@ def _described(account: Account) -> Description:
         max_parts=50_000,
         page=5000,
         batch=256,
-        batch_tells=True,
         metadata=METADATA,
         folder_marks=True,
         repeats=True,
         signs=longest_url(account),
+        resumes=True,
     )
 
 
