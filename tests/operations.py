@@ -47,6 +47,8 @@ class Kind(enum.Enum):
     LISTING = enum.auto()
     WRITE = enum.auto()
     TRANSFER = enum.auto()
+    #: Makes a folder.
+    FOLDER = enum.auto()
     DELETE = enum.auto()
 
 
@@ -115,7 +117,7 @@ class Operation:
     @property
     def changes(self) -> bool:
         """True unless it only looks."""
-        return self.kind in (Kind.WRITE, Kind.TRANSFER, Kind.DELETE)
+        return self.kind in (Kind.WRITE, Kind.TRANSFER, Kind.FOLDER, Kind.DELETE)
 
     @property
     def lazy(self) -> bool:
@@ -144,6 +146,7 @@ def _operations() -> Iterator[Operation]:
         yield Operation("write_atomic", Kind.WRITE, free, ATOMIC, (b"x",), options)
         yield Operation("move", Kind.TRANSFER, both, (C.MOVE,), options=options)
         yield Operation("copy", Kind.TRANSFER, both, (C.COPY,), options=options)
+    yield Operation("create_folder", Kind.FOLDER, folder, (C.CREATE_FOLDER, C.WRITE))
     for options in ({}, {"missing_ok": True}):
         yield Operation("delete", Kind.DELETE, file, (C.DELETE,), options=options)
         yield Operation("delete_folder", Kind.DELETE, folder, (C.DELETE,), options=options)
@@ -156,10 +159,10 @@ ATOMIC: Final = (C.ATOMIC_WRITE, C.WRITE)
 
 #: What version 1.1 of the contract brought.
 SINCE_1_1: Final = frozenset(
-    {C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL, C.RESUMABLE_WRITE}
+    {C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL, C.CREATE_FOLDER}
 )
 #: What of it the backends without a service, memory and local, do not have.
-NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ}
+NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ, C.CREATE_FOLDER}
 
 #: Those of both protocols, by name.
 OPERATIONS: Final = {operation.name: operation for operation in _operations()}

@@ -344,10 +344,10 @@ def _transport() -> Any:
     from azure.core.pipeline.transport import AioHttpTransport
 
     from hns_emulator import loopback_connector
-    from remote_store_azure._http.retry import answered_once
+    from remote_store_objects.aiohttp import sent_once
 
     session = aiohttp.ClientSession(
-        connector=loopback_connector(), auto_decompress=False, middlewares=(answered_once,)
+        connector=loopback_connector(), auto_decompress=False, middlewares=(sent_once,)
     )
     return AioHttpTransport(session=session, session_owner=True)
 

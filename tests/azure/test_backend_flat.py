@@ -51,14 +51,13 @@ def made(**options: Any) -> AsyncAzureBackend:
 
 
 def test_capabilities() -> None:
-    """They are those of both kinds of accounts, and with hns=True moves are atomic too."""
-    missing = {Capability.SEEKABLE_READ, Capability.ATOMIC_MOVE}
+    """They are those of both kinds of accounts, and with hns=True those of real folders too."""
+    real = {Capability.ATOMIC_MOVE, Capability.CREATE_FOLDER}
+    missing = {Capability.SEEKABLE_READ} | real
     for backend in (made(), made(hns=False)):
         assert set(backend.capabilities) == set(Capability) - missing
         assert backend.capabilities <= AsyncAzureBackend.CAPABILITIES
-    assert set(AsyncAzureBackend.CAPABILITIES) == set(Capability) - missing | {
-        Capability.ATOMIC_MOVE
-    }
+    assert set(AsyncAzureBackend.CAPABILITIES) == set(Capability) - missing | real
     assert made().name == "async-azure"
     assert AsyncAzureBackend.close_is_terminal
 

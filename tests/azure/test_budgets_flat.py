@@ -154,6 +154,23 @@ async def test_deleting_a_folder_of_500(box: Flat) -> None:
     assert box.names() == []
 
 
+async def test_deleting_500_files(box: Flat) -> None:
+    """Two batches, and a look for each that was not there; versions take no more."""
+    names = [f"d/{n % 7}/{n}" for n in range(500)]
+    etags = {name: (await box.backend.write(name, b"")).etag or "" for name in names}
+    box.transport.taken()
+    store = AsyncStore(box.backend)
+    assert await store.delete_many(names[:250]) == [None] * 250
+    assert await store.delete_many(names[250:], if_match={n: etags[n] for n in names[250:]}) == (
+        [None] * 250
+    )
+    assert box.sent() == ["POST batch", "POST batch"]
+    assert box.names() == []
+    again = await store.delete_many(names[:2])
+    assert [type(error) for error in again or ()] == [NotFound, NotFound]
+    assert sorted(box.sent()) == ["GET list", "GET list", "POST batch"]
+
+
 async def test_detection_is_once_for_an_instance(
     azurite: Azurite, service: BlobServiceClient, container: str
 ) -> None:

@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from multidict import CIMultiDict
-from tests.azure.scripted import KEY, OPERATIONS, clients_for, reply, scripted
+from tests.azure.scripted import OPERATIONS, clients_for, reply, scripted
 
 from remote_store import (
     AlreadyExists,
@@ -31,7 +31,6 @@ from remote_store import (
 )
 from remote_store_azure._rest.errors import error_code, error_of, retry_after, service_message
 from remote_store_azure._rest.operations import GET_BLOB, PUT_BLOB
-from remote_store_azure._rest.outcome import AttemptRecord
 from remote_store_objects import StorageNotFound
 
 
@@ -213,22 +212,4 @@ async def test_wrong_key_is_permission_denied() -> None:
             await wire.send(PUT_BLOB, wire.url("k"), path="k", body=b"x")
         assert not caught.value.outcome_unknown
         assert server.seen == []
-        await clients.aclose()
-
-
-@pytest.mark.asyncio
-async def test_error_of_the_sdks_own_client() -> None:
-    """What a client of the SDK raises is mapped by the same table."""
-    async with scripted(reply(404, xml("BlobNotFound"), Content_Type="application/xml")) as server:
-        clients = clients_for(server, account_key=KEY)
-        with clients.running() as wire:
-            with pytest.raises(HttpResponseError) as caught:
-                await wire.client.get_container_properties()
-            ours = wire.native(caught.value, "k", AttemptRecord())
-            assert isinstance(ours, NotFound)
-            assert ours.__cause__ is caught.value
-            server.acts = [None]
-            with pytest.raises(Exception) as dropped:
-                await wire.client.get_container_properties()
-            assert isinstance(wire.native(dropped.value, "k", AttemptRecord()), BackendUnavailable)
         await clients.aclose()

@@ -265,6 +265,26 @@ async def test_staged_blocks_are_no_file(box: Flat) -> None:
         assert dict(kept) == dict(settings)
 
 
+@pytest.mark.parametrize("call", ["copy", "move", "write", "write_atomic"])
+async def test_a_lost_answer_beside_staged_blocks(box: Flat, call: str) -> None:
+    """Nothing is there, and the error does not say that something is; the next call works."""
+    box.put("a", b"content")
+    box.container.get_blob_client("b").stage_block("a" * 36, b"left")
+
+    async def change() -> None:
+        arguments = ("b", b"content") if call.startswith("write") else ("a", "b")
+        await getattr(box.backend, call)(*arguments)
+
+    lost = on(box, "PUT", "/b", lose)
+    with pytest.raises(PreconditionFailed, match="nothing is there") as caught:
+        await change()
+    assert lost
+    assert (caught.value.path, caught.value.outcome_unknown) == ("b", True)
+    assert box.names() == ["a"]
+    await change()
+    assert box.get("b") == b"content"
+
+
 class Pending:
     """Makes the service report a copy as unfinished for a while."""
 

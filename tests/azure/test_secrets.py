@@ -16,7 +16,6 @@ from tests.azure.scripted import OPERATIONS, Clients, clients_for, reply, script
 from remote_store import RemoteStoreError, RetryPolicy
 from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._rest.operations import GET_BLOB
-from remote_store_azure._rest.outcome import AttemptRecord
 from remote_store_azure._rest.redact import redacted, scrub
 
 SIGNATURE = "TheSignatureOfTheToken"
@@ -144,20 +143,6 @@ async def test_streamed_errors() -> None:
             with pytest.raises(RemoteStoreError) as caught:
                 [chunk async for chunk in streaming]
         refuse_secrets(*everything(caught.value))
-        await clients.aclose()
-
-
-@pytest.mark.asyncio
-async def test_errors_of_the_sdks_own_client() -> None:
-    """What the SDK's own client raises is cleaned when it is mapped."""
-    async with scripted(reply(403, b"", x_ms_error_code="AuthorizationFailure")) as server:
-        clients = clients_for(server, sas_token=TOKEN)
-        with clients.running() as wire:
-            for act in (server.acts[0], None):
-                server.acts = [act]
-                with pytest.raises(Exception) as caught:
-                    await wire.client.get_container_properties()
-                refuse_secrets(*everything(wire.native(caught.value, "k", AttemptRecord())))
         await clients.aclose()
 
 

@@ -204,7 +204,7 @@ NAMES = {
     *("atomic_write", "atomic_move", "user_metadata"),
     *("seekable_read", "lazy_read", "write_result_native"),
     *("range_read", "conditional_write", "content_headers", "signed_url"),
-    "resumable_write",
+    "create_folder",
 }
 
 

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 from fsspec.callbacks import Callback
 
-from remote_store import InvalidPath, PermissionDenied, RemoteStoreError, ResourceLocked
+from remote_store import (
+    Capability,
+    InvalidPath,
+    PermissionDenied,
+    RemoteStoreError,
+    ResourceLocked,
+)
 from remote_store.aio import AsyncStore
 from remote_store_fsspec import RemoteStoreFileSystem
 from remote_store_memory import AsyncMemoryBackend
@@ -71,7 +77,7 @@ def tree(fs: RemoteStoreFileSystem) -> RemoteStoreFileSystem:
         (lambda fs: fs.cp_file("a/1", "z"), {"copy": 1}),
         (lambda fs: fs.mv("a/1", "z"), {"is_folder": 3, "move": 1}),
         (lambda fs: fs.rm("a", recursive=True), {"delete_folder": 1}),
-        (lambda fs: fs.makedirs("a", exist_ok=True), {}),
+        (lambda fs: fs.makedirs("a", exist_ok=True), {"create_folder": 1}),
     ],
 )
 def test_calls(ask: Any, calls: dict[str, int]) -> None:
@@ -214,14 +220,27 @@ def test_putting_and_getting(tree: RemoteStoreFileSystem, tmp_path: Path) -> Non
     assert not (tmp_path / "none").exists()
 
 
-def test_folders_come_with_files(tree: RemoteStoreFileSystem) -> None:
-    """There is nothing to make; what is taken is refused where the program asks for that."""
-    tree.mkdir("new/folder")
-    tree.makedirs("a", exist_ok=True)
-    assert not tree.exists("new")
-    for call in (tree.mkdir, tree.makedirs):
+def test_folders_are_made_where_they_are_real(tree: RemoteStoreFileSystem) -> None:
+    """Elsewhere there is nothing to make; what is taken is refused where the program asks."""
+    assert tree._opened is not None
+    real = tree._opened.store.supports(Capability.CREATE_FOLDER)
+    for number, call in enumerate((tree.mkdir, tree.makedirs)):
+        call(f"new/{number}/folder")
+        assert tree.isdir(f"new/{number}/folder") is real
         with pytest.raises(FileExistsError):
             call("a")
+    tree.makedirs("a", exist_ok=True)
+    assert tree.cat("a/1") == b"1"
+    if not real:
+        return
+    with pytest.raises(FileExistsError):
+        tree.makedirs("e", exist_ok=True)
+    with pytest.raises(NotADirectoryError):
+        tree.makedirs("e/below", exist_ok=True)
+    with pytest.raises(FileNotFoundError):
+        tree.mkdir("none/below", create_parents=False)
+    tree.mkdir("new/more", create_parents=False)
+    assert sorted(tree.ls("new", detail=False)) == ["/new/0", "/new/1", "/new/more"]
 
 
 def test_errors_are_those_of_the_operating_system(tree: RemoteStoreFileSystem) -> None:

@@ -28,7 +28,7 @@ from remote_store import (
     ResourceLocked,
 )
 from remote_store_local import AsyncLocalBackend, LocalBackend
-from remote_store_local._fs import changing
+from remote_store_local._fs import changing, temp_file
 from remote_store_local._fs.changing import Changing, holds_locks
 from remote_store_local._fs.folder import LIST, OpenFolder
 from remote_store_local._fs.mounts import is_of_this_machine
@@ -331,3 +331,40 @@ async def test_what_another_program_writes_is_a_version(root: Path) -> None:
     with pytest.raises(PreconditionFailed):
         await backend.write("file", b"3", if_match=etag)
     assert (root / "file").read_bytes() == b"2"
+
+
+def test_a_recursive_deletion_is_not_undone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that has compared ends before its file is deleted, and not after."""
+    backend = LocalBackend(root)
+    etag = backend.write("d/f", b"old").etag
+    deleting = threading.Thread(
+        target=backend.delete_folder, args=("d",), kwargs={"recursive": True}
+    )
+    compared: Any = vars(temp_file)["etag_at"]
+
+    def late(*args: Any) -> Any:
+        found = compared(*args)
+        deleting.start()
+        deleting.join(0.2)  # it is not to come in between
+        return found
+
+    monkeypatch.setattr(temp_file, "etag_at", late)
+    backend.write("d/f", b"new", if_match=etag)
+    deleting.join()
+    assert not backend.exists("d")
+
+
+def test_a_recursive_deletion_waits_for_nobody_who_is_stuck(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it cannot lock is told, and the rest is deleted."""
+    monkeypatch.setattr(changing, "_PATIENCE", 0.05)
+    backend = LocalBackend(root)
+    for key in ("d/a/f", "d/b/f", "d/f"):
+        backend.write(key, b"x")
+    with held(root / "d/a", alone=True), pytest.raises(ResourceLocked) as caught:
+        backend.delete_folder("d", recursive=True)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("d/a", True)
+    assert [p.relative_to(root).as_posix() for p in sorted(root.rglob("*"))] == [
+        *("d", "d/a", "d/a/f"),
+    ]

@@ -149,6 +149,22 @@ async def test_a_lost_copy_is_not_somebody_else_s(transfer: str) -> None:
     assert bucket.contents()["b"] == CONTENT
 
 
+@pytest.mark.parametrize("call", ["copy", "move", "write"])
+async def test_a_refusal_after_a_lost_answer_where_nothing_is(call: str) -> None:
+    """Nothing exists there, and what became of the first attempt is unknown."""
+    bucket = bucket_of()
+    verb = "put" if call == "write" else "copy"
+    bucket.faults[verb] += [
+        lose,
+        lambda act: (bucket.objects.pop("b"), raising(PreconditionFailed("no"))(act)),
+    ]
+    arguments = ("b", CONTENT) if call == "write" else ("a", "b")
+    with pytest.raises(PreconditionFailed, match="nothing is there") as caught:
+        await getattr(bucket.backend(), call)(*arguments)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("b", True)
+    assert bucket.contents() == {"a": CONTENT}
+
+
 async def test_a_source_that_cannot_be_removed_is_told() -> None:
     """The move has had an effect."""
     bucket = bucket_of()

@@ -122,6 +122,20 @@ async def test_five_hundred_files_are_one_page_and_one_batch(s3: Counting) -> No
     assert not await s3.backend.exists("f")
 
 
+async def test_five_hundred_files_by_name_are_one_page_and_one_batch(s3: Counting) -> None:
+    """What the page does not show takes what a single deletion takes."""
+    names = [f"f/{number % 7}/{number}" for number in range(500)]
+    for name in names:
+        await s3.backend.write(name, b"")
+    s3.methods()
+    store = AsyncStore(s3.backend)
+    found = await store.delete_many([*names, "f/none"])
+    assert found is not None
+    assert s3.methods() == ["GET", "POST", "DELETE", "GET"]
+    assert [type(error) for error in found] == [type(None)] * 500 + [NotFound]
+    assert not await s3.backend.exists("f")
+
+
 @pytest.mark.long
 @pytest.mark.slow
 async def test_a_page_has_a_thousand_entries(s3: Counting) -> None:

@@ -95,6 +95,13 @@ async def test_requests_of_a_mirror_and_of_its_way_back(azurite: Azurite, tmp_pa
         assert await since(azurite, box, start, 41) == {"GET": 40, "LIST": 1}
         assert (await sync_tree(there, back)).skipped == 40
         assert (await verify_tree(here, back)).ok
+
+        new = AsyncStore(AsyncMemoryBackend())
+        await fill(new, {"new": b"1"})
+        start = len(azurite.requests())
+        assert (await sync_tree(new, there, delete=True)).deleted == 40
+        assert await since(azurite, box, start, 3) == {"LIST": 1, "PUT": 1, "POST": 1}
+        assert await contents(there) == {"new": b"1"}
     assert await contents(here) == await contents(back)
     for path in FILES:  # to the microsecond, as a store tells times
         one, other = ((tmp_path / side / path).stat().st_mtime_ns // 1000 for side in "ab")

@@ -90,7 +90,7 @@ async def test_a_cancellation_at_every_await_leaves_old_or_new(memory: Make) -> 
             break
         assert (await sync_tree(source, target)).ok
         assert await contents(target) == new
-    assert 10 < steps < 399
+    assert 5 < steps < 399
 
 
 @pytest.mark.long

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from remote_store import Capability, CapabilitySet, NotFound, WriteResult
+from remote_store import Capability, CapabilitySet, NotFound, RemoteStoreError, WriteResult
 from remote_store.authoring import other_version
 from remote_store_conformance_selftest.reference import ALL, Content, ReferenceBackend, turn
 
@@ -16,7 +16,7 @@ LACKS: Final = (
     Capability.RANGE_READ,
     Capability.CONTENT_HEADERS,
     Capability.SIGNED_URL,
-    Capability.RESUMABLE_WRITE,
+    Capability.CREATE_FOLDER,
 )
 
 Metadata = Mapping[str, str] | None
@@ -96,6 +96,23 @@ class ConditionalBackend(ReferenceBackend):
                     raise
             else:
                 del self.tree.files[self.key(path)]
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Delete files as if each was alone."""
+        refused: dict[str, RemoteStoreError] = {}
+        for path in paths:
+            try:
+                etag = (if_match or {}).get(path)
+                await self.delete(path, missing_ok=missing_ok, if_match=etag)
+            except RemoteStoreError as error:
+                refused[path] = error
+        return refused
 
     async def move(
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None

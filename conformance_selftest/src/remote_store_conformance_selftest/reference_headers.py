@@ -13,7 +13,7 @@ from remote_store_conformance_selftest.reference_conditions import ConditionalBa
 __all__ = ["LACKING", "HeadersBackend"]
 
 #: What it does not have of that version.
-LACKING: Final = (Capability.RANGE_READ, Capability.SIGNED_URL, Capability.RESUMABLE_WRITE)
+LACKING: Final = (Capability.RANGE_READ, Capability.SIGNED_URL, Capability.CREATE_FOLDER)
 
 
 class HeadersBackend(ConditionalBackend):

@@ -16,7 +16,7 @@ LACKS: Final = (
     Capability.CONDITIONAL_WRITE,
     Capability.CONTENT_HEADERS,
     Capability.SIGNED_URL,
-    Capability.RESUMABLE_WRITE,
+    Capability.CREATE_FOLDER,
 )
 
 

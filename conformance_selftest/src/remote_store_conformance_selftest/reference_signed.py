@@ -23,7 +23,7 @@ NO_URLS: Final = (
     Capability.RANGE_READ,
     Capability.CONTENT_HEADERS,
     Capability.CONDITIONAL_WRITE,
-    Capability.RESUMABLE_WRITE,
+    Capability.CREATE_FOLDER,
 )
 
 

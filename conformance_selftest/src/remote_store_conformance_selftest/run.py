@@ -20,9 +20,9 @@ from remote_store_conformance_selftest.installed import PackagedStandIn
 from remote_store_conformance_selftest.mutants import Mutant, all_mutants
 from remote_store_conformance_selftest.reference import ALL
 from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
+from remote_store_conformance_selftest.reference_folders import FolderBackend
 from remote_store_conformance_selftest.reference_headers import HeadersBackend
 from remote_store_conformance_selftest.reference_ranges import RangeBackend
-from remote_store_conformance_selftest.reference_resume import SMALL, ResumingBackend
 from remote_store_conformance_selftest.reference_signed import SigningBackend
 from remote_store_conformance_selftest.served import ServedStandIn
 from remote_store_conformance_selftest.slowed import SlowedStandIn
@@ -139,12 +139,7 @@ def references() -> list[StandIn]:
             for kind, flat in (("", False), ("-flat", True))
         ),
         StandIn(SigningBackend, "signing", capabilities=SigningBackend.CAPABILITIES),
-        WireStandIn(
-            backend=ResumingBackend,
-            name="resuming",
-            capabilities=ResumingBackend.CAPABILITIES,
-            target=SMALL,
-        ),
+        StandIn(FolderBackend, "folders", capabilities=FolderBackend.CAPABILITIES),
     ]
     return [full, *less, *few, *kinds]
 

@@ -35,6 +35,9 @@ __all__ = ["AsyncAzureBackend"]
 T = TypeVar("T")
 _DAY: Final = timedelta(days=1)
 
+#: What only accounts with a hierarchical namespace can do.
+_REAL_FOLDERS: Final = CapabilitySet([Capability.ATOMIC_MOVE, Capability.CREATE_FOLDER])
+
 
 class AsyncAzureBackend(ObjectBackend):
     """
@@ -171,7 +174,7 @@ class AsyncAzureBackend(ObjectBackend):
         )
         self._kind = AccountKind(hns)
         self.operations = None if hns is None else self._operations_of(hns)
-        missing = set() if hns else {Capability.ATOMIC_MOVE}
+        missing = set() if hns else set(_REAL_FOLDERS)
         if self.description.signs is None:
             missing.add(Capability.SIGNED_URL)
         self._capabilities = CapabilitySet(set(self.CAPABILITIES) - missing)
@@ -201,8 +204,9 @@ class AsyncAzureBackend(ObjectBackend):
 
         Returns:
             The backend to use, the same object at every call: on a
-            hierarchical account one that declares ATOMIC_MOVE too and shares
-            the connections of this one, so that closing either closes both.
+            hierarchical account one that declares ATOMIC_MOVE and CREATE_FOLDER
+            too and shares the connections of this one, so that closing either
+            closes both.
 
         Raises:
             PermissionDenied, BackendUnavailable: It cannot be found out.
@@ -221,7 +225,7 @@ class AsyncAzureBackend(ObjectBackend):
             twin.__dict__.update(
                 self.__dict__,
                 _options={**self._options, "hns": True},
-                _capabilities=self._capabilities | CapabilitySet([Capability.ATOMIC_MOVE]),
+                _capabilities=self._capabilities | _REAL_FOLDERS,
             )
         return self._connected
 
@@ -290,9 +294,9 @@ class AsyncAzureBackend(ObjectBackend):
     @property
     def capabilities(self) -> CapabilitySet:
         """
-        What both kinds of accounts can do: all but SEEKABLE_READ and ATOMIC_MOVE.
+        What both kinds of accounts can do: all but SEEKABLE_READ, ATOMIC_MOVE and CREATE_FOLDER.
 
-        With ``hns=True`` moves are atomic too.
+        With ``hns=True`` moves are atomic too, and folders can be made.
         """
         return self._capabilities
 
@@ -378,11 +382,11 @@ def _described(account: Account) -> Description:
         max_parts=50_000,
         page=5000,
         batch=256,
+        batch_tells=True,
         metadata=METADATA,
         folder_marks=True,
         repeats=True,
         signs=longest_url(account),
-        resumes=True,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -16,10 +16,12 @@ from remote_store import (
     GlobPattern,
     NotFound,
     RemotePath,
+    RemoteStoreError,
     WriteResult,
 )
 from remote_store_azure._blob.service import BlobService
 from remote_store_azure._datalake import transfer
+from remote_store_azure._datalake.create_folder import create_folder
 from remote_store_azure._datalake.delete import delete
 from remote_store_azure._datalake.list_paths import PathService, SweepService
 from remote_store_azure._datalake.probe import folder_at, loses_dots, refuse_dots
@@ -32,6 +34,7 @@ from remote_store_objects.authoring import (
     find,
     folder_sum,
     is_literal,
+    look_at_storage,
     written_result,
 )
 from remote_store_objects.http import quoted
@@ -134,7 +137,6 @@ class Hierarchical(Flat):
         atomic: bool,
         attributes: Attributes,
         if_match: str | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         """Write a file; readers see the old content or the new."""
         refuse_dots(key)
@@ -146,9 +148,16 @@ class Hierarchical(Flat):
             atomic=atomic,
             attributes=attributes,
             if_match=quoted(if_match),
-            resuming=session if resume else None,
         )
         return written_result(session, key, size, written, attributes.metadata)
+
+    async def create_folder(self, session: Session, key: str) -> None:
+        """Make a folder and those above it, in one request."""
+        refuse_dots(key)
+        if key:
+            await create_folder(http_of(session), key)
+        else:
+            await look_at_storage(session)
 
     # Deleting --------------------------------------------------------------
 
@@ -162,6 +171,12 @@ class Hierarchical(Flat):
         except NotFound:
             if not missing_ok:
                 raise
+
+    async def delete_many(
+        self, session: Session, wanted: Mapping[str, str | None], *, missing_ok: bool
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Do nothing: what is deleted has to be looked at, since it may be a folder."""
+        return None
 
     async def delete_folder(
         self, session: Session, key: str, *, recursive: bool, missing_ok: bool

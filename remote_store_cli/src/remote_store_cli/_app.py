@@ -20,6 +20,7 @@ from remote_store_cli._copying import cp, sync
 from remote_store_cli._finding import du, find
 from remote_store_cli._help import flag
 from remote_store_cli._listing import info, ls, tree
+from remote_store_cli._making import mkdir
 from remote_store_cli._moving import mv
 from remote_store_cli._outcome import handling_sigterm
 from remote_store_cli._output import emit, one_line
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Look": (cat, check, du, find, info, ls, signed_url, tree),
-    "Change": (cp, mv, rm, sweep, sync),
+    "Change": (cp, mkdir, mv, rm, sweep, sync),
     "Set up": (backends, capabilities, completion, doctor),
 }.items():
     for command in commands:

@@ -23,11 +23,14 @@ from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Outcome, count
+from remote_store_transfer.aio import delete_many
 
 __all__ = ["rm"]
 
 #: Deletions at a time.
 _JOBS = 16
+#: Files of a folder that are handed over at a time.
+_BATCH = 1000
 
 
 @grouping
@@ -145,7 +148,7 @@ class _Removal:
     async def folder(self, opened: OpenedPath) -> None:
         """Remove a folder; of one with a filter, or to be shown, the files that count."""
         if self._said.dry_run or not self.is_of_everything:
-            await in_parallel(self._files(opened), _JOBS, self._listed)
+            await self._listed(opened)
         elif opened.key:
             await self._whole(opened)
         else:
@@ -164,8 +167,27 @@ class _Removal:
         except EXPECTED as error:  # it comes after all that could be listed
             self.fail(folder, error)
 
-    async def _listed(self, found: tuple[OpenedPath, int]) -> None:
-        await self.file(*found)
+    async def _listed(self, folder: OpenedPath) -> None:
+        batch: list[tuple[OpenedPath, int]] = []
+        async with contextlib.aclosing(self._files(folder)) as found:
+            async for one in found:
+                batch.append(one)
+                if len(batch) == _BATCH:
+                    await self._together(folder, batch)
+                    batch = []
+        await self._together(folder, batch)
+
+    async def _together(self, folder: OpenedPath, files: list[tuple[OpenedPath, int]]) -> None:
+        errors: list[Exception | None] = [None] * len(files)
+        if not self._said.dry_run:
+            paths = [opened.key for opened, _ in files]
+            deletions = await delete_many(folder.store, paths, missing_ok=True, concurrency=_JOBS)
+            errors = [deletion.error for deletion in deletions]
+        for (opened, size), error in zip(files, errors, strict=True):
+            if error is None:
+                self._note(opened.text(), size)
+            else:
+                self.fail(opened, error)
 
     async def _whole(self, opened: OpenedPath) -> None:
         try:

@@ -14,7 +14,7 @@ from typing import Any
 from fsspec.asyn import _run_coros_in_chunks, sync, sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from remote_store import DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store import Capability, DirectoryNotEmpty, InvalidPath, NotFound
 from remote_store_fsspec import _local
 from remote_store_fsspec._draft import Draft
 from remote_store_fsspec._file import StoreFile, StreamedFile
@@ -34,9 +34,10 @@ class RemoteStoreFileSystem(Reading):
     ``remote-store://photos/2026/a.jpg`` for the store ``photos`` of a
     configuration. Nothing is opened before the first operation.
 
-    Folders are what the store says: they come into being with the first file
-    in them, so `makedirs` has nothing to do. Listings and content are not
-    cached. Errors are those of the operating system: see `os_errors`.
+    Folders are what the store says. Where they come into being with the first
+    file in them, `makedirs` has nothing to do; where they are real, it makes
+    them. Listings and content are not cached. Errors are those of the
+    operating system: see `os_errors`.
 
     In text options, ``${NAME}`` stands for an environment variable of the
     process that opens the store, and ``${secret:...}`` for what a plugin
@@ -151,12 +152,29 @@ class RemoteStoreFileSystem(Reading):
         return StreamedFile(self, name, mode, details, block_size=block_size)
 
     async def _mkdir(self, path: Path, create_parents: bool = True, **kwargs: Any) -> None:
+        above: str = self._own_path(path).rpartition("/")[0]
+        if not create_parents and await self._makes_folders() and not await self._isdir(above):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", above)
         await self._makedirs(path, exist_ok=False)
 
     async def _makedirs(self, path: Path, exist_ok: bool = False) -> None:
-        # Folders come with the files in them; there is nothing to make.
         if not exist_ok and await self._exists(path):
             raise FileExistsError(errno.EEXIST, "File exists", self._own_path(path))
+        if not await self._makes_folders():
+            return  # folders come with the files in them
+        key = self._key(path)
+        async with self._at(key) as store:
+            try:
+                await store.create_folder(key)
+            except InvalidPath as error:
+                if not await store.is_file(key):
+                    raise
+                name = self._own_path(path)
+                raise FileExistsError(errno.EEXIST, "File exists", name) from error
+
+    async def _makes_folders(self) -> bool:
+        store = await self._store()
+        return store.supports(Capability.CREATE_FOLDER) and store.supports(Capability.WRITE)
 
     # Copying, moving, deleting ---------------------------------------------
 

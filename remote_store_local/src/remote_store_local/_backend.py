@@ -20,6 +20,7 @@ from remote_store.aio.workers import WorkerPool
 from remote_store_local._common import Rooted
 from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._files import Fsync
+from remote_store_local._folders import create_folder
 from remote_store_local._list import PageReader, folder_info, glob, list_entries
 from remote_store_local._read import read_bytes
 from remote_store_local._streams import read_blocks, write_blocks
@@ -96,7 +97,6 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             Capability.SEEKABLE_READ,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
-            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "async-local"
@@ -260,6 +260,16 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             )
             raise TypeError(msg)
         return await write_blocks(self._files, self._pool, path, content, write)
+
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing; a link to a folder is one.
+
+        Raises:
+            InvalidPath, NotFound: As in the protocol.
+            PermissionDenied: A folder cannot be made.
+        """
+        await self._pool.mutate(create_folder, self._files, path)
 
     # Deleting --------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from remote_store_local._common import Rooted
 from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._file_objects import open_reader, open_temp_file, write_from
 from remote_store_local._files import Fsync
+from remote_store_local._folders import create_folder
 from remote_store_local._fs.temp_file import never_stop
 from remote_store_local._fs.version import is_behind
 from remote_store_local._list import folder_info, glob, list_entries
@@ -63,7 +64,6 @@ class LocalBackend(Rooted, Backend):
         - {
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
-            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "local"
@@ -202,6 +202,10 @@ class LocalBackend(Rooted, Backend):
             PreconditionFailed: At the end: the folder was deleted meanwhile.
         """
         return open_temp_file(self._files, path, overwrite=overwrite)
+
+    def create_folder(self, path: str) -> None:
+        """Make a folder, and those above it, as `AsyncLocalBackend.create_folder`."""
+        create_folder(self._files, path)
 
     # Deleting --------------------------------------------------------------
 

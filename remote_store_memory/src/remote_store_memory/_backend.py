@@ -53,7 +53,6 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         - {
             Capability.GLOB,
             Capability.SIGNED_URL,
-            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "async-memory"
@@ -123,6 +122,9 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         async for chunk in content:
             buffer.add(chunk)
         return buffer.getvalue()
+
+    async def create_folder(self, path: str) -> None:
+        self._tree.create_folder(path)
 
     # Deleting --------------------------------------------------------------
 

@@ -14,7 +14,9 @@ from remote_store.authoring import (
     file_key,
     folder_key,
     folder_not_empty,
+    is_a_file,
     key_text,
+    target_key,
 )
 from remote_store_memory._atomic import NOTHING, Plan
 from remote_store_memory._nodes import Files, FolderNode, Folders, Version
@@ -123,6 +125,19 @@ class MutableTree(FolderTree):
             ):
                 return
         self._make(self._delete, key, missing_ok, if_match)
+
+    def create_folder(self, key: str) -> None:
+        """
+        Make a folder, together with those above it; one that is there stays as it is.
+
+        Args:
+            key: Key of the folder.
+
+        Raises:
+            InvalidPath: *key* is malformed or reserved; a file is there or above it.
+            TypeError: *key* is not a str.
+        """
+        self._make(self._create_folder, key if type(key) is str else key_text(key))
 
     def delete_folder(self, key: str, *, recursive: bool, missing_ok: bool) -> None:
         """
@@ -267,6 +282,17 @@ class MutableTree(FolderTree):
             self._refuse_file(key, found)
         plan.append(NOTHING)
 
+    def _create_folder(self, plan: Plan, key: str) -> None:
+        normal = folder_key(key, self._backend, utf8=False)
+        found = self._find(normal)
+        if isinstance(found, FolderNode):
+            plan.append(NOTHING)
+            return
+        normal = target_key(normal, self._backend, utf8=False)
+        if found is not None:
+            raise is_a_file(key, self._backend)
+        self._add_folders(plan, normal, normal.split("/"), None)
+
     def _delete_folder(
         self, plan: Plan, key: str, recursive: bool, missing_ok: bool, subtree: _Subtree
     ) -> None:
@@ -310,7 +336,7 @@ class MutableTree(FolderTree):
         """Store a version at a key, together with the folders it needs."""
         parent = self._parent_for(key, overwrite)
         if parent is None:
-            self._store_with_folders(plan, key, version)
+            self._add_folders(plan, key, key.split("/")[:-1], version)
             return
         files = parent.files if parent.snapshot is None else _writable(plan, parent)[0]
         if key in files:
@@ -318,9 +344,9 @@ class MutableTree(FolderTree):
             plan.append((files.get, key))
         plan.append((setitem, files, key, version))
 
-    def _store_with_folders(self, plan: Plan, key: str, version: Version) -> None:
-        """Let a file appear together with the folders that are missing above it."""
-        deepest, names, depth = self._deepest_folder(key)
+    def _add_folders(self, plan: Plan, key: str, names: list[str], version: Version | None) -> None:
+        """Let the folders that *names* lead to appear in one step, with a file or without."""
+        deepest, depth = self._deepest_folder(key, names)
         if depth == len(names):
             return  # another change came between, and the plan will not be used
         path = "/".join(names[:depth])
@@ -334,7 +360,8 @@ class MutableTree(FolderTree):
             if len(path) <= LONGEST:
                 leaf.key = path
                 by_key[path] = leaf
-        leaf.files[key] = version
+        if version is not None:
+            leaf.files[key] = version
         # Room first, for nothing: the dict of all folders must not be what runs
         # out of memory once the one above has the new folder.
         plan.append((ior, self._by_key, dict.fromkeys(by_key)))

@@ -44,7 +44,6 @@ class MemoryBackend(Memory, Backend):
             Capability.GLOB,
             Capability.LAZY_READ,
             Capability.SIGNED_URL,
-            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "memory"
@@ -121,6 +120,9 @@ class MemoryBackend(Memory, Backend):
         with _KeptBuffer() as buffer:
             yield cast("BinaryIO", buffer)
         self._put(path, buffer.content, overwrite, None)
+
+    def create_folder(self, path: str) -> None:
+        self._tree.create_folder(path)
 
     # Deleting --------------------------------------------------------------
 

@@ -196,7 +196,7 @@ class FolderTree(AtomicChanges):
         """
         key = self._target(key)
         if self._parent_for(key, overwrite) is None:
-            self._deepest_folder(key)
+            self._deepest_folder(key, key.split("/")[:-1])
 
     def etag(self, version: Version) -> str:
         """Return the ETag of a version."""
@@ -216,7 +216,7 @@ class FolderTree(AtomicChanges):
         """
         parent = self._parent_for(key, overwrite=True)
         if parent is None:
-            self._deepest_folder(key)  # a file on the way is another mistake
+            self._deepest_folder(key, key.split("/")[:-1])  # a file on the way is another mistake
         version = parent and parent.files.get(key)
         if version is None or self.etag(version) != if_match:
             raise other_version(key, self._backend)
@@ -245,14 +245,17 @@ class FolderTree(AtomicChanges):
             raise is_a_folder(key, self._backend)
         return parent
 
-    def _deepest_folder(self, key: str) -> tuple[FolderNode, list[str], int]:
+    def _deepest_folder(self, key: str, names: list[str]) -> tuple[FolderNode, int]:
         """
-        Return the deepest folder above a key, the names of all that lead to it, and how many do.
+        Return the deepest folder that is there of those that lead to a key, and how many do.
+
+        Args:
+            key: For the error.
+            names: Of the folders that lead there.
 
         Raises:
             InvalidPath: The next one is a file.
         """
-        *names, _ = key.split("/")
         folder = self._root
         for depth, name in enumerate(names):
             below = folder.folders.get(name)
@@ -260,9 +263,9 @@ class FolderTree(AtomicChanges):
                 blocker = "/".join(names[: depth + 1])
                 if blocker in folder.files:
                     raise ancestor_is_file(key, self._backend, blocker)
-                return folder, names, depth
+                return folder, depth
             folder = below
-        return folder, names, len(names)
+        return folder, len(names)
 
     def _refuse_file(self, key: str, found: FolderNode | None) -> NoReturn:
         if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar
@@ -19,6 +19,7 @@ from remote_store import (
     FolderInfo,
     GlobPattern,
     InvalidPath,
+    RemoteStoreError,
     ResolutionPlan,
     RetryPolicy,
     WriteResult,
@@ -96,6 +97,7 @@ class ObjectBackend(AsyncBackend):
         - {
             Capability.SEEKABLE_READ,
             Capability.ATOMIC_MOVE,
+            Capability.CREATE_FOLDER,
         }
     )
     CONTRACT: ClassVar[str] = "1.1"
@@ -338,7 +340,6 @@ class ObjectBackend(AsyncBackend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         """
         Write a file: readers see the old content or the new.
@@ -347,28 +348,22 @@ class ObjectBackend(AsyncBackend):
         parts. An upload that fails is aborted; see `sweep` for what remains of
         a process that was killed.
 
-        With *resume* one that fails with BackendUnavailable stays, and the next
-        write of the same key, metadata and headers with *resume* goes on with
-        it: parts that are there and equal the content are not sent. That takes
-        two requests more for content in parts, none for any other. Of two writes
-        that go on with one upload at the same time one succeeds.
-
         Raises:
             InvalidPath, AlreadyExists: As in the protocol. After a connection
                 that broke at the wrong moment AlreadyExists has
                 ``outcome_unknown``, where the file may be this write's own.
             CapabilityNotSupported: *overwrite* is False, and the service has
                 no conditional writes; or it keeps no metadata or *headers*, or
-                decides no *if_match*, or does not list what *resume* needs.
+                decides no *if_match*.
             PreconditionFailed: Another version is there than *if_match*, or
                 none; with ``outcome_unknown`` where an attempt got no answer
                 and it may be this write's own. Or somebody else aborted the
-                upload, or went on with it.
+                upload.
             ValueError: Metadata that the service would not keep unchanged.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
         return await self._write(
-            path, content, overwrite, metadata, if_match, headers, atomic=False, resume=resume
+            path, content, overwrite, metadata, if_match, headers, atomic=False
         )
 
     async def write_atomic(
@@ -394,7 +389,6 @@ class ObjectBackend(AsyncBackend):
         headers: ContentHeaders | None,
         *,
         atomic: bool,
-        resume: bool = False,
     ) -> WriteResult:
         with self._loops.running() as session:
             if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
@@ -403,7 +397,7 @@ class ObjectBackend(AsyncBackend):
                 raise TypeError(msg)
             key = self._keys.target(path)
             kept = Attributes.of(self._checked(metadata, key), self._kept(headers, key))
-            more = self._match(if_match, key) | self._resume(resume, key)
+            match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
             result = await operations.write(
                 session,
@@ -412,7 +406,7 @@ class ObjectBackend(AsyncBackend):
                 overwrite=overwrite,
                 atomic=atomic,
                 attributes=kept,
-                **more,
+                **match,
             )
             if metadata is None or metadata or Capability.USER_METADATA not in self.capabilities:
                 return result
@@ -453,12 +447,18 @@ class ObjectBackend(AsyncBackend):
             rules.refuse(kept)
         return kept
 
-    def _resume(self, resume: bool, key: str) -> dict[str, Any]:
-        """Return the keyword of a write that goes on; refuse it where nothing could be found."""
-        if not resume:
-            return {}
-        self.capabilities.require(Capability.RESUMABLE_WRITE, backend=self.name)
-        return {"resume": True}
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, where the storage has real ones.
+
+        Raises:
+            CapabilityNotSupported: Folders are there only as prefixes of keys.
+            InvalidPath, NotFound: As in the protocol.
+        """
+        with self._loops.running() as session:
+            key = self._keys.folder(path) and self._keys.target(path)
+            operations = self.operations or await self.found_operations(session, key)
+            await operations.create_folder(session, key)
 
     # Deleting ------------------------------------------------------------------
 
@@ -481,6 +481,48 @@ class ObjectBackend(AsyncBackend):
             match = self._match(if_match, key)
             operations = self.operations or await self.found_operations(session, key)
             await operations.delete(session, key, missing_ok=missing_ok, **match)
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """
+        Delete files in batches, where the service has them.
+
+        What a batch does not tell of a file, further requests do.
+
+        Returns:
+            As in the protocol. None also where a batch would tell less than
+            single requests, and to find it out would take about as many.
+
+        Raises:
+            StoreClosed: The backend is closed.
+            PermissionDenied, BackendUnavailable: It cannot be found out what
+                the storage is.
+            CapabilityNotSupported: The service decides no *if_match*.
+        """
+        with self._loops.running() as session:
+            if self._description.batch < 2:
+                return None
+            errors: dict[str, RemoteStoreError] = {}
+            named: dict[str, str] = {}
+            wanted: dict[str, str | None] = {}
+            for path in paths:
+                try:
+                    key = self._keys.file(path)
+                except InvalidPath as error:
+                    errors[path] = error
+                    continue
+                match = self._match((if_match or {}).get(path), key)
+                named[key], wanted[key] = path, match.get("if_match")
+            operations = self.operations or await self.found_operations(session, None)
+            found = await operations.delete_many(session, wanted, missing_ok=missing_ok)
+            if found is None:
+                return None
+            return errors | {named[key]: error for key, error in found.items()}
 
     async def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False
@@ -514,8 +556,7 @@ class ObjectBackend(AsyncBackend):
         Args:
             path: Folder of the files that they were to make.
             older_than: Only those that were begun so long ago. An upload may
-                still be under way, in whatever process, and one that is swept
-                is not gone on with by a write with *resume*.
+                still be under way, in whatever process.
             dry_run: Abort nothing.
             found: Told the key of the file that each one was to make.
 
@@ -681,6 +722,4 @@ def _capabilities(description: Description) -> CapabilitySet:
         missing.add(Capability.CONTENT_HEADERS)
     if description.signs is None:
         missing.add(Capability.SIGNED_URL)
-    if not description.resumes:
-        missing.add(Capability.RESUMABLE_WRITE)
     return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

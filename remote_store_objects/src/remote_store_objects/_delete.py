@@ -30,11 +30,18 @@ from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks
 
-__all__ = ["delete", "delete_folder", "delete_version"]
+__all__ = [
+    "BATCHES",
+    "SINGLE",
+    "delete",
+    "delete_folder",
+    "delete_version",
+    "refused_as_missing",
+]
 
 #: Batches, or single deletions where there are none, that are under way at the same time.
-_BATCHES: Final = 4
-_SINGLE: Final = 16
+BATCHES: Final = 4
+SINGLE: Final = 16
 
 
 async def delete(
@@ -63,12 +70,29 @@ async def delete(
             await head(session, key)
         await _delete(session, key, if_match)
     except NotFound as refusal:
-        if refusal.outcome_unknown:
-            return
-        error = await absent(session, key, refusal)
-        if missing_ok and isinstance(error, NotFound):
-            return  # also where there is no bucket
-        raise error from error.__cause__
+        error = await refused_as_missing(session, key, refusal, missing_ok=missing_ok)
+        if error is not None:
+            raise error from error.__cause__
+
+
+async def refused_as_missing(
+    session: Session, key: str, refusal: NotFound, *, missing_ok: bool
+) -> RemoteStoreError | None:
+    """
+    Return what to raise for a deletion that found nothing, None if it is as wished.
+
+    Args:
+        session: To ask.
+        key: Of the file.
+        refusal: The service's; after an attempt that got no answer, nothing is
+            what that attempt left.
+        missing_ok: A missing file is no error.
+    """
+    if refusal.outcome_unknown:
+        return None
+    error = await absent(session, key, refusal)
+    # Also where there is no bucket.
+    return None if missing_ok and isinstance(error, NotFound) else error
 
 
 async def _delete(session: Session, key: str, if_match: str | None) -> None:
@@ -218,7 +242,7 @@ class _Deletion:
         self._errors: dict[int, RemoteStoreError] = {}
         self._started = 0
         self._single = session.description.batch < 2
-        self.running = Tasks(_SINGLE if self._single else _BATCHES)
+        self.running = Tasks(SINGLE if self._single else BATCHES)
 
     async def batches(self) -> AsyncGenerator[list[str], None]:
         """Yield the keys of the objects, also of those that no listing shows."""

@@ -14,11 +14,13 @@ from remote_store import (
     GlobPattern,
     NotFound,
     RemotePath,
+    RemoteStoreError,
     WriteResult,
 )
-from remote_store.authoring import is_a_file, not_found
+from remote_store.authoring import is_a_file, no_real_folders, not_found
 from remote_store_objects import _list, _probe, _transfer
 from remote_store_objects._delete import delete, delete_folder
+from remote_store_objects._delete_many import delete_many
 from remote_store_objects._protocol.values import Attributes, StorageNotFound, Written
 from remote_store_objects._read import Reading, open_reading
 from remote_store_objects._session.outcome import like
@@ -113,7 +115,6 @@ class Flat:
         atomic: bool,
         attributes: Attributes,
         if_match: str | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         """Write a file; the one request that makes it visible makes every write atomic."""
         if self.reject_under_file:
@@ -125,9 +126,12 @@ class Flat:
             exclusive=not overwrite and if_match is None,
             attributes=attributes,
             if_match=if_match,
-            resume=resume,
         )
         return written_result(session, key, size, written, attributes.metadata)
+
+    async def create_folder(self, session: Session, key: str) -> None:
+        """Refuse to make a folder: without an object below there is none."""
+        raise no_real_folders(key, session.name)
 
     # Deleting ------------------------------------------------------------------
 
@@ -136,6 +140,12 @@ class Flat:
     ) -> None:
         """Delete a file."""
         await delete(session, key, missing_ok=missing_ok, if_match=if_match)
+
+    async def delete_many(
+        self, session: Session, wanted: Mapping[str, str | None], *, missing_ok: bool
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Delete files in batches; keys with the version that may be deleted."""
+        return await delete_many(session, wanted, missing_ok=missing_ok)
 
     async def delete_folder(
         self, session: Session, key: str, *, recursive: bool, missing_ok: bool

@@ -34,8 +34,13 @@ from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, T
 from remote_store_objects._read import open_reading
 from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
-from remote_store_objects._upload import Uploading, exclusive_refused
-from remote_store_objects._write import refuse_unexclusive, write
+from remote_store_objects._write import (
+    Uploading,
+    exclusive_refused,
+    nothing_there,
+    refuse_unexclusive,
+    write,
+)
 
 __all__ = ["copy", "likeness", "move"]
 
@@ -212,7 +217,9 @@ class _Copy:
         if unknown:
             with in_doubt(True):
                 there = await find(session, self.dst)
-            unknown = there is None or likeness(there) == likeness(now)
+            if there is None:
+                raise nothing_there(session, self.dst, refusal)
+            unknown = likeness(there) == likeness(now)
         raise exclusive_refused(session, self.dst, refusal, unknown=unknown)
 
     async def _no_source(self, error: NotFound) -> RemoteStoreError:

@@ -26,6 +26,8 @@ CONCURRENCY: Final = 16
 BYTES: Final = 32 << 20
 #: How often a file is tried again.
 RETRIES: Final = 2
+#: Deletions that are handed over at a time.
+_DELETIONS: Final = 1000
 
 
 async def execute(
@@ -136,7 +138,7 @@ async def execute(
             phases = _Phases(actions)
             await crew.all(phases.moves())
             if tally.deletes:
-                await crew.all(phases.deletions())
+                await crew.delete_all(phases.deletions())
             else:
                 tally.withhold()
             telling.cancel()
@@ -183,11 +185,36 @@ class _ThisProcess:
             for _ in range(self._concurrency):
                 group.create_task(work())
 
+    async def delete_all(self, actions: AsyncGenerator[Action, None]) -> None:
+        """Have all deletions carried out, many by one request where the target has that."""
+        async with contextlib.aclosing(actions):
+            while batch := [a async for a in _first(_DELETIONS, actions)]:
+                ended = await self._performer.delete_many(batch)
+                if ended is None:
+                    await self.all(_each(batch))
+                    continue
+                for action, outcome in zip(batch, ended, strict=True):
+                    self._tally.ended(action, outcome)
+
     async def _do(self, action: Action) -> None:
         def advance(count: int) -> None:
             self._tally.moved(action, count)
 
         self._tally.ended(action, await self._performer.perform(action, advance))
+
+
+async def _first(count: int, actions: AsyncGenerator[Action, None]) -> AsyncGenerator[Action, None]:
+    """Yield some actions, and leave the others where they are."""
+    for _ in range(count):
+        action = await anext(actions, None)
+        if action is None:
+            return
+        yield action
+
+
+async def _each(actions: list[Action]) -> AsyncGenerator[Action, None]:
+    for action in actions:
+        yield action
 
 
 class _Phases:

@@ -58,11 +58,16 @@ async def delete_many(
     """
     Delete files, several at a time; one that fails keeps no other from being deleted.
 
+    Flat Azure accounts and S3 delete up to 256 or 1,000 files by one request.
+    Each path has the same result nevertheless: on S3, whose batches do not
+    tell what was missing or a folder, one more request lists up to 1,000 files
+    around them, and files that it does not show are deleted one by one.
+
     Args:
         store: Where.
         paths: Paths of files.
         missing_ok: A missing file is no error.
-        concurrency: Deletions at a time.
+        concurrency: Deletions at a time, where each is a request of its own.
 
     Returns:
         One result for each path, in their order.
@@ -79,7 +84,12 @@ async def delete_many(
         msg = f"concurrency must be at least 1, got {concurrency}"
         raise ValueError(msg)
     require(store, Capability.DELETE)
-    results = [Deletion(path) for path in paths]
+    named = list(paths)
+    if len(named) > 1:
+        found = await store.delete_many(named, missing_ok=missing_ok)
+        if found is not None:
+            return [Deletion(path, error) for path, error in zip(named, found, strict=True)]
+    results = [Deletion(path) for path in named]
     places = iter(range(len(results)))
 
     async def work() -> None:

@@ -15,7 +15,7 @@ from tests.azure.transport import CountingTransport
 from hns_emulator import HnsEmulator, loopback_connector
 from remote_store import RetryPolicy
 from remote_store_azure import AsyncAzureBackend
-from remote_store_azure._http.retry import answered_once
+from remote_store_objects.aiohttp import sent_once
 
 __all__ = ["FS", "MIB", "Lake", "collected", "keys", "pieces"]
 
@@ -62,7 +62,7 @@ class Lake:
 
     def _transport(self) -> CountingTransport:
         session = aiohttp.ClientSession(
-            connector=loopback_connector(), auto_decompress=False, middlewares=(answered_once,)
+            connector=loopback_connector(), auto_decompress=False, middlewares=(sent_once,)
         )
         self.transports.append(CountingTransport(session=session, session_owner=True))
         return self.transports[-1]

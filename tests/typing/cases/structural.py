@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,6 +12,7 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    RemoteStoreError,
     ResolutionPlan,
     WriteResult,
 )
@@ -107,9 +108,20 @@ class Complete:
     async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
         raise NotImplementedError
 
+    async def create_folder(self, path: str) -> None: ...
+
     async def copy_from(
         self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
     ) -> WriteResult | None:
+        raise NotImplementedError
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
         raise NotImplementedError
 
     async def aclose(self) -> None: ...

@@ -306,3 +306,48 @@ async def _write_over(store: AsyncStore, *, path: str, content: bytes) -> None:
 
 async def _delete(store: AsyncStore, *, path: str) -> None:
     await store.delete(path)
+
+
+@clause(
+    "COND-007",
+    "delete_many deletes each file in the version that is asked for, and no other.",
+    intent="A sync that removes a thousand files must not remove what was written since it looked.",
+    requires=[*_VERSIONS, C.DELETE, C.WRITE],
+    since="1.1",
+)
+async def many_versions(t: Trial) -> None:
+    folder = t.name("folder")
+    names = [f"{folder}/file{number}" for number in range(20)]
+    etags = {name: await _etag(t, await t.seed_file(name)) for name in names}
+    changed, missing = names[3::5], names[4::5]
+    for name in changed:
+        await t.store.write(name, b"a later version", overwrite=True)
+    for name in missing:
+        await t.store.delete(name)
+    found = await t.store.delete_many(names, if_match=etags)
+    left = [name for name in names if await t.store.exists(name)]
+    if found is None:
+        there = [name for name in names if name not in missing]
+        expect(
+            left == there,
+            "delete_many says that files have to be deleted one by one, and deleted some",
+            observed=left,
+            expected=there,
+        )
+        return
+    expect(
+        left == changed,
+        "delete_many removed later versions than it was asked for, or left what it was asked for",
+        observed=left,
+        expected=changed,
+    )
+    for name, error in zip(names, found, strict=True):
+        kind = (
+            PreconditionFailed if name in changed else NotFound if name in missing else type(None)
+        )
+        expect(
+            isinstance(error, kind),
+            "delete_many tells of a version what delete does not",
+            observed=f"{name!r}: {error!r}",
+            expected=kind.__name__,
+        )

@@ -270,3 +270,49 @@ async def no_folder(t: Trial) -> None:
                 when = f"by delete_folder of a file with missing_ok={missing_ok}"
                 with raises(InvalidPath, when):
                     await t.store.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+
+
+@clause(
+    "DEL-010",
+    "delete_many gives each path the result that delete has, whatever the others have; a backend "
+    "that deletes one by one says so and does nothing.",
+    intent="A request for a thousand files must not hide what became of one of them.",
+    requires=[C.DELETE],
+    needs=[Need.SEED],
+    since="1.1",
+)
+async def together(t: Trial) -> None:
+    folder = t.name("folder")
+    inner = await t.seed_file(f"{folder}/sub/file")
+    beside = await t.seed_file(f"{folder}/file")
+    for missing_ok in (False, True):
+        # As many as make a look at the folder worth its price.
+        files = [await t.seed_file(f"{folder}/file{number}") for number in range(20)]
+        missing, sub = f"{folder}/missing", f"{folder}/sub"
+        paths = [*files[:7], missing, *files[7:14], sub, *files[14:]]
+        before = await t.names()
+        found = await t.store.delete_many(paths, missing_ok=missing_ok)
+        left = await t.names()
+        if found is None:
+            expect(
+                left == before,
+                "delete_many says that files have to be deleted one by one, and deleted some",
+                observed=left,
+                expected=before,
+            )
+            return
+        told = dict(zip(paths, found, strict=True))
+        wanted = {missing: type(None) if missing_ok else NotFound, sub: InvalidPath}
+        for path, error in told.items():
+            expect(
+                isinstance(error, wanted.get(path, type(None))),
+                f"delete_many with missing_ok={missing_ok} tells of a path what delete does not",
+                observed=f"{path!r}: {error!r}",
+                expected=wanted.get(path, type(None)).__name__,
+            )
+        expect(
+            left == sorted([inner, beside]),
+            "after delete_many other files are there than before without the deleted ones",
+            observed=left,
+            expected=sorted([inner, beside]),
+        )

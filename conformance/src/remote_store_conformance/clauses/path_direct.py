@@ -99,8 +99,8 @@ async def root_spellings(t: Trial) -> None:
 async def root_is_no_file(t: Trial) -> None:
     scene = (await set_scene(t)).through(t.key)
     for op in _direct(t):
-        if op.form is Form.QUESTION and not op.needs:
-            # It answers about the root.
+        if op.form is Form.FOLDER or (op.form is Form.QUESTION and not op.needs):
+            # It is about the root as well.
             continue
         for name in op.uses:
             if name == "folder":

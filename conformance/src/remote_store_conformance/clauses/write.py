@@ -320,7 +320,7 @@ async def coexist(t: Trial) -> None:
 @clause(
     "WRITE-013",
     "A write creates the folders above its file.",
-    intent="There is no mkdir, because half of all storage has no folders.",
+    intent="Half of all storage has no folders, and so nothing to make before a write.",
     requires=[C.WRITE],
     needs=[Need.PEEK],
 )

@@ -36,6 +36,7 @@ from remote_store_conformance.programs.steps import (
     contents,
     difference,
     flag,
+    folders,
     looks,
     outcome,
     paths,
@@ -147,6 +148,7 @@ class Programs:
 def machine(programs: Programs) -> type[RuleBasedStateMachine]:
     """Return the class whose instances are the programs."""
     trial = programs.trial
+    real = [folders] if trial.declares(C.CREATE_FOLDER) else []
 
     class Program(RuleBasedStateMachine):
         def __init__(self) -> None:
@@ -181,7 +183,7 @@ def machine(programs: Programs) -> type[RuleBasedStateMachine]:
                 if folder not in self.model.files and programs.do(self.store.is_folder(folder)):
                     self.model.folders.add(folder)
 
-        @rule(step=st.one_of(changes, looks))
+        @rule(step=st.one_of(changes, looks, *real))
         def one(self, step: Step) -> None:
             programs.steps.append(step.text)
             observed = programs.do(outcome(step.call(self.store)))

@@ -121,6 +121,13 @@ class Model:
         self.folders -= inner | {path}
         return _DONE
 
+    def create_folder(self, path: str) -> Answer:
+        """Make a folder."""
+        if path in self.files or any(folder in self.files for folder in above(path)):
+            return InvalidPath
+        self.folders.update([*above(path), path])
+        return _DONE
+
     def transfer(self, src: str, dst: str, *, overwrite: bool, keep: bool) -> Answer:
         """Move or copy a file."""
         refusal = self.no_source(src)

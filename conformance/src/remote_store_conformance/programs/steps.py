@@ -24,6 +24,7 @@ __all__ = [
     "delete",
     "difference",
     "flag",
+    "folders",
     "listed",
     "looks",
     "outcome",
@@ -137,6 +138,16 @@ def delete_folder(path: str, recursive: bool, missing_ok: bool) -> Step:
     )
 
 
+def create_folder(path: str) -> Step:
+    """Make a folder."""
+    return Step(
+        f"create_folder({path!r})",
+        (C.CREATE_FOLDER, C.WRITE),
+        lambda s: s.create_folder(path),
+        lambda m: m.create_folder(path),
+    )
+
+
 def transfer(name: str, src: str, dst: str, overwrite: bool) -> Step:
     """Move or copy a file."""
     return Step(
@@ -178,6 +189,8 @@ changes = st.one_of(
     st.builds(delete_folder, paths, flag, flag),
     st.builds(transfer, st.sampled_from(["move", "copy"]), paths, paths, flag),
 )
+#: Apart, since few backends can: the others would only refuse it.
+folders = st.builds(create_folder, paths)
 looks = st.builds(look, st.sampled_from(["read", "size", "list"]), paths)
 
 

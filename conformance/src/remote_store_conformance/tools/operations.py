@@ -64,6 +64,8 @@ class Form(enum.Enum):
     WRITE = "write"
     #: Moves or copies a file.
     TRANSFER = "transfer"
+    #: Makes a folder.
+    FOLDER = "folder"
     #: Takes something away.
     DELETE = "delete"
     #: Computes, without I/O.
@@ -73,7 +75,7 @@ class Form(enum.Enum):
 #: Forms that change nothing.
 LOOKING: Final = (Form.QUESTION, Form.READ, Form.LISTING)
 #: Forms that change something.
-CHANGING: Final = (Form.WRITE, Form.TRANSFER, Form.DELETE)
+CHANGING: Final = (Form.WRITE, Form.TRANSFER, Form.FOLDER, Form.DELETE)
 
 
 @frozen
@@ -169,7 +171,8 @@ class Operation:
     @property
     def target(self) -> str | None:
         """Name of the path at which something is put, None if nothing is."""
-        return self.uses[-1] if self.form in (Form.WRITE, Form.TRANSFER) else None
+        puts = self.form in (Form.WRITE, Form.TRANSFER, Form.FOLDER)
+        return self.uses[-1] if puts else None
 
     def paths(self, scene: Scene) -> tuple[str, ...]:
         """Return what an error of the call may be about: its paths, or its pattern."""
@@ -361,6 +364,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     *_transfers("copy", C.COPY),
     *_transfers("move", C.MOVE),
+    _call(Form.FOLDER, "free", "create_folder", C.CREATE_FOLDER, C.WRITE, since="1.1"),
     _call(Form.DELETE, "folder", "delete_folder", C.DELETE, refuses=DirectoryNotEmpty),
     _call(
         Form.DELETE,
@@ -400,7 +404,6 @@ OPTIONS: Final[tuple[Operation, ...]] = (
     _transfer("move", C.CONDITIONAL_WRITE, "free", _ETAG),
     _write("write", "source", "free", _HEADERS, (C.CONTENT_HEADERS, C.WRITE)),
     _write("write_atomic", "bytes", "free", _HEADERS, (C.CONTENT_HEADERS, C.ATOMIC_WRITE, C.WRITE)),
-    _write("write", "source", "free", {"resume": True}, (C.RESUMABLE_WRITE, C.WRITE)),
 )
 
 

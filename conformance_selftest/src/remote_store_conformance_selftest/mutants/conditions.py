@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from remote_store import FileInfo, WriteResult
+from remote_store import FileInfo, RemoteStoreError, WriteResult
 from remote_store.authoring import other_version
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import Content, File
@@ -171,3 +171,47 @@ class ReturnsTheTokenOfTheOldVersion(ConditionalBackend):
 
     def result(self, key: str, file: File) -> WriteResult:
         return super().result(key, evolve(file, etag=f"{file.etag}-0"))
+
+
+@mutant("COND-007", "removed later versions", without=LACKS)
+class ForgetsTheVersionsOfMany(ConditionalBackend):
+    """The service's request for many has no place for conditions, and they are left out."""
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        return await super().delete_many(paths, missing_ok=missing_ok)
+
+
+@mutant("COND-007", "and deleted some", without=LACKS)
+class DeclinesAfterTheFirstConflict(ConditionalBackend):
+    """A version that is another one ends the batch, which is then declined."""
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        found = await super().delete_many(paths, missing_ok=missing_ok, if_match=if_match)
+        return None if found else {}
+
+
+@mutant("COND-007", "tells of a version what delete does not", without=LACKS)
+class CallsAnotherVersionMissing(ConditionalBackend):
+    """A condition that failed is told as if nothing was there."""
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        found = await super().delete_many(paths, missing_ok=missing_ok, if_match=if_match)
+        return {path: self.missing(path) for path in found or {}}

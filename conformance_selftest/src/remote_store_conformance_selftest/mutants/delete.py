@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
-from remote_store import DirectoryNotEmpty, InvalidPath, NotFound
+from remote_store import DirectoryNotEmpty, InvalidPath, NotFound, RemoteStoreError
 from remote_store.authoring import ancestor_is_file
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import File, ReferenceBackend
+from remote_store_conformance_selftest.reference_conditions import LACKS, ConditionalBackend
+
+Refused = Mapping[str, RemoteStoreError] | None
 
 
 @mutant("DEL-001", "still exists")
@@ -180,3 +184,82 @@ class RemovesMissingTrees(ReferenceBackend):
 
     def remove_folder(self, path: str, key: str, *, recursive: bool, missing_ok: bool) -> None:
         super().remove_folder(path, key, recursive=recursive, missing_ok=missing_ok or recursive)
+
+
+class _Together(ConditionalBackend):
+    """One that has files deleted together."""
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Refused:
+        found = await super().delete_many(paths, missing_ok=missing_ok, if_match=if_match)
+        return await self.told(dict(found or {}), list(paths))
+
+    async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
+        return refused
+
+
+@mutant("DEL-010", "missing_ok=False", "None", without=LACKS)
+class BelievesTheBatch(_Together):
+    """The batch of the service calls deleted what was missing, and so does the backend."""
+
+    async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
+        return {k: e for k, e in refused.items() if not isinstance(e, NotFound)}
+
+
+@mutant("DEL-010", "tells of a path what delete does not", "InvalidPath", without=LACKS)
+class TakesFoldersForDone(_Together):
+    """With missing_ok nobody looks whether a folder is there."""
+
+    async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
+        return {k: e for k, e in refused.items() if not isinstance(e, InvalidPath)}
+
+
+@mutant("DEL-010", "and deleted some", without=LACKS)
+class TriesAndThenDeclines(_Together):
+    """A batch that was not carried out as a whole is handed back to be done one by one."""
+
+    async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
+        return None if refused else {}
+
+
+@mutant("DEL-010", "tells of a path what delete does not", without=LACKS)
+class OneForAll(_Together):
+    """What one path has is told of all."""
+
+    async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
+        return dict.fromkeys(paths, next(iter(refused.values()))) if refused else {}
+
+
+@mutant("DEL-010", "tells of a path what delete does not", without=LACKS)
+class StopsAtTheFirstError(ConditionalBackend):
+    """The first file that cannot be deleted keeps all that follow."""
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Refused:
+        for path in paths:
+            try:
+                await self.delete(path, missing_ok=missing_ok)
+            except RemoteStoreError as error:
+                return {path: error}
+        return {}
+
+
+@mutant("DEL-010", "other files are there", without=LACKS)
+class DeletesFoldersToo(_Together):
+    """What is a folder is deleted with what is in it, though its path has an error."""
+
+    async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
+        for path in refused:
+            for key in [k for k in self.tree.files if k.startswith(f"{self.key(path)}/")]:
+                del self.tree.files[key]
+        return refused

@@ -174,7 +174,7 @@ class AcmeService(ObjectService):
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         await self._told("DELETE", "object", key=key, headers={"If-Match": http.quoted(if_match)})
 
-    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
+    async def delete_many(self, keys: Sequence[str], **_: Any) -> Mapping[str, RemoteStoreError]:
         _, told = await self._told("POST", "delete", body=json.dumps(list(keys)).encode())
         return {key: RemoteStoreError(word) for key, word in told["refused"].items()}
 

@@ -23,7 +23,7 @@ from remote_store_azure._rest.urls import blob_url
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
 
-__all__ = ["UrlSigner", "longest_url"]
+__all__ = ["UrlSigner", "longest_url", "named_key"]
 
 _QUERY: Final = "restype=service&comp=userdelegationkey"
 #: The longest life of a key that the service hands out.
@@ -41,10 +41,11 @@ def longest_url(account: Account) -> timedelta | None:
     """Return how long a URL may work; None where the credentials cannot sign. No I/O."""
     if account.kind in ("token", "default"):
         return None if account.name is None else _WEEK  # the name is signed
-    return None if _named_key(account) is None else _CENTURY
+    return None if named_key(account) is None else _CENTURY
 
 
-def _named_key(account: Account) -> tuple[str, str] | None:
+def named_key(account: Account) -> tuple[str, str] | None:
+    """Return the name and the key of an account of which a key was given."""
     if account.kind == "key":
         return account.secret["account_name"], account.secret["account_key"]
     # The SDK's AzureNamedKeyCredential, as against its AzureSasCredential.
@@ -85,7 +86,7 @@ class UrlSigner:
         from azure.storage.blob import generate_blob_sas  # with the first client
 
         account, end = self._account, datetime.now(UTC) + expires
-        named = _named_key(account)
+        named = named_key(account)
         signs: dict[str, Any]
         if named is None:
             signs = {"user_delegation_key": await self._delegated(key, end)}

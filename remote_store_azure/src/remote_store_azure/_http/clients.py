@@ -99,11 +99,15 @@ class Clients:
         # One for each pipeline: it holds its successor in the chain.
         retry = copy.copy(sdk.retry_of(self._retry, self._options))
         client = sdk.build_client(self.account, credential.value, self._options, retry)
+        bearer = None
+        if self.account.kind in ("token", "default"):
+            bearer = sdk.bearer_of(credential.value, self._options)
         session = Session(
             self.account,
             client,
             calls,
             retry=retry,
+            bearer=bearer,
             options=self.tuning,
             max_concurrency=self._max_concurrency,
             name=self.name,

@@ -8,7 +8,6 @@ from typing import Any
 
 from aiohttp import (
     ClientConnectorError,
-    ClientPayloadError,
     ClientSSLError,
     ConnectionTimeoutError,
 )
@@ -24,11 +23,9 @@ from azure.storage.blob.aio import ExponentialRetry
 
 from remote_store import RetryPolicy
 from remote_store_azure._rest.errors import UNSURE, retry_after
-from remote_store_azure._rest.operations import DELETE_BLOBS
 from remote_store_azure._rest.outcome import AttemptRecord
-from remote_store_objects.aiohttp import sent_once
 
-__all__ = ["Request", "Retry", "answered_once", "never_sent"]
+__all__ = ["Request", "Retry", "never_sent"]
 
 
 class Request(AttemptRecord, HttpRequest):
@@ -37,6 +34,10 @@ class Request(AttemptRecord, HttpRequest):
     #: When to give up, in the loop's time; None for the policy's own limit.
     deadline: float | None = None
 
+    def drop_body(self) -> None:
+        """Forget the body: the request will not be sent any more."""
+        HttpRequest.__init__(self, self.method, self.url, headers=dict(self.headers))
+
 
 def never_sent(error: BaseException | None) -> bool:
     """Return True if *error* surely came before the request reached the service."""
@@ -44,47 +45,6 @@ def never_sent(error: BaseException | None) -> bool:
     return isinstance(error, ServiceRequestError) and isinstance(
         inner, (ClientConnectorError, ConnectionTimeoutError)
     )
-
-
-async def answered_once(request: Any, handler: Any) -> Any:
-    """
-    Keep aiohttp from repeating a request behind our back, as its middleware.
-
-    Repeats are ours to make and to know of. Also the place to bound the one
-    kind of answer that the SDK reads by itself.
-    """
-    response = await sent_once(request, handler)
-    if request.method == DELETE_BLOBS.method:
-        response.content = _Bounded(response.content)  # type: ignore[assignment]
-    return response
-
-
-class _Bounded:
-    """A body that breaks off where it is longer than the answer to a batch can be."""
-
-    def __init__(self, content: Any) -> None:
-        self._content = content
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
-
-    async def read(self, size: int = -1) -> bytes:
-        """
-        Return all of it, or at most *size* bytes, whose reader counts by itself.
-
-        Raises:
-            ClientPayloadError: It is too long.
-        """
-        if size >= 0:
-            piece: bytes = await self._content.read(size)
-            return piece
-        body = bytearray()
-        while piece := await self._content.readany():
-            body += piece
-            if len(body) > DELETE_BLOBS.most:
-                msg = f"the answer to a batch is longer than {DELETE_BLOBS.most} bytes"
-                raise ClientPayloadError(msg)
-        return bytes(body)
 
 
 def _worth_repeating(response: Any) -> bool:
@@ -136,9 +96,8 @@ class Retry(ExponentialRetry):
         settings = self.configure_retries(request)
         history = settings["history"]
         http_request = request.http_request
-        record = request.context.options.pop("tried", None)
-        if record is None:
-            record = http_request if isinstance(http_request, AttemptRecord) else AttemptRecord()
+        # Requests of the SDK's own clients keep no record.
+        record = http_request if isinstance(http_request, AttemptRecord) else AttemptRecord()
         deadline = getattr(http_request, "deadline", None)
         if deadline is None:
             deadline = self.deadline()

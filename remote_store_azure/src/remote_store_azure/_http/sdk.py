@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.request import getproxies
 
 import aiohttp
 import azure.storage.blob
+from azure.core.pipeline import PipelineContext, PipelineRequest
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import HttpRequest
 from azure.storage.blob.aio import ContainerClient
 
-from remote_store import BackendUnavailable, RetryPolicy
+from remote_store import BackendUnavailable, RemoteStoreError, RetryPolicy
 from remote_store_azure._connect.account import Account
-from remote_store_azure._http.retry import Retry, answered_once
+from remote_store_azure._http.retry import Retry
+from remote_store_objects.aiohttp import sent_once
 
-__all__ = ["build_client", "build_file_system_client", "pipeline_of", "retry_of"]
+__all__ = ["bearer_of", "build_client", "build_file_system_client", "pipeline_of", "retry_of"]
 
 _OLDEST: Final = (12, 23, 1)
+#: Whom tokens are for, unless the caller says otherwise.
+_AUDIENCE: Final = "https://storage.azure.com"
 #: What the SDK gives the transport that it builds itself: seconds, seconds, bytes.
 _CONNECTION: Final = {
     "connection_timeout": 20,
@@ -84,6 +90,33 @@ def build_client(account: Account, credential: Any, options: Mapping[str, Any], 
     return client
 
 
+def bearer_of(credential: Any, options: Mapping[str, Any]) -> Callable[[], Awaitable[str]]:
+    """
+    Return what gives the value of the header ``Authorization`` for the parts of a batch.
+
+    Args:
+        credential: An async token credential.
+        options: The caller's options for the client.
+
+    Raises:
+        RemoteStoreError: The credential gives none; nothing was sent.
+    """
+    audience = str(options.get("audience") or _AUDIENCE).rstrip("/")
+    # The pipeline has another one, which it does not show; credentials keep their tokens.
+    policy: Any = AsyncBearerTokenCredentialPolicy(credential, f"{audience}/.default")
+
+    async def bearer() -> str:
+        request = HttpRequest("DELETE", "https://part")
+        try:
+            await policy.on_request(PipelineRequest(request, PipelineContext(None)))
+        except Exception as error:  # whatever a credential raises
+            msg = f"The credential gives no token: {type(error).__name__}"
+            raise RemoteStoreError(msg) from error
+        return str(request.headers["Authorization"])
+
+    return bearer
+
+
 def build_file_system_client(
     account: Account, credential: Any, options: Mapping[str, Any], retry: Any
 ) -> Any:
@@ -137,7 +170,7 @@ def _session(options: Mapping[str, Any]) -> aiohttp.ClientSession:
         trust_env=trust_env,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        middlewares=(answered_once,),
+        middlewares=(sent_once,),
     )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store.authoring import closed
-from remote_store_azure._rest.errors import error_of, retry_after, service_message
+from remote_store_azure._rest.errors import retry_after, service_message
 from remote_store_azure._rest.redact import RedactedResponse, redacted, scrub
-from remote_store_azure._rest.response import Response, headers_of
+from remote_store_azure._rest.response import Response
 from remote_store_objects.authoring import Calls
 
 __all__ = ["SdkErrors"]
@@ -107,25 +107,3 @@ class SdkErrors:
         return BackendUnavailable(
             msg, path=path, backend=self._backend, outcome_unknown=outcome_unknown
         )
-
-    def of(self, error: Exception, path: str | None, *, outcome_unknown: bool) -> RemoteStoreError:
-        """Return our error for one that a client of the SDK raised, with it as the cause."""
-        sdk_response = getattr(error, "response", None)
-        if sdk_response is None:
-            ours = self.no_answer(error, path, outcome_unknown=outcome_unknown)
-        else:
-            headers = headers_of(sdk_response)
-            code = getattr(error, "error_code", None)
-            if code and "x-ms-error-code" not in headers:
-                headers["x-ms-error-code"] = str(getattr(code, "value", code))
-            ours = error_of(
-                sdk_response.status_code,
-                headers,
-                b"",
-                path=path,
-                backend=self._backend,
-                outcome_unknown=outcome_unknown,
-            )
-            scrub(error)
-        ours.__cause__ = error
-        return ours

@@ -9,7 +9,7 @@ out: they cost more than everything else of a small call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -42,13 +42,13 @@ class Session(Urls):
 
     Attributes:
         calls: What waits for the service in this loop; see `Calls`.
-        client: The SDK's ContainerClient, for what is not written by hand;
-            map what it raises with `native`.
+        client: The SDK's ContainerClient, whose pipeline sends.
         container: Name of the container.
         max_concurrency: Requests that one upload or download may have in flight.
         options: Sizes.
         name: Name of the backend, for errors.
         by_token: A token credential authorizes, neither a key nor a SAS.
+        bearer: Gives what such a credential authorizes the parts of a batch with; else None.
         retry: How patiently failures are met.
     """
 
@@ -59,6 +59,7 @@ class Session(Urls):
         calls: Calls,
         *,
         retry: Any,
+        bearer: Callable[[], Awaitable[str]] | None,
         options: Tuning,
         max_concurrency: int,
         name: str,
@@ -85,7 +86,8 @@ class Session(Urls):
             f"The container {account.container!r} of {account.blob_url} does not exist; make it, "
             f"for example with 'az storage container create --name {account.container}'"
         )
-        self.by_token = account.kind in ("token", "default")
+        self.bearer = bearer
+        self.by_token = bearer is not None
 
     # --- requests --------------------------------------------------------
 
@@ -106,7 +108,7 @@ class Session(Urls):
 
         What is not a response of the service is met as a failure of the connection
         is: the request is sent again, as `retry` says. So is a GET whose
-        answer breaks off.
+        answer breaks off, and another one that `Operation.repeats`.
 
         Args:
             operation: What kind of request it is.
@@ -128,13 +130,16 @@ class Session(Urls):
         """
         deadline = self._deadline(timeout, deadline)
         failures = 0
+        lost = False
         while True:
             request = self._prepared(operation, url, headers, body, deadline)
+            request.lost = lost
             with Waiting(self.calls, path, operation.method not in _READING and request.in_doubt):
                 sdk_response = await self._respond(request, path)
                 content = await self._content(request, sdk_response, path, deadline)
             if isinstance(content, RemoteStoreError):
                 failures += 1
+                lost = content.outcome_unknown
                 await self.pause(failures, content, deadline)
                 continue
             response = Response(
@@ -279,32 +284,6 @@ class Session(Urls):
             raise self.error(response, msg)
         return etag
 
-    def record(self, operation: Operation) -> tuple[AttemptRecord, dict[str, AttemptRecord]]:
-        """Return what notes a change that the SDK's own clients make, and options for them."""
-        record = AttemptRecord()
-        record.operation = operation
-        if self._retry is None:
-            record.pending = True  # a retry policy of the caller's own does not say
-            return record, {}
-        return record, {"tried": record}
-
-    def native(self, error: Exception, path: str | None, record: AttemptRecord) -> RemoteStoreError:
-        """
-        Return our error for one that the SDK's own clients raised for a change.
-
-        Args:
-            error: An AzureError; it becomes the cause.
-            path: The key concerned.
-            record: What became of the attempts.
-        """
-        sdk_response = getattr(error, "response", None)
-        if sdk_response is None:
-            unknown = self._may_have_arrived(record, error)
-        else:
-            status = sdk_response.status_code
-            unknown = self._retry is None or record.lost or status < 400 or status in UNSURE
-        return self._sdk_errors.of(error, path, outcome_unknown=unknown)
-
     # --- one attempt after another ----------------------------------------
 
     def _prepared(
@@ -345,7 +324,9 @@ class Session(Urls):
         if self._retry is None:
             history = result.context.get("history", ())
             request.resent = bool(history)
-            request.lost = any(self._was_lost(request.operation, past) for past in history)
+            request.lost = request.lost or any(
+                self._was_lost(request.operation, past) for past in history
+            )
         sdk_response = result.http_response
         lack = request.operation.lacks(sdk_response.status_code, sdk_response.headers)
         if lack:
@@ -385,12 +366,13 @@ class Session(Urls):
     async def _content(
         self, request: Any, sdk_response: Any, path: str | None, deadline: float | None
     ) -> bytes | RemoteStoreError:
-        """Return the body; or, for a GET that can be repeated, the error that broke it off."""
+        """Return the body; or, for a request that can be repeated, the error that broke it off."""
         if request.method == "HEAD" or sdk_response.headers.get("Content-Length") == "0":
             await sdk_response.close()
             return b""
         operation: Operation = request.operation
-        succeeded = request.method == "GET" and sdk_response.status_code < 400
+        repeats = request.method == "GET" or operation.repeats
+        succeeded = repeats and sdk_response.status_code < 400
         source = sdk_response.iter_raw()
         try:
             most = operation.most if succeeded else SHORT
@@ -405,7 +387,7 @@ class Session(Urls):
                 return b""  # the status says enough
             unknown = request.method not in _READING
             ours = self._sdk_errors.no_answer(error, path, outcome_unknown=unknown)
-            if request.method == "GET" and isinstance(ours, BackendUnavailable):
+            if repeats and isinstance(ours, BackendUnavailable):
                 ours.__cause__ = error
                 return ours
             raise ours from error
@@ -416,6 +398,7 @@ class Session(Urls):
             return redacted_bytes(body)  # errors repeat what was asked, tokens included
         if not whole:
             msg = f"The service's answer is longer than {operation.most} bytes"
-            raise RemoteStoreError(msg, path=path, backend=self.name)
+            unknown = request.method not in _READING
+            raise RemoteStoreError(msg, path=path, backend=self.name, outcome_unknown=unknown)
         lack = operation.lacks_body(body)
         return self._foreign(request, sdk_response, lack, path) if lack else body

@@ -71,12 +71,15 @@ class Operation:
             service always sends with each.
         body: What stands near the beginning of the body of such an answer.
         most: Bytes that such a body has at most.
+        repeats: It changes something, but is sent again where its answer breaks off: what it
+            does twice is the same.
     """
 
     method: str
     answers: Mapping[int, tuple[str, ...]]
     body: bytes = b""
     most: int = SHORT
+    repeats: bool = False
 
     def lacks(self, status: int, headers: Mapping[str, str]) -> str:
         """
@@ -123,7 +126,7 @@ COPY: Final = Operation("PUT", {201: _COPYING, 202: _COPYING})
 DELETE_BLOB: Final = Operation("DELETE", {202: ()})
 LIST_BLOBS: Final = Operation("GET", {200: ("Content-Type",)}, b"<EnumerationResults", _PAGE)
 #: A batch; each of its parts has what proves a `DELETE_BLOB`.
-DELETE_BLOBS: Final = Operation("POST", {202: ("Content-Type",)}, most=_BATCH)
+DELETE_BLOBS: Final = Operation("POST", {202: ("Content-Type",)}, most=_BATCH, repeats=True)
 CONTAINER: Final = Operation("GET", {200: _VERSION})
 DELEGATION_KEY: Final = Operation("POST", {200: ("Content-Type",)}, b"<UserDelegationKey")
 ACCOUNT: Final = Operation("GET", {200: ("x-ms-account-kind", "x-ms-sku-name")})

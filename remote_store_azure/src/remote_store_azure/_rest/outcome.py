@@ -8,7 +8,7 @@ __all__ = ["AttemptRecord"]
 
 
 class AttemptRecord:
-    """What became of the attempts of a request; the SDK's clients take it as an option."""
+    """What became of the attempts of a request."""
 
     #: What the request is; None for those of the SDK's clients that we know nothing of.
     operation: Operation | None = None

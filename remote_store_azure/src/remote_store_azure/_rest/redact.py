@@ -6,7 +6,15 @@ import re
 import traceback
 from typing import Any, Final
 
-__all__ = ["RedactedResponse", "Signed", "redact_request", "redacted", "redacted_bytes", "scrub"]
+__all__ = [
+    "RedactedResponse",
+    "Signed",
+    "SignedBytes",
+    "redact_request",
+    "redacted",
+    "redacted_bytes",
+    "scrub",
+]
 
 _SIGNATURE: Final = re.compile(
     r"((?:\b|%[0-9a-f]{2})sig(?:nature)?(?:=|%3d)|\bBearer\s+|\bSharedKey\s+[^:\s]+:"
@@ -34,6 +42,13 @@ class Signed(str):
 
     def __repr__(self) -> str:
         return repr(redacted(self))
+
+
+class SignedBytes(bytes):
+    """The same of a body that has signatures or tokens in it."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes with signatures>"
 
 
 class RedactedResponse:
@@ -80,8 +95,10 @@ class RedactedResponse:
 
 
 def redact_request(request: Any) -> None:
-    """Take the secrets out of a request of the SDK that will not be sent any more."""
+    """Take the secrets out of a request that will not be sent any more; our own lose their body."""
     request.url = redacted(request.url)
+    if hasattr(request, "drop_body"):
+        request.drop_body()
     for name in _HIDDEN_HEADERS:
         if name in request.headers:
             request.headers[name] = "***"

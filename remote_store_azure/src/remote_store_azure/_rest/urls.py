@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from remote_store_azure._connect.account import Account
 from remote_store_azure._rest.redact import Signed
@@ -28,6 +28,7 @@ class Urls:
         self._sas: str = account.secret if account.kind == "sas" else ""
         self._dfs_url = f"{account.dfs_url}/{quote(account.container)}"
         self._container_url = f"{account.blob_url}/{quote(account.container)}"
+        self._host_end = len(account.blob_url) - len(urlsplit(account.blob_url).path)
 
     def url(self, name: str | None = None, query: str = "") -> str:
         """
@@ -54,6 +55,10 @@ class Urls:
         if self.account.kind == "object" and isinstance(signature, str):
             return Signed(f"{url}?{signature.lstrip('?')}")
         return url
+
+    def target(self, name: str) -> str:
+        """Return path and query of a blob's URL with the SAS token, as a request line has them."""
+        return self.source_url(name)[self._host_end :]
 
     def rename_source(self, name: str) -> str:
         """Return a path as the source of a rename, with the SAS token if there is one."""

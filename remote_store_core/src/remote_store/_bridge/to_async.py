@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
 
@@ -17,6 +17,7 @@ from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.backend import Backend
 from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
+from remote_store._types.errors import RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -61,8 +62,8 @@ class SyncBackendAdapter(AsyncBackend):
     too. A streamed write gives up: its next read fails. A call that
     only looks is left behind at once.
 
-    Keywords that only some backends take, ``if_match``, ``headers`` and
-    ``resume``, go through as they are; CapabilityNotSupported where the backend declares none.
+    Keywords that only some backends take, ``if_match`` and ``headers``, go
+    through as they are; CapabilityNotSupported where the backend declares none.
 
     One adapter may be used from several loops at the same time.
 
@@ -193,7 +194,6 @@ class SyncBackendAdapter(AsyncBackend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         """
         Write a file.
@@ -202,9 +202,7 @@ class SyncBackendAdapter(AsyncBackend):
             TypeError: *content* is neither bytes nor an async iterator of bytes.
             InvalidPath, AlreadyExists: As `AsyncBackend.write`.
         """
-        more = versions.given(
-            self._backend, if_match=if_match, headers=headers, resume=resume or None
-        )
+        more = versions.given(self._backend, if_match=if_match, headers=headers)
         return await self._write(self._backend.write, path, content, overwrite, metadata, more)
 
     async def write_atomic(
@@ -276,6 +274,15 @@ class SyncBackendAdapter(AsyncBackend):
         delete = self._backend.delete_folder
         await self._calls.mutate(delete, path, recursive=recursive, missing_ok=missing_ok)
 
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing.
+
+        Raises:
+            InvalidPath, NotFound, CapabilityNotSupported: As `AsyncBackend.create_folder`.
+        """
+        await self._calls.mutate(self._member("create_folder"), path)
+
     async def move(
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:
@@ -319,6 +326,23 @@ class SyncBackendAdapter(AsyncBackend):
             copy, theirs, src, dst, overwrite=overwrite
         )
         return result
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Delete files together, if the wrapped backend does."""
+        delete = members.own_member(self._backend, "delete_many")
+        if delete is None:
+            return None
+        more = versions.given(self._backend, if_match=if_match)
+        found: Mapping[str, RemoteStoreError] | None = await self._calls.mutate(
+            delete, paths, missing_ok=missing_ok, **more
+        )
+        return found
 
     # Streams and listings -----------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
@@ -27,7 +27,7 @@ from remote_store._contract.content import SyncContentSource
 from remote_store._threads.loop_thread import LoopThread
 from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import CapabilityNotSupported
+from remote_store._types.errors import CapabilityNotSupported, RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -70,8 +70,8 @@ class AsyncBackendSyncAdapter(Backend):
     loop (which it would block), in a forked child (whose copy has no thread),
     and on a closed adapter, where the error is a `StoreClosed` as well.
 
-    Keywords that only some backends take, ``if_match``, ``headers`` and
-    ``resume``, go through as they are; CapabilityNotSupported where the backend declares none.
+    Keywords that only some backends take, ``if_match`` and ``headers``, go
+    through as they are; CapabilityNotSupported where the backend declares none.
     The backend's own ``__aenter__`` is not called.
 
     Args:
@@ -188,6 +188,11 @@ class AsyncBackendSyncAdapter(Backend):
         delete = self._backend.delete_folder
         self._runner.call(delete, path, recursive=recursive, missing_ok=missing_ok)
 
+    def create_folder(self, path: str) -> None:
+        """Make a folder, and those above it that are missing."""
+        create: Callable[..., Awaitable[None]] = self._member("create_folder")
+        self._runner.call(create, path)
+
     def move(
         self, src: str, dst: str, *, overwrite: bool = False, if_match: str | None = None
     ) -> None:
@@ -220,6 +225,23 @@ class AsyncBackendSyncAdapter(Backend):
         result: WriteResult | None = self._runner.call(copy, theirs, src, dst, overwrite=overwrite)
         return result
 
+    def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """Delete files together, if the wrapped backend does."""
+        delete = members.own_member(self._backend, "delete_many")
+        if delete is None:
+            return None
+        more = versions.given(self._backend, if_match=if_match)
+        found: Mapping[str, RemoteStoreError] | None = self._runner.call(
+            delete, paths, missing_ok=missing_ok, **more
+        )
+        return found
+
     def check_health(self) -> None:
         """
         Ask the wrapped backend whether its storage can be reached.
@@ -241,13 +263,10 @@ class AsyncBackendSyncAdapter(Backend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         """Write a file; a file object is read in a thread, in steps of 1 MiB."""
         write = self._backend.write
-        more = versions.given(
-            self._backend, if_match=if_match, headers=headers, resume=resume or None
-        )
+        more = versions.given(self._backend, if_match=if_match, headers=headers)
         return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def write_atomic(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.ranges import Cut, refuse_other_version
+from remote_store._contract.standard_errors import no_real_folders
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import unsupported
+from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
     FileInfo,
     FolderEntry,
@@ -81,14 +82,6 @@ class AsyncBackend(Protocol):
     fields set, or None as the default. They are kept as they are
     (HEADERS-001), replaced by the next write (HEADERS-002), and go with a
     move and a copy (HEADERS-003); `get_file_info` tells them.
-
-    And one that declares RESUMABLE_WRITE takes ``resume`` in `write`, a bool,
-    False as the default. A write with it that was killed, or whose service or
-    network failed (BackendUnavailable), leaves in the storage what arrived, and the next
-    one with it goes on there (RESUME-001). What is there counts only if it
-    equals what is given now, user metadata and headers included: content
-    that has changed since is never mixed with it (RESUME-002). Any other
-    failure leaves nothing. Without it a write takes nothing up.
 
     After a cancellation the old object or the new one is there, and no
     temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
@@ -480,6 +473,30 @@ class AsyncBackend(Protocol):
         needed = Capability.SIGNED_URL.value
         raise unsupported(msg, path=path, backend=self.name, capability=needed)
 
+    async def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing; declared by CREATE_FOLDER (FOLDER-001).
+
+        One that is there already stays as it is (FOLDER-002), so that of any
+        number of concurrent callers all succeed (FOLDER-005). A backend
+        declares it only where folders are real: where an empty one is there,
+        and stays until `delete_folder`. A marker, an object that stands for a
+        folder, is none. A call that fails or is cancelled leaves no part of
+        the folders, or, where the service makes them in one request, all.
+        Since contract 1.1.
+
+        Args:
+            path: Key of a folder; the root is there already.
+
+        Raises:
+            InvalidPath: A file is at *path* or above it (FOLDER-003), or a name is
+                reserved for temporary files.
+            NotFound: The storage itself is absent, also where *path* is the
+                root; the message names it.
+            CapabilityNotSupported: Always, from this default.
+        """
+        raise no_real_folders(path, self.name)
+
     async def copy_from(
         self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
     ) -> WriteResult | None:
@@ -506,6 +523,34 @@ class AsyncBackend(Protocol):
 
         Raises:
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
+        """
+        return None
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """
+        Delete files, where the storage does that for several of them at a time.
+
+        Each path has the result that `delete` has, and none keeps another one
+        from being deleted (DEL-009). What one request for many does not tell,
+        a backend finds out by others. The default does nothing. A class that
+        has a `delete` of its own and only inherits this member is not asked.
+        Contract 1.1.
+
+        Args:
+            paths: Keys of files, each once.
+            missing_ok: A missing file is no error.
+            if_match: ETags by key, of the versions that may be deleted; only
+                given to a backend that declares CONDITIONAL_WRITE.
+
+        Returns:
+            The error of each file that was not deleted, by its key. None if
+            they have to be deleted one by one: nothing was done.
         """
         return None
 

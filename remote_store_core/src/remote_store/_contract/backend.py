@@ -7,7 +7,7 @@ Written by scripts/unasync.py from `AsyncBackend`, but for what is marked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, runtime_checkable
@@ -17,9 +17,10 @@ from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
 from remote_store._contract.range_file import open_ranges, reads_ranges
 from remote_store._contract.ranges import part_of_stream, refuse_other_version
+from remote_store._contract.standard_errors import no_real_folders
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import unsupported
+from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
     FileInfo,
     FolderEntry,
@@ -72,9 +73,9 @@ class Backend(Protocol):
     own file for somebody else's (FAULT-006). After an interrupt the old object
     or the new one is there, and no temporary file or lock is left.
 
-    What declares CONDITIONAL_WRITE takes ``if_match`` besides, what declares
-    CONTENT_HEADERS takes ``headers``, and what declares RESUMABLE_WRITE takes
-    ``resume``, as `AsyncBackend` says (COND-001, HEADERS-001, RESUME-001).
+    What declares CONDITIONAL_WRITE takes ``if_match`` besides, and what declares
+    CONTENT_HEADERS takes ``headers``, as `AsyncBackend` says (COND-001,
+    HEADERS-001).
 
     The methods block. They may be called from several threads at once.
     Listings are generators: nothing happens before the first ``next``, and
@@ -492,6 +493,30 @@ class Backend(Protocol):
         needed = Capability.SIGNED_URL.value
         raise unsupported(msg, path=path, backend=self.name, capability=needed)
 
+    def create_folder(self, path: str) -> None:
+        """
+        Make a folder, and those above it that are missing; declared by CREATE_FOLDER (FOLDER-001).
+
+        One that is there already stays as it is (FOLDER-002), so that of any
+        number of concurrent callers all succeed (FOLDER-005). A backend
+        declares it only where folders are real: where an empty one is there,
+        and stays until `delete_folder`. A marker, an object that stands for a
+        folder, is none. A call that fails or is cancelled leaves no part of
+        the folders, or, where the service makes them in one request, all.
+        Since contract 1.1.
+
+        Args:
+            path: Key of a folder; the root is there already.
+
+        Raises:
+            InvalidPath: A file is at *path* or above it (FOLDER-003), or a name is
+                reserved for temporary files.
+            NotFound: The storage itself is absent, also where *path* is the
+                root; the message names it.
+            CapabilityNotSupported: Always, from this default.
+        """
+        raise no_real_folders(path, self.name)
+
     def copy_from(
         self, source: Backend, src: str, dst: str, *, overwrite: bool = False
     ) -> WriteResult | None:
@@ -518,6 +543,34 @@ class Backend(Protocol):
 
         Raises:
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
+        """
+        return None
+
+    def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        """
+        Delete files, where the storage does that for several of them at a time.
+
+        Each path has the result that `delete` has, and none keeps another one
+        from being deleted (DEL-009). What one request for many does not tell,
+        a backend finds out by others. The default does nothing. A class that
+        has a `delete` of its own and only inherits this member is not asked.
+        Contract 1.1.
+
+        Args:
+            paths: Keys of files, each once.
+            missing_ok: A missing file is no error.
+            if_match: ETags by key, of the versions that may be deleted; only
+                given to a backend that declares CONDITIONAL_WRITE.
+
+        Returns:
+            The error of each file that was not deleted, by its key. None if
+            they have to be deleted one by one: nothing was done.
         """
         return None
 

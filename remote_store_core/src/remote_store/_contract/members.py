@@ -47,6 +47,9 @@ _MADE_OF: Final = {
     "read_seekable": "read",
 }
 
+#: Optional members that do for many what another one does for one.
+_BESIDE: Final = {"delete_many": "delete"}
+
 
 def missing_members(backend: object) -> list[str]:
     """Return the mandatory members that *backend* lacks."""
@@ -102,12 +105,22 @@ def own_member(backend: object, name: str) -> Callable[..., Any] | None:
     Return an optional member that the backend's class has itself, else None.
 
     One that a wrapper only hands on, as what it does not know, is not its own: it
-    would act on the backend within, past what the wrapper does to content.
+    would act on the backend within, past what the wrapper does to content. Nor is
+    one that a class inherits beside an operation of its own that does the same.
     """
     if getattr(type(backend), name, None) is None or brought_later(backend, name):
         return None
+    if name in _BESIDE and _is_outdone(backend, name, _BESIDE[name]):
+        return None
     found: Callable[..., Any] = getattr(backend, name)
     return found
+
+
+def _is_outdone(backend: object, name: str, other: str) -> bool:
+    """Return True if the backend, or a class of it, has *other* anew and not *name*."""
+    spaces = (getattr(backend, "__dict__", {}), *map(vars, type(backend).__mro__))
+    nearest = next((space for space in spaces if name in space or other in space), {})
+    return name not in nearest
 
 
 def is_async_backend(backend: object) -> bool:

@@ -7,9 +7,11 @@ and the other fields of `RemoteStoreError`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
+from remote_store._types.capabilities import Capability
 from remote_store._types.errors import (
     AlreadyExists,
     DirectoryNotEmpty,
@@ -18,6 +20,7 @@ from remote_store._types.errors import (
     PreconditionFailed,
     RemoteStoreError,
     StoreClosed,
+    unsupported,
 )
 
 __all__ = [
@@ -25,10 +28,12 @@ __all__ = [
     "ancestor_is_file",
     "cannot_delete_root",
     "closed",
+    "error_about",
     "first_with_others",
     "folder_not_empty",
     "is_a_file",
     "is_a_folder",
+    "no_real_folders",
     "not_found",
     "other_version",
     "source_is_folder",
@@ -70,6 +75,16 @@ def is_a_file(key: str, backend: str, **fields: Any) -> InvalidPath:
     return InvalidPath(msg, path=key, backend=backend, **fields)
 
 
+def no_real_folders(key: str, backend: str) -> RemoteStoreError:
+    """Return the error for a folder that is to be made where only files make folders."""
+    needed = Capability.CREATE_FOLDER.value
+    msg = (
+        f"{needed!r} is not supported: backend {backend!r} declares no real folders, so that one "
+        "exists only through the files in it; write the first of them"
+    )
+    return unsupported(msg, path=key, backend=backend, capability=needed)
+
+
 def ancestor_is_file(
     key: str, backend: str, ancestor: str | None = None, **fields: Any
 ) -> InvalidPath:
@@ -83,7 +98,7 @@ def ancestor_is_file(
         fields: See `RemoteStoreError`.
     """
     what = "a folder above the path" if ancestor is None else ancestor
-    msg = f"Cannot create the file: {what} exists as a file"
+    msg = f"Nothing can be created there: {what} exists as a file"
     return InvalidPath(msg, path=key, backend=backend, **fields)
 
 
@@ -109,6 +124,22 @@ def closed(backend: str, key: str | None = None, **fields: Any) -> StoreClosed:
             overtook a change.
     """
     return StoreClosed(f"backend {backend!r} is closed", path=key, backend=backend, **fields)
+
+
+def error_about(error: RemoteStoreError, key: str) -> RemoteStoreError:
+    """
+    Return an error as one about another key: several keys have failed for one reason.
+
+    Args:
+        error: What was raised; it stays as it is.
+        key: Of the file.
+    """
+    same = copy.copy(error)
+    same.__cause__ = error.__cause__ or error
+    same.path = key
+    if isinstance(same, OSError):
+        same.filename = key
+    return same
 
 
 def first_with_others(errors: Iterable[RemoteStoreError]) -> RemoteStoreError:

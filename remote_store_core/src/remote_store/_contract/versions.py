@@ -28,10 +28,12 @@ _CAPABILITIES: Final[dict[Capability, _Version]] = {
     Capability.CONDITIONAL_WRITE: (1, 1),
     Capability.CONTENT_HEADERS: (1, 1),
     Capability.SIGNED_URL: (1, 1),
-    Capability.RESUMABLE_WRITE: (1, 1),
+    Capability.CREATE_FOLDER: (1, 1),
 }
 _MEMBERS: Final[dict[str, _Version]] = {
     "copy_from": (1, 1),
+    "create_folder": (1, 1),
+    "delete_many": (1, 1),
     "read_range": (1, 1),
     "signed_url": (1, 1),
 }
@@ -39,7 +41,6 @@ _MEMBERS: Final[dict[str, _Version]] = {
 _KEYWORDS: Final[dict[str, Capability]] = {
     "if_match": Capability.CONDITIONAL_WRITE,
     "headers": Capability.CONTENT_HEADERS,
-    "resume": Capability.RESUMABLE_WRITE,
 }
 
 

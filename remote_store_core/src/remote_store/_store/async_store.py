@@ -21,13 +21,17 @@ from remote_store._contract.async_content import (
 )
 from remote_store._contract.backend import Backend
 from remote_store._contract.ranges import BLOCK
+from remote_store._contract.standard_errors import error_about
 from remote_store._plugins.hooks import hub
 from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.async_file import AsyncFile
 from remote_store._store.async_iterate import files_below, folders_below, relay
 from remote_store._store.async_observe import AsyncObservation
 from remote_store._store.async_ranges import read_part, read_parts
+from remote_store._store.deletions import Deletions
+from remote_store._store.observe import together
 from remote_store._types.capabilities import Capability, CapabilitySet
+from remote_store._types.errors import RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -36,7 +40,7 @@ from remote_store._types.models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._types.path import RemotePath, join_root, normalise, strip_root
+from remote_store._types.path import RemotePath, join_root, normalise, strip_root, text_of
 
 __all__ = ["AsyncStore", "store_over"]
 
@@ -357,7 +361,6 @@ class AsyncStore:
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         """
         Write a file, creating its parent folders.
@@ -381,12 +384,6 @@ class AsyncStore:
                 whatever is there.
             headers: Content type and what else is handed out with the content;
                 they replace those of an earlier version, as *metadata* does.
-            resume: Go on with what an earlier write of this path left in the
-                storage when it was killed or the network failed, and leave
-                it there for the next one when this write fails so. The
-                content is read from its beginning and compared with what is
-                there, part by part; a part that is there is not sent. Of no
-                use for content that one request holds.
 
         Returns:
             Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
@@ -398,22 +395,17 @@ class AsyncStore:
             ValueError: *metadata* breaks a rule; *if_match* is empty, ``*`` or
                 in quotes; one of *headers* is not printable ASCII.
             CapabilityNotSupported: No WRITE, non-empty *metadata* without
-                USER_METADATA, *if_match* without CONDITIONAL_WRITE,
-                *headers* without CONTENT_HEADERS, or *resume* without
-                RESUMABLE_WRITE.
+                USER_METADATA, *if_match* without CONDITIONAL_WRITE, or
+                *headers* without CONTENT_HEADERS.
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
             PreconditionFailed: The file is another version than *if_match*, or
                 missing; nothing was changed.
         """
         if isinstance(content, bytes):
-            call = self._put(
-                "write", path, content, overwrite, metadata, if_match, headers, resume=resume
-            )
+            call = self._put("write", path, content, overwrite, metadata, if_match, headers)
         else:
-            call = self._stream(
-                "write", path, content, overwrite, metadata, if_match, headers, resume=resume
-            )
+            call = self._stream("write", path, content, overwrite, metadata, if_match, headers)
         result = await call
         return rebasing.rebased_result(self._root, result) if self._root else result
 
@@ -501,18 +493,12 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
         if_match: str | None,
         headers: ContentHeaders | None,
-        *,
-        resume: bool = False,
     ) -> WriteResult:
         body = as_content(content)
         if isinstance(body, bytes):
-            return await self._put(
-                name, path, body, overwrite, metadata, if_match, headers, resume=resume
-            )
+            return await self._put(name, path, body, overwrite, metadata, if_match, headers)
         async with contextlib.aclosing(body):
-            return await self._put(
-                name, path, body, overwrite, metadata, if_match, headers, resume=resume
-            )
+            return await self._put(name, path, body, overwrite, metadata, if_match, headers)
 
     def _put(
         self,
@@ -523,15 +509,11 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
         if_match: str | None,
         headers: ContentHeaders | None,
-        *,
-        resume: bool = False,
     ) -> Awaitable[WriteResult]:
         atomic = name == "write_atomic"
         more = {} if if_match is None else self._match(if_match)
         if headers is not None:
             more |= gates.gate_headers(self._capabilities, headers, self._name)
-        if resume:
-            more |= gates.gate_resume(self._capabilities, self._name)
         if metadata or not self._writes:
             metadata = gates.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name
@@ -541,6 +523,28 @@ class AsyncStore:
         return self._call(
             name, path, write(key, content, overwrite=overwrite, metadata=metadata, **more)
         )
+
+    async def create_folder(self, path: str | RemotePath) -> None:
+        """
+        Make a folder, and those above it that are missing.
+
+        A folder that is there already stays as it is. Where folders are not
+        real, as in most object stores, there is nothing to make: a folder
+        exists there through the files in it.
+
+        Args:
+            path: Path of a folder; ``""`` for the root of the store, which a
+                store with a *root_path* may have to make.
+
+        Raises:
+            CapabilityNotSupported: No CREATE_FOLDER, or no WRITE.
+            InvalidPath: *path* is malformed, or a file is there or above it.
+            NotFound: The storage itself is absent; the message names it.
+        """
+        gates.gate_folder(self._capabilities, path, self._name)
+        key = rules.folder_key(self._root, path)
+        create = self._member("create_folder")
+        await self._call("create_folder", path, create(key))
 
     # Deleting --------------------------------------------------------------
 
@@ -572,6 +576,64 @@ class AsyncStore:
         key = rules.file_key(self._root, path)
         delete = self._backend.delete
         await self._call("delete", path, delete(key, missing_ok=missing_ok, **match))
+
+    async def delete_many(
+        self,
+        paths: Sequence[str | RemotePath],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> list[RemoteStoreError | None] | None:
+        """
+        Delete files, where the storage does that for several of them at a time.
+
+        A storage that has no such requests does nothing, and says so: see
+        ``remote_store_transfer`` for a function that then deletes one by one.
+        Each path is observed as `delete` is.
+
+        Args:
+            paths: Paths of files.
+            missing_ok: A missing file is no error.
+            if_match: ETags by path, as *paths* has it, of the versions that may be deleted.
+
+        Returns:
+            For each path, in their order, what `delete` would have raised, or
+            None if the file was deleted, or was missing and that was allowed.
+            None instead of all of it if they have to be deleted one by one:
+            nothing was done.
+
+        Raises:
+            TypeError: *paths* is one path, or one of them is no path.
+            TypeError, ValueError: An ETag is none, or of no path; see `write`.
+            CapabilityNotSupported: No DELETE, or *if_match* without
+                CONDITIONAL_WRITE.
+        """
+        if _DELETE in self._lacks:
+            self._refuse(_DELETE)
+        asked = Deletions(self._root, paths, if_match, self._capabilities, self._name)
+        delete = members.own_member(self._backend, "delete_many")
+        if delete is None:
+            return None
+        found: Mapping[str, RemoteStoreError] | None = {}
+        if asked.paths:
+            keys = list(asked.paths)
+            with together(self._observed("delete", asked.paths)) as ends:
+                try:
+                    found = await delete(keys, missing_ok=missing_ok, **asked.options)
+                except RemoteStoreError as error:
+                    found = {key: error_about(error, key) for key in keys}
+                if found is not None:
+                    asked.settle(found)
+                    ends.update({key: found.get(key) for key in keys})
+        if found is None:
+            return None
+        for place in asked.again:
+            try:
+                match = (if_match or {}).get(text_of(paths[place]))
+                await self.delete(paths[place], missing_ok=missing_ok, if_match=match)
+            except RemoteStoreError as error:
+                asked.results[place] = error
+        return asked.results
 
     async def delete_folder(
         self, path: str | RemotePath, *, recursive: bool = False, missing_ok: bool = False
@@ -1137,6 +1199,13 @@ class AsyncStore:
         if hub.listening or _reports(_INFO):
             return AsyncObservation(_log, name, path, self._name, changes).call(call)
         return call
+
+    def _observed(
+        self, name: str, paths: Mapping[str, str | RemotePath]
+    ) -> dict[str, AsyncObservation]:
+        if not (hub.listening or _reports(_INFO)):
+            return {}
+        return {k: AsyncObservation(_log, name, path, self._name) for k, path in paths.items()}
 
     def _iterate(
         self, name: str, path: str | RemotePath, items: AsyncGenerator[T, None]

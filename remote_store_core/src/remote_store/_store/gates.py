@@ -8,18 +8,20 @@ from typing import Any, Final
 
 from attrs import asdict
 
+from remote_store._contract.standard_errors import no_real_folders
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.models import (
     ContentHeaders,
 )
+from remote_store._types.path import RemotePath, text_of
 
 __all__ = [
     "METADATA_LIMIT",
     "check_etag",
     "check_metadata",
+    "gate_folder",
     "gate_headers",
     "gate_match",
-    "gate_resume",
     "gate_url",
     "gate_write",
 ]
@@ -46,6 +48,18 @@ def check_etag(etag: object) -> None:
     if '"' in etag or not (etag.isascii() and etag.isprintable()):
         msg = f"if_match must be an ETag without quotes, as get_file_info returns it, got {etag!r}"
         raise ValueError(msg)
+
+
+def gate_folder(capabilities: CapabilitySet, path: str | RemotePath, backend: str) -> None:
+    """
+    Refuse to make a folder where folders are not real, or nothing is written.
+
+    Raises:
+        CapabilityNotSupported: No CREATE_FOLDER, or no WRITE.
+    """
+    if Capability.CREATE_FOLDER not in capabilities:
+        raise no_real_folders(text_of(path), backend)
+    capabilities.require(Capability.WRITE, backend=backend)
 
 
 def gate_headers(capabilities: CapabilitySet, headers: object, backend: str) -> dict[str, Any]:
@@ -86,17 +100,6 @@ def gate_match(capabilities: CapabilitySet, if_match: object, backend: str) -> d
     check_etag(if_match)
     capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend)
     return {"if_match": if_match}
-
-
-def gate_resume(capabilities: CapabilitySet, backend: str) -> dict[str, Any]:
-    """
-    Return the keyword that asks a backend to go on with an unfinished write.
-
-    Raises:
-        CapabilityNotSupported: No RESUMABLE_WRITE.
-    """
-    capabilities.require(Capability.RESUMABLE_WRITE, backend=backend)
-    return {"resume": True}
 
 
 def gate_url(capabilities: CapabilitySet, expires: object, method: str, backend: str) -> timedelta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Literal, TypeVar, cast
 
@@ -16,7 +16,7 @@ from remote_store._types.path import RemotePath, text_of
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Observation", "Observed"]
+__all__ = ["Observation", "Observed", "together"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ _REPORTED: Final = frozenset(
         "move",
         "copy",
         "copy_from",
+        "create_folder",
         "ping",
     }
 )
@@ -85,9 +86,7 @@ class Observed:
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
         """Log the operation that the body is, and report it at its end."""
-        extra = {"op": self.name, "path": self.path, "backend": self.backend}
-        self.log.debug("%s %r", self.name, self.path, extra=extra)
-        start = perf_counter()
+        start = self.begin()
         try:
             yield
         except GeneratorExit:
@@ -96,9 +95,21 @@ class Observed:
         except BaseException as error:
             self._report(start, error)
             raise
-        self._report(start, None)
-        if self.changes and self.name in _REPORTED:
-            self.log.info("%s %r done", self.name, self.path, extra=extra)
+        self.end(start, None)
+
+    def begin(self) -> float:
+        """Log the operation; return its beginning, for `end`."""
+        self.log.debug("%s %r", self.name, self.path, extra=self._extra())
+        return perf_counter()
+
+    def end(self, start: float, error: BaseException | None) -> None:
+        """Report the operation, and log it if it went well."""
+        self._report(start, error)
+        if error is None and self.changes and self.name in _REPORTED:
+            self.log.info("%s %r done", self.name, self.path, extra=self._extra())
+
+    def _extra(self) -> dict[str, str]:
+        return {"op": self.name, "path": self.path, "backend": self.backend}
 
     def _report(self, start: float, error: BaseException | None) -> None:
         if not hub.listening:
@@ -110,6 +121,30 @@ class Observed:
         hub.emit(
             OperationEvent(self.name, self.path, self.backend, self._bytes, seconds, outcome, error)
         )
+
+
+@contextlib.contextmanager
+def together(observed: Mapping[str, Observed]) -> Iterator[dict[str, BaseException | None]]:
+    """
+    Observe operations that the body makes together, each as if it was made alone.
+
+    Args:
+        observed: They, by key.
+
+    Yields:
+        What the body fills: the error of each that was made, None where it went well.
+    """
+    ends: dict[str, BaseException | None] = {}
+    starts = {key: one.begin() for key, one in observed.items()}
+    try:
+        yield ends
+    except BaseException as error:
+        for key, one in observed.items():
+            one.end(starts[key], error)
+        raise
+    for key, one in observed.items():
+        if key in ends:
+            one.end(starts[key], ends[key])
 
 
 class Observation(Observed):

@@ -60,8 +60,9 @@ class Capability(enum.Enum):
     CONTENT_HEADERS = "content_headers"
     #: Gate of ``signed_url``.
     SIGNED_URL = "signed_url"
-    #: Gate of ``resume=True`` of ``write``: a large file that did not arrive goes on by parts.
-    RESUMABLE_WRITE = "resumable_write"
+    #: Gate of ``create_folder``, together with WRITE: folders are real, and are there
+    #: without a file.
+    CREATE_FOLDER = "create_folder"
 
     # Members are singletons, also after unpickling, so identity is a correct
     # hash; enum's own is a Python function on the path of every store call.

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 from typing import Final
 
 from remote_store import InvalidPath, PreconditionFailed, RemoteStoreError
-from remote_store.authoring import already_exists, ancestor_is_file, is_a_folder
+from remote_store.authoring import already_exists, ancestor_is_file, is_a_file, is_a_folder
 from remote_store_local._errors import is_refusal
 from remote_store_local._fs.folder import OpenFolder
 from remote_store_local._fs.resolve import Resolved, Root
 
 __all__ = [
     "TRIES",
+    "make_folder",
     "open_destination",
     "raise_taken",
     "refuse_existing",
@@ -40,8 +42,7 @@ def refuse_existing(root: Root, key: str, target: Resolved, *, overwrite: bool) 
     if stat.S_ISDIR(mode):
         raise is_a_folder(key, root.backend)
     if not stat.S_ISREG(mode):
-        msg = "Path is a special file, neither file nor folder"
-        raise InvalidPath(msg, path=key, backend=root.backend)
+        raise _special_file(root, key)
     if not overwrite:
         raise already_exists(key, root.backend)
 
@@ -71,13 +72,22 @@ def open_destination(root: Root, key: str, created: list[str], *, look: bool = T
                     else root.resolve_folder(key)
                 )
             except FileNotFoundError:
-                _make_folders(root, key, created)
+                _make_folders(root, key, root.canonical(key).rpartition("/")[0], created)
         except NotADirectoryError as error:
             if lost := root.lost_root(key):
                 raise lost from error
             raise ancestor_is_file(key, root.backend) from error
+    raise _deleted_again(root, key)
+
+
+def _deleted_again(root: Root, key: str) -> PreconditionFailed:
     msg = "Its folder is deleted again and again"
-    raise PreconditionFailed(msg, path=key, backend=root.backend)
+    return PreconditionFailed(msg, path=key, backend=root.backend)
+
+
+def _special_file(root: Root, key: str) -> InvalidPath:
+    msg = "Path is a special file, neither file nor folder"
+    return InvalidPath(msg, path=key, backend=root.backend)
 
 
 def _refuse_impossible(target: Resolved) -> Resolved:
@@ -88,10 +98,41 @@ def _refuse_impossible(target: Resolved) -> Resolved:
     return target
 
 
-def _make_folders(root: Root, key: str, created: list[str]) -> None:
-    """Create what is missing above *key*, starting at the nearest folder that exists."""
+def make_folder(root: Root, key: str, created: list[str]) -> None:
+    """
+    Create a folder and those above it, unless it is there; a link to one is one.
+
+    Args:
+        root: Where.
+        key: Key of the folder, not the root.
+        created: Gets the keys of the folders that were created.
+
+    Raises:
+        InvalidPath: A file or a special file is there, or a file above it.
+        NotFound: The root itself is missing, or is not a folder.
+        OSError: A folder cannot be created.
+    """
+    for _ in range(TRIES):
+        try:
+            with _refuse_impossible(root.resolve(key)) as there:
+                if there.found is not None:
+                    if stat.S_ISREG(there.found.st_mode):
+                        raise is_a_file(key, root.backend)
+                    if not stat.S_ISDIR(there.found.st_mode):
+                        raise _special_file(root, key)
+                    return
+        except NotADirectoryError as error:
+            raise (root.lost_root(key) or ancestor_is_file(key, root.backend)) from error
+        except FileNotFoundError:
+            pass
+        with contextlib.suppress(NotADirectoryError):  # a file came between: look again
+            _make_folders(root, key, root.canonical(key), created)
+    raise _deleted_again(root, key)
+
+
+def _make_folders(root: Root, key: str, above: str, created: list[str]) -> None:
+    """Create the folder *above* for a key, and what is missing above it."""
     missing: list[str] = []
-    above = root.canonical(key).rpartition("/")[0]
     while True:
         try:
             folder = root.open_folder(above)

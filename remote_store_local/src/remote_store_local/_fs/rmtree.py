@@ -12,15 +12,21 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable
+from typing import Final
 
+from remote_store import ResourceLocked
 from remote_store.authoring import RESERVED_PREFIX
 from remote_store_local._errors import CollectedErrors
+from remote_store_local._fs.changing import Changing
 from remote_store_local._fs.folder import OpenFolder
 from remote_store_local._fs.resolve import Root
 from remote_store_local._fs.sweep import is_removable
 from remote_store_local._fs.temp_file import Stopped
 
 __all__ = ["remove_tree"]
+
+#: Files that are removed while others who compare a version have to wait: a millisecond's work.
+_TOGETHER: Final = 64
 
 
 class _OpenedFolder:
@@ -86,6 +92,7 @@ class _Removal:
         self.errors = CollectedErrors(root.backend)
         self.changed = False
         self._key = key
+        self._backend = root.backend
         self._levels: list[_OpenedFolder] = []
 
     def run(self, parent: OpenFolder, name: str, stopped: Callable[[], bool]) -> None:
@@ -138,17 +145,28 @@ class _Removal:
         except OSError as error:
             self.errors.note(error, self._path())
             return
+        level.waiting += [name for name, is_folder in found if is_folder]
+        files = [name for name, is_folder in found if not is_folder]
         refused = False  # one error for each folder: all entries may have the same
-        for name, is_folder in found:
-            if is_folder:
-                level.waiting.append(name)
-                continue
-            try:
-                self._unlink(folder, name)
-            except OSError as error:
-                if not refused:
-                    self.errors.note(error, self._path(name))
-                refused = True
+        for start in range(0, len(files), _TOGETHER):
+            some = files[start : start + _TOGETHER]
+            refused = self._unlink_some(folder, some, noted=refused) or refused
+
+    def _unlink_some(self, folder: OpenFolder, names: list[str], *, noted: bool = False) -> bool:
+        """Remove files while nobody compares their versions; return whether one was refused."""
+        try:
+            with Changing(folder, alone=False, key=self._path(), backend=self._backend):
+                for name in names:
+                    try:
+                        self._unlink(folder, name)
+                    except OSError as error:
+                        if not noted:
+                            self.errors.note(error, self._path(name))
+                        noted = True
+        except ResourceLocked as error:
+            self.errors.note(error, self._path())
+            return True
+        return noted
 
     def _unlink(self, folder: OpenFolder, name: str) -> None:
         # A file that is being written is its writer's: it will be there
@@ -168,10 +186,7 @@ class _Removal:
             if error.errno not in (errno.EXDEV, errno.ENOTDIR):
                 self.errors.note(error, self._path(name))
                 return None
-        try:
-            self._unlink(folder, name)  # swapped for a link or a file meanwhile
-        except OSError as error:
-            self.errors.note(error, self._path(name))
+        self._unlink_some(folder, [name])  # swapped for a link or a file meanwhile
         return None
 
     def _rmdir(self, folder: OpenFolder, name: str, path: str) -> None:

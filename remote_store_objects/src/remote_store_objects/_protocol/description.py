@@ -138,9 +138,13 @@ class Description:
             those that end in a slash, and a glob lists its whole folder.
         batch: Keys of the largest `delete_many`; 0 if there is none, and
             objects are deleted one by one, side by side.
+        batch_tells: `delete_many` tells of each object what `delete` would:
+            NotFound of one that is absent, and else why it stays; and it takes
+            *etags*, where `delete` takes *if_match*. Without it files that are
+            named are only deleted in batches where a short listing shows them,
+            what stays is tried again alone, and so is what is to be deleted in
+            one version.
         lists_uploads: There is a `list_uploads`. Without it `sweep` is refused.
-        resumes: There is an `unfinished`. Without it RESUMABLE_WRITE is not
-            declared, and an upload that broke off begins from zero.
         signs: For how long a URL of `sign` works at most; None where there is
             no `sign`, or credentials that cannot, and SIGNED_URL is not declared.
         metadata: Which user metadata are kept; None for none, and
@@ -199,8 +203,8 @@ class Description:
     delimiter: bool = True
     any_prefix: bool = True
     batch: int = 0
+    batch_tells: bool = False
     lists_uploads: bool = field(default=False, validator=_follows)
-    resumes: bool = field(default=False, validator=_follows)
     signs: timedelta | None = None
     metadata: MetadataRules | None = field(factory=MetadataRules)
     conditions: frozenset[Condition] = EVERY_CONDITION

@@ -14,7 +14,6 @@ from remote_store_objects._protocol.values import (
     ObjectInfo,
     Page,
     Part,
-    Unfinished,
     Upload,
     UploadPage,
     Written,
@@ -231,15 +230,21 @@ class ObjectService(Protocol):
                 there is none.
         """
 
-    async def delete_many(self, keys: Sequence[str]) -> Mapping[str, RemoteStoreError]:
+    async def delete_many(
+        self, keys: Sequence[str], *, etags: Mapping[str, str] | None = None
+    ) -> Mapping[str, RemoteStoreError]:
         """
         Delete several objects in one request; optional, see `Description.batch`.
 
         Args:
             keys: Of the objects, each once.
+            etags: The versions that may be deleted of some of them; never
+                without `Description.batch_tells` and
+                `Condition.DELETE_IF_MATCH`.
 
         Returns:
-            What was refused, with its error; an object that is absent is not.
+            What was refused, with its error. For an object that is absent that
+            is NotFound, see `Description.batch_tells`; or there is none.
 
         Raises:
             RemoteStoreError: The request as a whole failed. If it is neither
@@ -402,29 +407,6 @@ class ObjectService(Protocol):
             StorageNotFound: The bucket is absent.
         """
         raise _missing(self.list_uploads)
-
-    async def unfinished(self, key: str, *, attributes: Attributes, layout: str) -> Unfinished:
-        """
-        Find what earlier writes of an object left; optional, see `Description.resumes`.
-
-        What is found counts only where it equals the content, part by part. Of
-        *attributes* and *layout* the service has to be sure: where the first are
-        given to `begin_upload`, and nothing lists them, they go into a mark
-        (a digest of both will do) that is part 1 of each upload until the last
-        moment. The backend sends it after `begin_upload`, and the real part 1
-        after all others. A service that is given them at the commit needs
-        none, and returns an upload each time.
-
-        Args:
-            key: Of the object that the upload makes.
-            attributes: What that keeps beside its bytes.
-            layout: How the content is cut to parts, as a text.
-
-        Raises:
-            RemoteStoreError: It cannot be told. The backend then begins an
-                upload as usual, unless the service or the bucket is not there.
-        """
-        raise _missing(self.unfinished)
 
     # Addresses -------------------------------------------------------------
 

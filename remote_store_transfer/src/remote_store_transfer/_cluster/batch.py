@@ -137,6 +137,10 @@ async def _watch(distributed: Any, name: str) -> None:
 async def _perform(
     performer: Performer, actions: tuple[Action, ...], concurrency: int
 ) -> list[Outcome]:
+    if all(action.kind == "delete" for action in actions):
+        together = await performer.delete_many(actions)
+        if together is not None:
+            return together
     ended: dict[int, Outcome] = {}
     places = iter(range(len(actions)))
 

@@ -144,6 +144,10 @@ class Cluster:
             if running:
                 await self._give_up(running)
 
+    async def delete_all(self, actions: AsyncGenerator[Action, None]) -> None:
+        """Have all deletions carried out: each batch as its worker's store allows."""
+        await self.all(actions)
+
     async def _batches(self, actions: AsyncGenerator[Action, None]) -> AsyncGenerator[Batch, None]:
         await self._look()
         # A small plan is spread over all threads, too.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -103,7 +103,6 @@ class Copier:
         self._asks_target = target.store.supports(Capability.METADATA)
         self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
         self._keeps = target.store.supports(Capability.USER_METADATA)
-        self._resumes = target.store.supports(Capability.RESUMABLE_WRITE)
         self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
         self._headers = metadata and all(
             side.store.supports(Capability.CONTENT_HEADERS) for side in (source, target)
@@ -231,6 +230,33 @@ class Copier:
         with _of_target(self._target.at(path), match):
             await self._target.store.delete(self._target.at(path), missing_ok=True, if_match=match)
 
+    async def delete_many(
+        self, seen: Mapping[str, Version]
+    ) -> Mapping[str, RemoteStoreError | None] | None:
+        """
+        Delete files of the target together, each unless it is another version than was seen.
+
+        Args:
+            seen: The versions, by path.
+
+        Returns:
+            What `delete` would raise for each path; None if they have to be
+            deleted one by one: nothing was done.
+        """
+        paths = {self._target.at(path): path for path in seen}
+        etags = {
+            there: etag for there, path in paths.items() if (etag := seen[path].etag) is not None
+        }
+        if not self._matches or len(etags) != len(paths):
+            return None  # something has to be looked at
+        found = await self._target.store.delete_many(list(paths), missing_ok=True, if_match=etags)
+        if found is None:
+            return None
+        return {
+            path: _about_target(there, error)
+            for (there, path), error in zip(paths.items(), found, strict=True)
+        }
+
     # The parts of a copy ----------------------------------------------------
 
     async def _let_rest(self, seen: Version) -> None:
@@ -283,8 +309,6 @@ class Copier:
                 metadata=kept(seen, metadata, ours=ours) if self._keeps else None,
                 if_match=match,
                 headers=told.headers if self._headers else None,
-                # What comes in one piece has no parts that could be left.
-                resume=self._resumes and not isinstance(content, bytes),
             )
 
     async def _have_copied(
@@ -444,6 +468,14 @@ class Copier:
 def _other_target(path: str) -> TargetChanged:
     msg = f"{path!r} was changed in the target since it was looked at"
     return TargetChanged(msg, path=path)
+
+
+def _about_target(path: str, error: RemoteStoreError | None) -> RemoteStoreError | None:
+    if not isinstance(error, PreconditionFailed):
+        return error
+    changed = _other_target(path)
+    changed.__cause__ = error
+    return changed
 
 
 @contextlib.contextmanager

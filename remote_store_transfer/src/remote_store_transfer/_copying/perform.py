@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from remote_store import AlreadyExists, NotFound
@@ -80,6 +80,18 @@ class Performer:
         return Outcome(
             None, arrival.size, retried, arrival.metadata_left_out, arrival.time_left_out
         )
+
+    async def delete_many(self, actions: Sequence[Action]) -> list[Outcome] | None:
+        """Carry out deletions together; None if that cannot be, and nothing was done."""
+        seen = {a.path: a.target for a in actions if a.target is not None}
+        found = await self._copier.delete_many(seen)
+        if found is None:
+            return None
+        ended = []
+        for action in actions:
+            error = found[action.path]
+            ended.append(Outcome(None if error is None else self._failure(action, error)))
+        return ended
 
     async def _copy(
         self, action: Action, advance: Callable[[int], None], again: Callable[[int], None]

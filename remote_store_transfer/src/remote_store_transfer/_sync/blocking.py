@@ -9,7 +9,7 @@ threads; what it is asked for is asked of the store itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, BinaryIO, ClassVar, TypeVar
@@ -22,6 +22,7 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    RemoteStoreError,
     ResolutionPlan,
     Store,
     WritableContent,
@@ -45,7 +46,7 @@ class _StoreBackend(Backend):
 
     # Those that the engine has no use for are not passed on.
     CAPABILITIES: ClassVar[CapabilitySet] = CapabilitySet(
-        set(Capability) - {Capability.RANGE_READ, Capability.SIGNED_URL}
+        set(Capability) - {Capability.RANGE_READ, Capability.SIGNED_URL, Capability.CREATE_FOLDER}
     )
     CONTRACT: ClassVar[str] = "1.1"
 
@@ -87,7 +88,6 @@ class _StoreBackend(Backend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
-        resume: bool = False,
     ) -> WriteResult:
         return self._store.write(
             path,
@@ -96,7 +96,6 @@ class _StoreBackend(Backend):
             metadata=metadata,
             if_match=if_match,
             headers=headers,
-            resume=resume,
         )
 
     def write_atomic(
@@ -125,6 +124,18 @@ class _StoreBackend(Backend):
 
     def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
         self._store.delete(path, missing_ok=missing_ok, if_match=if_match)
+
+    def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Mapping[str, RemoteStoreError] | None:
+        found = self._store.delete_many(paths, missing_ok=missing_ok, if_match=if_match)
+        if found is None:
+            return None
+        return {path: e for path, e in zip(paths, found, strict=True) if e is not None}
 
     def delete_folder(
         self, path: str, *, recursive: bool = False, missing_ok: bool = False

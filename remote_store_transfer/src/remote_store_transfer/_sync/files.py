@@ -23,11 +23,16 @@ def delete_many(
     """
     Delete files, several at a time; one that fails keeps no other from being deleted.
 
+    Flat Azure accounts and S3 delete up to 256 or 1,000 files by one request.
+    Each path has the same result nevertheless: on S3, whose batches do not
+    tell what was missing or a folder, one more request lists up to 1,000 files
+    around them, and files that it does not show are deleted one by one.
+
     Args:
         store: Where.
         paths: Paths of files.
         missing_ok: A missing file is no error.
-        concurrency: Deletions at a time.
+        concurrency: Deletions at a time, where each is a request of its own.
 
     Returns:
         One result for each path, in their order.

@@ -1,0 +1,59 @@
+"""`mkdir`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from remote_store import Capability, CapabilitySet, register_backend, unregister_backend
+from remote_store_memory import AsyncMemoryBackend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Cli, Servers
+
+
+class Flat(AsyncMemoryBackend):
+    """``flat://``: one without real folders."""
+
+    CAPABILITIES = capabilities = CapabilitySet({Capability.READ, Capability.WRITE})
+
+
+def test_folders_and_those_above(cli: Cli, tmp_path: Path) -> None:
+    """Each that is named, in silence; again is no error."""
+    (tmp_path / "there").mkdir()
+    for _ in range(2):
+        result = cli("mkdir", f"local://{tmp_path}/a/b/c", f"{tmp_path}/there", f"{tmp_path}/d")
+        assert (result.stdout, result.stderr) == ("", "")
+    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")} == {
+        *("a", "a/b", "a/b/c", "there", "d"),
+    }
+
+
+def test_a_file_in_the_way(cli: Cli, servers: Servers) -> None:
+    """One line for each, and the others are made."""
+    servers.seed("s", {"f": b"x"})
+    result = cli("mkdir", "shared://s/f", "shared://s/f/below", "shared://s/new", code=1)
+    lines = result.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("error: ") and "file" in line for line in lines)
+    assert cli("ls", "shared://s/").stdout.split() == ["f", "new/"]
+
+
+@pytest.fixture
+def _flat() -> Iterator[None]:
+    register_backend("flat", Flat)
+    yield
+    unregister_backend("flat")
+
+
+@pytest.mark.usefixtures("_flat")
+def test_where_folders_are_not_real(cli: Cli) -> None:
+    """One clear line."""
+    result = cli("mkdir", "flat:///a/b", code=1)
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: flat:///a/b: ")
+    assert "only through the files in it" in result.stderr

@@ -1,0 +1,155 @@
+"""Deletions that a storage makes together: by list, and those of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+import remote_store_transfer as sync
+from remote_store import (
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    RemoteStoreError,
+    Store,
+)
+from remote_store.aio import AsyncStore
+from remote_store_memory import AsyncMemoryBackend, MemoryBackend
+from remote_store_transfer import aio
+
+Refused = Mapping[str, RemoteStoreError]
+
+
+class Many(AsyncMemoryBackend):
+    """Notes what it is asked to delete together; refuses what is named so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+        self.declines = False
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Refused | None:
+        self.asked.append(len(paths))
+        if self.declines:
+            return None
+        refused: dict[str, RemoteStoreError] = {}
+        for path in paths:
+            try:
+                if path.endswith("kept"):
+                    raise PermissionDenied("no", path=path)
+                etag = (if_match or {}).get(path)
+                await self.delete(path, missing_ok=missing_ok, if_match=etag)
+            except RemoteStoreError as error:
+                refused[path] = error
+        return refused
+
+    async def delete(
+        self, path: str, *, missing_ok: bool = False, if_match: str | None = None
+    ) -> None:
+        await super().delete(path, missing_ok=missing_ok, if_match=if_match)
+
+
+async def filled(store: AsyncStore, *names: str) -> None:
+    for name in names:
+        await store.write(name, b"1")
+
+
+@pytest.mark.asyncio
+async def test_a_list_is_one_call() -> None:
+    """Each path has its result, as without."""
+    results = []
+    for backend in (Many(), AsyncMemoryBackend()):
+        store = AsyncStore(backend)
+        await filled(store, "a", "b", "d/e")
+        results.append(await aio.delete_many(store, ["a", "none", "d", "../x", "b", "./a"]))
+        if isinstance(backend, Many):
+            assert backend.asked == [4]
+    together, alone = ([(r.path, type(r.error)) for r in each] for each in results)
+    assert together == alone
+    assert [kind for _, kind in together] == [
+        type(None),
+        NotFound,
+        InvalidPath,
+        InvalidPath,
+        type(None),
+        NotFound,
+    ]
+
+
+@pytest.mark.asyncio
+async def test_what_is_declined_goes_one_by_one() -> None:
+    """And one path alone is not asked about."""
+    backend = Many()
+    backend.declines = True
+    store = AsyncStore(backend)
+    await filled(store, "a", "b")
+    assert all(r.ok for r in await aio.delete_many(store, ["a", "b"]))
+    assert backend.asked == [2]
+    await aio.delete_many(store, ["a"])
+    assert backend.asked == [2]
+
+
+def test_the_sync_side() -> None:
+    """A sync store hands on what its backend tells."""
+
+    class SyncMany(MemoryBackend):
+        def delete_many(
+            self, paths: Sequence[str], *, missing_ok: bool = False, **_: Any
+        ) -> Refused | None:
+            return {} if missing_ok else {paths[1]: NotFound("no", path=paths[1])}
+
+    store = Store(SyncMany(), "root")
+    results = sync.delete_many(store, ["a", "b", "c"])
+    assert [r.ok for r in results] == [True, False, True]
+    assert isinstance(results[1].error, NotFound)
+    assert all(r.ok for r in sync.delete_many(store, ["a", "b"], missing_ok=True))
+
+
+@pytest.mark.asyncio
+async def test_deletions_of_a_plan() -> None:
+    """Each of the version that the plan saw: what was written since stays, and is a conflict."""
+    backend = Many()
+    source, target = AsyncStore(AsyncMemoryBackend()), AsyncStore(backend)
+    await filled(source, "new")
+    names = [f"old/{number}" for number in range(30)]
+    await filled(target, *names, "old/kept")
+    ended: list[tuple[str, bool]] = []
+    async with aio.plan(source, target, delete=True) as actions:
+        await actions.prepare()
+        await target.write(names[3], b"somebody else's", overwrite=True)
+        await target.delete(names[4])
+        report = await aio.execute(
+            actions, ended=lambda action, failure: ended.append((action.path, failure is None))
+        )
+    assert backend.asked == [31]
+    assert report.deleted == 29
+    failures = {f.path: (f.kind, f.error) for f in report.failures}
+    assert failures == {
+        names[3]: ("conflict", "PreconditionFailed"),
+        "old/kept": ("delete", "PermissionDenied"),
+    }
+    left = sorted([f.path.as_posix() async for f in target.list_files("", recursive=True)])
+    assert left == ["new", names[3], "old/kept"]
+    assert len(ended) == 32
+    assert sum(ok for _, ok in ended) == 30
+
+
+@pytest.mark.asyncio
+async def test_deletions_of_a_plan_that_are_declined() -> None:
+    """They go one by one, in parts of a thousand."""
+    backend = Many()
+    backend.declines = True
+    source, target = AsyncStore(AsyncMemoryBackend()), AsyncStore(backend)
+    await filled(source, "new")
+    await filled(target, *(f"old/{number}" for number in range(1005)))
+    report = await aio.sync_tree(source, target, delete=True)
+    assert (report.deleted, report.failures) == (1005, ())
+    assert backend.asked == [1000, 5]
