@@ -9,9 +9,12 @@ import pytest
 
 from remote_store import PermissionDenied
 from remote_store_cli._app import app
+from remote_store_cli._outcome import about
 from remote_store_cli._output import columns, emit_table, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Cli, Servers
 
 COMMANDS = [
@@ -190,3 +193,34 @@ def test_several_locations(cli: Cli, servers: Servers) -> None:
         f"shared://s/{path}" for path in ("x", "in/a", "in/b")
     ]
     assert chosen.stdout == "x\n"
+
+
+def test_a_source_that_stays_is_told_with_its_copy(
+    cli: Cli, refusing: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`mv` to another store that may read, but not delete: the copy is there, and said."""
+    backend = refusing.store("s")._backend
+    for name in ("is_file", "get_file_info"):
+        monkeypatch.delattr(backend, name)
+
+    told = cli("mv", "shared://s/in/a", str(tmp_path), code=1).stderr
+
+    assert told.startswith(f"error: shared://s/in/a: its copy is {tmp_path}/a, but it cannot be ")
+    assert "the key is wrong" in told
+    assert told.count("\n") == 1
+    assert (tmp_path / "a").read_bytes() == refusing.files("s")["in/a"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "told"),
+    [
+        ("a", "no such file: a", "no such file: a"),
+        ("a", "no such folder: /x/a/; look", "no such folder: /x/a/; look"),
+        ("a", "it is in a/b", "a: it is in a/b"),
+        ("a", "a-b is missing", "a: a-b is missing"),
+        ("a\nb", "a\\nb: gone", "a\\nb: gone"),
+    ],
+)
+def test_a_path_is_named_once(path: str, message: str, told: str) -> None:
+    """Before the message, unless that names it."""
+    assert about(path, message) == told

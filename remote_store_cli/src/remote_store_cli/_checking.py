@@ -78,7 +78,8 @@ def check(
             source, target = [await opener.open(location) for location in opener.locations]
             kind, other = await kind_of(source), await kind_of(target)
             if kind != other:
-                msg = f"{source.text()} is a {kind}, and {target.text()} a {other}: name two alike"
+                sides = f"'{source.text()}' is a {kind}, and '{target.text()}' a {other}"
+                msg = f"{sides}; name two alike"
                 raise InvalidCommand(msg)
             refuse_overlap(source, target)
             if kind == "file":

@@ -189,7 +189,7 @@ def sync(
                 raise InvalidCommand(msg)
             target = await opener.open(opener.locations[1], create=True)
             if target.key and await target.store.is_file(target.key):
-                msg = f"{target.text()} is a file, and {source.text()} a folder; name a folder"
+                msg = f"'{target.text()}' is a file, and '{source.text()}' a folder; name a folder"
                 raise InvalidCommand(msg)
             refuse_overlap(source, target)
             job = folder_job(source, target, way, delete=delete)

@@ -297,6 +297,10 @@ async def kind_of(opened: OpenedPath) -> Literal["file", "folder"]:
         if await opened.store.is_folder(""):
             return "folder"
         msg = f"no such folder: {printable(opened.location.text)}"
+        try:
+            await opened.store.ping()
+        except NotFound as error:  # the storage itself is missing
+            msg = f"{msg}: {reason_of(error)}"
         raise NotFound(msg)
     if await opened.store.is_file(opened.key):
         return "file"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import re
 import signal
 import sys
@@ -21,6 +19,7 @@ from remote_store_cli._output import drop, one_line, printable
 
 __all__ = [
     "EXPECTED",
+    "NO_ROOM",
     "InvalidCommand",
     "about",
     "advised",
@@ -47,12 +46,14 @@ _NEXT: Final = {
     "BackendUnavailable": "look at the address and the network, and try again",
     "CapabilityNotSupported": "'remote-store capabilities' shows what a store can do",
     "DirectoryNotEmpty": "'remote-store rm -r' removes it with what is in it",
+    "InvalidPath": "look at what there is, or take another name",
     "NotFound": "'remote-store ls' of the folder above it shows what there is",
     "PermissionDenied": "look at the credentials, and at what they are allowed",
     "PreconditionFailed": "look at it, and try again",
     "ResourceLocked": "try again when who uses it is done",
 }
-_NO_ROOM: Final = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT)]
+#: How systems and backends begin to say that a disk is full.
+NO_ROOM: Final = "No space left"
 
 
 class InvalidCommand(Exception):
@@ -110,7 +111,7 @@ def advised(message: str, *, type: str, status: int | None = None, **_: Any) -> 
     """
     if ";" in message:
         return message
-    if any(text in message for text in _NO_ROOM):
+    if NO_ROOM in message:
         return f"{message}; make room, and give the same command again"
     if type == "PermissionDenied" and status is None:
         return f"{message}; look at who may do that there"
@@ -126,7 +127,7 @@ def facts_of(error: Exception) -> dict[str, Any]:
 def about(path: str, message: str) -> str:
     """Return *message* with the path before it, unless it names the path already."""
     path = printable(path)
-    if re.search(rf"(?<![\w.-]){re.escape(path)}(?![\w/-])", message):
+    if re.search(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|/[^\s;:'])", message):
         return message
     return f"{path}: {message}"
 

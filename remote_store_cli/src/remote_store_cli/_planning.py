@@ -84,8 +84,8 @@ async def jobs_for(opener: Opener, way: Way, outcome: Outcome) -> list[Job]:
     if target.key and (several or any(kind == "folder" for _, kind in found) or not into):
         exists = await _what_is_at(target)
         if exists == "file" and (several or way.into or found[0][1] == "folder"):
-            what = "several sources need a folder" if several else f"{froms[0].text} is a folder"
-            msg = f"{to.text} is a file, and {what}"
+            what = "several sources need a folder" if several else f"'{froms[0].text}' is a folder"
+            msg = f"'{to.text}' is a file, and {what}; name a folder"
             raise InvalidCommand(msg)
     jobs = []
     files: list[tuple[OpenedPath, OpenedPath]] = []
@@ -99,7 +99,7 @@ async def jobs_for(opener: Opener, way: Way, outcome: Outcome) -> list[Job]:
         refuse_overlap(source, place)
         other = taken.setdefault((place.store, place.key), source.text())
         if other != source.text():
-            msg = f"{other} and {source.text()} would both become {place.text()}"
+            msg = f"{other} and {source.text()} would both become {place.text()}; copy one alone"
             raise InvalidCommand(msg)
         if kind == "folder":
             jobs.append(folder_job(source, place, way))
@@ -145,7 +145,7 @@ def refuse_overlap(source: OpenedPath, target: OpenedPath) -> None:
         InvalidCommand: The target is the source, or lies in it.
     """
     if is_within(target, source):
-        msg = f"{target.text()} is {source.text()} itself or lies in it"
+        msg = f"'{target.text()}' is '{source.text()}' itself or lies in it; name another place"
         raise InvalidCommand(msg)
 
 
@@ -184,7 +184,9 @@ def _job(
     except RemoteStoreError:
         raise  # some of them are ValueErrors, too
     except ValueError as error:
-        msg = f"{target.text()} is {source.text()} itself, or one lies in the other"
+        msg = (
+            f"'{target.text()}' is '{source.text()}' itself, or one lies in the other; name another"
+        )
         raise InvalidCommand(msg) from error
     return Job(work, source, target, is_folder=paths is None)
 

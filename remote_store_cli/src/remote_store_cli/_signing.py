@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from remote_store import Capability, CapabilityNotSupported
 from remote_store_cli._console import iso_time
 from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import Opener
@@ -50,6 +51,12 @@ def signed_url(
                 if not opened.key:
                     msg = f"{opened.text()} is a folder, and a URL is signed for one file"
                     raise InvalidCommand(msg)
+                if not opened.store.supports(Capability.SIGNED_URL):
+                    msg = (
+                        f"{opened.text()} is in a store without signed URLs; "
+                        "cp can take it to one that has them"
+                    )
+                    raise CapabilityNotSupported(msg, capability=Capability.SIGNED_URL.value)
                 until = datetime.now(UTC) + span
                 url = await opened.store.signed_url(opened.key, expires=span, method=method)
                 found.append((opened.text(), url, until))

@@ -20,7 +20,7 @@ from remote_store_cli._console import (
 )
 from remote_store_cli._opening import OpenedPath
 from remote_store_cli._options import Moving, Said
-from remote_store_cli._outcome import about, advised, facts_of, failures, reason_of
+from remote_store_cli._outcome import NO_ROOM, about, advised, facts_of, failures, reason_of
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._progress import Meter, showing
 from remote_store_transfer.aio import Action, Failure, Plan, Progress, TransferReport, execute
@@ -83,7 +83,8 @@ class Job:
             side, _, reason = failure.reason.partition(": ")
             place = self.target if side == "target" else self.source
             return place.text(failure.path), reason
-        place = self.target if failure.kind in ("conflict", "delete") else self.source
+        at_target = failure.kind in ("conflict", "delete") or NO_ROOM in failure.reason
+        place = self.target if at_target else self.source
         return place.text(failure.path), failure.reason
 
 
