@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -63,27 +64,53 @@ def test_a_store_that_fails_offers_nothing(cli: Cli) -> None:
 
 
 @pytest.mark.slow
-def test_bash(tmp_path: Path) -> None:
-    """The script, in a real bash: words that a colon breaks, blanks, files as a last resort."""
-    script = r"""
-    export PATH=$1:$PATH; cd "$2"
-    eval "$(remote-store completion bash)"
-    try() { COMP_LINE=$1; COMP_POINT=${#1}; _remote_store; printf '[%s]' "${COMPREPLY[@]}"; echo; }
-    try 'remote-store sy'; try "remote-store ls local://$2/d/"; try 'remote-store ls ./d'
-    """
-    (tmp_path / "d" / "sub").mkdir(parents=True)
-    (tmp_path / "d" / "a b").write_bytes(b"")
-    programs = Path(sys.executable).parent
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("sy", "sync "),
+        ("ls @store/d/a", r"ls @store/d/a\ b "),
+        ('ls "@store/d/a', 'ls "@store/d/a b" '),
+        ("ls @store/d/co:", "ls @store/d/co:lon "),
+        ("ls @st", "ls @store/"),
+        ("ls '@store/d/q", r"ls '@store/d/q'\''t$' "),
+        ('ls "@store/d/q', r"""ls "@store/d/q't\$" """),
+        ("ls local://ROOT/d/a", "ls local://ROOT/d/a%20b "),
+        ("ls ./d", "ls ./d/"),
+    ],
+)
+def test_bash(tmp_path: Path, typed: str, line: str) -> None:
+    """In a real bash on a terminal: what TAB makes of blanks, quotes, colons and `@`."""
+    (tmp_path / "d").mkdir()
+    for name in ("a b", "co:lon", "q't$"):
+        (tmp_path / "d" / name).touch()
+    config = tmp_path / "stores.toml"
+    config.write_text(CONFIG.replace("rep", "store").replace("${NOBODY_SETS_THIS}", str(tmp_path)))
+    typed, line = (text.replace("ROOT", str(tmp_path)) for text in (typed, line))
     env = {k: v for k, v in os.environ.items() if not k.startswith(("REMOTE_STORE_", "PYTHON"))}
-
-    done = subprocess.run(
-        [shutil.which("bash") or "bash", "-c", script, "bash", programs, tmp_path],
-        env=env, capture_output=True, text=True, check=True,
+    env |= {"REMOTE_STORE_CONFIG": str(config), "TERM": "dumb", "PS1": "> ", "COLUMNS": "500"}
+    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+    reader, writer = pty.openpty()
+    bash = shutil.which("bash") or "bash"
+    child = subprocess.Popen(
+        [bash, "--norc", "--noprofile", "-i"],
+        cwd=tmp_path, env=env, stdin=writer, stdout=writer, stderr=writer, start_new_session=True,
     )  # fmt: skip
-
-    first, second, third = done.stdout.splitlines()
-    assert (first, third) == ("[sync ]", "[]")
-    assert second == f"[//{tmp_path}/d/a%20b ][//{tmp_path}/d/sub/]"
+    os.close(writer)
+    expected = f"remote-store {line}".encode()
+    try:
+        seen = b""
+        os.write(reader, b'eval "$(remote-store completion bash)"; printf "%s\\n" rea""dy\n')
+        while b"ready" not in seen:
+            seen += os.read(reader, 65536)
+        os.write(reader, f"remote-store {typed}\t".encode())
+        seen = b""
+        while expected not in seen.replace(b"\r", b"").replace(b"\a", b""):
+            seen += os.read(reader, 65536)
+    finally:
+        child.kill()
+        child.wait()
+        os.close(reader)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -38,14 +38,23 @@ _MOST: Final = 500
 
 _BASH: Final = r"""
 _remote_store() {
-    local word
+    local word quote='' breaks=$COMP_WORDBREAKS
+    case ${COMP_WORDS[COMP_CWORD]} in
+        [\'\"]*) quote=${COMP_WORDS[COMP_CWORD]:0:1} breaks='' ;;
+    esac
     COMPREPLY=()
     while IFS= read -r word; do
-        case $word in
-            */) COMPREPLY+=("$(printf '%q' "$word")") ;;
-            *) COMPREPLY+=("$(printf '%q' "$word") ") ;;
+        case $quote in
+            \') word=${word//\'/\'\\\'\'} ;;
+            \") word=${word//\\/\\\\} word=${word//\"/\\\"} word=${word//\$/\\\$}
+                word=${word//\`/\\\`} ;;
+            *) printf -v word %q "$word" ;;
         esac
-    done < <(remote-store __complete "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
+        COMPREPLY+=("$word")
+    done < <(remote-store __complete "${COMP_LINE:0:COMP_POINT}" "$breaks" 2>/dev/null)
+    if [[ ${#COMPREPLY[@]} = 1 && $COMPREPLY != */ ]]; then
+        compopt +o nospace
+    fi
 }
 complete -o default -o nospace -F _remote_store remote-store
 """
@@ -110,8 +119,8 @@ def complete(
 ) -> None:
     """Print the words that the last one of a line may become."""
     *before, word = _words(line)
-    # What a shell takes for the beginning of a word, it leaves as it is.
-    start = max((word.rfind(c) + 1 for c in ":=@" if c in breaks), default=0)
+    # What bash takes for the end of a word, it leaves as it is; of "@" it begins another.
+    start = max((word.rfind(c) + (c != "@") for c in ":=@" if c in breaks), default=0)
     with contextlib.suppress(Exception):  # a key press is no place for errors
         for found in sorted(set(_candidates(context.find_root().command, before[1:], word))):
             if found.startswith(word) and found.isprintable():

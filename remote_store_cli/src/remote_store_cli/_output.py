@@ -80,24 +80,28 @@ def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """
     Write aligned columns; nothing is cut, and for a pipe nothing is wrapped.
 
-    On a terminal that is too narrow the words of the last column go on below it.
+    On a terminal that is too narrow the words of the last column go on below it,
+    or below the row.
     """
     table = [tuple(map(printable, row)) for row in (header, *rows)]
     widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
     start = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    room = shutil.get_terminal_size().columns - start if sys.stdout.isatty() else 0
-    for row in table:
+    screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    below = screen is not None and start + min(widths[-1], _LEAST) > screen
+    if below:
+        start = 4
+    for number, row in enumerate(table):
         cells = [padded(cell, width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        first, *more = _wrapped(row[-1], room)
+        lines = [row[-1]]
+        if screen is not None and columns(row[-1]) > screen - start:
+            lines = textwrap.wrap(
+                row[-1], screen - start, break_long_words=False, break_on_hyphens=False
+            ) or [""]
+        first, more = ("", lines) if below else (lines[0], lines[1:])
         emit("  ".join([*cells, first]).rstrip())
-        for line in more:
-            emit(" " * start + line)
-
-
-def _wrapped(text: str, room: int) -> list[str]:
-    if room < _LEAST or columns(text) <= room:
-        return [text]
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+        if not (below and number == 0):  # what has no column has no heading
+            for line in more:
+                emit(" " * start + line)
 
 
 def columns(text: str) -> int:
