@@ -75,7 +75,8 @@ def rm(
                 assert look.opened is not None
                 remove = removal.folder if look.kind == "folder" else removal.named
                 found.append(partial(remove, look.opened))
-            async with showing(removal.meter, quiet=said.quiet):
+            # What is shown as it is found leaves no room for a bar.
+            async with showing(removal.meter, quiet=said.quiet or said.dry_run):
                 await in_parallel(each(found), _JOBS, lambda remove: remove())
         return removal.conclude()
 
