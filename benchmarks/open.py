@@ -2,7 +2,8 @@
 Reading through `open` beside `read`, in order and here and there, as ratios.
 
 The two take turns, so that a busy machine hurts both alike; each figure is the
-median of the turns. Azurite and moto run for it, where `make` installed them. Run::
+median of the turns, of the time that passed and of the processor time of this process.
+Azurite and moto run for it, where `make` installed them. Run::
 
     PYTHONPATH=. python -P benchmarks/open.py [--rounds 7] [--mib 64] [STORE ...]
 
@@ -106,21 +107,25 @@ def _drained(file: Any) -> int:
     return size
 
 
-async def _timed(call: Callable[[], Awaitable[int]], expected: int) -> float:
-    start = time.perf_counter()
+Seconds = tuple[float, float]
+
+
+async def _timed(call: Callable[[], Awaitable[int]], expected: int) -> Seconds:
+    start = time.perf_counter(), time.process_time()
     assert await call() == expected
-    return time.perf_counter() - start
+    return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
 async def compared(
     one: Callable[[], Awaitable[int]], other: Callable[[], Awaitable[int]], size: int, rounds: int
-) -> tuple[float, float]:
-    """Return the median seconds of each."""
-    times: tuple[list[float], list[float]] = ([], [])
+) -> list[Seconds]:
+    """Return the median seconds of each: those that passed, and those of the processor."""
+    times: tuple[list[Seconds], list[Seconds]] = ([], [])
     for _ in range(rounds):
         for call, found in zip((one, other), times, strict=True):
             found.append(await _timed(call, size))
-    return statistics.median(times[0]), statistics.median(times[1])
+    wall, busy = ([statistics.median(t[i] for t in found) for found in times] for i in (0, 1))
+    return list(zip(wall, busy, strict=True))
 
 
 async def measure(name: str, make: Callable[[], AsyncBackend], size: int, rounds: int) -> None:
@@ -148,10 +153,14 @@ async def measure(name: str, make: Callable[[], AsyncBackend], size: int, rounds
         show(f"{name}, sync", size, plain, opened)
 
 
-def show(name: str, size: int, plain: float, opened: float) -> None:
+def show(name: str, size: int, plain: Seconds, opened: Seconds) -> None:
     """Print one line."""
-    rates = [f"{size / MIB / seconds:8.0f} MiB/s" for seconds in (plain, opened)]
-    print(f"{name:16} read {rates[0]}   open {rates[1]}   open/read {plain / opened:5.2f}")
+    rates = [f"{size / MIB / seconds[0]:6.0f} MiB/s" for seconds in (plain, opened)]
+    passed, busy = (plain[i] / opened[i] for i in (0, 1))
+    print(
+        f"{name:15} read {rates[0]}  open {rates[1]}  open/read {passed:5.2f}, "
+        f"of processor time {busy:5.2f} ({plain[1] * 1e3:.0f} and {opened[1] * 1e3:.0f} ms)"
+    )
 
 
 def main() -> None:

@@ -172,19 +172,73 @@ def test_what_is_asked_for_sync() -> None:
 
 
 def test_ranges_grow_in_order() -> None:
-    """From one block to all that follows; after a jump it begins anew."""
+    """From one block to all that follows; after a jump they begin anew."""
     block, mib = 64 << 10, 1 << 20
     place = Place(1 << 30, block, ranged=True)
     lengths = []
-    for _ in range(4):
+    for _ in range(3):
         start, length = place.ask(10)
         lengths.append(length)
         place.at = place.position = place.stop
         assert start + (length or 0) in (place.stop, start)
-    assert lengths == [block, mib // 2, 4 * mib, None]
+    assert lengths == [block, mib // 2, None]
     assert place.stop == 1 << 30
     place.seek(5, 0)
     assert place.ask(10) == (5, block)
+    assert place.ask(mib) == (5, mib)
+
+
+@pytest.mark.asyncio
+async def test_who_begins_with_much_gets_all_in_one_request() -> None:
+    """A file that is copied costs what `read` costs, and one look; elsewhere much is just that."""
+    backend = Metered()
+    store = AsyncStore(backend)
+    await store.write("f", bytes(3 << 20))
+    async with store.open("f") as file:
+        assert [len(await file.read(1 << 20)) for _ in range(4)] == [1 << 20] * 3 + [0]
+        await file.seek(1 << 20)
+        await file.read(1 << 20)
+    assert (backend.asked, backend.looks) == ([(0, None), (1 << 20, 1 << 20)], 1)
+
+
+def test_who_begins_with_much_gets_all_in_one_request_sync() -> None:
+    """The same through the buffer of a file of Python's."""
+    backend = Metered()
+    whole = bytes(3 << 20)
+    with Store(AsyncBackendSyncAdapter(backend)) as store:
+        store.write("f", whole)
+        with store.open("f") as file:
+            assert b"".join(iter(lambda: file.read(1 << 20), b"")) == whole
+            file.seek(1 << 20)
+            file.read(1 << 20)
+    assert backend.asked == [(0, None), (1 << 20, 1 << 20)]
+
+
+@pytest.mark.asyncio
+async def test_a_large_read_takes_its_memory_once() -> None:
+    """Small chunks go into one buffer, which is handed over; a chunk as wanted is not copied."""
+    size, block = 8 << 20, 1 << 16
+    handed: list[bytes] = []
+
+    class Pieces(Metered):
+        async def read_range(
+            self, path: str, start: int, *, length: int | None = None, if_match: str | None = None
+        ) -> AsyncIterator[bytes]:
+            for _ in range(start, size if length is None else start + length, block):
+                handed[:] = [bytes(block)]
+                yield handed[0]
+
+    store = AsyncStore(Pieces())
+    await store.write("f", bytes(size))
+    async with store.open("f") as file:
+        assert await file.read(block) is handed[0]
+        await file.seek(0)
+        tracemalloc.start()
+        try:
+            assert len(await file.read()) == size
+            assert tracemalloc.get_traced_memory()[1] < 12 << 20
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.asyncio

@@ -17,7 +17,9 @@ BLOCK: Final = 64 << 10
 #: How many times as much it asks for each time that it is read on in order, and from how
 #: many bytes on for all that follows.
 _GROWTH: Final = 8
-_ALL: Final = 16 << 20
+_ALL: Final = 4 << 20
+#: Bytes of a first read from which on it is taken for the beginning of all.
+_COPYING: Final = 1 << 20
 
 
 def is_same_version(one: FileInfo, other: FileInfo) -> bool:
@@ -130,7 +132,8 @@ class Place:
     What is read here and there is asked for in ranges of what is wanted, at
     least a block. What is read on in order is asked for in ranges that grow
     eightfold, until one goes to the end: each request costs a delay, and a
-    stream that is left early little more than that.
+    stream that is left early little more than that. Who begins at the
+    beginning with much reads on, as a rule, and gets all in one stream.
 
     Args:
         size: Bytes of the file.
@@ -190,13 +193,11 @@ class Place:
             wanted: Bytes that the reader wants at its position.
         """
         in_order = self.position == self.stop and self.stop > 0
-        self._length = max(
-            _GROWTH * self._length if in_order else self._block,
-            self.expected - self.position,
-            wanted,
-        )
+        wanted = max(wanted, self.expected - self.position)
+        self._length = max(_GROWTH * self._length if in_order else self._block, wanted)
         self.at = self.position
-        if not self._ranged or (in_order and self._length >= _ALL):
+        goes_on = wanted >= _COPYING if not self.at else in_order and self._length >= _ALL
+        if goes_on or not self._ranged:
             self.stop = self.size
             return self.at, None
         self.stop = min(self.at + self._length, self.size)

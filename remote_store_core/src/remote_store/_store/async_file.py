@@ -130,14 +130,9 @@ class AsyncFile:
         await self._begin()
         left = max(0, self._place.size - self._place.position)
         wanted = left if size is None or size < 0 else min(size, left)
-        parts: list[bytes] = []
         with self._failing():
-            while wanted:
-                await self._reach(wanted)
-                part = self._take(wanted)
-                parts.append(part)
-                wanted -= len(part)
-        return self._noted(b"".join(parts))
+            data = await self._gathered(wanted) if wanted else b""
+        return self._noted(data)
 
     async def readline(self, size: int | None = -1) -> bytes:
         r"""
@@ -244,6 +239,23 @@ class AsyncFile:
         self._place.at += len(part)
         self._place.position = self._place.at
         return part
+
+    async def _gathered(self, wanted: int) -> bytes:
+        await self._reach(wanted)
+        part = self._take(wanted)
+        if len(part) == wanted:
+            return part  # a whole chunk as it came
+        # One buffer that is handed over at the end: to join parts would need the memory
+        # twice, which the system takes back and zeroes again for each of many reads.
+        buffer = io.BytesIO()
+        buffer.seek(wanted - 1)
+        buffer.write(b"\0")
+        buffer.seek(0)
+        buffer.write(part)
+        while left := wanted - buffer.tell():
+            await self._reach(left)
+            buffer.write(self._take(left))
+        return buffer.getvalue()
 
     async def _reach(self, wanted: int) -> None:
         """Have bytes at the position."""

@@ -314,8 +314,9 @@ class AsyncStore:
         Opening asks for size and version; content is fetched when it is read.
         What is read here and there is fetched as it is wanted, at least a
         block; what is read on in order in ranges that grow eightfold, until
-        one goes to the end of the file. Without RANGE_READ each way back reads the file from its
-        beginning.
+        one goes to the end of the file. So does the first one where 1 MiB or
+        more is read at the beginning. Without RANGE_READ each way back reads
+        the file from its beginning.
 
         Args:
             path: Path of a file.

@@ -197,9 +197,10 @@ class Store:
         Opening asks for size and version; content is fetched when it is read.
         What is read here and there is fetched as it is wanted, at least a
         block; what is read on in order in ranges that grow eightfold, until
-        one goes to the end of the file. A backend with SEEKABLE_READ hands out its own stream
-        instead. Without either flag each way back reads the file from its
-        beginning; `read_seekable` is better then.
+        one goes to the end of the file. So does the first one where 1 MiB or
+        more is read at the beginning. A backend with SEEKABLE_READ hands out
+        its own stream instead. Without either flag each way back reads the
+        file from its beginning; `read_seekable` is better then.
 
         All of it is of one version. A file that has been replaced since is a
         `PreconditionFailed` of the next read that asks the backend; where the
