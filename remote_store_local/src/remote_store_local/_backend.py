@@ -181,11 +181,11 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
 
     def read(self, path: str) -> AsyncGenerator[bytes, None]:
         """
-        Yield the content of one version of a file, first 1 MiB and then blocks of 2 MiB.
+        Yield the content of one version of a file in blocks of 1 MiB.
 
         A version that is replaced meanwhile is read to its end; one that
-        grows, to where it ends by then. One more block than asked for is read
-        ahead.
+        grows, to where it ends by then. Two blocks more than asked for are
+        read ahead.
 
         Raises:
             NotFound, InvalidPath: As in the protocol.

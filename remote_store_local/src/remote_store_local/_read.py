@@ -133,26 +133,33 @@ class LazyFile:
             if self.at:
                 self.file.seek(self.at)
             wanted = first_read(max(0, self.size - self.at), self._within(chunk))
-            return self.took(self.file.read(wanted), wanted)
+            return self._took(self.file.read(wanted), wanted)
 
     @property
     def whole(self) -> bool:
         """False if another program cut the file short meanwhile."""
         return self.file is None or self.file.whole
 
-    def wanted(self, chunk: int) -> int:
+    def pull(self, chunk: int, count: int) -> list[bytes]:
         """
-        Return how many bytes to ask for: at the known end one more, which shows that it is one.
+        Return the next chunks, as they are and *count* of them: nobody has to cut or to join.
 
-        A file that goes on after that is read in chunks as well.
+        At the known end one byte more is asked for, which shows that it is one. A file
+        that goes on after that is read in chunks as well.
         """
-        left = self.size - self.at
-        return self._within(left + 1 if 0 < left < chunk else chunk)
+        assert self.file is not None
+        chunks: list[bytes] = []
+        while not self.ended and len(chunks) < count:
+            left = self.size - self.at
+            wanted = self._within(left + 1 if 0 < left < chunk else chunk)
+            if data := self._took(self.file.read(wanted), wanted):
+                chunks.append(data)
+        return chunks
 
     def _within(self, wanted: int) -> int:
         return wanted if self._stop is None else min(wanted, self._stop - self.at)
 
-    def took(self, data: bytes, wanted: int) -> bytes:
+    def _took(self, data: bytes, wanted: int) -> bytes:
         """
         Count what a read gave.
 

@@ -1,4 +1,4 @@
-"""Reading and writing in steps: one hop to a thread for each block, through aiofiles."""
+"""Reading and writing in steps: one hop to a thread for each, which aiofiles makes for writes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["BLOCK", "read_blocks", "write_blocks"]
 
 #: Bytes for each hop of a write, and for the first of a read.
 BLOCK: Final = 1 << 20
-#: Bytes for each further hop of a read; one of them is read ahead.
-NEXT_BLOCK: Final = 2 << 20
+#: Blocks for each further hop of a read; one hop is read ahead.
+_AHEAD: Final = 2
 
 
 async def read_blocks(
@@ -34,7 +34,7 @@ async def read_blocks(
     if_match: str | None = None,
 ) -> AsyncGenerator[bytes, None]:
     """
-    Yield the content of a file; the next block is read while one is consumed.
+    Yield the content of a file in blocks; the next ones are read while some are consumed.
 
     Args:
         files: Where.
@@ -50,16 +50,21 @@ async def read_blocks(
             is another version than *if_match*.
     """
     source = LazyFile(start, length)
-    ahead: asyncio.Task[bytes] | None = None
+    ahead: asyncio.Task[list[bytes]] | None = None
     try:
-        data = await pool.query(start_reading, files, key, source, BLOCK, if_match)
-        while data:
-            ahead = None if source.ended else asyncio.create_task(_pull(pool, source))
-            yield data
+        first = await pool.query(start_reading, files, key, source, BLOCK, if_match)
+        blocks = [first] if first else []
+        while True:
+            ahead = None
+            if not source.ended:
+                ahead = asyncio.create_task(pool.query(source.pull, BLOCK, _AHEAD))
+                await asyncio.sleep(0)  # it begins now, and not when the consumer waits
+            for block in blocks:
+                yield block
             if ahead is None:
                 break
             try:
-                data = await ahead
+                blocks = await ahead
             except OSError as error:
                 raise translate(error, key, files.name) from error
         if not source.whole:
@@ -76,7 +81,7 @@ async def read_blocks(
         raise translate(error, key, files.name) from error
 
 
-async def _end_read_ahead(ahead: asyncio.Task[bytes]) -> None:
+async def _end_read_ahead(ahead: asyncio.Task[list[bytes]]) -> None:
     """
     Wait for a read-ahead that is not wanted any more: its thread closes the file.
 
@@ -90,20 +95,6 @@ async def _end_read_ahead(ahead: asyncio.Task[bytes]) -> None:
     finally:
         ahead.cancel()
         await settle(ahead)
-
-
-def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
-    # Imported here: loading the backend class shall cost no more than it must.
-    from aiofiles.threadpool import wrap
-
-    return wrap(file, executor=pool.executor)
-
-
-async def _pull(pool: WorkerPool, source: LazyFile) -> bytes:
-    assert source.file is not None
-    file = _wrapped(source.file, pool)
-    wanted = source.wanted(NEXT_BLOCK)
-    return source.took(await file.read(wanted), wanted)
 
 
 async def write_blocks(
@@ -174,6 +165,13 @@ class RawTempFile(io.FileIO):
         """Write at most all of *data*; return how many bytes."""
         with self._temp_file.busy:
             return super().write(data) if self._temp_file.fd >= 0 else 0
+
+
+def _wrapped(file: io.FileIO, pool: WorkerPool) -> Any:
+    # Imported here: loading the backend class shall cost no more than it must.
+    from aiofiles.threadpool import wrap
+
+    return wrap(file, executor=pool.executor)
 
 
 async def _put(

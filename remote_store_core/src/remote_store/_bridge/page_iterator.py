@@ -57,6 +57,7 @@ async def page_iterator(
                 del fetched  # or its error would keep alive the frame that keeps it alive
             if ahead and more:
                 coming = asyncio.ensure_future(calls.query(source.pull))
+                await asyncio.sleep(0)  # it begins now, and not when the consumer waits
             if page:
                 yield page
     except GeneratorExit:
