@@ -55,7 +55,8 @@ class Write:
     if_match: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        self.overwrite = self.overwrite or self.if_match is not None
+        if self.if_match is not None:
+            self.overwrite = True
 
 
 @mapped
