@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from remote_store import RemotePath
-from remote_store_memory import AsyncMemoryBackend, _common
+from remote_store_memory import AsyncMemoryBackend
 from remote_store_memory._mutable_tree import MutableTree
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.no_cover]
@@ -99,11 +98,8 @@ async def test_siblings_cost_nothing() -> None:
 
 
 @pytest.mark.long
-async def test_listing_holds_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_listing_holds_one_folder() -> None:
     """A recursive listing holds on to one folder at a time, and copies none."""
-    # The memory of the paths that are handed out is another matter.
-    monkeypatch.setattr(_common, "_paths", {})
-    monkeypatch.setattr(_common, "RemotePath", lambda _: RemotePath.ROOT)
     backend = await _backend(MANY, MANY // 100)
     tracemalloc.start()
     try:

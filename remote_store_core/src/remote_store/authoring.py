@@ -37,6 +37,7 @@ from remote_store._contract.standard_errors import (
     other_version,
     source_is_folder,
 )
+from remote_store._types.path import known_path
 
 __all__ = [
     "RESERVED_PREFIX",
@@ -56,6 +57,7 @@ __all__ = [
     "is_key",
     "is_reserved",
     "key_text",
+    "known_path",
     "no_real_folders",
     "not_found",
     "other_version",

@@ -28,7 +28,14 @@ from remote_store import (
     RemotePath,
     RemoteStoreError,
 )
-from remote_store.authoring import RESERVED_PREFIX, LeftOut, is_a_file, is_key, is_reserved
+from remote_store.authoring import (
+    RESERVED_PREFIX,
+    LeftOut,
+    is_a_file,
+    is_key,
+    is_reserved,
+    known_path,
+)
 from remote_store_local._errors import CollectedErrors, mapped
 from remote_store_local._files import LocalFiles
 from remote_store_local._fs.folder import OpenFolder, is_own_folder
@@ -101,7 +108,7 @@ class FolderWalk:
                             if goes_down and self._enters(below):
                                 waiting.append((below, depth + 1))
                             if self._folders:
-                                yield FolderEntry(RemotePath(below), entry.name)
+                                yield FolderEntry(known_path(below), entry.name)
                             continue
                         try:
                             item = self._look(folder, below, entry, goes_down)
@@ -162,9 +169,9 @@ class FolderWalk:
             raise
         if stat.S_ISDIR(found.st_mode):
             self._left_out.link(goes_down and self._enters(key))
-            return FolderEntry(RemotePath(key), entry.name, is_link) if self._folders else None
+            return FolderEntry(known_path(key), entry.name, is_link) if self._folders else None
         if stat.S_ISREG(found.st_mode) and (is_file or self._wants(key)):
-            return FileInfo(RemotePath(key), entry.name, found.st_size, modified_at(found))
+            return FileInfo(known_path(key), entry.name, found.st_size, modified_at(found))
         return None
 
 

@@ -17,7 +17,7 @@ from remote_store import (
     RemotePath,
     WriteResult,
 )
-from remote_store.authoring import as_bytes, folder_key, other_version, target_key
+from remote_store.authoring import as_bytes, folder_key, known_path, other_version, target_key
 from remote_store_memory._mutable_tree import MutableTree
 from remote_store_memory._nodes import Files, FolderNode, FolderSnapshot
 
@@ -25,11 +25,6 @@ __all__ = ["Buffer", "Memory", "plain_bytes"]
 
 #: Files of one folder that a listing looks at in one go.
 _PAGE: Final = 256
-#: Paths of files that were written or asked for lately, by key, and how many at
-#: most: making one costs a third of an entry of a listing, keeping all a sixth of
-#: the tree. A listing keeps none: a long one would put each in the place of another.
-_paths: Final[dict[str, RemotePath]] = {}
-_REMEMBERED: Final = 8192
 
 
 class Memory:
@@ -107,7 +102,7 @@ class Memory:
     def _info(self, path: str) -> FileInfo:
         """Return what is known of a file, its metadata included."""
         key, version = self._tree.file(path)
-        remote_path, name = _paths.get(key) or path_of(key), key.rpartition("/")[2]
+        remote_path, name = known_path(key), key.rpartition("/")[2]
         etag = self._tree.etag(version)
         if len(version) == 3:
             return FileInfo(remote_path, name, len(version[0]), version[1], None, etag)
@@ -142,9 +137,10 @@ class Memory:
         headers: ContentHeaders | None = None,
     ) -> WriteResult:
         key, version = self._tree.put(path, content, overwrite, metadata, if_match, headers)
-        remote_path, etag = _paths.get(key) or path_of(key), f"{self._tree.token}{version[2]}"
+        etag = f"{self._tree.token}{version[2]}"
         echo = None if metadata is None else metadata.copy()
-        return WriteResult(remote_path, len(content), "native", None, etag, None, version[1], echo)
+        size, when = len(content), version[1]
+        return WriteResult(known_path(key), size, "native", None, etag, None, when, echo)
 
     def _check_target(self, path: str, overwrite: bool, if_match: str | None) -> None:
         """Refuse, before its content is read, a write that would be refused now."""
@@ -165,11 +161,11 @@ class Memory:
         # All names begin behind the key of their folder.
         start = next(iter(files), "").rfind("/") + 1
         entries = iter(files.items())
-        paths, token = _paths, self._tree.token
+        token = self._tree.token
         for _ in range(0, len(files), _PAGE):
             yield [
                 FileInfo(
-                    paths.get(key) or RemotePath(key),
+                    known_path(key),
                     key[start:],
                     len(version[0]),
                     version[1],
@@ -200,7 +196,7 @@ class Memory:
         """Yield the subfolders of *path*."""
         above = folder_key(path, self._NAME, utf8=False)
         for name in now.folders:
-            yield FolderEntry(RemotePath(f"{above}/{name}" if above else name), name)
+            yield FolderEntry(known_path(f"{above}/{name}" if above else name), name)
 
 
 class Buffer(io.BytesIO):
@@ -218,14 +214,6 @@ class Buffer(io.BytesIO):
             TypeError: It is not bytes-like.
         """
         return self.write(as_bytes(chunk))
-
-
-def path_of(key: str) -> RemotePath:
-    """Return the path of a key in normal form, and remember it."""
-    if len(_paths) >= _REMEMBERED:
-        _paths.clear()
-    path = _paths[key] = RemotePath(key)
-    return path
 
 
 def plain_bytes(content: bytes) -> bytes:

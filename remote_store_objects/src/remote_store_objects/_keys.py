@@ -9,7 +9,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from remote_store import InvalidPath, RemotePath, authoring
-from remote_store.authoring import LeftOut, is_reserved
+from remote_store.authoring import LeftOut, is_key, is_reserved, known_path
 from remote_store_objects._protocol.description import Description
 
 __all__ = ["Keys", "Shown", "prefix_of", "shown_in", "too_long"]
@@ -81,13 +81,9 @@ def shown_in(where: str) -> Shown:
     left_out = LeftOut(_log, where)
 
     def shown(name: str) -> RemotePath | None:
-        try:
-            path = RemotePath(name)
-        except InvalidPath:
-            path = None
-        if path is None or path.as_posix() != name:
+        if not is_key(name):
             left_out.name(name)
             return None
-        return None if is_reserved(name) else path
+        return None if is_reserved(name) else known_path(name)
 
     return shown

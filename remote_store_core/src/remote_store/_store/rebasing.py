@@ -9,7 +9,7 @@ from remote_store._types.models import (
     ResolutionPlan,
     WriteResult,
 )
-from remote_store._types.path import RemotePath, strip_root, text_of
+from remote_store._types.path import RemotePath, known_path, strip_root, text_of
 
 __all__ = [
     "rebased_entry",
@@ -22,7 +22,8 @@ __all__ = [
 
 
 def _below(root: str, path: RemotePath) -> RemotePath:
-    return RemotePath.from_backend_path(strip_root(root, path.as_posix()))
+    below = strip_root(root, path.as_posix())
+    return known_path(below) if below else RemotePath.ROOT
 
 
 def rebased_file(root: str, info: FileInfo) -> FileInfo:
