@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +28,7 @@ from remote_store_azure._datalake.probe import folder_at, loses_dots, refuse_dot
 from remote_store_azure._datalake.write import write
 from remote_store_objects import Attributes
 from remote_store_objects.authoring import (
+    Entries,
     Flat,
     Reading,
     Session,
@@ -225,24 +226,22 @@ class Hierarchical(Flat):
 
     def list_files(
         self, session: Session, key: str, *, recursive: bool, max_depth: int | None
-    ) -> AsyncGenerator[FileInfo, None]:
+    ) -> Entries[FileInfo]:
         """Yield the files of a folder."""
         refuse_dots(key)
         return super().list_files(_listing(session), key, recursive=recursive, max_depth=max_depth)
 
-    def list_folders(self, session: Session, key: str) -> AsyncGenerator[FolderEntry, None]:
+    def list_folders(self, session: Session, key: str) -> Entries[FolderEntry]:
         """Yield the subfolders of a folder."""
         refuse_dots(key)
         return super().list_folders(_listing(session), key)
 
-    def iter_children(
-        self, session: Session, key: str
-    ) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+    def iter_children(self, session: Session, key: str) -> Entries[FileInfo | FolderEntry]:
         """Yield the files and subfolders of a folder."""
         refuse_dots(key)
         return super().iter_children(_listing(session), key)
 
-    def glob(self, session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
+    def glob(self, session: Session, pattern: GlobPattern) -> Entries[FileInfo]:
         """Yield the files whose key matches."""
         if loses_dots(pattern.text if is_literal(pattern) else pattern.prefix):
             return _nothing()
@@ -266,13 +265,13 @@ class Hierarchical(Flat):
             found=found,
         )
         listing = super().list_files(_real(session, service), key, recursive=True, max_depth=None)
-        async with contextlib.aclosing(listing) as files:
-            async for _ in files:
+        async with contextlib.aclosing(listing) as pages:
+            async for _ in pages:
                 pass
         return service.count
 
 
-async def _nothing() -> AsyncGenerator[FileInfo, None]:
+async def _nothing() -> Entries[FileInfo]:
     """Yield nothing, and send nothing."""
     return
     yield  # makes this an async generator

@@ -29,6 +29,7 @@ from remote_store.authoring import cannot_delete_root, is_a_folder
 from remote_store_objects import _probe, _sweep
 from remote_store_objects._flat import Flat
 from remote_store_objects._keys import Keys
+from remote_store_objects._list import Entries
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.service import ObjectService
 from remote_store_objects._protocol.values import Attributes, Upload
@@ -643,14 +644,15 @@ class ObjectBackend(AsyncBackend):
         )
 
     async def _listed(
-        self, path: str, listing: Callable[[Flat, Session, str], AsyncGenerator[T, None]]
+        self, path: str, listing: Callable[[Flat, Session, str], Entries[T]]
     ) -> AsyncGenerator[T, None]:
         with self._loops.running() as session:
             key = self._keys.folder(path)
             operations = self.operations or await self.found_operations(session, key)
-            async with aclosing(listing(operations, session, key)) as found:
-                async for entry in found:
-                    yield entry
+            async with aclosing(listing(operations, session, key)) as pages:
+                async for page in pages:
+                    for entry in page:
+                        yield entry
 
     async def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
         """
@@ -667,9 +669,10 @@ class ObjectBackend(AsyncBackend):
                 msg = f"glob pattern has no UTF-8 form: {pattern!r}"
                 raise InvalidPath(msg, path=pattern, backend=self.name) from error
             operations = self.operations or await self.found_operations(session, pattern)
-            async with aclosing(operations.glob(session, parsed)) as found:
-                async for info in found:
-                    yield info
+            async with aclosing(operations.glob(session, parsed)) as pages:
+                async for page in pages:
+                    for info in page:
+                        yield info
 
     # Addresses -----------------------------------------------------------------
 

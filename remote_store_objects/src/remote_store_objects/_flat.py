@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 from attrs import frozen
@@ -21,6 +21,7 @@ from remote_store.authoring import is_a_file, no_real_folders, not_found
 from remote_store_objects import _list, _probe, _transfer
 from remote_store_objects._delete import delete, delete_folder
 from remote_store_objects._delete_many import delete_many
+from remote_store_objects._list import Entries
 from remote_store_objects._protocol.values import Attributes, StorageNotFound, Written
 from remote_store_objects._read import Reading, open_reading
 from remote_store_objects._session.outcome import like
@@ -197,22 +198,20 @@ class Flat:
 
     def list_files(
         self, session: Session, key: str, *, recursive: bool, max_depth: int | None
-    ) -> AsyncGenerator[FileInfo, None]:
-        """Yield the files of a folder."""
+    ) -> Entries[FileInfo]:
+        """Yield the files of a folder, as those of each page; so do the others."""
         return _list.files(session, key, recursive=recursive, max_depth=max_depth)
 
-    def list_folders(self, session: Session, key: str) -> AsyncGenerator[FolderEntry, None]:
+    def list_folders(self, session: Session, key: str) -> Entries[FolderEntry]:
         """Yield the subfolders of a folder."""
         found = _list.children(session, key, with_files=False)
-        return cast("AsyncGenerator[FolderEntry, None]", found)
+        return cast("Entries[FolderEntry]", found)
 
-    def iter_children(
-        self, session: Session, key: str
-    ) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+    def iter_children(self, session: Session, key: str) -> Entries[FileInfo | FolderEntry]:
         """Yield the files and subfolders of a folder."""
         return _list.children(session, key, with_files=True)
 
-    def glob(self, session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
+    def glob(self, session: Session, pattern: GlobPattern) -> Entries[FileInfo]:
         """Yield the files whose key matches."""
         return _list.matches(session, pattern)
 

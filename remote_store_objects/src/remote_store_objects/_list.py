@@ -4,14 +4,17 @@ Listings: what the keys of objects make appear as folders.
 A listing asks for no more than what it shows: one folder at a time where a
 depth or a pattern excludes folders, else everything below a prefix at once.
 It holds one page for each level that it is deep.
+
+What is shown comes in one plain iterator for each page: to hand on an entry
+through an async generator costs as much as to make it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -34,7 +37,21 @@ from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFo
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 
-__all__ = ["children", "file_info", "files", "folder_sum", "is_literal", "matches", "pages"]
+__all__ = [
+    "Entries",
+    "children",
+    "file_info",
+    "files",
+    "folder_sum",
+    "is_literal",
+    "matches",
+    "pages",
+]
+
+T = TypeVar("T")
+
+#: What a listing shows: of each page an iterator, exhausted before the next is asked for.
+Entries: TypeAlias = AsyncGenerator[Iterator[T], None]
 
 _WILD: Final = re.compile(r"[*?\[]")
 
@@ -139,17 +156,11 @@ class _Walk:
     enter: Callable[[str], bool]
     whole: Callable[[str], bool]
 
-    async def files(self, session: Session, shown: Shown) -> AsyncGenerator[FileInfo, None]:
+    async def files(self, session: Session, shown: Shown) -> Entries[FileInfo]:
         """Yield the files of `pages`."""
-        description = session.description
         async with aclosing(self.pages(session, shown)) as found:
             async for one in found:
-                for info in one.objects:
-                    if _stands_for_folder(info, shown):
-                        continue
-                    path = shown(info.key)
-                    if path is not None:
-                        yield file_info(path, info, description)
+                yield _files_on(one, shown, session.description)
 
     async def pages(
         self, session: Session, shown: Shown, *, required: bool = False
@@ -205,9 +216,18 @@ class _Walk:
             raise first_with_others(errors)
 
 
+def _files_on(one: Page, shown: Shown, description: Description) -> Iterator[FileInfo]:
+    for info in one.objects:
+        if _stands_for_folder(info, shown):
+            continue
+        path = shown(info.key)
+        if path is not None:
+            yield file_info(path, info, description)
+
+
 def files(
     session: Session, key: str, *, recursive: bool, max_depth: int | None
-) -> AsyncGenerator[FileInfo, None]:
+) -> Entries[FileInfo]:
     """Yield the files of a folder, with *recursive* those down to *max_depth* folders deep."""
     prefix = prefix_of(key)
     above = prefix.count("/")
@@ -226,14 +246,14 @@ def is_literal(pattern: GlobPattern) -> bool:
     return _WILD.search(pattern.text) is None
 
 
-async def matches(session: Session, pattern: GlobPattern) -> AsyncGenerator[FileInfo, None]:
+async def matches(session: Session, pattern: GlobPattern) -> Entries[FileInfo]:
     """Yield the files whose key matches; folders that can hold none are not listed."""
     text = pattern.text
     wild = _WILD.search(text)
     if wild is None:
         one = None if is_reserved(text) else await find(session, text)
         if one is not None and not one.is_folder:
-            yield file_info(RemotePath(text), one, session.description)
+            yield iter([file_info(RemotePath(text), one, session.description)])
         return
     literal = text[: wild.start()] if session.description.any_prefix else ""
     beyond = text.find("**")
@@ -247,43 +267,47 @@ async def matches(session: Session, pattern: GlobPattern) -> AsyncGenerator[File
     )
     shown = shown_in(pattern.prefix or session.description.location)
     async with aclosing(walk.files(session, shown)) as found:
-        async for info in found:
-            if pattern.matches(info.path.as_posix()):
-                yield info
+        async for infos in found:
+            yield (info for info in infos if pattern.matches(info.path.as_posix()))
 
 
 async def children(
     session: Session, key: str, *, with_files: bool
-) -> AsyncGenerator[FileInfo | FolderEntry, None]:
+) -> Entries[FileInfo | FolderEntry]:
     """Yield the subfolders of a folder, and its files where they are wanted."""
     shown = shown_in(key or session.description.location)
-    description = session.description
     #: Folders that were yielded and may come again: those that an object of their
     #: own name stands for, and without a delimiter of the service's all of them.
     told: set[str] = set()
     found = pages(session, key, prefix=prefix_of(key), delimiter="/")
     async with aclosing(found):
         async for one in found:
-            for info in one.objects:
-                if not info.is_folder and _stands_for_folder(info, shown):
-                    continue  # this folder, or one that is among the prefixes
-                path = shown(info.key)
-                if path is None:
-                    continue
-                if info.is_folder:
-                    if info.key not in told:
-                        told.add(info.key)
-                        yield FolderEntry(path, path.name)
-                elif with_files:
-                    yield file_info(path, info, description)
-            for prefix in one.prefixes:
-                folder = prefix[:-1]
-                path = shown(folder)
-                if path is None or folder in told:
-                    continue
-                if not description.delimiter:
-                    told.add(folder)
+            yield _children_on(one, shown, session.description, told, with_files=with_files)
+
+
+def _children_on(
+    one: Page, shown: Shown, description: Description, told: set[str], *, with_files: bool
+) -> Iterator[FileInfo | FolderEntry]:
+    for info in one.objects:
+        if not info.is_folder and _stands_for_folder(info, shown):
+            continue  # this folder, or one that is among the prefixes
+        path = shown(info.key)
+        if path is None:
+            continue
+        if info.is_folder:
+            if info.key not in told:
+                told.add(info.key)
                 yield FolderEntry(path, path.name)
+        elif with_files:
+            yield file_info(path, info, description)
+    for prefix in one.prefixes:
+        folder = prefix[:-1]
+        path = shown(folder)
+        if path is None or folder in told:
+            continue
+        if not description.delimiter:
+            told.add(folder)
+        yield FolderEntry(path, path.name)
 
 
 async def folder_sum(session: Session, key: str) -> FolderInfo | None:

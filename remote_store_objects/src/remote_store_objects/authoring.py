@@ -7,7 +7,7 @@ see `Flat`, and a service that has to know what is under way, see `Calls`.
 
 from remote_store_objects._flat import Flat, written_result
 from remote_store_objects._keys import prefix_of
-from remote_store_objects._list import folder_sum, is_literal
+from remote_store_objects._list import Entries, folder_sum, is_literal
 from remote_store_objects._parts import Gatherer
 from remote_store_objects._probe import find, look_at_storage
 from remote_store_objects._read import Reading
@@ -22,6 +22,7 @@ from remote_store_objects._write import may_be
 
 __all__ = [
     "Calls",
+    "Entries",
     "Flat",
     "Gatherer",
     "Loops",
