@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -57,3 +58,27 @@ def test_where_folders_are_not_real(cli: Cli) -> None:
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("error: flat:///a/b: ")
     assert "only through the files in it" in result.stderr
+
+
+def test_what_would_be_made(cli: Cli, tmp_path: Path) -> None:
+    """A dry run makes nothing, not even what is above; what is there is not named."""
+    (tmp_path / "there").mkdir()
+    places = [f"{tmp_path}/a/b", f"{tmp_path}/there"]
+
+    dry = cli("mkdir", "-n", *places)
+    facts = json.loads(cli("mkdir", "--dry-run", "--json", *places).stdout)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    said = cli("mkdir", "-v", places[0]).stderr
+    made = json.loads(cli("mkdir", "--json", *places).stdout)
+
+    assert dry.stdout == f"mkdir   {'-':>10}  {places[0]}\n"
+    assert dry.stderr == "dry run: 1 folder; nothing was done\n"
+    assert facts == [{"action": "mkdir", "target": places[0]}]
+    assert said == f"made  {places[0]}\n"
+    assert made == {"made": places, "failures": []}
+
+
+@pytest.mark.usefixtures("_flat")
+def test_a_dry_run_where_folders_are_not_real(cli: Cli) -> None:
+    """It says that nothing could be made."""
+    assert "first file" in cli("mkdir", "-n", "flat:///a/b", code=2).stderr

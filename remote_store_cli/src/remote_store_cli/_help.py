@@ -106,6 +106,7 @@ def help_page(command: Any, context: Any) -> str:
     for parameter in arguments:
         row = (parameter.metavar, parameter.help or "")
         sections.setdefault("Arguments", []).append(row)
+    sections["Options"] = []
     for parameter in command.get_params(context):
         if parameter.param_type_name == "option" and not parameter.hidden:
             panel = getattr(parameter, "rich_help_panel", None) or "Options"

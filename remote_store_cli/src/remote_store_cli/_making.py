@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
+from remote_store import Capability, NotFound
+from remote_store_cli._console import remark
 from remote_store_cli._help import grouping
+from remote_store_cli._location import Location
 from remote_store_cli._opening import Opener
-from remote_store_cli._outcome import EXPECTED, run
+from remote_store_cli._options import Said
+from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
+from remote_store_cli._output import emit, emit_json
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome
+from remote_store_cli._transfer import Outcome, count
 
 __all__ = ["mkdir"]
 
@@ -19,6 +24,7 @@ __all__ = ["mkdir"]
 def mkdir(
     locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Folders to make.")],
     *,
+    said: Said,
     stores: Stores,
 ) -> None:
     """
@@ -30,13 +36,52 @@ def mkdir(
 
     async def work() -> int | None:
         outcome = Outcome()
+        made: list[str] = []
         async with Opener(locations, stores) as opener:
             for location in opener.locations:
+                if said.dry_run:
+                    if not await _is_there(opener, location):
+                        made.append(location.text)
+                    continue
                 opened = await opener.open(location, create=True)
                 try:
                     await opened.store.create_folder(opened.key)
                 except EXPECTED as error:
                     outcome.fail(opened, "mkdir", error)
+                else:
+                    made.append(location.text)
+        _tell(made, outcome, said)
         return outcome.code
 
     run(work)
+
+
+async def _is_there(opener: Opener, location: Location) -> bool:
+    """
+    Return True if a folder exists.
+
+    Raises:
+        InvalidCommand: No folder can be made there.
+    """
+    try:
+        opened = await opener.open(location)
+    except NotFound:
+        return False
+    if not opened.store.supports(Capability.CREATE_FOLDER):
+        msg = f"{location.text}: a folder comes there with the first file in it; copy one to it"
+        raise InvalidCommand(msg)
+    return await opened.store.is_folder(opened.key)
+
+
+def _tell(made: list[str], outcome: Outcome, said: Said) -> None:
+    if said.as_json:
+        shown = [{"action": "mkdir", "target": text} for text in made]
+        emit_json(shown if said.dry_run else {"made": made, "failures": outcome.failures})
+        return
+    for text in made:
+        if said.dry_run:
+            emit(f"mkdir   {'-':>10}  {text}")
+        elif said.verbose:
+            remark(f"made  {text}")
+    if said.dry_run and not said.quiet:
+        remark(f"dry run: {count(len(made), 'folder')}; nothing was done")
