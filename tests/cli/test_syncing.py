@@ -222,7 +222,8 @@ def test_a_refused_side_is_told_once(
 
     result = cli("cp", "-r", "shared://s/in", "shared://t/out", code=1)
 
-    assert result.stderr.startswith("error: shared://t/out: who are you?; look at ")
+    told = "error: shared://t/out: who are you?; look at the credentials"
+    assert result.stderr.startswith(told)
     assert result.stderr.count("\n") == 1
 
 

@@ -122,6 +122,4 @@ class Performer:
             kind, reason = "conflict", "somebody else has written it since the plan was made"
         elif self._copier.exact and (gone or isinstance(error, SourceChanged)):
             reason = f"{_OTHER_SOURCE}: {reason}"
-        elif gone:
-            reason = f"it was removed meanwhile: {reason}"
         return Failure(action.path, kind, reason, name, status_of(error))

@@ -22,6 +22,7 @@ from remote_store import (
 )
 from remote_store.aio import AsyncStore
 from remote_store.aio.workers import WorkerPool
+from remote_store_transfer._failures import status_of
 from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._listing.records import key_of, pack_file, seen_of
 from remote_store_transfer._listing.sorter import Sorter
@@ -166,7 +167,8 @@ def reasons(side: Side, error: RemoteStoreError, name: str) -> list[Failure]:
         below = f"{side.folder}/" if side.folder else ""
         relative = side.relative(path) if path.startswith(below) else ""
         what = one.args[0] if one.args else one
-        failures.append(Failure(relative, "list", f"{name}: {what}", type(one).__name__))
+        reason, kind = f"{name}: {what}", type(one).__name__
+        failures.append(Failure(relative, "list", reason, kind, status_of(one)))
     return failures
 
 
