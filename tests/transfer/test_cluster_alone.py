@@ -286,6 +286,23 @@ async def test_who_gives_up_waits_for_the_end(
     assert len(stopped) == 2
 
 
+async def test_a_batch_that_begins_too_late_does_nothing(
+    client: Client, source: AsyncStore, target: AsyncStore
+) -> None:
+    """A worker got it while the execution was given up, which does not wait for it."""
+    await fill(source, FILES)
+
+    def run(function: Callable[..., Any], batch: Batch) -> Any:
+        client.events.add(batch.job.stop)
+        return function(batch)
+
+    client.run = run
+    async with plan(source, target) as actions:
+        with pytest.raises(Stopped):
+            await execute(actions, on=client)
+    assert await contents(target) == {}
+
+
 async def test_what_a_cluster_is_not_given(
     client: Client, source: AsyncStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,10 @@ def run_batch(batch: Batch) -> Done:
     """
     # Only programs with a cluster have it.
     distributed: Any = importlib.import_module("distributed")
+    # One that was given to this worker while the execution was given up: who waits for
+    # the end does not know of it.
+    if distributed.Event(batch.job.stop).is_set():
+        raise Stopped
     ended = asyncio.run(_run(batch, distributed))
     return Done(tuple(ended), distributed.get_worker().address)
 
@@ -127,11 +131,10 @@ async def _watch(distributed: Any, name: str) -> None:
     """Raise once the execution is given up."""
     while True:
         await asyncio.sleep(_PULSE)
-        # A batch that takes no longer costs no question. The context of the task, by
+        # A batch that takes no longer costs no second question. The context of the task, by
         # which the library knows its worker, goes into the thread.
         if await asyncio.to_thread(lambda: distributed.Event(name).is_set()):
-            msg = "the execution was given up"
-            raise Stopped(msg)
+            raise Stopped
 
 
 async def _perform(
