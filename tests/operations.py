@@ -159,7 +159,14 @@ ATOMIC: Final = (C.ATOMIC_WRITE, C.WRITE)
 
 #: What version 1.1 of the contract brought.
 SINCE_1_1: Final = frozenset(
-    {C.RANGE_READ, C.CONDITIONAL_WRITE, C.CONTENT_HEADERS, C.SIGNED_URL, C.CREATE_FOLDER}
+    {
+        C.RANGE_READ,
+        C.CONDITIONAL_WRITE,
+        C.CONTENT_HEADERS,
+        C.SIGNED_URL,
+        C.CREATE_FOLDER,
+        C.RESUMABLE_WRITE,
+    }
 )
 #: What of it the backends without a service, memory and local, do not have.
 NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ, C.CREATE_FOLDER}

@@ -221,7 +221,7 @@ async def test_plugin_declares_what_it_has(plugin: AsyncBackend) -> None:
     assert declared.CONTRACT == "1.1"
     assert declared.close_is_terminal is False
     missing = {
-        "async-memory": {Capability.GLOB, Capability.SIGNED_URL},
+        "async-memory": {Capability.GLOB, Capability.SIGNED_URL, Capability.RESUMABLE_WRITE},
         "async-local": {Capability.SEEKABLE_READ, *NOT_IN_PROCESS},
     }
     assert set(Capability) - set(plugin.capabilities) <= missing[plugin.name]

@@ -39,7 +39,11 @@ async def test_identity(memory: AsyncMemoryBackend) -> None:
     assert repr(memory) == "AsyncMemoryBackend(files=2, folders=2)"
     await memory.delete_folder("a", recursive=True)
     assert repr(memory) == "AsyncMemoryBackend(files=1, folders=0)"
-    assert set(memory.capabilities) == set(Capability) - {Capability.GLOB, Capability.SIGNED_URL}
+    assert set(memory.capabilities) == set(Capability) - {
+        Capability.GLOB,
+        Capability.SIGNED_URL,
+        Capability.RESUMABLE_WRITE,
+    }
 
 
 async def test_read_is_one_chunk(memory: AsyncMemoryBackend) -> None:

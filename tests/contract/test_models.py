@@ -205,6 +205,7 @@ NAMES = {
     *("seekable_read", "lazy_read", "write_result_native"),
     *("range_read", "conditional_write", "content_headers", "signed_url"),
     "create_folder",
+    "resumable_write",
 }
 
 

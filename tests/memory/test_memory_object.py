@@ -16,7 +16,9 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 
 def test_declaration(backend: AsyncMemoryBackend) -> None:
     """It can do all but GLOB, says so without I/O, and the class says the same."""
-    expected = CapabilitySet(set(Capability) - {Capability.GLOB, Capability.SIGNED_URL})
+    expected = CapabilitySet(
+        set(Capability) - {Capability.GLOB, Capability.SIGNED_URL, Capability.RESUMABLE_WRITE}
+    )
 
     assert expected == backend.capabilities == AsyncMemoryBackend.CAPABILITIES
     assert backend.name == "async-memory"

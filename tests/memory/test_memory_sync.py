@@ -39,7 +39,12 @@ def test_identity() -> None:
     """The backend declares the sync set, and differs from its twin in nothing else."""
     memory = MemoryBackend()
     assert memory.name == "memory"
-    missing = {Capability.GLOB, Capability.LAZY_READ, Capability.SIGNED_URL}
+    missing = {
+        Capability.GLOB,
+        Capability.LAZY_READ,
+        Capability.SIGNED_URL,
+        Capability.RESUMABLE_WRITE,
+    }
     assert set(Capability) - set(memory.capabilities) == missing
     assert memory.capabilities == MemoryBackend.CAPABILITIES
     assert (MemoryBackend.CONTRACT, MemoryBackend.close_is_terminal) == ("1.1", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import threading
 from collections import defaultdict, deque
@@ -14,6 +15,7 @@ from attrs import define, field, frozen
 
 from remote_store import (
     BackendUnavailable,
+    ContentDigest,
     NotFound,
     PreconditionFailed,
     RemoteStoreError,
@@ -29,6 +31,7 @@ from remote_store_objects import (
     Page,
     Part,
     StorageNotFound,
+    Unfinished,
     Upload,
     UploadPage,
     Written,
@@ -96,6 +99,10 @@ class Bucket:
     faults: dict[str, deque[Fault | None]] = field(factory=lambda: defaultdict(deque))
     services: list[MemoryService] = field(factory=list)
     tells_committed: bool = True
+    #: A commit has to name all parts that were sent.
+    counts: bool = True
+    #: Digests of parts are those of something else.
+    encrypts: bool = False
     #: Which upload made which version.
     made_by: dict[str, str] = field(factory=dict)
     #: Services of several loops may be in several threads.
@@ -346,10 +353,28 @@ class MemoryService(ObjectService):
 
         def act() -> Part:
             self._begun(upload)[2][number] = content
-            return Part(number, len(content), f"p{number}")
+            return self._part(number, content)
 
         part: Part = self._do("send_part", len(content), act)
         return part
+
+    def _part(self, number: int, content: bytes) -> Part:
+        key = b"of the service" if self.bucket.encrypts else b""
+        digest = hashlib.sha256(key + content).hexdigest()
+        return Part(number, len(content), digest, digest=ContentDigest("sha256", digest))
+
+    async def unfinished(self, key: str, *, attributes: Attributes, layout: str) -> Unfinished:
+        mark = repr((attributes, layout)).encode()
+
+        def act() -> Unfinished:
+            for upload, _, sent in reversed(self.bucket.uploads.values()):
+                parts = [self._part(number, content) for number, content in sent.items()]
+                if upload.key == key and self._part(1, mark) in parts:
+                    return Unfinished(mark, upload, [part for part in parts if part.number > 1])
+            return Unfinished(mark)
+
+        found: Unfinished = self._do("unfinished", key, act)
+        return found
 
     async def commit(
         self,
@@ -361,7 +386,15 @@ class MemoryService(ObjectService):
     ) -> Written:
         def act() -> Written:
             _, attributes, sent = self._begun(upload)
-            assert [part.number for part in parts] == sorted(sent) == [*range(1, len(sent) + 1)]
+            numbers = [part.number for part in parts]
+            assert numbers == [*range(1, len(parts) + 1)]
+            if numbers != sorted(sent) and self.bucket.counts:
+                raise NotFound("not all parts", status=400)
+            if any(
+                part.digest not in (None, self._part(part.number, sent[part.number]).digest)
+                for part in parts
+            ):
+                raise NotFound("no such part", status=400)
             content = b"".join(sent[part.number] for part in parts)
             written = self._make(upload.key, content, attributes, if_absent, if_match)
             self.bucket.made_by[written.etag or ""] = upload.id

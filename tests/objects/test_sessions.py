@@ -215,7 +215,7 @@ async def test_what_is_wrong_is_refused_at_construction() -> None:
     for field in ("max_key", "max_put", "min_part", "max_part", "max_parts", "page"):
         with pytest.raises(ValueError, match=field):
             describe(**{field: 0})
-    for field in ("copy_parts", "lists_uploads"):
+    for field in ("copy_parts", "lists_uploads", "resumes"):
         with pytest.raises(ValueError, match=field):
             describe(uploads=False, **{field: True})
 
@@ -231,12 +231,15 @@ async def test_capabilities_follow_the_description() -> None:
     for fields, missing in (
         ({}, set()),
         ({"signs": None}, {Capability.SIGNED_URL}),
+        ({"resumes": False}, {Capability.RESUMABLE_WRITE}),
         ({"metadata": None}, {Capability.USER_METADATA}),
         ({"content_headers": False}, {Capability.CONTENT_HEADERS}),
         ({"written_tells": False}, {Capability.WRITE_RESULT_NATIVE}),
         ({"etags": False}, {Capability.MOVE, Capability.CONDITIONAL_WRITE}),
     ):
-        backend = ObjectBackend(partial(connect, "x"), describe(**{"signs": _WEEK, **fields}))
+        backend = ObjectBackend(
+            partial(connect, "x"), describe(**{"signs": _WEEK, "resumes": True, **fields})
+        )
         assert full - set(backend.capabilities) == missing
     bucket = Bucket(description=describe(written_tells=False))
     assert (await bucket.backend().write("a", b"")).source == "basic"

@@ -17,6 +17,7 @@ ONLY_FOLDERS: Final = (
     Capability.CONTENT_HEADERS,
     Capability.CONDITIONAL_WRITE,
     Capability.SIGNED_URL,
+    Capability.RESUMABLE_WRITE,
 )
 
 

@@ -13,7 +13,12 @@ from remote_store_conformance_selftest.reference_conditions import ConditionalBa
 __all__ = ["LACKING", "HeadersBackend"]
 
 #: What it does not have of that version.
-LACKING: Final = (Capability.RANGE_READ, Capability.SIGNED_URL, Capability.CREATE_FOLDER)
+LACKING: Final = (
+    Capability.RANGE_READ,
+    Capability.SIGNED_URL,
+    Capability.CREATE_FOLDER,
+    Capability.RESUMABLE_WRITE,
+)
 
 
 class HeadersBackend(ConditionalBackend):

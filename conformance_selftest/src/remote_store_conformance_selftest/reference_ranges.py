@@ -17,6 +17,7 @@ LACKS: Final = (
     Capability.CONTENT_HEADERS,
     Capability.SIGNED_URL,
     Capability.CREATE_FOLDER,
+    Capability.RESUMABLE_WRITE,
 )
 
 

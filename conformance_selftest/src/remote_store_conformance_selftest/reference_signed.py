@@ -24,6 +24,7 @@ NO_URLS: Final = (
     Capability.CONTENT_HEADERS,
     Capability.CONDITIONAL_WRITE,
     Capability.CREATE_FOLDER,
+    Capability.RESUMABLE_WRITE,
 )
 
 

@@ -23,6 +23,7 @@ from remote_store_conformance_selftest.reference_client import WireBackend, Wire
 from remote_store_conformance_selftest.reference_folders import FolderBackend
 from remote_store_conformance_selftest.reference_headers import HeadersBackend
 from remote_store_conformance_selftest.reference_ranges import RangeBackend
+from remote_store_conformance_selftest.reference_resume import SMALL, ResumingBackend
 from remote_store_conformance_selftest.reference_signed import SigningBackend
 from remote_store_conformance_selftest.served import ServedStandIn
 from remote_store_conformance_selftest.slowed import SlowedStandIn
@@ -140,6 +141,12 @@ def references() -> list[StandIn]:
         ),
         StandIn(SigningBackend, "signing", capabilities=SigningBackend.CAPABILITIES),
         StandIn(FolderBackend, "folders", capabilities=FolderBackend.CAPABILITIES),
+        WireStandIn(
+            backend=ResumingBackend,
+            name="resuming",
+            capabilities=ResumingBackend.CAPABILITIES,
+            target=SMALL,
+        ),
     ]
     return [full, *less, *few, *kinds]
 

@@ -21,7 +21,7 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store_conformance_selftest.reference import ReferenceBackend
+from remote_store_conformance_selftest.staging import StagingBackend
 from remote_store_conformance_selftest.tree import Tree
 
 __all__ = ["NAME", "PAGE", "Service", "decoded"]
@@ -100,7 +100,7 @@ class Service:
     """
 
     def __init__(self, tree: Tree) -> None:
-        self._backend = ReferenceBackend(tree)
+        self._backend = StagingBackend(tree)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="kit-service", daemon=True
@@ -156,7 +156,7 @@ class Service:
                     writer.write(content[start : start + _CHUNK])
                     await writer.drain()
                 return
-            if method in ("write", "write_atomic"):
+            if method in ("write", "write_atomic", "stage"):
                 self._backend.check_target(arguments["path"], overwrite=arguments["overwrite"])
                 writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 result = await call(content=_body(reader), **arguments)

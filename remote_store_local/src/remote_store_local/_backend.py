@@ -97,6 +97,7 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
             Capability.SEEKABLE_READ,
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
+            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "async-local"

@@ -64,6 +64,7 @@ class LocalBackend(Rooted, Backend):
         - {
             Capability.CONTENT_HEADERS,
             Capability.SIGNED_URL,
+            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "local"

@@ -53,6 +53,7 @@ class AsyncMemoryBackend(Memory, AsyncBackend):
         - {
             Capability.GLOB,
             Capability.SIGNED_URL,
+            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "async-memory"

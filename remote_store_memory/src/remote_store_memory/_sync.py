@@ -44,6 +44,7 @@ class MemoryBackend(Memory, Backend):
             Capability.GLOB,
             Capability.LAZY_READ,
             Capability.SIGNED_URL,
+            Capability.RESUMABLE_WRITE,
         }
     )
     _NAME: ClassVar[str] = "memory"

@@ -341,6 +341,7 @@ class ObjectBackend(AsyncBackend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         """
         Write a file: readers see the old content or the new.
@@ -349,22 +350,28 @@ class ObjectBackend(AsyncBackend):
         parts. An upload that fails is aborted; see `sweep` for what remains of
         a process that was killed.
 
+        With *resume* one that fails with BackendUnavailable stays, and the next
+        write of the same key, metadata and headers with *resume* goes on with
+        it: parts that are there and equal the content are not sent. That takes
+        two requests more for content in parts, none for any other. Of two writes
+        that go on with one upload at the same time one succeeds.
+
         Raises:
             InvalidPath, AlreadyExists: As in the protocol. After a connection
                 that broke at the wrong moment AlreadyExists has
                 ``outcome_unknown``, where the file may be this write's own.
             CapabilityNotSupported: *overwrite* is False, and the service has
                 no conditional writes; or it keeps no metadata or *headers*, or
-                decides no *if_match*.
+                decides no *if_match*, or does not list what *resume* needs.
             PreconditionFailed: Another version is there than *if_match*, or
                 none; with ``outcome_unknown`` where an attempt got no answer
                 and it may be this write's own. Or somebody else aborted the
-                upload.
+                upload, or went on with it.
             ValueError: Metadata that the service would not keep unchanged.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
         return await self._write(
-            path, content, overwrite, metadata, if_match, headers, atomic=False
+            path, content, overwrite, metadata, if_match, headers, atomic=False, resume=resume
         )
 
     async def write_atomic(
@@ -390,6 +397,7 @@ class ObjectBackend(AsyncBackend):
         headers: ContentHeaders | None,
         *,
         atomic: bool,
+        resume: bool = False,
     ) -> WriteResult:
         with self._loops.running() as session:
             if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
@@ -398,7 +406,7 @@ class ObjectBackend(AsyncBackend):
                 raise TypeError(msg)
             key = self._keys.target(path)
             kept = Attributes.of(self._checked(metadata, key), self._kept(headers, key))
-            match = self._match(if_match, key)
+            more = self._match(if_match, key) | self._resume(resume, key)
             operations = self.operations or await self.found_operations(session, key)
             result = await operations.write(
                 session,
@@ -407,7 +415,7 @@ class ObjectBackend(AsyncBackend):
                 overwrite=overwrite,
                 atomic=atomic,
                 attributes=kept,
-                **match,
+                **more,
             )
             if metadata is None or metadata or Capability.USER_METADATA not in self.capabilities:
                 return result
@@ -447,6 +455,13 @@ class ObjectBackend(AsyncBackend):
         if kept and rules is not None:
             rules.refuse(kept)
         return kept
+
+    def _resume(self, resume: bool, key: str) -> dict[str, Any]:
+        """Return the keyword of a write that goes on; refuse it where nothing could be found."""
+        if not resume:
+            return {}
+        self.capabilities.require(Capability.RESUMABLE_WRITE, backend=self.name)
+        return {"resume": True}
 
     async def create_folder(self, path: str) -> None:
         """
@@ -557,7 +572,8 @@ class ObjectBackend(AsyncBackend):
         Args:
             path: Folder of the files that they were to make.
             older_than: Only those that were begun so long ago. An upload may
-                still be under way, in whatever process.
+                still be under way, in whatever process, and one that is swept
+                is not gone on with by a write with *resume*.
             dry_run: Abort nothing.
             found: Told the key of the file that each one was to make.
 
@@ -725,4 +741,6 @@ def _capabilities(description: Description) -> CapabilitySet:
         missing.add(Capability.CONTENT_HEADERS)
     if description.signs is None:
         missing.add(Capability.SIGNED_URL)
+    if not description.resumes:
+        missing.add(Capability.RESUMABLE_WRITE)
     return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

@@ -116,6 +116,7 @@ class Flat:
         atomic: bool,
         attributes: Attributes,
         if_match: str | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         """Write a file; the one request that makes it visible makes every write atomic."""
         if self.reject_under_file:
@@ -127,6 +128,7 @@ class Flat:
             exclusive=not overwrite and if_match is None,
             attributes=attributes,
             if_match=if_match,
+            resume=resume,
         )
         return written_result(session, key, size, written, attributes.metadata)
 

@@ -34,13 +34,8 @@ from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, T
 from remote_store_objects._read import open_reading
 from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
-from remote_store_objects._write import (
-    Uploading,
-    exclusive_refused,
-    nothing_there,
-    refuse_unexclusive,
-    write,
-)
+from remote_store_objects._upload import Uploading, exclusive_refused, nothing_there
+from remote_store_objects._write import refuse_unexclusive, write
 
 __all__ = ["copy", "likeness", "move"]
 

@@ -3,61 +3,36 @@ Writing an object: one request where it fits one, else parts and their commit.
 
 Nothing is visible under the key before the last request, which decides by a
 condition of its own whether it may create the object. An upload that ends
-without a commit is aborted; what a killed process leaves is swept, see
-`remote_store_objects._sweep`.
+without a commit is aborted, or kept for the next write where that was asked for;
+what a killed process leaves is swept, see `remote_store_objects._sweep`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import logging
-from collections.abc import AsyncIterator, Sequence
-from types import TracebackType
-from typing import Any, Final, Self
+from collections.abc import AsyncIterator
+from typing import Any
 
 from attrs import frozen
 
 from remote_store import (
-    AlreadyExists,
     CapabilityNotSupported,
-    NotFound,
     PermissionDenied,
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store.aio.workers import settle
 from remote_store.authoring import already_exists
+from remote_store_objects._left_parts import digest_of
 from remote_store_objects._parts import Gatherer, part_size
 from remote_store_objects._probe import find
 from remote_store_objects._protocol.body import Body
 from remote_store_objects._protocol.description import Condition
-from remote_store_objects._protocol.values import (
-    Attributes,
-    ObjectInfo,
-    Part,
-    StorageNotFound,
-    Upload,
-    Written,
-)
-from remote_store_objects._session.in_flight import Waiting
-from remote_store_objects._session.outcome import in_doubt, like, untouched
+from remote_store_objects._protocol.values import Attributes, ObjectInfo, Written
+from remote_store_objects._session.outcome import in_doubt
 from remote_store_objects._session.session import Session
-from remote_store_objects._session.tasks import Tasks
+from remote_store_objects._upload import Uploading, exclusive_refused, nothing_there, replaced
 
-__all__ = [
-    "Uploading",
-    "exclusive_refused",
-    "may_be",
-    "nothing_there",
-    "refuse_unexclusive",
-    "write",
-]
-
-_log = logging.getLogger(__name__)
-
-#: Seconds that the abort of an upload may take.
-_PATIENCE: Final = 5.0
+__all__ = ["may_be", "refuse_unexclusive", "write"]
 
 
 async def write(
@@ -68,6 +43,7 @@ async def write(
     exclusive: bool,
     attributes: Attributes,
     if_match: str | None = None,
+    resume: bool = False,
 ) -> tuple[Written, int]:
     """
     Write an object of any size; memory holds a part for each request in flight and one more.
@@ -81,6 +57,9 @@ async def write(
             that is there already is found before the first part is sent.
         attributes: What the object keeps beside its bytes.
         if_match: Only in the place of this version; never with *exclusive*.
+        resume: Go on with the parts that an earlier write left, and leave them if
+            the service or the network fails; of content that takes parts one more
+            part is in memory then.
 
     Returns:
         What the service told of the new version, and its size in bytes.
@@ -118,7 +97,7 @@ async def write(
     if exclusive:
         await _refuse_existing(session, key)
     async with Uploading(session, key) as uploading:
-        await uploading.begin(attributes)
+        await (uploading.resume(attributes) if resume else uploading.begin(attributes))
         while piece:
             await uploading.add(Body(piece))
             piece = await source.take(part_size(uploading.count, sizes, limits))
@@ -231,21 +210,7 @@ async def _put(session: Session, target: _Target, body: Body, attributes: Attrib
                 ours = found is None or may_be(found, body, attributes)
     if target.exclusive:
         raise exclusive_refused(session, key, refusal, unknown=ours)
-    raise _replaced(session, key, refusal, unknown=ours)
-
-
-def _replaced(
-    session: Session, key: str, refusal: RemoteStoreError, *, unknown: bool
-) -> PreconditionFailed:
-    """Return the error for a write that was to replace a version which is not there."""
-    msg = f"Another version is there, or none; nothing was written: {key}"
-    if unknown:
-        msg = (
-            "Another version is there; an attempt to write it got no answer, it may be this "
-            f"call's own: {key}"
-        )
-    error = PreconditionFailed(msg, path=key, backend=session.name, outcome_unknown=unknown)
-    return like(error, refusal)
+    raise replaced(session, key, refusal, unknown=ours)
 
 
 def may_be(found: ObjectInfo, body: Body, attributes: Attributes) -> bool:
@@ -256,35 +221,11 @@ def may_be(found: ObjectInfo, body: Body, attributes: Attributes) -> bool:
         return False
     if found.digest is None or found.digest.algorithm not in hashlib.algorithms_available:
         return True
-    digest = hashlib.new(found.digest.algorithm, usedforsecurity=False)
-    for buffer in body.buffers:
-        digest.update(buffer)
-    return digest.hexdigest() == found.digest.value
+    return digest_of(body, found.digest.algorithm) == found.digest.value
 
 
 def _folded(attributes: Attributes) -> dict[str, str]:
     return {key.lower(): value for key, value in attributes.metadata.items()}
-
-
-def exclusive_refused(
-    session: Session, key: str, refusal: RemoteStoreError, *, unknown: bool
-) -> AlreadyExists:
-    """Return the error for a condition that did not hold, since there is an object already."""
-    error = already_exists(key, session.name, outcome_unknown=unknown)
-    if unknown:
-        words = "an attempt to write it got no answer: it may be this call's own"
-        error.args = (f"{error.args[0]} ({words})",)
-    return like(error, refusal)
-
-
-def nothing_there(session: Session, key: str, refusal: RemoteStoreError) -> PreconditionFailed:
-    """Return the error for an exclusive change that was refused, where nothing is afterwards."""
-    msg = (
-        "An attempt got no answer, the next one was refused, and nothing is there: either what "
-        "the first one made was removed since, or what was in the way is no file; try again"
-    )
-    error = PreconditionFailed(msg, path=key, backend=session.name, outcome_unknown=True)
-    return like(error, refusal)
 
 
 async def _refuse_existing(session: Session, key: str) -> None:
@@ -295,188 +236,3 @@ async def _refuse_existing(session: Session, key: str) -> None:
         return
     if found is not None:
         raise already_exists(key, session.name)
-
-
-class Uploading:
-    """
-    One upload in parts; leaving the context aborts it unless it was committed.
-
-    Args:
-        session: To ask.
-        key: Of the object.
-
-    Attributes:
-        count: Parts that were begun.
-        size: Their bytes.
-    """
-
-    def __init__(self, session: Session, key: str) -> None:
-        self._session = session
-        self._key = key
-        self._sending = Tasks(session.sizes.max_concurrency)
-        self._parts: dict[int, Part] = {}
-        self._upload: Upload | None = None
-        self._beginning: asyncio.Task[Upload] | None = None
-        self.count = 0
-        self.size = 0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._sending.__aexit__(kind, error, traceback)
-        if kind is GeneratorExit:
-            return  # the coroutine is thrown away: there is no loop to wait on
-        calls = self._session.calls
-        if calls.settle(self._abort):
-            await settle(calls.spare(self._abort(_PATIENCE)))
-
-    async def begin(self, attributes: Attributes) -> None:
-        """Begin the upload; it is aborted also if the answer comes after a cancellation."""
-        session = self._session
-        session.calls.owe(self._abort, self._key)
-        begin = session.service.begin_upload
-        self._beginning = session.calls.spare(
-            session.change(self._key, begin, self._key, attributes=attributes)
-        )
-        with untouched(), Waiting(session.calls, self._key, False):
-            self._upload = await asyncio.shield(self._beginning)
-
-    @property
-    def upload(self) -> Upload:
-        """The upload, once it is begun."""
-        assert self._upload is not None
-        return self._upload
-
-    async def add(self, body: Body) -> None:
-        """Start to send a part, once fewer than the allowed number are on their way."""
-        number = self._next(len(body))
-        await self._sending.start(self._send, number, body)
-
-    async def add_copy(self, source: str, start: int, stop: int, etag: str | None) -> None:
-        """Start to make a part of the bytes of another object."""
-        number = self._next(stop - start)
-        await self._sending.start(self._copy, number, source, start, stop, etag)
-
-    def _next(self, size: int) -> int:
-        most = self._session.description.max_parts
-        if self.count >= most:
-            msg = f"the content needs more than the {most} parts that the service takes"
-            raise RemoteStoreError(msg, path=self._key, backend=self._session.name)
-        self.count += 1
-        self.size += size
-        return self.count
-
-    async def _send(self, number: int, body: Body) -> None:
-        session = self._session
-        with untouched():
-            try:
-                self._parts[number] = await session.change(
-                    self._key, session.service.send_part, self.upload, number, body
-                )
-            except StorageNotFound:
-                raise
-            except NotFound as error:
-                forgotten = self._forgotten(error)
-                raise forgotten from forgotten.__cause__
-
-    async def _copy(
-        self, number: int, source: str, start: int, stop: int, etag: str | None
-    ) -> None:
-        session = self._session
-        with untouched():
-            self._parts[number] = await session.change(
-                source,
-                session.service.copy_part,
-                self.upload,
-                number,
-                source,
-                start=start,
-                stop=stop,
-                if_match=etag,
-            )
-
-    def _forgotten(self, error: NotFound) -> PreconditionFailed:
-        msg = f"Somebody else aborted the upload in parts; nothing was written: {self._key}"
-        return like(PreconditionFailed(msg, path=self._key, backend=self._session.name), error)
-
-    async def sent(self) -> None:
-        """Wait until all parts are there."""
-        await self._sending.finish()
-
-    async def commit(self, *, exclusive: bool, if_match: str | None = None) -> Written:
-        """
-        Make the object of the parts once all are there.
-
-        Raises:
-            AlreadyExists: *exclusive*, and there is one.
-            PreconditionFailed: *if_match*, and there is another version or
-                none. Or somebody else aborted the upload, or committed it.
-        """
-        await self.sent()
-        session, parts, commit = self._session, self._in_order(), self._session.service.commit
-        match: dict[str, Any] = {} if if_match is None else {"if_match": if_match}
-        try:
-            written = await session.change(
-                self._key, commit, self.upload, parts, if_absent=exclusive, **match
-            )
-        except StorageNotFound:
-            raise
-        except (PreconditionFailed, NotFound) as error:
-            refusal = error
-        else:
-            session.calls.settle(self._abort)
-            return written
-        ours: Written | bool | None = None
-        if refusal.outcome_unknown:  # an attempt before may have made the object
-            committed = session.service.committed
-            with in_doubt(True):
-                ours = await session.ask(self._key, committed, self.upload, parts)
-            if isinstance(ours, Written):
-                session.calls.settle(self._abort)
-                return ours
-        if exclusive and isinstance(refusal, PreconditionFailed):
-            unknown = refusal.outcome_unknown and ours is not False
-            raise exclusive_refused(session, self._key, refusal, unknown=unknown)
-        if isinstance(refusal, PreconditionFailed):
-            if if_match is None:
-                raise refusal
-            raise _replaced(session, self._key, refusal, unknown=refusal.outcome_unknown)
-        forgotten = self._forgotten(refusal)
-        if refusal.outcome_unknown:
-            forgotten.outcome_unknown = True
-            forgotten.args = (
-                "The service does not know the upload in parts any more, after an attempt to "
-                f"commit it that got no answer: {self._key}",
-            )
-        raise forgotten
-
-    def _in_order(self) -> Sequence[Part]:
-        return [self._parts[number] for number in range(1, self.count + 1)]
-
-    async def _begun(self) -> Upload:
-        assert self._beginning is not None
-        return await self._beginning
-
-    async def _abort(self, seconds: float) -> None:
-        """Abort the upload, also one whose beginning is on its way; never raises."""
-        try:
-            async with asyncio.timeout(seconds):
-                try:
-                    upload = await self._begun()
-                except RemoteStoreError:
-                    return  # whoever began it has the error
-                await self._session.change(self._key, self._session.service.abort, upload)
-        except NotFound:
-            return
-        except (RemoteStoreError, TimeoutError) as error:
-            _log.warning(
-                "An upload in parts of %r could not be aborted, and stays until it is swept: %r",
-                self._key,
-                error,
-            )

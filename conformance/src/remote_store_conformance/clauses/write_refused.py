@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from remote_store import AlreadyExists, Capability, InvalidPath, RemoteStoreError
@@ -126,7 +126,7 @@ async def refused_early(t: Trial) -> None:
         folder = t.name("folder")
         await t.seed_file(f"{folder}/file")
         cases += [("to a folder", folder, InvalidPath)]
-    writes = [("a write", t.store.write)]
+    writes: list[tuple[str, Callable[..., Awaitable[Any]]]] = [("a write", t.store.write)]
     if t.declares(C.ATOMIC_WRITE):
         writes.append(("an atomic write", t.store.write_atomic))
     for (where, target, error), (what, write) in itertools.product(cases, writes):

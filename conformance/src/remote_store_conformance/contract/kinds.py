@@ -34,6 +34,7 @@ FAMILIES: Final = {
     "COND": "Conditional changes",
     "META": "User metadata",
     "HEADERS": "Content headers",
+    "RESUME": "Large files that go on",
     "NATIVE": "Native write results",
     "LAZY": "Laziness",
     "SEEK": "Seekable reads",

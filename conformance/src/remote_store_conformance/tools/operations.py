@@ -404,6 +404,7 @@ OPTIONS: Final[tuple[Operation, ...]] = (
     _transfer("move", C.CONDITIONAL_WRITE, "free", _ETAG),
     _write("write", "source", "free", _HEADERS, (C.CONTENT_HEADERS, C.WRITE)),
     _write("write_atomic", "bytes", "free", _HEADERS, (C.CONTENT_HEADERS, C.ATOMIC_WRITE, C.WRITE)),
+    _write("write", "source", "free", {"resume": True}, (C.RESUMABLE_WRITE, C.WRITE)),
 )
 
 

@@ -62,8 +62,8 @@ class SyncBackendAdapter(AsyncBackend):
     too. A streamed write gives up: its next read fails. A call that
     only looks is left behind at once.
 
-    Keywords that only some backends take, ``if_match`` and ``headers``, go
-    through as they are; CapabilityNotSupported where the backend declares none.
+    Keywords that only some backends take, ``if_match``, ``headers`` and
+    ``resume``, go through as they are; CapabilityNotSupported where the backend declares none.
 
     One adapter may be used from several loops at the same time.
 
@@ -194,6 +194,7 @@ class SyncBackendAdapter(AsyncBackend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         """
         Write a file.
@@ -202,7 +203,9 @@ class SyncBackendAdapter(AsyncBackend):
             TypeError: *content* is neither bytes nor an async iterator of bytes.
             InvalidPath, AlreadyExists: As `AsyncBackend.write`.
         """
-        more = versions.given(self._backend, if_match=if_match, headers=headers)
+        more = versions.given(
+            self._backend, if_match=if_match, headers=headers, resume=resume or None
+        )
         return await self._write(self._backend.write, path, content, overwrite, metadata, more)
 
     async def write_atomic(

@@ -70,8 +70,8 @@ class AsyncBackendSyncAdapter(Backend):
     loop (which it would block), in a forked child (whose copy has no thread),
     and on a closed adapter, where the error is a `StoreClosed` as well.
 
-    Keywords that only some backends take, ``if_match`` and ``headers``, go
-    through as they are; CapabilityNotSupported where the backend declares none.
+    Keywords that only some backends take, ``if_match``, ``headers`` and
+    ``resume``, go through as they are; CapabilityNotSupported where the backend declares none.
     The backend's own ``__aenter__`` is not called.
 
     Args:
@@ -263,10 +263,13 @@ class AsyncBackendSyncAdapter(Backend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         """Write a file; a file object is read in a thread, in steps of 1 MiB."""
         write = self._backend.write
-        more = versions.given(self._backend, if_match=if_match, headers=headers)
+        more = versions.given(
+            self._backend, if_match=if_match, headers=headers, resume=resume or None
+        )
         return self._runner.call(_write, write, path, content, overwrite, metadata, more)
 
     def write_atomic(

@@ -83,6 +83,14 @@ class AsyncBackend(Protocol):
     (HEADERS-001), replaced by the next write (HEADERS-002), and go with a
     move and a copy (HEADERS-003); `get_file_info` tells them.
 
+    And one that declares RESUMABLE_WRITE takes ``resume`` in `write`, a bool,
+    False as the default. A write with it that was killed, or whose service or
+    network failed (BackendUnavailable), leaves in the storage what arrived, and the next
+    one with it goes on there (RESUME-001). What is there counts only if it
+    equals what is given now, user metadata and headers included: content
+    that has changed since is never mixed with it (RESUME-002). Any other
+    failure leaves nothing. Without it a write takes nothing up.
+
     After a cancellation the old object or the new one is there, and no
     temporary file, lock or task is left (CANCEL-002, CANCEL-005). A local
     backend waits for a mutating call that runs in a thread before it lets

@@ -73,9 +73,9 @@ class Backend(Protocol):
     own file for somebody else's (FAULT-006). After an interrupt the old object
     or the new one is there, and no temporary file or lock is left.
 
-    What declares CONDITIONAL_WRITE takes ``if_match`` besides, and what declares
-    CONTENT_HEADERS takes ``headers``, as `AsyncBackend` says (COND-001,
-    HEADERS-001).
+    What declares CONDITIONAL_WRITE takes ``if_match`` besides, what declares
+    CONTENT_HEADERS takes ``headers``, and what declares RESUMABLE_WRITE takes
+    ``resume``, as `AsyncBackend` says (COND-001, HEADERS-001, RESUME-001).
 
     The methods block. They may be called from several threads at once.
     Listings are generators: nothing happens before the first ``next``, and

@@ -29,6 +29,7 @@ _CAPABILITIES: Final[dict[Capability, _Version]] = {
     Capability.CONTENT_HEADERS: (1, 1),
     Capability.SIGNED_URL: (1, 1),
     Capability.CREATE_FOLDER: (1, 1),
+    Capability.RESUMABLE_WRITE: (1, 1),
 }
 _MEMBERS: Final[dict[str, _Version]] = {
     "copy_from": (1, 1),
@@ -41,6 +42,7 @@ _MEMBERS: Final[dict[str, _Version]] = {
 _KEYWORDS: Final[dict[str, Capability]] = {
     "if_match": Capability.CONDITIONAL_WRITE,
     "headers": Capability.CONTENT_HEADERS,
+    "resume": Capability.RESUMABLE_WRITE,
 }
 
 

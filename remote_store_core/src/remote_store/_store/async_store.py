@@ -362,6 +362,7 @@ class AsyncStore:
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         """
         Write a file, creating its parent folders.
@@ -385,6 +386,12 @@ class AsyncStore:
                 whatever is there.
             headers: Content type and what else is handed out with the content;
                 they replace those of an earlier version, as *metadata* does.
+            resume: Go on with what an earlier write of this path left in the
+                storage when it was killed or the network failed, and leave
+                it there for the next one when this write fails so. The
+                content is read from its beginning and compared with what is
+                there, part by part; a part that is there is not sent. Of no
+                use for content that one request holds.
 
         Returns:
             Path, size in bytes and, with WRITE_RESULT_NATIVE, what the
@@ -396,17 +403,22 @@ class AsyncStore:
             ValueError: *metadata* breaks a rule; *if_match* is empty, ``*`` or
                 in quotes; one of *headers* is not printable ASCII.
             CapabilityNotSupported: No WRITE, non-empty *metadata* without
-                USER_METADATA, *if_match* without CONDITIONAL_WRITE, or
-                *headers* without CONTENT_HEADERS.
+                USER_METADATA, *if_match* without CONDITIONAL_WRITE,
+                *headers* without CONTENT_HEADERS, or *resume* without
+                RESUMABLE_WRITE.
             InvalidPath: *path* is empty, malformed, a folder, or below a file.
             AlreadyExists: The file exists and *overwrite* is False.
             PreconditionFailed: The file is another version than *if_match*, or
                 missing; nothing was changed.
         """
         if isinstance(content, bytes):
-            call = self._put("write", path, content, overwrite, metadata, if_match, headers)
+            call = self._put(
+                "write", path, content, overwrite, metadata, if_match, headers, resume=resume
+            )
         else:
-            call = self._stream("write", path, content, overwrite, metadata, if_match, headers)
+            call = self._stream(
+                "write", path, content, overwrite, metadata, if_match, headers, resume=resume
+            )
         result = await call
         return rebasing.rebased_result(self._root, result) if self._root else result
 
@@ -494,12 +506,18 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
         if_match: str | None,
         headers: ContentHeaders | None,
+        *,
+        resume: bool = False,
     ) -> WriteResult:
         body = as_content(content)
         if isinstance(body, bytes):
-            return await self._put(name, path, body, overwrite, metadata, if_match, headers)
+            return await self._put(
+                name, path, body, overwrite, metadata, if_match, headers, resume=resume
+            )
         async with contextlib.aclosing(body):
-            return await self._put(name, path, body, overwrite, metadata, if_match, headers)
+            return await self._put(
+                name, path, body, overwrite, metadata, if_match, headers, resume=resume
+            )
 
     def _put(
         self,
@@ -510,11 +528,15 @@ class AsyncStore:
         metadata: Mapping[str, str] | None,
         if_match: str | None,
         headers: ContentHeaders | None,
+        *,
+        resume: bool = False,
     ) -> Awaitable[WriteResult]:
         atomic = name == "write_atomic"
         more = {} if if_match is None else self._match(if_match)
         if headers is not None:
             more |= gates.gate_headers(self._capabilities, headers, self._name)
+        if resume:
+            more |= gates.gate_resume(self._capabilities, self._name)
         if metadata or not self._writes:
             metadata = gates.gate_write(
                 self._capabilities, metadata, atomic=atomic, backend=self._name

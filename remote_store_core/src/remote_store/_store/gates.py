@@ -22,6 +22,7 @@ __all__ = [
     "gate_folder",
     "gate_headers",
     "gate_match",
+    "gate_resume",
     "gate_url",
     "gate_write",
 ]
@@ -100,6 +101,17 @@ def gate_match(capabilities: CapabilitySet, if_match: object, backend: str) -> d
     check_etag(if_match)
     capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend)
     return {"if_match": if_match}
+
+
+def gate_resume(capabilities: CapabilitySet, backend: str) -> dict[str, Any]:
+    """
+    Return the keyword that asks a backend to go on with an unfinished write.
+
+    Raises:
+        CapabilityNotSupported: No RESUMABLE_WRITE.
+    """
+    capabilities.require(Capability.RESUMABLE_WRITE, backend=backend)
+    return {"resume": True}
 
 
 def gate_url(capabilities: CapabilitySet, expires: object, method: str, backend: str) -> timedelta:

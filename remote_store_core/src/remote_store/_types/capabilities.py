@@ -63,6 +63,8 @@ class Capability(enum.Enum):
     #: Gate of ``create_folder``, together with WRITE: folders are real, and are there
     #: without a file.
     CREATE_FOLDER = "create_folder"
+    #: Gate of ``resume=True`` of ``write``: a large file that did not arrive goes on by parts.
+    RESUMABLE_WRITE = "resumable_write"
 
     # Members are singletons, also after unpickling, so identity is a correct
     # hash; enum's own is a Python function on the path of every store call.

@@ -145,6 +145,8 @@ class Description:
             what stays is tried again alone, and so is what is to be deleted in
             one version.
         lists_uploads: There is a `list_uploads`. Without it `sweep` is refused.
+        resumes: There is an `unfinished`. Without it RESUMABLE_WRITE is not
+            declared, and an upload that broke off begins from zero.
         signs: For how long a URL of `sign` works at most; None where there is
             no `sign`, or credentials that cannot, and SIGNED_URL is not declared.
         metadata: Which user metadata are kept; None for none, and
@@ -205,6 +207,7 @@ class Description:
     batch: int = 0
     batch_tells: bool = False
     lists_uploads: bool = field(default=False, validator=_follows)
+    resumes: bool = field(default=False, validator=_follows)
     signs: timedelta | None = None
     metadata: MetadataRules | None = field(factory=MetadataRules)
     conditions: frozenset[Condition] = EVERY_CONDITION

@@ -14,6 +14,7 @@ from remote_store_objects._protocol.values import (
     ObjectInfo,
     Page,
     Part,
+    Unfinished,
     Upload,
     UploadPage,
     Written,
@@ -407,6 +408,29 @@ class ObjectService(Protocol):
             StorageNotFound: The bucket is absent.
         """
         raise _missing(self.list_uploads)
+
+    async def unfinished(self, key: str, *, attributes: Attributes, layout: str) -> Unfinished:
+        """
+        Find what earlier writes of an object left; optional, see `Description.resumes`.
+
+        What is found counts only where it equals the content, part by part. Of
+        *attributes* and *layout* the service has to be sure: where the first are
+        given to `begin_upload`, and nothing lists them, they go into a mark
+        (a digest of both will do) that is part 1 of each upload until the last
+        moment. The backend sends it after `begin_upload`, and the real part 1
+        after all others. A service that is given them at the commit needs
+        none, and returns an upload each time.
+
+        Args:
+            key: Of the object that the upload makes.
+            attributes: What that keeps beside its bytes.
+            layout: How the content is cut to parts, as a text.
+
+        Raises:
+            RemoteStoreError: It cannot be told. The backend then begins an
+                upload as usual, unless the service or the bucket is not there.
+        """
+        raise _missing(self.unfinished)
 
     # Addresses -------------------------------------------------------------
 

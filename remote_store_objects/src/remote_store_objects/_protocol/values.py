@@ -197,12 +197,33 @@ class Part:
         size: Bytes.
         token: What the commit says of it, such as its ETag.
         detail: Whatever else the commit needs, a checksum for example.
+        digest: What the service tells of its content, which is compared with the
+            content: it may be wrong where the service encrypts.
     """
 
     number: int
     size: int
     token: str = ""
     detail: Any = field(default=None, repr=False)
+    digest: ContentDigest | None = None
+
+
+@frozen
+class Unfinished:
+    """
+    What earlier writes of an object left, as `ObjectService.unfinished` found it.
+
+    Args:
+        mark: Bytes that are part 1 of an upload until its content is there; by
+            them it is told what the upload makes besides. ``b""`` if none are
+            needed, or if a new upload could not be told by them.
+        upload: The upload to go on with; None if a new one has to begin.
+        parts: Those that it has, but for one with the mark, each with its digest.
+    """
+
+    mark: bytes = field(default=b"", repr=False)
+    upload: Upload | None = None
+    parts: Sequence[Part] = ()
 
 
 class UploadPage(NamedTuple):

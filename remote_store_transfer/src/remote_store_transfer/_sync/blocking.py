@@ -88,6 +88,7 @@ class _StoreBackend(Backend):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
         headers: ContentHeaders | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         return self._store.write(
             path,
@@ -96,6 +97,7 @@ class _StoreBackend(Backend):
             metadata=metadata,
             if_match=if_match,
             headers=headers,
+            resume=resume,
         )
 
     def write_atomic(
