@@ -16,7 +16,8 @@ moto 5.2 leaves out, and the guard adds, each by the service's documentation:
 * a body that does not fit its ``x-amz-checksum-crc32`` is BadDigest;
 * ``If-Match: *`` of DeleteObject: 404 where nothing is (moto answers 412 always);
 * a part of an unknown upload is NoSuchUpload (moto fails);
-* an upload in a listing was begun when it was (moto says 2010);
+* an upload in a listing was begun when it was (moto says 2010), and the list of its parts is a
+  ListPartsResult (moto calls it a response);
 * a stored checksum comes with its type, and is none where it is of something
   else than the bytes (moto sends that of the parts as that of the whole);
 * keys of more than 1,024 bytes are KeyTooLongError;
@@ -62,6 +63,7 @@ _FAILED: Final = ("412 PRECONDITION FAILED", "PreconditionFailed", "A condition 
 _UPLOAD: Final = re.compile(
     rb"(<UploadId>([^<]+)</UploadId>.*?<Initiated>)[^<]+(</Initiated>)", re.DOTALL
 )
+_LIST: Final = re.compile(rb"(</?)ListPartsResponse")
 _MISSIGNED: Final = ("403 FORBIDDEN", "SignatureDoesNotMatch", "The signature is wrong.")
 _AUTHORIZATION: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/s3/aws4_request, "
@@ -151,7 +153,9 @@ class Guard:
             said: list[Any] = []
             body = b"".join(self.app(environ, lambda *args: said.extend(args)))
             start(said[0], [pair for name, value in said[1] for pair in typed(name, value, body)])
-            return [_UPLOAD.sub(self.dated, body)] if b"<ListMultipart" in body[:200] else [body]
+            if b"<ListMultipart" in body[:200]:
+                return [_UPLOAD.sub(self.dated, body)]
+            return [_LIST.sub(rb"\1ListPartsResult", body) if b"<ListParts" in body[:200] else body]
         refusal = self.malformed(environ, content)
         if refusal is not None:
             return self.refuse(refusal, environ, start)

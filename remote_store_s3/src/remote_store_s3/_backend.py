@@ -218,6 +218,7 @@ def _described(place: Place, options: Mapping[str, Any]) -> Description:
         equal_parts=options["equal_parts"],
         batch=1000,
         lists_uploads=True,
+        resumes=True,
         signs=None if options["anonymous"] else _WEEK,
         conditions=frozenset(conditions),
         delete_tells=Condition.DELETE_IF_MATCH in conditions,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -13,7 +12,12 @@ from typing import Final, TypeVar
 
 import aiohttp
 
-from remote_store import BackendUnavailable, NotFound, PreconditionFailed, RemoteStoreError
+from remote_store import (
+    BackendUnavailable,
+    NotFound,
+    PreconditionFailed,
+    RemoteStoreError,
+)
 from remote_store_objects import (
     Attributes,
     Body,
@@ -22,6 +26,7 @@ from remote_store_objects import (
     ObjectService,
     Page,
     Part,
+    Unfinished,
     Upload,
     UploadPage,
     Written,
@@ -37,6 +42,7 @@ from remote_store_objects.http import (
 )
 from remote_store_s3._errors import error_for
 from remote_store_s3._place import Place, quoted_key
+from remote_store_s3._unfinished import MD5, mark_of, md5_of, newest
 from remote_store_s3._wire import LARGE, Ask, Wire
 from remote_store_s3._xml import (
     commit_document,
@@ -54,7 +60,6 @@ E = TypeVar("E", bound=RemoteStoreError)
 
 _META: Final = "x-amz-meta-"
 _CRC: Final = "x-amz-checksum-crc32"
-_MD5: Final = re.compile("[0-9a-f]{32}")
 #: What an object keeps besides its media type and metadata, and a copy by parts has to.
 _KEPT: Final = (
     "cache-control",
@@ -262,9 +267,7 @@ class S3Service(ObjectService):
 
     async def begin_upload(self, key: str, *, attributes: Attributes) -> Upload:
         """CreateMultipartUpload."""
-        headers = self._headers(attributes)
-        headers["x-amz-checksum-algorithm"] = "CRC32" if self._checksum else None
-        ask = Ask("POST", key, {"uploads": ""}, headers)
+        ask = Ask("POST", key, {"uploads": ""}, self._beginning(attributes))
         values, _ = await self._wire.read(ask, _values_of("InitiateMultipartUploadResult"))
         return Upload(key, values["UploadId"])
 
@@ -274,7 +277,8 @@ class S3Service(ObjectService):
         ask = Ask("PUT", upload.key, _part(upload, number), {_CRC: crc}, body, "ETag")
         response = await self._wire.open(ask)
         response.release()
-        return Part(number, len(body), etag_of(response.headers["ETag"]) or "", crc)
+        etag = etag_of(response.headers["ETag"]) or ""
+        return Part(number, len(body), etag, crc, md5_of(etag))
 
     async def copy_part(
         self,
@@ -314,6 +318,9 @@ class S3Service(ObjectService):
             msg = "There is no version to be replaced"
             raise _read_as(PreconditionFailed, msg, error) from error
         except RemoteStoreError as error:
+            if error.code == "InvalidPart":
+                msg = "A part is not there any more as it was sent"
+                raise _read_as(NotFound, msg, error) from error
             if error.code == "ConditionalRequestConflict":
                 # Not to be repeated: the service wants all parts sent anew.
                 msg = "Another change of the object was in the way of the commit"
@@ -352,6 +359,14 @@ class S3Service(ObjectService):
         page, _ = await self._wire.read(Ask("GET", None, query), uploads_of)
         return page
 
+    async def unfinished(self, key: str, *, attributes: Attributes, layout: str) -> Unfinished:
+        """ListMultipartUploads, and ListParts of the newest ones of the key."""
+        if not fits_xml(key):
+            return Unfinished()  # no answer could name it
+        page = await self.list_uploads(key)
+        of_key = [upload for upload in page.uploads if upload.key == key]
+        return await newest(self._wire, of_key, mark_of(self._beginning(attributes), layout))
+
     # --- addresses ---------------------------------------------------------
 
     async def sign(self, key: str, *, method: str, expires: timedelta) -> str:
@@ -366,6 +381,12 @@ class S3Service(ObjectService):
         headers |= {f"{_META}{name}": value for name, value in attributes.metadata.items()}
         headers["content-type"] = attributes.content_type
         return headers
+
+    def _beginning(self, attributes: Attributes) -> dict[str, str | None]:
+        return {
+            **self._headers(attributes),
+            "x-amz-checksum-algorithm": "CRC32" if self._checksum else None,
+        }
 
     def _source(self, key: str, if_match: str | None) -> dict[str, str | None]:
         return {
@@ -394,7 +415,7 @@ async def _crc_of(body: Body) -> str:
 
 def _etag_of(parts: Sequence[Part]) -> str:
     """Return the ETag that an upload of *parts* makes where those of parts are their MD5."""
-    if not all(_MD5.fullmatch(part.token) for part in parts):
+    if not all(MD5.fullmatch(part.token) for part in parts):
         return ""
     tokens = b"".join([bytes.fromhex(part.token) for part in parts])
     return f"{hashlib.md5(tokens, usedforsecurity=False).hexdigest()}-{len(parts)}"

@@ -19,6 +19,7 @@ __all__ = [
     "document",
     "fits_xml",
     "page_of",
+    "parts_of",
     "uploads_of",
     "uploads_query",
 ]
@@ -122,6 +123,26 @@ def uploads_of(body: bytes) -> UploadPage:
     after = root.findtext(f"{space}NextUploadIdMarker") or ""
     pairs = {"key-marker": unquote_plus(marker) if plain else marker, "upload-id-marker": after}
     return UploadPage(uploads, urlencode(pairs))
+
+
+def parts_of(body: bytes) -> tuple[list[Part], bool]:
+    """
+    Return what an answer to ListParts says, and whether there is another page.
+
+    Raises:
+        ValueError: It is no such document.
+    """
+    root, space = document(body, "ListPartsResult")
+    parts = [
+        Part(
+            int(entry.findtext(f"{space}PartNumber") or ""),
+            int(entry.findtext(f"{space}Size") or ""),
+            etag_of(entry.findtext(f"{space}ETag")) or "",
+            entry.findtext(f"{space}ChecksumCRC32"),
+        )
+        for entry in root.iterfind(f"{space}Part")
+    ]
+    return parts, root.findtext(f"{space}IsTruncated") == "true"
 
 
 def uploads_query(token: str) -> dict[str, str]:
