@@ -387,6 +387,7 @@ def _described(account: Account) -> Description:
         folder_marks=True,
         repeats=True,
         signs=longest_url(account),
+        resumes=True,
     )
 
 

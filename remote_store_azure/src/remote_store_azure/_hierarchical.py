@@ -138,6 +138,7 @@ class Hierarchical(Flat):
         atomic: bool,
         attributes: Attributes,
         if_match: str | None = None,
+        resume: bool = False,
     ) -> WriteResult:
         """Write a file; readers see the old content or the new."""
         refuse_dots(key)
@@ -149,6 +150,7 @@ class Hierarchical(Flat):
             atomic=atomic,
             attributes=attributes,
             if_match=quoted(if_match),
+            resuming=session if resume else None,
         )
         return written_result(session, key, size, written, attributes.metadata)
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Sequence
+from typing import Final
 from xml.etree.ElementTree import Element, XMLParser
 
-__all__ = ["block_id", "block_list", "committed_ids"]
+from remote_store import ContentDigest
+from remote_store_objects import Part
+
+__all__ = ["ALGORITHM", "block_id", "block_list", "committed_ids", "content_id", "left_blocks"]
+
+#: What the ids of blocks are made with whose names tell their content.
+ALGORITHM: Final = "sha224"
+#: What stands before it in these ids: no hexadecimal digit, and not of another client.
+_OURS: Final = b"rs1:"
 
 
 def block_id(token: str, number: int) -> str:
@@ -25,6 +35,37 @@ def block_id(token: str, number: int) -> str:
     return base64.b64encode(f"{token}{number:06x}".encode()).decode()
 
 
+def content_id(number: int, digest: str) -> str:
+    """
+    Return the name of a block that tells its content, as long as that of `block_id`.
+
+    Args:
+        number: Of the block.
+        digest: By `ALGORITHM`, in hexadecimal digits.
+    """
+    return base64.b64encode(_OURS + number.to_bytes(4) + bytes.fromhex(digest)).decode()
+
+
+def left_blocks(body: bytes) -> list[Part]:
+    """
+    Return the blocks in the body of a Get Block List answer whose names tell their content.
+
+    Raises:
+        ValueError: It is another document.
+    """
+    parts = []
+    for block in _document(body).iterfind("*/Block"):
+        name, size = block.findtext("Name") or "", block.findtext("Size") or ""
+        try:
+            raw = base64.b64decode(name, validate=True)
+        except binascii.Error:
+            raw = b""
+        if len(raw) == 36 and raw.startswith(_OURS):
+            digest = ContentDigest(ALGORITHM, raw[8:].hex())
+            parts.append(Part(int.from_bytes(raw[4:8]), int(size), name, digest=digest))
+    return parts
+
+
 def block_list(ids: Sequence[str]) -> bytes:
     """Return the body of the Put Block List request that commits *ids* in this order."""
     # Latest, not Uncommitted: a commit that is sent again finds its blocks in
@@ -40,6 +81,10 @@ def committed_ids(body: bytes) -> list[str]:
     Raises:
         ValueError: It is another document.
     """
+    return [name.text or "" for name in _document(body).iterfind("CommittedBlocks/Block/Name")]
+
+
+def _document(body: bytes) -> Element:
     parser = XMLParser()  # noqa: S314 - the answer of the account's own endpoint
     try:
         parser.feed(body)
@@ -47,4 +92,4 @@ def committed_ids(body: bytes) -> list[str]:
     except (SyntaxError, LookupError) as error:
         msg = f"it is no XML: {error}"
         raise ValueError(msg) from error
-    return [name.text or "" for name in root.iterfind("CommittedBlocks/Block/Name")]
+    return root

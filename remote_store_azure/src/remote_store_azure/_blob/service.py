@@ -9,8 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
+from attrs import frozen
+
 from remote_store import NotFound, PreconditionFailed, RemoteStoreError
-from remote_store_azure._blob.blocks import block_id, block_list, committed_ids
+from remote_store_azure._blob.blocks import (
+    ALGORITHM,
+    block_id,
+    block_list,
+    committed_ids,
+    content_id,
+    left_blocks,
+)
 from remote_store_azure._blob.copy import copy
 from remote_store_azure._blob.delete_many import delete_many
 from remote_store_azure._blob.headers import blob_info, deletion, stored_headers, written
@@ -36,10 +45,11 @@ from remote_store_objects import (
     ObjectService,
     Page,
     Part,
+    Unfinished,
     Upload,
     Written,
 )
-from remote_store_objects.authoring import in_doubt
+from remote_store_objects.authoring import digest_of, in_doubt
 from remote_store_objects.http import extent_of, range_header
 
 if TYPE_CHECKING:
@@ -57,6 +67,20 @@ _BLOCKS: Final = (
     "content that does not fit one request is sent in blocks, which needs the right to write, not "
     "only to create"
 )
+
+
+@frozen
+class _Kept:
+    """
+    What an upload is remembered by, of which the service knows nothing.
+
+    Args:
+        attributes: What the blob keeps, which the commit says.
+        by_content: The names of its blocks tell what is in them.
+    """
+
+    attributes: Attributes
+    by_content: bool
 
 
 class BlobStream:
@@ -226,14 +250,17 @@ class BlobService(ObjectService):
 
     async def begin_upload(self, key: str, *, attributes: Attributes) -> Upload:
         """Choose names for the blocks: the service knows no upload before its commit."""
-        return Upload(key, secrets.token_hex(15), detail=attributes)
+        return Upload(key, secrets.token_hex(15), detail=_Kept(attributes, by_content=False))
 
     async def send_part(self, upload: Upload, number: int, body: Body) -> Part:
         """Put Block."""
         http, name = self.http, block_id(upload.id, number)
+        if upload.detail.by_content and number > 1:
+            # The name of the first one stays the upload's own: it tells whose a commit is.
+            name = content_id(number, await asyncio.to_thread(digest_of, body, ALGORITHM))
         response = await http.send(
             PUT_BLOCK,
-            http.url(upload.key, f"comp=block&blockid={name}"),
+            http.url(upload.key, f"comp=block&blockid={quote(name, safe='')}"),
             path=upload.key,
             body=body,
             accept=(201, 400, 403, 409),
@@ -268,7 +295,7 @@ class BlobService(ObjectService):
             COMMIT,
             http.url(key, "comp=blocklist"),
             path=key,
-            headers={**stored_headers(upload.detail), **_condition(if_absent, if_match)},
+            headers={**stored_headers(upload.detail.attributes), **_condition(if_absent, if_match)},
             body=Body([block_list([part.token for part in parts])]),
             accept=(201, 400, 403, 409, 412),
         )
@@ -289,7 +316,7 @@ class BlobService(ObjectService):
     async def committed(
         self, upload: Upload, parts: Sequence[Part]
     ) -> Written | Literal[False] | None:
-        """Get Block List: no other upload has blocks of the same names."""
+        """Get Block List: no other upload has a first block of the same name."""
         http, key = self.http, upload.key
         response = await http.send(
             BLOCK_LIST,
@@ -308,6 +335,23 @@ class BlobService(ObjectService):
 
     async def abort(self, upload: Upload) -> None:
         """Leave the blocks to the service, which drops them after a week."""
+
+    async def unfinished(self, key: str, *, attributes: Attributes, layout: str) -> Unfinished:
+        """Get Block List: the blocks whose names tell their content, also of the blob itself."""
+        http = self.http
+        response = await http.send(
+            BLOCK_LIST,
+            http.url(key, "comp=blocklist&blocklisttype=all"),
+            path=key,
+            accept=(200, 404),
+        )
+        try:
+            parts = left_blocks(response.body) if response.status == 200 else []
+        except ValueError as error:
+            msg = f"The service's list of blocks cannot be read: {error}"
+            raise http.error(response, msg) from error
+        kept = _Kept(attributes, by_content=True)
+        return Unfinished(upload=Upload(key, secrets.token_hex(15), detail=kept), parts=parts)
 
     # --- addresses ---------------------------------------------------------
 

@@ -170,6 +170,12 @@ async def refused(
     return already_exists(session, response, unknown=unknown)
 
 
+async def below_file(session: Session, key: str) -> RemoteStoreError | None:
+    """Return the error for a file that stands where *key* needs a folder, None without one."""
+    above = await _file_above(session, key)
+    return None if above is None else ancestor_is_file(key, NAME, above)
+
+
 async def under_file(session: Session, response: Response) -> RemoteStoreError | None:
     """
     Return the error for a file that stands where the path of an answer needs a folder.

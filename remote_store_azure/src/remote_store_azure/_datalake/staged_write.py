@@ -19,21 +19,23 @@ from typing import TYPE_CHECKING, Final, Self
 
 from remote_store import NotFound, PreconditionFailed, RemoteStoreError
 from remote_store.aio.workers import settle
-from remote_store.authoring import RESERVED_PREFIX
 from remote_store_azure._blob.probe import head, look, refuse_existing
 from remote_store_azure._connect.options import GROWTH
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.made_folders import Made, made_by
+from remote_store_azure._datalake.names import beside
 from remote_store_azure._datalake.probe import refuse_other_version, refused
 from remote_store_azure._datalake.rename import rename
+from remote_store_azure._datalake.resumed_write import resumed_write
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import NO_STORAGE
 from remote_store_objects import Attributes
-from remote_store_objects.authoring import Gatherer, Tasks, Waiting, end_all, prefix_of, untouched
+from remote_store_objects.authoring import Gatherer, Tasks, Waiting, end_all, untouched
 
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
     from remote_store_azure._rest.response import Response
+    from remote_store_objects.authoring import Session as Objects
 
 __all__ = ["STALE", "staged_write"]
 
@@ -45,8 +47,6 @@ STALE: Final = 24 * 3600
 SIGN_OF_LIFE: Final = 3600
 #: Seconds that a cancelled or failed write takes at most to tidy up.
 PATIENCE: Final = 10.0
-#: Characters of the longest key.
-_LONGEST: Final = 1024
 #: Bytes of the largest append.
 _LARGEST: Final = 100 << 20
 
@@ -59,6 +59,7 @@ async def staged_write(
     exclusive: bool,
     attributes: Attributes,
     if_match: str | None = None,
+    resuming: Objects | None = None,
 ) -> tuple[Response, int]:
     """
     Write a file of any size; memory holds a block for each request in flight and two more.
@@ -72,6 +73,8 @@ async def staged_write(
             there already is found before more than one block is sent.
         attributes: What it keeps beside them.
         if_match: Only in the place of this version, in quotes; the rename decides.
+        resuming: The session in which several blocks are written so that the next
+            write may go on with them; None for no such write.
 
     Returns:
         An answer with the ETag and time of the file, and its size in bytes.
@@ -100,6 +103,16 @@ async def staged_write(
         await refuse_other_version(session, key, if_match)
     if exclusive and not last:
         await refuse_existing(session, key)
+    if resuming is not None and not last:
+        return await resumed_write(
+            resuming,
+            key,
+            block,
+            source,
+            exclusive=exclusive,
+            attributes=attributes,
+            if_match=if_match,
+        )
     async with _Draft(session, key) as draft:
         await draft.create(attributes)
         while block:
@@ -129,15 +142,6 @@ async def _create_empty(session: Session, key: str, attributes: Attributes) -> R
     )
 
 
-def _name_beside(key: str) -> str:
-    """Return a new name in the folder of *key*; further up where it would be too long there."""
-    name = f"{RESERVED_PREFIX}{secrets.token_hex(8)}"
-    folder = key.rpartition("/")[0]
-    while len(prefix_of(folder)) + len(name) > _LONGEST:
-        folder = folder.rpartition("/")[0]
-    return prefix_of(folder) + name
-
-
 class _Draft:
     """
     The temporary file of one write; leaving the context removes it unless it was published.
@@ -150,7 +154,7 @@ class _Draft:
     def __init__(self, session: Session, key: str) -> None:
         self._session = session
         self._key = key
-        self._name = _name_beside(key)
+        self._name = beside(key, secrets.token_hex(8))
         self._sending = Tasks(session.max_concurrency)
         self._etag = ""
         self._seen = 0.0

@@ -17,6 +17,7 @@ from remote_store_objects.authoring import may_be
 if TYPE_CHECKING:
     from remote_store_azure._http.session import Session
     from remote_store_azure._rest.response import Response
+    from remote_store_objects.authoring import Session as Objects
 
 __all__ = ["write"]
 
@@ -30,6 +31,7 @@ async def write(
     atomic: bool,
     attributes: Attributes,
     if_match: str | None = None,
+    resuming: Objects | None = None,
 ) -> tuple[Written, int]:
     """
     Write a file; readers see the old content or the new.
@@ -45,6 +47,7 @@ async def write(
         atomic: Stage it whatever its size.
         attributes: What it keeps beside them.
         if_match: Only in the place of this version, in quotes.
+        resuming: As in `staged_write`.
 
     Returns:
         What the service told of the new version, and its size in bytes.
@@ -58,7 +61,13 @@ async def write(
         response = await _put(session, key, content, attributes, exclusive, if_match)
         return written(response.headers, md5=True), len(content)
     response, size = await staged_write(
-        session, key, content, exclusive=exclusive, attributes=attributes, if_match=if_match
+        session,
+        key,
+        content,
+        exclusive=exclusive,
+        attributes=attributes,
+        if_match=if_match,
+        resuming=resuming,
     )
     return written(response.headers, md5=False), size
 
