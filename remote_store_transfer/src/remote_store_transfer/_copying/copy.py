@@ -103,6 +103,7 @@ class Copier:
         self._asks_target = target.store.supports(Capability.METADATA)
         self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
         self._keeps = target.store.supports(Capability.USER_METADATA)
+        self._resumes = target.store.supports(Capability.RESUMABLE_WRITE)
         self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
         self._headers = metadata and all(
             side.store.supports(Capability.CONTENT_HEADERS) for side in (source, target)
@@ -309,6 +310,8 @@ class Copier:
                 metadata=kept(seen, metadata, ours=ours) if self._keeps else None,
                 if_match=match,
                 headers=told.headers if self._headers else None,
+                # What comes in one piece has no parts that could be left.
+                resume=self._resumes and not isinstance(content, bytes),
             )
 
     async def _have_copied(

@@ -42,9 +42,11 @@ async def copy_with_retries(
         TargetChanged, AlreadyExists: The target is somebody else's; at once.
         SourceChanged: At once where only the planned version may be copied, and where
             something has arrived that cannot be told from what others write.
-        RemoteStoreError: As the last attempt raised it.
+        RemoteStoreError: As the last attempt raised it; of those that got no answer as
+            the one that got farthest, which says what is kept of it.
     """
     seen = planned
+    farthest, reached = None, 0
     for attempt in range(retries + 1):
         done = 0
 
@@ -57,6 +59,11 @@ async def copy_with_retries(
             return await copier.copy(path, seen, replacing, count)
         except (PreconditionFailed, BackendUnavailable) as error:
             again(done)
+            if isinstance(error, BackendUnavailable) and not error.outcome_unknown:
+                if farthest is None or done > reached:
+                    farthest, reached = error, done
+                if attempt == retries and not isinstance(error, StoreClosed):
+                    raise farthest from farthest.__cause__
             if attempt == retries or isinstance(error, (TargetChanged, StoreClosed)):
                 raise
             if isinstance(error, SourceChanged) and copier.exact:
