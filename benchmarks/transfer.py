@@ -45,6 +45,8 @@ from tests.s3 import moto  # noqa: E402
 
 PARTS: Final = ("local", "memory", "requests")
 OURS: Final = (sys.executable, "-P", "-m", "remote_store_cli", "cp", "-r")
+#: An installed program has its bytecode.
+ENVIRONMENT: Final = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
 #: Lines of HTTP requests, and what is a listing among them.
 REQUEST: Final = re.compile(rb"(GET|PUT|HEAD|POST|DELETE|PATCH) (\S+) HTTP/1\.1\r\n")
 LISTING: Final = re.compile(rb"[?&](comp=list|list-type=2|resource=filesystem)\b")
@@ -94,7 +96,7 @@ def fill(folder: Path, files: int, size: int) -> None:
 def timed(command: list[str]) -> tuple[float, float]:
     """Run a command; return seconds of the clock, and of the processor."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -113,6 +115,7 @@ def local(files: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="transfer-") as name:
         source = Path(name) / "source"
         fill(source, files, 1000)
+        print(f"{files:,} files of 1,000 bytes in {tempfile.gettempdir()}")
         for number in range(rounds + 1):  # the first one warms the caches
             for tool, command in tools.items():
                 target = Path(name) / f"{tool}-{number}"
