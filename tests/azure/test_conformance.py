@@ -10,14 +10,15 @@ from remote_store_conformance.engine.session import Session
 from remote_store_conformance.front.choosing import choose
 from remote_store_conformance.plugins.lookup import find_targets
 from remote_store_conformance.plugins.manager import Kit
+from remote_store_conformance.results.result import Status
 from remote_store_conformance.results.run import Verdict
 
 pytestmark = pytest.mark.slow
 
 FEW = ["CAP", "READ", "DEL"]
 #: Without the families that seed thousands of files or race for a long time.
-QUICK = [*FEW, "WRITE", "INFO", "MOVE", "COPY", "COND", "META", "HEADERS", "NATIVE", "URL"]
-QUICK += ["ERR", "FAULT"]
+QUICK = [*FEW, "WRITE", "INFO", "MOVE", "COPY", "ACROSS", "COND", "META", "HEADERS", "NATIVE"]
+QUICK += ["URL", "ERR", "FAULT"]
 
 
 @pytest.mark.timeout(300)
@@ -35,3 +36,16 @@ def test_our_targets_keep_the_contract(name: str, families: list[str], azurite: 
         run = session.run_all(choose([f"{family}-*" for family in families]))
 
     assert run.verdict is Verdict.PARTIAL
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", ["azure:azurite", "azure:hns"])
+def test_they_copy_from_another_container(name: str, azurite: Azurite) -> None:
+    """By the service, without the content: nothing of it does not apply here."""
+    kit = Kit()
+    kit.register(conformance_targets)
+    (target,) = find_targets(kit, name, {"azurite": azurite.connection_string})
+    with Session(target, kit=kit) as session:
+        run = session.run_all(choose(["ACROSS-*"]))
+
+    assert {r.clause.id: r.status for r in run.results if r.status is not Status.PASS} == {}

@@ -16,6 +16,7 @@ from remote_store_conformance.front.choosing import choose
 from remote_store_conformance.plugins.hookspecs import hookimpl
 from remote_store_conformance.plugins.lookup import find_targets
 from remote_store_conformance.plugins.manager import Kit
+from remote_store_conformance.results.result import Status
 from remote_store_conformance.results.run import Verdict
 from remote_store_conformance.targets.target import Target
 from remote_store_conformance_selftest.installed import PackagedStandIn
@@ -46,6 +47,21 @@ def test_our_targets_keep_the_rules_of_writing(kit: Kit, name: str) -> None:
         run = session.run_all(choose(["CAP-*", "WRITE-00*", "INFO-*"]))
 
     assert run.verdict is Verdict.PARTIAL
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", OURS)
+def test_which_of_our_targets_copy_from_another_store(kit: Kit, name: str) -> None:
+    """Folders do, in every way to them; who does not refuses. Neither has a wire."""
+    (target,) = find_targets(kit, name, {})
+    with Session(target, kit=kit) as session:
+        run = session.run_all(choose(["ACROSS-*"]))
+
+    kept = {r.clause.id for r in run.results if r.status is Status.PASS}
+    rest = {r.status for r in run.results if r.clause.id not in kept}
+    local = {f"ACROSS-00{number}" for number in range(1, 8)}
+    assert kept == (local if target.plugin == "local" else {"ACROSS-007"})
+    assert rest == {Status.INAPPLICABLE}
 
 
 @pytest.mark.parametrize("module", ["remote_store_memory", "remote_store_local"])

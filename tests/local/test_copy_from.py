@@ -15,6 +15,7 @@ from remote_store import (
     AlreadyExists,
     AsyncBackendSyncAdapter,
     Backend,
+    CapabilityNotSupported,
     NotFound,
     PreconditionFailed,
     RemotePath,
@@ -69,6 +70,23 @@ async def test_it_is_exclusive_and_names_what_is_missing(tmp_path: Path) -> None
     assert await target.copy_from(source, RemotePath("f"), RemotePath("f"), overwrite=True)
     assert await target.read_bytes("f") == b"1"
     assert os.listdir(tmp_path / "b") == ["f"]
+
+
+def test_one_version_and_a_file_onto_itself(tmp_path: Path) -> None:
+    """Another version is refused, and what is there already stays."""
+    source, target = Store(LocalBackend(tmp_path / "a")), Store(LocalBackend(tmp_path / "b"))
+    old = source.write("f", b"1").etag
+    new = source.write("f", b"2", overwrite=True).etag
+
+    with pytest.raises(PreconditionFailed):
+        target.copy_from(source, "f", "f", if_match=old)
+    assert os.listdir(tmp_path / "b") == []
+    assert target.copy_from(source, "f", "f", if_match=new) is not None
+    for overwrite in (False, True):
+        assert (
+            target.copy_from(Store(LocalBackend(tmp_path)), "b/f", "f", overwrite=overwrite) is None
+        )
+    assert target.read_bytes("f") == b"2"
 
 
 def test_a_link_out_of_the_source_is_not_followed(tmp_path: Path) -> None:
@@ -160,14 +178,18 @@ async def test_what_may_have_another_content_is_left_alone(tmp_path: Path) -> No
     ]
     Store(LocalBackend(tmp_path / "a")).write("f", b"1")
     for source, target in plain:
-        assert Store(target).copy_from(Store(source), "f", "g") is None
-        assert await AsyncStore(target).copy_from(AsyncStore(source), "f", "g") is None
+        with pytest.raises(CapabilityNotSupported, match="by itself"):
+            Store(target).copy_from(Store(source), "f", "g")
+        with pytest.raises(CapabilityNotSupported, match="by itself"):
+            await AsyncStore(target).copy_from(AsyncStore(source), "f", "g")
     mixed: list[tuple[AsyncBackend | Backend, AsyncBackend | Backend]] = [
         (LocalBackend(tmp_path / "a"), AsyncLocalBackend(tmp_path / "b")),
         (AsyncLocalBackend(tmp_path / "a"), LocalBackend(tmp_path / "b")),
     ]
     for one, other in mixed:
-        assert await AsyncStore(other).copy_from(AsyncStore(one), "f", "g") is None
+        with pytest.raises(CapabilityNotSupported) as caught:
+            await AsyncStore(other).copy_from(AsyncStore(one), "f", "g")
+        assert caught.value.capability == "copy_from"
     assert os.listdir(tmp_path / "b") == []
 
 
@@ -199,6 +221,7 @@ def test_it_is_logged_as_a_change(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.INFO, "remote_store")
 
     assert target.copy_from(source, "f", "g") is not None
-    assert target.copy_from(Store(Upper(tmp_path / "a")), "f", "h") is None
+    with pytest.raises(CapabilityNotSupported):
+        target.copy_from(Store(Upper(tmp_path / "a")), "f", "h")
 
     assert [(r.op, r.path) for r in caplog.records] == [("copy_from", "g")]  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import itertools
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy as clone
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -103,6 +104,8 @@ class Bucket:
     counts: bool = True
     #: Digests of parts are those of something else.
     encrypts: bool = False
+    #: Copies go from one bucket to another of the same account.
+    account: str = ""
     #: Which upload made which version.
     made_by: dict[str, str] = field(factory=dict)
     #: Services of several loops may be in several threads.
@@ -178,6 +181,7 @@ class MemoryService(ObjectService):
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
+        self.origin = bucket
         self.closed = 0
 
     async def aclose(self) -> None:
@@ -197,13 +201,28 @@ class MemoryService(ObjectService):
 
         return checked() if fault is None else fault(checked)
 
-    def _find(self, key: str) -> tuple[ObjectInfo, bytes]:
-        if key not in self.bucket.objects:
-            raise NotFound("no such object", status=404)
-        return self.bucket.objects[key]
+    def with_sources_of(self, other: ObjectService) -> MemoryService | None:
+        if not isinstance(other, MemoryService) or self.bucket.account != other.bucket.account:
+            return None
+        made = clone(self)
+        made.origin = other.bucket
+        return made
 
-    def _match(self, key: str, etag: str | None) -> tuple[ObjectInfo, bytes]:
-        info, content = self._find(key)
+    def _find(self, key: str, bucket: Bucket | None = None) -> tuple[ObjectInfo, bytes]:
+        objects = (bucket or self.bucket).objects
+        if key not in objects:
+            raise NotFound("no such object", status=404)
+        return objects[key]
+
+    def _source(self, key: str, etag: str | None) -> tuple[ObjectInfo, bytes]:
+        if not self.origin.there:
+            raise StorageNotFound("no bucket b; make it with mkbucket b")
+        return self._match(key, etag, self.origin)
+
+    def _match(
+        self, key: str, etag: str | None, bucket: Bucket | None = None
+    ) -> tuple[ObjectInfo, bytes]:
+        info, content = self._find(key, bucket)
         if etag is not None and info.etag != etag:
             raise PreconditionFailed("other version", status=412)
         return info, content
@@ -325,7 +344,7 @@ class MemoryService(ObjectService):
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
     ) -> Written:
         def act() -> Written:
-            info, content = self._match(source, if_match)
+            info, content = self._source(source, if_match)
             most = self.bucket.description.max_copy
             if most is not None and len(content) > most:
                 raise RemoteStoreError("too large", status=400)
@@ -434,7 +453,7 @@ class MemoryService(ObjectService):
         if_match: str | None = None,
     ) -> Part:
         def act() -> Part:
-            content = self._match(source, if_match)[1][start:stop]
+            content = self._source(source, if_match)[1][start:stop]
             self._begun(upload)[2][number] = content
             return Part(number, len(content))
 

@@ -6,7 +6,7 @@ import fnmatch
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -19,6 +19,7 @@ from remote_store_conformance.results.result import Result, Status
 from remote_store_conformance_selftest.installed import PackagedStandIn
 from remote_store_conformance_selftest.mutants import Mutant, all_mutants
 from remote_store_conformance_selftest.reference import ALL
+from remote_store_conformance_selftest.reference_across import CopyingBackend, CopyingClient
 from remote_store_conformance_selftest.reference_client import WireBackend, WireStandIn
 from remote_store_conformance_selftest.reference_folders import FolderBackend
 from remote_store_conformance_selftest.reference_headers import HeadersBackend
@@ -50,6 +51,10 @@ _MUTANTS: Final = 12
 
 #: References that differ from the full one only in what these families look at.
 _SPECIAL: Final = {
+    "across": {"ACROSS"},
+    "across-flat": {"ACROSS"},
+    "across-volatile": {"ACROSS"},
+    "across-wire": {"ACROSS"},
     "installed": {"PKG", "CAP"},
     "one-loop": {"CAP", "CONC", "CANCEL", "LIFE", "MODEL"},
     "served": {"ATOM", "CAP", "CONC"},
@@ -60,6 +65,13 @@ _SPECIAL: Final = {
     "without-lazy_read": {"CAP", "READ", "LAZY", "MODEL"},
     "without-seekable_read": {"CAP", "READ", "SEEK", "MODEL"},
     "without-write_result_native": {"CAP", "WRITE", "ATOM", "NATIVE", "MODEL"},
+}
+
+#: Kinds of storage from which files are copied to another one.
+_ACROSS: Final[dict[str, dict[str, Any]]] = {
+    "": {},
+    "-flat": {"flat": True},
+    "-volatile": {"probe": False, "target": {"persistent": False}},
 }
 
 #: What a correct backend may get.
@@ -147,6 +159,11 @@ def references() -> list[StandIn]:
             capabilities=ResumingBackend.CAPABILITIES,
             target=SMALL,
         ),
+        *(
+            StandIn(CopyingBackend, f"across{kind}", capabilities=newest, **more)
+            for kind, more in _ACROSS.items()
+        ),
+        WireStandIn(CopyingClient, "across-wire", capabilities=CopyingClient.CAPABILITIES),
     ]
     return [full, *less, *few, *kinds]
 

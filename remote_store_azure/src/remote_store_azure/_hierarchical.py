@@ -217,11 +217,17 @@ class Hierarchical(Flat):
         *,
         overwrite: bool,
         if_match: str | None = None,
+        origin: Session | None = None,
     ) -> None:
         """Let the service copy a file, and wait until that is complete."""
         refuse_dots(src, dst)
         await transfer.copy(
-            http_of(session), src, dst, exclusive=not overwrite, if_match=quoted(if_match)
+            http_of(session),
+            src,
+            dst,
+            exclusive=not overwrite,
+            if_match=quoted(if_match),
+            origin=None if origin is None else http_of(origin),
         )
 
     # Listing ---------------------------------------------------------------

@@ -25,6 +25,7 @@ from remote_store._contract.ranges import part_of_stream
 from remote_store._contract.standard_errors import (
     already_exists,
     ancestor_is_file,
+    cannot_copy_from,
     cannot_delete_root,
     closed,
     error_about,
@@ -45,6 +46,7 @@ __all__ = [
     "already_exists",
     "ancestor_is_file",
     "as_bytes",
+    "cannot_copy_from",
     "cannot_delete_root",
     "closed",
     "error_about",

@@ -363,22 +363,28 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
         await self._stoppable(copy, self._files, src, dst, overwrite, if_match, None)
 
     async def copy_from(
-        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: AsyncBackend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         """
         Copy a file of another root, as `copy` does.
 
         Returns:
-            What `write` returns. None if *source* is no `AsyncLocalBackend`, or one of a class
-            made from that, or can have user metadata that the file system of
-            this root cannot keep.
+            What `write` returns.
 
         Raises:
+            CapabilityNotSupported: *source* is no `AsyncLocalBackend`, or one of a class made
+                from that, or can have user metadata that the file system of
+                this root cannot keep.
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
         """
-        if (files := self.files_of(source, AsyncLocalBackend)) is None:
-            return None
-        return await self._stoppable(copy, files, src, dst, overwrite, None, self._files)
+        files = self.files_of(source, AsyncLocalBackend, dst)
+        return await self._stoppable(copy, files, src, dst, overwrite, if_match, self._files)
 
     # Listing ---------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from remote_store import (
     NotFound,
     ResolutionPlan,
 )
-from remote_store.authoring import folder_key
+from remote_store.authoring import cannot_copy_from, folder_key
 from remote_store_local._errors import translate
 from remote_store_local._files import Fsync, LocalFiles
 from remote_store_local._keys import refuse_device_names
@@ -164,19 +164,26 @@ class Rooted:
         key = native_path[len(base) :].replace(os.sep, "/")
         return refuse_device_names(folder_key(key, self._NAME), self._NAME)
 
-    def files_of(self, other: object, cls: type[Rooted]) -> LocalFiles | None:
+    def files_of(self, other: object, cls: type[Rooted], dst: str) -> LocalFiles:
         """
-        Return the files of another backend whose copies here can be like them, else None.
+        Return the files of another backend whose copies here can be like them.
 
         Args:
             other: The backend.
             cls: The class of both. One that is made from it may give another
                 content than its files have.
+            dst: Key of the copy, for the error.
+
+        Raises:
+            CapabilityNotSupported: There are none.
         """
         if type(self) is not cls or type(other) is not cls:
-            return None
+            raise cannot_copy_from(dst, self._NAME, "it is no folder of this machine")
         theirs = other._files  # noqa: SLF001 - of the same class
-        return theirs if self._files.keeps_metadata or not theirs.keeps_metadata else None
+        if theirs.keeps_metadata and not self._files.keeps_metadata:
+            why = "this file system could not keep the user metadata"
+            raise cannot_copy_from(dst, self._NAME, why)
+        return theirs
 
     def resolve(self, path: str) -> ResolutionPlan:
         """Return the absolute path of a key as a plan; details hold the ``root``."""

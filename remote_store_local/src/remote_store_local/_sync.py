@@ -245,12 +245,17 @@ class LocalBackend(Rooted, Backend):
         copy(self._files, src, dst, overwrite, if_match, None, never_stop)
 
     def copy_from(
-        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: Backend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         """Copy a file of another `LocalBackend`, as `AsyncLocalBackend.copy_from`."""
-        if (files := self.files_of(source, LocalBackend)) is None:
-            return None
-        return copy(files, src, dst, overwrite, None, self._files, never_stop)
+        files = self.files_of(source, LocalBackend, dst)
+        return copy(files, src, dst, overwrite, if_match, self._files, never_stop)
 
     # Listing ---------------------------------------------------------------
 

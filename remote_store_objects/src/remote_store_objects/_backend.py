@@ -25,7 +25,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
-from remote_store.authoring import cannot_delete_root, is_a_folder
+from remote_store.authoring import cannot_copy_from, cannot_delete_root, is_a_folder
 from remote_store_objects import _probe, _sweep
 from remote_store_objects._flat import Flat
 from remote_store_objects._keys import Keys
@@ -36,6 +36,7 @@ from remote_store_objects._protocol.values import Attributes, Upload
 from remote_store_objects._session.in_flight import Calls
 from remote_store_objects._session.loops import Loops
 from remote_store_objects._session.session import Session, Sizes
+from remote_store_objects._transfer import across
 
 __all__ = ["ObjectBackend"]
 
@@ -46,6 +47,8 @@ _PART: Final = 4 << 20
 #: Sizes of parts that an upload has at most when its number of parts is used up.
 _DOUBLINGS: Final = 10
 _DAY: Final = timedelta(hours=24)
+#: What takes or gives content.
+_CONTENT: Final = ("read", "read_bytes", "read_range", "write", "write_atomic", "copy")
 
 
 class ObjectBackend(AsyncBackend):
@@ -634,6 +637,52 @@ class ObjectBackend(AsyncBackend):
             operations = self.operations or await self.found_operations(session, source)
             await operations.copy(session, source, target, overwrite=overwrite, **match)
 
+    async def copy_from(
+        self,
+        source: AsyncBackend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
+    ) -> WriteResult | None:
+        """
+        Let the service copy a file of another bucket, and return when that is complete.
+
+        It costs what `copy` does. The other bucket is one of the same
+        endpoint, whose backend has the same credentials.
+
+        Returns:
+            None: the service does not tell how large the copy is.
+
+        Raises:
+            CapabilityNotSupported: Also if *source* is a backend of another
+                class, endpoint, region or credential, which takes no request to
+                find out; or if one of the two classes has a method of its
+                own that reads, writes or copies.
+            NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`;
+                NotFound also for an absent bucket on either side.
+        """
+        with self._loops.running() as session:
+            if not isinstance(source, ObjectBackend):
+                raise cannot_copy_from(dst, self.name, "it is a backend of another kind")
+            if not (_hands_on(self) and _hands_on(source)):
+                raise cannot_copy_from(dst, self.name, "a class of its own stands before it")
+            with source._loops.running() as origin:  # noqa: SLF001 - of this class
+                target, key = self._keys.target(dst), source._keys.file(src)  # noqa: SLF001
+                match = self._match(if_match, key)
+                asking = across(session, origin, exclusive=not overwrite)
+                if asking is None:
+                    why = (
+                        "it has another endpoint, region or credential, or may be read by no other"
+                    )
+                    raise cannot_copy_from(target, self.name, why)
+                operations = self.operations or await self.found_operations(session, target)
+                await operations.copy(
+                    asking, key, target, overwrite=overwrite, origin=origin, **match
+                )
+        return None
+
     # Listing -------------------------------------------------------------------
 
     def list_files(
@@ -725,6 +774,12 @@ class ObjectBackend(AsyncBackend):
         abort of uploads that do not end. Idempotent.
         """
         await self._loops.aclose()
+
+
+def _hands_on(backend: ObjectBackend) -> bool:
+    """Return whether a backend's content is that of its service: its class changes nothing."""
+    cls = type(backend)
+    return all(getattr(cls, name) is getattr(ObjectBackend, name) for name in _CONTENT)
 
 
 def _capabilities(description: Description) -> CapabilitySet:

@@ -185,8 +185,9 @@ class Flat:
         *,
         overwrite: bool,
         if_match: str | None = None,
+        origin: Session | None = None,
     ) -> None:
-        """Copy a file."""
+        """Copy a file, also from another storage, whose session is *origin*."""
         await _transfer.copy(
             session,
             src,
@@ -194,6 +195,7 @@ class Flat:
             overwrite=overwrite,
             reject_under_file=self.reject_under_file,
             if_match=if_match,
+            origin=origin,
         )
 
     # Listing -------------------------------------------------------------------

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from remote_store import (
     AlreadyExists,
@@ -28,7 +28,14 @@ from remote_store import (
 )
 from remote_store.authoring import other_version
 from remote_store_objects._delete import delete_version
-from remote_store_objects._probe import absent, find, head, refuse_target, source
+from remote_store_objects._probe import (
+    absent,
+    find,
+    head,
+    look_at_storage,
+    refuse_target,
+    source,
+)
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, TargetReplaced
 from remote_store_objects._read import open_reading
@@ -37,7 +44,7 @@ from remote_store_objects._session.session import Session
 from remote_store_objects._upload import Uploading, exclusive_refused, nothing_there
 from remote_store_objects._write import refuse_unexclusive, write
 
-__all__ = ["copy", "likeness", "move"]
+__all__ = ["across", "copy", "likeness", "move"]
 
 #: Bytes of a part that the service copies by itself: nothing of it is in memory.
 _PART: Final = 64 << 20
@@ -51,12 +58,23 @@ async def copy(
     overwrite: bool,
     reject_under_file: bool,
     if_match: str | None = None,
+    origin: Session | None = None,
 ) -> None:
     """
     Copy whatever version of *src* there is, or that of *if_match*.
 
+    Args:
+        session: To ask; from `across` where *origin* is given.
+        src: Key of the source.
+        dst: Key of the target.
+        overwrite: Replace an object at *dst*.
+        reject_under_file: Look for files above *dst*, and for a folder at it.
+        if_match: Version of the source.
+        origin: Where *src* is, if that is another storage.
+
     Raises:
         NotFound: There is no source.
+        StorageNotFound: One of the two storages is absent; the error says which.
         InvalidPath: The source is a folder.
         PreconditionFailed: It is another version than *if_match*.
         AlreadyExists: *overwrite* is False and there is an object at *dst*;
@@ -65,12 +83,42 @@ async def copy(
     """
     if not overwrite:
         refuse_unexclusive(session, dst)
-    if src == dst or reject_under_file:
-        _refuse_other(session, src, await source(session, src), if_match)
-        if src == dst:
+    origin = origin or session
+    stays = src == dst and origin.description.location == session.description.location
+    if stays or reject_under_file:
+        _refuse_other(origin, src, await source(origin, src), if_match)
+        if stays:
             return
         await refuse_target(session, dst)
-    await _Copy(session, src, dst, exclusive=not overwrite, etag=if_match).run(None)
+    made = _Copy(session, src, dst, exclusive=not overwrite, etag=if_match, origin=origin)
+    await made.run(None)
+
+
+def across(session: Session, origin: Session, *, exclusive: bool) -> Session | None:
+    """
+    Return what to ask for copies from another storage; None if the service cannot make them.
+
+    Args:
+        session: Of the storage that is copied to.
+        origin: Of the other one, in the same event loop.
+        exclusive: The copies are to leave an object in their way as it is.
+    """
+    description = session.description
+    conditions = description.conditions
+    at_once = description.copies and (not exclusive or Condition.COPY_IF_ABSENT in conditions)
+    by_parts = (
+        description.copy_parts
+        and description.etags
+        and Condition.COPY_IF_MATCH in conditions
+        and (not exclusive or Condition.COMMIT_IF_ABSENT in conditions)
+    )
+    # Another class may be a wrapper, which hands out other content than is stored.
+    if not (at_once or by_parts) or type(session.service) is not type(origin.service):
+        return None
+    service = session.service.with_sources_of(origin.service)
+    if service is None:
+        return None
+    return Session(service, description, session.retry, session.calls, session.sizes)
 
 
 def _refuse_other(session: Session, src: str, info: ObjectInfo, if_match: str | None) -> None:
@@ -135,6 +183,7 @@ class _Copy:
         dst: Key of the target.
         exclusive: Leave an object at *dst* as it is.
         etag: Version of the source; None for whichever there is.
+        origin: Where the source is; by default *session*.
     """
 
     session: Session
@@ -142,6 +191,9 @@ class _Copy:
     dst: str
     exclusive: bool = field(kw_only=True)
     etag: str | None = field(default=None, kw_only=True)
+    origin: Session = field(
+        default=Factory(lambda self: self.session, takes_self=True), kw_only=True
+    )
 
     async def run(self, info: ObjectInfo | None) -> None:
         """
@@ -166,11 +218,11 @@ class _Copy:
             except RemoteStoreError:
                 if info is not None or description.max_copy is None:
                     raise
-                info = await source(self.session, self.src)
+                info = await source(self.origin, self.src)
                 if info.size <= description.max_copy:
                     raise
-        info = info or await source(self.session, self.src)
-        _refuse_other(self.session, self.src, info, self.etag)
+        info = info or await source(self.origin, self.src)
+        _refuse_other(self.origin, self.src, info, self.etag)
         alone = not self.exclusive or Condition.COMMIT_IF_ABSENT in conditions
         pins = Condition.COPY_IF_MATCH in conditions and info.etag is not None
         if description.copy_parts and description.etags and alone and pins and info.size:
@@ -218,10 +270,17 @@ class _Copy:
         raise exclusive_refused(session, self.dst, refusal, unknown=unknown)
 
     async def _no_source(self, error: NotFound) -> RemoteStoreError:
-        if isinstance(error, StorageNotFound):
-            return error
         with in_doubt(error.outcome_unknown):
-            return await absent(self.session, self.src, error)
+            if not isinstance(error, StorageNotFound):
+                return await absent(self.origin, self.src, error)
+            if self.origin is self.session:
+                return error
+            # The service does not say which of the two it is.
+            try:
+                await look_at_storage(self.origin)
+            except StorageNotFound as missing:
+                return _placed(missing, self.src, self.origin)
+            return _placed(error, self.dst, self.session)
 
     async def _source(self, refusal: RemoteStoreError) -> ObjectInfo:
         """
@@ -232,7 +291,7 @@ class _Copy:
             NotFound, InvalidPath: There is none any more, or there was none.
         """
         try:
-            now = await head(self.session, self.src)
+            now = await head(self.origin, self.src)
         except NotFound as error:
             if self.etag is not None:
                 changed = self._changed(refusal)
@@ -281,7 +340,7 @@ class _Copy:
             )
 
     async def _content(self, info: ObjectInfo) -> AsyncGenerator[bytes, None]:
-        session = self.session
+        session = self.origin
         try:
             reading = await open_reading(session, self.src)
         except (NotFound, InvalidPath) as error:
@@ -295,6 +354,15 @@ class _Copy:
                 yield piece
         finally:
             await reading.aclose()
+
+
+def _placed(error: StorageNotFound, key: str, session: Session) -> StorageNotFound:
+    """Say of an absent storage which one it is, and which key was to be there."""
+    location = session.description.location
+    if location not in error.args[0]:
+        error.args = (f"{error.args[0]}: {location}",)
+    error.path = error.filename = key
+    return error
 
 
 #: What says enough by itself; the size of the source has nothing to do with it.

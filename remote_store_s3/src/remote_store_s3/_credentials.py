@@ -67,6 +67,12 @@ class Credentials:
         #: The region of the profile, once the chain was asked.
         self.region: str | None = None
 
+    def are(self, other: Credentials) -> bool:
+        """Return whether another backend's are these: the same keys, or the same places of them."""
+        if self._given is not None or other._given is not None:
+            return self._given == other._given
+        return self._profile == other._profile
+
     async def current(self, *, refused: Keys | None = None) -> Keys:
         """
         Return those to sign with.

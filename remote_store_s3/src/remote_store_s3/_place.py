@@ -97,6 +97,19 @@ class Place:
         self.spot = Spot(region, parts.scheme, host, base)
         self.guessed = False
 
+    def is_beside(self, other: Place) -> bool:
+        """Return whether another bucket is at the same endpoint, and in no other region."""
+        regions = {p.spot.region for p in (self, other) if not p.guessed} - {None}
+        return _name(self.endpoint) == _name(other.endpoint) and len(regions) < 2
+
+
+def _name(endpoint: str | None) -> tuple[str, ...]:
+    """Return an endpoint in a form that compares; AWS itself has none."""
+    if endpoint is None:
+        return ()
+    parts = _split(endpoint)
+    return parts.scheme, parts.netloc.lower(), parts.path.rstrip("/")
+
 
 def _split(url: str) -> SplitResult:
     try:

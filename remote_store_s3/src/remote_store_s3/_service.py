@@ -7,6 +7,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy as clone
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -143,7 +144,8 @@ class S3Service(ObjectService):
         write_headers: Mapping[str, str],
     ) -> None:
         self._wire = wire
-        self._bucket = place.bucket
+        #: Of the sources of copies.
+        self._source_bucket = place.bucket
         self._checks_deletion = Condition.DELETE_IF_MATCH in conditions
         self._checksum = checksum
         self._further: dict[str, str | None] = {n.lower(): v for n, v in write_headers.items()}
@@ -262,6 +264,14 @@ class S3Service(ObjectService):
         ask = Ask("PUT", target, {}, headers)
         values, found = await self._wire.read(ask, _values_of("CopyObjectResult"))
         return _written(found, values.get("ETag"))
+
+    def with_sources_of(self, other: ObjectService) -> S3Service | None:
+        """Copy from a bucket of the same endpoint and region whose requests the same keys sign."""
+        if not isinstance(other, S3Service) or not self._wire.may_read(other._wire):  # noqa: SLF001
+            return None
+        made = clone(self)
+        made._source_bucket = other._source_bucket  # noqa: SLF001 - of this class
+        return made
 
     # --- uploads in parts --------------------------------------------------
 
@@ -390,7 +400,7 @@ class S3Service(ObjectService):
 
     def _source(self, key: str, if_match: str | None) -> dict[str, str | None]:
         return {
-            "x-amz-copy-source": f"/{self._bucket}/{quoted_key(key)}",
+            "x-amz-copy-source": f"/{self._source_bucket}/{quoted_key(key)}",
             "x-amz-copy-source-if-match": quoted(if_match),
         }
 

@@ -126,6 +126,17 @@ class Wire:
         """Close the connections."""
         await self._session.close()
 
+    def may_read(self, other: Wire) -> bool:
+        """
+        Return whether a copy that is signed here may be one of an object there.
+
+        The service takes no unsigned copies ("CopyObject" in the API reference).
+        """
+        ours, theirs = self._credentials, other._credentials
+        if ours is None or theirs is None:
+            return False
+        return self._place.is_beside(other._place) and ours.are(theirs)
+
     async def open(self, ask: Ask) -> aiohttp.ClientResponse:
         """
         Return an answer that is no error; its body is still to come.

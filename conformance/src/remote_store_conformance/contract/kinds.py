@@ -31,6 +31,7 @@ FAMILIES: Final = {
     "MOVE": "Moving",
     "AMOVE": "Atomic moves",
     "COPY": "Copying",
+    "ACROSS": "Copying from another store",
     "COND": "Conditional changes",
     "META": "User metadata",
     "HEADERS": "Content headers",

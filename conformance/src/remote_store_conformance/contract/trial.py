@@ -12,7 +12,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 
 from remote_store import Capability, CapabilitySet, RemoteStoreError
 from remote_store.aio import AsyncBackend, AsyncStore
@@ -68,7 +68,7 @@ class Trial:
         writes: Seconds of small writes in this session, where they are kept in mind.
         learned: What checks of this session have found out about the target, for those after
             them.
-        find_probe: Returns the probe of an open backend.
+        find_probe: Returns the probe of an open backend, given the place of its run.
         find_meter: Returns the meter of an open backend.
     """
 
@@ -83,7 +83,7 @@ class Trial:
     opens: bool = True
     writes: deque[float] = field(factory=deque)
     learned: dict[str, int] = field(factory=dict)
-    find_probe: Callable[[AsyncBackend], Probe | None] = lambda backend: None
+    find_probe: Callable[[AsyncBackend, Scratch], Probe | None] = lambda backend, scratch: None
     find_meter: Callable[[AsyncBackend], Meter | None] = lambda backend: None
     rng: random.Random = field(
         init=False,
@@ -131,7 +131,7 @@ class Trial:
         """Return the probe of the backend of a store, which may be another one than the run's."""
         for other, backend in self._others:
             if other is store:
-                probe = self.find_probe(as_backend(backend))
+                probe = self.find_probe(as_backend(backend), self.scratch)
                 return watched(probe, _PROBE * self.patience)
         return self.probe
 
@@ -178,6 +178,20 @@ class Trial:
         it is the same object.
         """
         return await self.open_backend() if self.is_a(Trait.PERSISTENT) else self.backend
+
+    async def elsewhere(self) -> Trial:
+        """
+        Return a run on another storage of the target, which ends with this one.
+
+        Where all storages of the target are one, it is another folder of that.
+        """
+        folder = self.scratch.folder / "elsewhere"
+        folder.mkdir()
+        scratch = evolve(self.scratch, prefix=f"{self.prefix}-elsewhere", folder=folder)
+        other = evolve(self, scratch=scratch)
+        self._opened.push_async_callback(other.finish)
+        await other.start()
+        return other
 
     # Preparing and looking -------------------------------------------------
 
@@ -344,7 +358,7 @@ class Trial:
         if self.opens:
             backend = await self.open_backend()
             self._backend = backend
-            self.probe = watched(self.find_probe(backend), _PROBE * self.patience)
+            self.probe = watched(self.find_probe(backend, self.scratch), _PROBE * self.patience)
             self.meter = self.find_meter(backend)
 
     async def finish(self) -> None:

@@ -330,7 +330,7 @@ class Session:
             opens=clause.opens,
             writes=self._writes,
             learned=self._learned,
-            find_probe=lambda backend: self.kit.probe(self.target, backend, trial.scratch),
+            find_probe=lambda backend, scratch: self.kit.probe(self.target, backend, scratch),
             find_meter=lambda backend: self.kit.meter(self.target, backend, trial.wire),
         )
         return Attempt(clause, trial, body, needs, self.deadline(clause))

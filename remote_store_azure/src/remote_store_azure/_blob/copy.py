@@ -21,6 +21,7 @@ from remote_store_azure._blob.refusals import (
     error_as,
     is_condition,
     other_type,
+    unreachable,
 )
 from remote_store_azure._keys import NAME
 from remote_store_azure._rest.errors import ARCHIVED, NO_OVERWRITE, OTHER_TYPE
@@ -40,10 +41,19 @@ _LONGEST_WAIT: Final = 5.0
 
 
 async def copy(
-    http: Session, source: str, target: str, *, if_match: str | None, if_absent: bool
+    http: Session,
+    source: str,
+    target: str,
+    *,
+    if_match: str | None,
+    if_absent: bool,
+    origin: Session,
 ) -> Written:
     """
-    Copy a blob; see `ObjectService.copy`.
+    Copy a blob; see `ObjectService.copy`. The source is in the container of *origin*.
+
+    Within an account the source needs no authorization but that of the request,
+    unless that is a SAS, which both URLs have (see "Copy Blob" in the REST reference).
 
     Raises:
         CapabilityNotSupported: Only blocks are at *target* that a client staged
@@ -51,7 +61,7 @@ async def copy(
         TargetReplaced: Another client replaced or removed *target* before the
             copy was complete.
     """
-    headers = {"x-ms-copy-source": http.source_url(source)}
+    headers = {"x-ms-copy-source": origin.source_url(source)}
     if if_match is not None:
         headers["x-ms-source-if-match"] = f'"{if_match}"'
     if if_absent:
@@ -65,23 +75,33 @@ async def copy(
     )
     if response.status in (201, 202):
         return written((await complete(http, target, response)).headers, md5=False)
-    raise await _refusal(http, response, source, if_match=if_match, if_absent=if_absent)
+    raise await _refusal(
+        http, response, source, if_match=if_match, if_absent=if_absent, origin=origin
+    )
 
 
 async def _refusal(
-    http: Session, response: Response, source: str, *, if_match: str | None, if_absent: bool
+    http: Session,
+    response: Response,
+    source: str,
+    *,
+    if_match: str | None,
+    if_absent: bool,
+    origin: Session,
 ) -> RemoteStoreError:
     target, lost = response.path or "", response.lost
+    if response.status == 404 and origin is not http:
+        return await unreachable(http, response, source, origin)
     if response.status == 404:
         return http.error(evolve(response, path=source))
     if response.code in ARCHIVED:
-        return await archived(http, response, source)
+        return await archived(http, response, source, origin)
     if response.code == OTHER_TYPE:
         return await other_type(http, response)
     if response.status == 412:
         if not is_condition(response):
             return http.error(response)
-        if await _source_changed(http, response, source, if_match):
+        if await _source_changed(origin, response, source, if_match):
             msg = "The source was changed by somebody else"
             return error_as(http, response, PreconditionFailed, msg, source, outcome_unknown=lost)
     elif response.code not in (NO_OVERWRITE, "BlobAlreadyExists") and (
@@ -100,12 +120,12 @@ async def _refusal(
 
 
 async def _source_changed(
-    http: Session, response: Response, source: str, if_match: str | None
+    origin: Session, response: Response, source: str, if_match: str | None
 ) -> bool:
     """Return True if the condition on the source surely failed, not that on the target."""
     if response.code != "ConditionNotMet" or response.lost or if_match is None:
         return response.code == "SourceConditionNotMet"
-    return (await head(http, source)).headers.get("ETag") != f'"{if_match}"'
+    return (await head(origin, source)).headers.get("ETag") != f'"{if_match}"'
 
 
 async def complete(http: Session, dst: str, response: Response) -> Response:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from remote_store import AlreadyExists, RemoteStoreError
+from remote_store import AlreadyExists, PermissionDenied, RemoteStoreError
 from remote_store.authoring import other_version
 from remote_store_azure._blob.probe import look
 from remote_store_azure._keys import NAME
-from remote_store_azure._rest.errors import NO_OVERWRITE, OTHER_TYPE
+from remote_store_azure._rest.errors import NO_OVERWRITE, NO_STORAGE, OTHER_TYPE, UNVERIFIED
 from remote_store_objects.authoring import in_doubt
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "other_type",
     "refusal",
     "replaced",
+    "unreachable",
     "with_details",
 ]
 
@@ -73,7 +74,7 @@ def with_details(session: Session, response: Response, error: RemoteStoreError) 
 
 def at_source(response: Response, src: str) -> Response:
     """Return *response* to a copy as one about its source, if that is what was refused."""
-    return evolve(response, path=src) if response.code == "CannotVerifyCopySource" else response
+    return evolve(response, path=src) if response.code == UNVERIFIED else response
 
 
 def is_taken(response: Response) -> bool:
@@ -123,7 +124,9 @@ async def refusal(session: Session, response: Response) -> RemoteStoreError:
     return session.error(response)
 
 
-async def archived(session: Session, response: Response, src: str) -> RemoteStoreError:
+async def archived(
+    session: Session, response: Response, src: str, origin: Session
+) -> RemoteStoreError:
     """
     Return the error for a copy that met a file in the archive tier.
 
@@ -131,11 +134,36 @@ async def archived(session: Session, response: Response, src: str) -> RemoteStor
         session: Of the container.
         response: The refusal; its path is the destination.
         src: Key of the source, which the error names unless it is the destination that is there.
+        origin: Of the source's container.
     """
     with in_doubt(response.lost):
-        found = await look(session, src)
+        found = await look(origin, src)
     online = found.status == 200 and found.headers.get("x-ms-access-tier", "") != "Archive"
     return session.error(response if online else evolve(response, path=src))
+
+
+async def unreachable(
+    session: Session, response: Response, src: str, origin: Session
+) -> RemoteStoreError:
+    """
+    Return the error for a copy from another container whose source the service does not find.
+
+    Args:
+        session: Of the container.
+        response: The refusal, a 404; its path is the destination.
+        src: Key of the source.
+        origin: Of the source's container.
+    """
+    if response.code in NO_STORAGE:
+        return session.error(response)
+    if response.code == UNVERIFIED:  # also where it may not read it
+        with in_doubt(response.lost):
+            found = await look(origin, src)
+        if found.status != 404:
+            msg = f"The service may not read the source of a copy, which is there: {src}"
+            unknown = response.lost
+            return error_as(session, response, PermissionDenied, msg, src, outcome_unknown=unknown)
+    return session.error(evolve(response, path=src))
 
 
 async def other_type(session: Session, response: Response) -> RemoteStoreError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from copy import copy as clone
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
@@ -127,6 +128,8 @@ class BlobService(ObjectService):
         self.clients = clients
         self.http = clients.session
         self.snapshots = snapshots
+        #: Of the container that has the sources of copies.
+        self.origin = clients.session
         #: The description of a container whose folders are real, once it turned out to be one.
         self.real_folders: Description | None = None
         self._signer = UrlSigner(clients.session.account, clients.session)
@@ -244,7 +247,17 @@ class BlobService(ObjectService):
         self, source: str, target: str, *, if_match: str | None = None, if_absent: bool
     ) -> Written:
         """Copy Blob, and a look now and then while the service is not ready with it."""
-        return await copy(self.http, source, target, if_match=if_match, if_absent=if_absent)
+        return await copy(
+            self.http, source, target, if_match=if_match, if_absent=if_absent, origin=self.origin
+        )
+
+    def with_sources_of(self, other: ObjectService) -> BlobService | None:
+        """Copy from a container of the same account that the same credentials open."""
+        if not isinstance(other, BlobService) or not self.http.account.opens(other.http.account):
+            return None
+        made = clone(self)
+        made.origin = other.http
+        return made
 
     # --- uploads in parts --------------------------------------------------
 

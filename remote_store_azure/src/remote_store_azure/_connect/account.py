@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from attrs import field, frozen
 
@@ -59,6 +59,23 @@ class Account:
     given_url: str | None
     kind: Kind
     secret: Any = field(default=None, repr=_masked)
+
+    def opens(self, other: Account) -> bool:
+        """
+        Return whether the secret of this container surely is one of another's, too.
+
+        A key and a token are for a whole account. So is a SAS with the field
+        ``srt``, which an account SAS alone has ("Create an account SAS" in the
+        REST reference); any other one is for a container, or something in it.
+        """
+        mine, theirs = self.secret, other.secret
+        same = mine is theirs or (self.kind in ("key", "sas") and mine == theirs)
+        if (self.blob_url, self.kind) != (other.blob_url, other.kind) or not same:
+            return False
+        token = getattr(mine, "signature", None) if self.kind == "object" else mine
+        if isinstance(token, str):
+            return "srt" in parse_qs(token.lstrip("?"))
+        return self.kind != "anonymous"
 
 
 def account_of(

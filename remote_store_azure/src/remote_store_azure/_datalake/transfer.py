@@ -10,7 +10,7 @@ from remote_store import PreconditionFailed, RemoteStoreError
 from remote_store.authoring import other_version
 from remote_store_azure._blob.copy import complete
 from remote_store_azure._blob.headers import blob_info
-from remote_store_azure._blob.refusals import archived, at_source, error_as
+from remote_store_azure._blob.refusals import archived, at_source, error_as, unreachable
 from remote_store_azure._datalake.probe import TRIES, file_at, refused, under_file
 from remote_store_azure._datalake.rename import rename
 from remote_store_azure._keys import NAME
@@ -50,38 +50,55 @@ async def move(
 
 
 async def copy(
-    session: Session, src: str, dst: str, *, exclusive: bool, if_match: str | None = None
+    session: Session,
+    src: str,
+    dst: str,
+    *,
+    exclusive: bool,
+    if_match: str | None = None,
+    origin: Session | None = None,
 ) -> None:
     """
     Let the service copy a file, and wait until that is complete; *if_match* as in `move`.
+
+    Args:
+        session: Of the container that is copied to.
+        src: Key of the file.
+        dst: Key of its copy.
+        exclusive: Leave a file at *dst* as it is.
+        if_match: Version of the file.
+        origin: Of the container that it is in, if that is another one of the account.
 
     Raises:
         NotFound, InvalidPath, AlreadyExists: As `move`.
         PreconditionFailed: The source was replaced again and again, or *dst*
             before the copy was complete.
     """
+    origin = origin or session
     for left in reversed(range(TRIES)):
-        version = await file_at(session, src)
-        _refuse_other(session, src, version, if_match)
-        if src == dst:
+        version = await file_at(origin, src)
+        _refuse_other(origin, src, version, if_match)
+        if src == dst and origin.container == session.container:
             return
-        response = await _copy(session, src, dst, version, exclusive=exclusive)
+        source = {
+            "x-ms-copy-source": origin.source_url(src),
+            "x-ms-source-if-match": origin.etag(version),
+        }
+        response = await _copy(session, source, dst, exclusive=exclusive)
         if response.status in (201, 202):
             await complete(session, dst, response)
             return
         if response.status == 404:
-            raise await _nothing_copied(session, src, response)
+            raise await _nothing_copied(session, src, response, origin)
+        if response.code in ARCHIVED:
+            raise await archived(session, response, src, origin)
         if response.code != "SourceConditionNotMet" or response.lost or not left:
             raise await _not_copied(session, src, response, version, exclusive=exclusive)
 
 
 async def _copy(
-    session: Session, src: str, dst: str, version: Response, *, exclusive: bool
+    session: Session, headers: dict[str, str], dst: str, *, exclusive: bool
 ) -> Response:
-    headers = {
-        "x-ms-copy-source": session.source_url(src),
-        "x-ms-source-if-match": session.etag(version),
-    }
     if exclusive:
         headers["If-None-Match"] = "*"
     return await session.send(
@@ -89,13 +106,18 @@ async def _copy(
     )
 
 
-async def _nothing_copied(session: Session, src: str, response: Response) -> RemoteStoreError:
+async def _nothing_copied(
+    session: Session, src: str, response: Response, origin: Session
+) -> RemoteStoreError:
     """Return the error for a missing source, or for a target below a file: one code means both."""
-    error = session.error(evolve(response, path=src))
     if response.code == "BlobNotFound":
         with in_doubt(response.lost):
-            return await under_file(session, response) or error
-    return error
+            below = await under_file(session, response)
+        if below is not None:
+            return below
+    if origin is not session:
+        return await unreachable(session, response, src, origin)
+    return session.error(evolve(response, path=src))
 
 
 async def _not_copied(
@@ -106,8 +128,6 @@ async def _not_copied(
         return error_as(
             session, response, PreconditionFailed, msg, src, outcome_unknown=response.lost
         )
-    if response.code in ARCHIVED:
-        return await archived(session, response, src)
     if response.status == 403 and not (exclusive and response.code == NO_OVERWRITE):
         return session.error(at_source(response, src))
     return await refused(

@@ -28,6 +28,7 @@ __all__ = [
     "OTHER_TYPE",
     "REFUSALS",
     "UNSURE",
+    "UNVERIFIED",
     "error_code",
     "error_of",
     "retry_after",
@@ -44,6 +45,8 @@ ARCHIVED: Final = frozenset({"BlobArchived", "BlobBeingRehydrated"})
 NO_OVERWRITE: Final = "UnauthorizedBlobOverwrite"
 #: The code that says that a blob is of another type than the request is for.
 OTHER_TYPE: Final = "InvalidBlobType"
+#: The code for a source of a copy that the service does not find, or may not read.
+UNVERIFIED: Final = "CannotVerifyCopySource"
 #: Codes that say that the container itself is absent, not what it was asked for.
 NO_STORAGE: Final = frozenset({"ContainerNotFound", "FilesystemNotFound"})
 #: Codes that say nothing about the storage, though their status seems to: no caller may take

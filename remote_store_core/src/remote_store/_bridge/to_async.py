@@ -15,6 +15,7 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.backend import Backend
+from remote_store._contract.standard_errors import cannot_copy_from
 from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError
@@ -311,22 +312,29 @@ class SyncBackendAdapter(AsyncBackend):
         await self._calls.mutate(self._backend.copy, src, dst, overwrite=overwrite, **more)
 
     async def copy_from(
-        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: AsyncBackend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         """
         Copy a file of another adapter's backend.
 
         Raises:
+            CapabilityNotSupported: *source* is no such adapter, or as
+                `AsyncBackend.copy_from`.
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy_from`.
         """
-        if not isinstance(source, SyncBackendAdapter):
-            return None
         copy = members.own_member(self._backend, "copy_from")
-        if copy is None:
-            return None
+        if copy is None or not isinstance(source, SyncBackendAdapter):
+            raise cannot_copy_from(dst, self.name)
+        more = versions.given(self._backend, if_match=if_match)
         theirs = source._backend  # noqa: SLF001 - of this class
         result: WriteResult | None = await self._calls.mutate(
-            copy, theirs, src, dst, overwrite=overwrite
+            copy, theirs, src, dst, overwrite=overwrite, **more
         )
         return result
 

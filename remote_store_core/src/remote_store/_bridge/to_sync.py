@@ -24,6 +24,7 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_content import as_content
 from remote_store._contract.backend import Backend
 from remote_store._contract.content import SyncContentSource
+from remote_store._contract.standard_errors import cannot_copy_from
 from remote_store._threads.loop_thread import LoopThread
 from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -213,16 +214,28 @@ class AsyncBackendSyncAdapter(Backend):
         return self._runner.query(sign, path, expires=expires, method=method)
 
     def copy_from(
-        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: Backend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
-        """Copy a file of another adapter's backend."""
-        if not isinstance(source, AsyncBackendSyncAdapter):
-            return None
+        """
+        Copy a file of another adapter's backend.
+
+        Raises:
+            CapabilityNotSupported: *source* is no such adapter, or as `Backend.copy_from`.
+        """
         copy = members.own_member(self._backend, "copy_from")
-        if copy is None:
-            return None
+        if copy is None or not isinstance(source, AsyncBackendSyncAdapter):
+            raise cannot_copy_from(dst, self.name)
+        more = versions.given(self._backend, if_match=if_match)
         theirs = source._backend  # noqa: SLF001 - of this class
-        result: WriteResult | None = self._runner.call(copy, theirs, src, dst, overwrite=overwrite)
+        result: WriteResult | None = self._runner.call(
+            copy, theirs, src, dst, overwrite=overwrite, **more
+        )
         return result
 
     def delete_many(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.ranges import Cut, refuse_other_version
-from remote_store._contract.standard_errors import no_real_folders
+from remote_store._contract.standard_errors import cannot_copy_from, no_real_folders
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
@@ -509,14 +509,17 @@ class AsyncBackend(Protocol):
         self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
     ) -> WriteResult | None:
         """
-        Copy a file of another backend, where the storage does that by itself.
+        Copy a file of another backend, where the storage does that by itself (ACROSS-001).
 
         All else is as in `copy`: the content does not come through this
         process, user metadata and, where the storage keeps it, the time go
-        along, and what arrives is one version. The default does nothing. A
+        along, and what arrives is one version. The default refuses. A
         backend recognises others by their class, never by what they say of
         themselves: one that is wrapped gives another content than its storage
-        has. Contract 1.1.
+        has. What it can reach depends on the two backends alone, and is told
+        before anything is asked of a service. One that declares
+        CONDITIONAL_WRITE takes ``if_match``, too, for the version of *src*.
+        Contract 1.1.
 
         Args:
             source: Where from; any backend.
@@ -525,14 +528,16 @@ class AsyncBackend(Protocol):
             overwrite: Replace a file at *dst*; False refuses it, exclusively.
 
         Returns:
-            What `write` returns; ``last_modified`` is what the storage tells of
-            the copy. None if it has to be read and written instead: nothing
-            was done.
+            What `write` returns, ``last_modified`` as the storage tells it of
+            the copy; None if it tells nothing with it.
 
         Raises:
+            CapabilityNotSupported: Always, from this default; and where the
+                storage cannot copy from *source*: it has to be read and
+                written instead, and nothing was done.
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
         """
-        return None
+        raise cannot_copy_from(dst, self.name)
 
     async def delete_many(
         self,

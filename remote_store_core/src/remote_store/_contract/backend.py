@@ -17,7 +17,7 @@ from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
 from remote_store._contract.range_file import open_ranges, reads_ranges
 from remote_store._contract.ranges import part_of_stream, refuse_other_version
-from remote_store._contract.standard_errors import no_real_folders
+from remote_store._contract.standard_errors import cannot_copy_from, no_real_folders
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError, unsupported
@@ -521,14 +521,17 @@ class Backend(Protocol):
         self, source: Backend, src: str, dst: str, *, overwrite: bool = False
     ) -> WriteResult | None:
         """
-        Copy a file of another backend, where the storage does that by itself.
+        Copy a file of another backend, where the storage does that by itself (ACROSS-001).
 
         All else is as in `copy`: the content does not come through this
         process, user metadata and, where the storage keeps it, the time go
-        along, and what arrives is one version. The default does nothing. A
+        along, and what arrives is one version. The default refuses. A
         backend recognises others by their class, never by what they say of
         themselves: one that is wrapped gives another content than its storage
-        has. Contract 1.1.
+        has. What it can reach depends on the two backends alone, and is told
+        before anything is asked of a service. One that declares
+        CONDITIONAL_WRITE takes ``if_match``, too, for the version of *src*.
+        Contract 1.1.
 
         Args:
             source: Where from; any backend.
@@ -537,14 +540,16 @@ class Backend(Protocol):
             overwrite: Replace a file at *dst*; False refuses it, exclusively.
 
         Returns:
-            What `write` returns; ``last_modified`` is what the storage tells of
-            the copy. None if it has to be read and written instead: nothing
-            was done.
+            What `write` returns, ``last_modified`` as the storage tells it of
+            the copy; None if it tells nothing with it.
 
         Raises:
+            CapabilityNotSupported: Always, from this default; and where the
+                storage cannot copy from *source*: it has to be read and
+                written instead, and nothing was done.
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
         """
-        return None
+        raise cannot_copy_from(dst, self.name)
 
     def delete_many(
         self,

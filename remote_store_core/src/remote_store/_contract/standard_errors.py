@@ -14,6 +14,7 @@ from typing import Any
 from remote_store._types.capabilities import Capability
 from remote_store._types.errors import (
     AlreadyExists,
+    CapabilityNotSupported,
     DirectoryNotEmpty,
     InvalidPath,
     NotFound,
@@ -26,6 +27,7 @@ from remote_store._types.errors import (
 __all__ = [
     "already_exists",
     "ancestor_is_file",
+    "cannot_copy_from",
     "cannot_delete_root",
     "closed",
     "error_about",
@@ -105,6 +107,23 @@ def ancestor_is_file(
 def folder_not_empty(key: str, backend: str, **fields: Any) -> DirectoryNotEmpty:
     """Return the error for a folder with children that is deleted without ``recursive``."""
     return DirectoryNotEmpty("Folder is not empty", path=key, backend=backend, **fields)
+
+
+def cannot_copy_from(key: str, backend: str, why: str = "") -> RemoteStoreError:
+    """
+    Return the error for a source in a storage from which this one does not copy by itself.
+
+    Args:
+        key: The target.
+        backend: Name of the backend.
+        why: What keeps it from that, if there is more to say.
+    """
+    told = f" ({why})" if why else ""
+    msg = (
+        f"backend {backend!r} does not copy from this source by itself{told}: nothing was done; "
+        "read the file and write it instead"
+    )
+    return CapabilityNotSupported(msg, path=key, backend=backend, capability="copy_from")
 
 
 def cannot_delete_root(key: str, backend: str) -> InvalidPath:

@@ -21,7 +21,7 @@ from remote_store._contract.async_content import (
 )
 from remote_store._contract.backend import Backend
 from remote_store._contract.ranges import BLOCK
-from remote_store._contract.standard_errors import error_about
+from remote_store._contract.standard_errors import cannot_copy_from, error_about
 from remote_store._plugins.hooks import hub
 from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.async_file import AsyncFile
@@ -869,28 +869,39 @@ class AsyncStore:
         dst: str | RemotePath,
         *,
         overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         """
         Copy a file of another store, where one storage does that for both by itself.
+
+        The content does not come through this program. Two stores of one
+        account of a service are such, and two folders of this machine.
 
         Args:
             source: Where from; a store of the same side.
             src: Path of a file in *source*.
             dst: Path of the new file in this store; its parent folders are created.
             overwrite: Replace a file at *dst*; False refuses it, exclusively.
+            if_match: ETag of the version of *src* to copy, as in `copy`.
 
         Returns:
-            What `write` returns: *dst* has the content and the user metadata
-            of *src* now. None if it has to be read and written instead:
-            nothing was done.
+            What `write` returns; None if the storage tells nothing of what it
+            has made. In either case *dst* has the content, the user metadata
+            and the content headers of *src* now.
 
         Raises:
-            CapabilityNotSupported: No COPY, here or in *source*.
+            CapabilityNotSupported: Nothing was done. No COPY, here or in
+                *source*, or *if_match* without CONDITIONAL_WRITE. Or the
+                storage cannot copy from *source* by itself (``capability`` is
+                then ``"copy_from"``): read the file and write it.
+            TypeError, ValueError: *if_match* is no ETag; see `write`.
             InvalidPath: A path is empty, malformed or a folder.
-            NotFound: *src* does not exist.
+            NotFound: *src* does not exist, or the storage of either side.
             AlreadyExists: A file is at *dst* and *overwrite* is False.
-            PreconditionFailed: *src* changed meanwhile; *dst* is as it was.
+            PreconditionFailed: *src* is another version than *if_match*, or
+                changed meanwhile; *dst* is as it was.
         """
+        match = {} if if_match is None else self._match(if_match)
         if _COPY in self._lacks:
             self._refuse(_COPY)
         if _COPY in source._lacks:
@@ -898,9 +909,9 @@ class AsyncStore:
         from_key, to_key = rules.file_key(source._root, src), rules.file_key(self._root, dst)
         copy = members.own_member(self._backend, "copy_from")
         if copy is None:
-            return None
+            raise cannot_copy_from(text_of(dst), self._name)
         result: WriteResult | None = await self._call(
-            "copy_from", dst, copy(source._backend, from_key, to_key, overwrite=overwrite)
+            "copy_from", dst, copy(source._backend, from_key, to_key, overwrite=overwrite, **match)
         )
         return None if result is None else rebasing.rebased_result(self._root, result)
 

@@ -80,8 +80,6 @@ class Observed:
             self._bytes = sum(map(len, result))
         elif isinstance(result, WriteResult) and result.source != "sidecar":
             self._bytes = result.size
-        elif result is None and self.name == "copy_from":
-            self.changes = False  # it is read and written instead
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:

@@ -284,6 +284,25 @@ class ObjectService(Protocol):
         """
         raise _missing(self.copy)
 
+    def with_sources_of(self, other: ObjectService) -> ObjectService | None:
+        """
+        Return this service for copies from another bucket; optional.
+
+        Whether it can reach that is told by the two services alone, without
+        I/O: it has the same endpoint and region and is asked with the same
+        credentials, which then have to read its objects and to write here. In
+        doubt it cannot.
+
+        Args:
+            other: The other bucket, a service of the same class and event loop.
+
+        Returns:
+            An object whose `copy` and `copy_part` take keys of *other* as their
+            sources, and whose other verbs and connections are those of this
+            one; it is never closed. None if there is none, as from the default.
+        """
+        return None
+
     # Uploads in parts ------------------------------------------------------
 
     async def begin_upload(self, key: str, *, attributes: Attributes) -> Upload:

@@ -22,7 +22,9 @@ from attrs import evolve, frozen
 
 from remote_store import (
     Capability,
+    CapabilityNotSupported,
     NotFound,
+    PermissionDenied,
     PreconditionFailed,
     RemoteStoreError,
     WriteResult,
@@ -30,7 +32,7 @@ from remote_store import (
 from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._planning.contents import same_content
-from remote_store_transfer._planning.equality import OURS, kept, source_time
+from remote_store_transfer._planning.equality import DOUBT, OURS, TIME, kept, source_time
 from remote_store_transfer._values import Version, same_version, version_of
 
 __all__ = ["Arrival", "Copier", "SourceChanged", "TargetChanged"]
@@ -137,8 +139,11 @@ class Copier:
             RemoteStoreError: As the stores raise it.
         """
         await self._let_rest(seen)
-        if (arrival := await self._have_copied(path, seen, replacing, advance)) is not None:
-            return arrival
+        asked = self._asks_storage(seen, replacing)
+        if asked:
+            arrival = await self._have_copied(path, seen, replacing, advance)
+            if arrival is not None:
+                return arrival
         # Times are compared as the listing told them, so that only its own metadata count there.
         told = seen
         if seen.size <= WHOLE:
@@ -162,6 +167,8 @@ class Copier:
             path = self._target.at(path)
             msg = f"{path!r} has {result.size} bytes after the copy, but {seen.size} were sent"
             raise RemoteStoreError(msg, path=path)
+        if asked:  # it refused, and here it worked: that is of the stores and not of this file
+            self._storage_copies = False
         left_out = bool(told.metadata) and self._metadata and not self._keeps
         return Arrival(
             seen.size, left_out, time_left_out=not await self._restore(path, seen, result)
@@ -314,6 +321,22 @@ class Copier:
                 resume=self._resumes and not isinstance(content, bytes),
             )
 
+    def _asks_storage(self, seen: Version, replacing: Version | None) -> bool:
+        """
+        Return True where the storage may copy by itself.
+
+        One version of a target is replaced by a write alone. And where a copy keeps no
+        record of its source's time, the next run would take that of a new file for
+        older; only the first files of a run are ever that new.
+        """
+        if not self._storage_copies or (replacing is not None and self._matches):
+            return False
+        if self._one_store or self._target_files is not None or seen.digest is not None:
+            return True
+        if seen.modified_at is None or TIME in (seen.metadata or {}):
+            return True
+        return abs(datetime.now(UTC) - seen.modified_at) >= DOUBT
+
     async def _have_copied(
         self,
         path: str,
@@ -321,27 +344,41 @@ class Copier:
         replacing: Version | None,
         advance: Callable[[int], None],
     ) -> Arrival | None:
-        """Have the storage copy by itself; None if it does not, and nothing was done."""
-        # One version of a target is replaced by a write alone.
-        if not self._storage_copies or (replacing is not None and self._matches):
-            return None
+        """
+        Have the storage copy by itself; None if it does not, and nothing was done.
+
+        A refusal for want of rights may be about this way alone: a service that
+        copies wants some for tags and keys that reading and writing do not need,
+        or reads the source from an address that is locked out. Each store then
+        decides by itself what its credentials may.
+        """
         if self.exact:
             await self._confirm(path, seen, fetch=False)
         await self._confirm_target(path, replacing)
         src, dst, overwrite = self._source.at(path), self._target.at(path), replacing is not None
-        source, target = self._source.store, self._target.store
-        copied = await target.copy_from(source, src, dst, overwrite=overwrite)
-        if copied is None and not self._one_store:
-            self._storage_copies = False  # which is of the stores and not of this file
-            return None
-        if copied is None:
-            match = seen.etag if self._matches else None
+        match = seen.etag if self._matches else None
+        try:
             with _of_source(src, match):
-                await source.copy(src, dst, overwrite=overwrite, if_match=match)
-            if match is not None:
-                advance(seen.size)
-                return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
-        return await self._settle(path, seen, copied, advance)
+                copied = await self._storage_copy(src, dst, overwrite, match)
+        except CapabilityNotSupported:
+            return None
+        except PermissionDenied as error:
+            if error.outcome_unknown:  # it may be there, and a write would meet it
+                raise
+            return None
+        return await self._settle(path, seen, copied, advance, pinned=match is not None)
+
+    async def _storage_copy(
+        self, src: str, dst: str, overwrite: bool, match: str | None
+    ) -> WriteResult | None:
+        source, target = self._source.store, self._target.store
+        try:
+            return await target.copy_from(source, src, dst, overwrite=overwrite, if_match=match)
+        except CapabilityNotSupported:
+            if not self._one_store:
+                raise
+        await source.copy(src, dst, overwrite=overwrite, if_match=match)
+        return None
 
     async def _settle(
         self,
@@ -349,13 +386,15 @@ class Copier:
         seen: Version,
         copied: WriteResult | None,
         advance: Callable[[int], None],
+        *,
+        pinned: bool,
     ) -> Arrival:
         """
         Look at what a storage has copied by itself.
 
-        It is one version, but may be a later one, which the next run would not
-        see by the times. On this machine a copy has the time of its source, and
-        tells which one it is.
+        It is one version, but unless that was *pinned* it may be a later one,
+        which the next run would not see by the times. On this machine a copy
+        has the time of its source, and tells which one it is.
         """
         advance(seen.size)
         if self._target_files is not None and copied is not None and seen.modified_at is not None:
@@ -363,7 +402,8 @@ class Copier:
             if known and source_time(seen) == seen.modified_at:
                 return Arrival(seen.size)
         try:
-            await self._confirm(path, seen, fetch=False)
+            if not pinned:
+                await self._confirm(path, seen, fetch=False)
         except SourceChanged as error:
             error.outcome_unknown = True
             if copied is not None:
@@ -498,7 +538,7 @@ def _of_source(path: str, match: str | None) -> Generator[None, None, None]:
     try:
         yield
     except PreconditionFailed as error:
-        if match is None:
+        if match is None or error.outcome_unknown:
             raise
         msg = f"{path!r} changed before it was copied"
         raise SourceChanged(msg, path=path) from error

@@ -17,6 +17,7 @@ from remote_store_transfer._values import Compare, Version
 
 __all__ = [
     "DIGEST",
+    "DOUBT",
     "ETAG",
     "OURS",
     "TIME",
@@ -38,11 +39,11 @@ OURS: Final = frozenset((TIME, ETAG, DIGEST))
 _ROOM: Final = 2048
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
-#: Microseconds around a source's time in which the time of a target tells nothing.
+#: Time around that of a source in which the time of a target tells nothing.
 #: After it, the target may have been written before the source's last change:
 #: between the last look at the source and the commit. Before it, it may be a copy
 #: nevertheless: S3 and HTTP tell whole seconds, and two clocks differ a little.
-_DOUBT: Final = 2_000_000
+DOUBT: Final = timedelta(seconds=2)
 
 #: What a verdict says; ``"ask"``: a question to the target may tell,
 #: ``"read"``: both contents have to be read.
@@ -183,7 +184,7 @@ def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
         return Verdict("different", "no time is known")
     if rule.restores:
         return Verdict("equal" if theirs == _original(source) else "different", "time")
-    doubt = 0 if rule.one_store else _DOUBT
+    doubt = 0 if rule.one_store else DOUBT // _MICRO
     if theirs - ours >= doubt:
         return Verdict("equal", "time")
     if ours - theirs >= doubt:

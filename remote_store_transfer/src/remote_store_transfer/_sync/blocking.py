@@ -29,6 +29,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncStore
+from remote_store.authoring import cannot_copy_from
 
 __all__ = ["as_async_stores", "run"]
 
@@ -172,11 +173,18 @@ class _StoreBackend(Backend):
         self._store.copy(src, dst, overwrite=overwrite, if_match=if_match)
 
     def copy_from(
-        self, source: Backend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: Backend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         if not isinstance(source, _StoreBackend):
-            return None
-        return self._store.copy_from(source._store, src, dst, overwrite=overwrite)  # noqa: SLF001
+            raise cannot_copy_from(dst, self._name)
+        theirs = source._store  # noqa: SLF001 - of this class
+        return self._store.copy_from(theirs, src, dst, overwrite=overwrite, if_match=if_match)
 
     def resolve(self, path: str) -> ResolutionPlan:
         return self._store.resolve(path)
