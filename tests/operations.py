@@ -21,6 +21,7 @@ from attrs import evolve, field, frozen
 from remote_store import Capability
 
 __all__ = [
+    "FLAT_OPERATIONS",
     "NOT_IN_PROCESS",
     "OPERATIONS",
     "OPERATIONS_OF_STORES",
@@ -173,6 +174,10 @@ NOT_IN_PROCESS: Final = SINCE_1_1 - {C.CONDITIONAL_WRITE, C.RANGE_READ, C.CREATE
 
 #: Those of both protocols, by name.
 OPERATIONS: Final = {operation.name: operation for operation in _operations()}
+#: Those of them that a storage has whose folders are only prefixes.
+FLAT_OPERATIONS: Final = {
+    name: op for name, op in OPERATIONS.items() if C.CREATE_FOLDER not in op.needs
+}
 
 #: Those that only the sync protocol has, and a sync store.
 OPERATIONS_OF_SYNC: Final = {

@@ -11,7 +11,7 @@ import pytest_asyncio
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
-from tests.operations import OPERATIONS, Kind, Paths, settle
+from tests.operations import FLAT_OPERATIONS, Kind, Paths, settle
 
 from remote_store import NotFound, PermissionDenied
 
@@ -68,7 +68,7 @@ async def test_deletes(box: Flat) -> None:
 CALLS: list[Any] = [
     *(
         partial(op, paths=Paths("a", "a", "b"))
-        for op in OPERATIONS.values()
+        for op in FLAT_OPERATIONS.values()
         if op.kind not in (Kind.QUESTION, Kind.LISTING) and "missing_ok" not in op.options
     ),
     lambda b: b.get_folder_info(""),

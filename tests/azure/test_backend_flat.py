@@ -17,7 +17,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, gathered, stream
-from tests.operations import OPERATIONS, Kind, Paths, settle, slots
+from tests.operations import FLAT_OPERATIONS, Kind, Paths, settle, slots
 
 from remote_store import (
     AlreadyExists,
@@ -179,8 +179,8 @@ async def test_unwrap(box: Flat) -> None:
 @pytest.mark.asyncio
 async def test_bad_keys(box: Flat) -> None:
     """A key that is none, and the root as a file, are refused before anything is sent."""
-    for name, slot in slots(OPERATIONS):
-        operation = OPERATIONS[name]
+    for name, slot in slots(FLAT_OPERATIONS):
+        operation = FLAT_OPERATIONS[name]
         roots = ("", ".") if operation.changes or operation.kind is Kind.READ else ()
         for key in ("/a", "a/../b", "..", "a\0b", "a\\b", "\ud800", *roots):
             with pytest.raises(InvalidPath, match="path") as caught:
@@ -192,10 +192,10 @@ async def test_bad_keys(box: Flat) -> None:
 @pytest.mark.asyncio
 async def test_names_that_are_no_target(box: Flat) -> None:
     """Reserved names, and what no listing could show, are refused as targets before a request."""
-    for name, slot in slots(OPERATIONS, "free"):
+    for name, slot in slots(FLAT_OPERATIONS, "free"):
         for key in (".~tmp.a", "d/.~tmp.a", ".~tmp.d/a", "a\x01b", "a\ufffe"):
             with pytest.raises(InvalidPath):
-                await settle(OPERATIONS[name](box.backend, Paths().but(slot, key)))
+                await settle(FLAT_OPERATIONS[name](box.backend, Paths().but(slot, key)))
     assert box.sent() == []
 
 

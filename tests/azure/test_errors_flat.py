@@ -14,7 +14,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError, Servic
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import Flat, flat, stream
-from tests.operations import OPERATIONS, Paths, crossed, settle
+from tests.operations import FLAT_OPERATIONS, Paths, crossed, settle
 
 from remote_store import (
     AlreadyExists,
@@ -33,10 +33,12 @@ Call = Callable[[AsyncAzureBackend], Awaitable[Any]]
 
 CALLS: dict[str, Call] = {
     name: partial(op, paths=Paths("a", "d", "d/below" if "overwrite" in op.options else "b"))
-    for name, op in sorted(OPERATIONS.items(), key=lambda item: item[0] != "write")
+    for name, op in sorted(FLAT_OPERATIONS.items(), key=lambda item: item[0] != "write")
 } | {"write, stream": lambda b: b.write("b", stream(b"x", b"y", b"z"))}
 #: A move looks first.
-LOOKS_FIRST = {name for name, op in OPERATIONS.items() if not op.changes or op.method == "move"}
+LOOKS_FIRST = {
+    name for name, op in FLAT_OPERATIONS.items() if not op.changes or op.method == "move"
+}
 
 
 @pytest_asyncio.fixture

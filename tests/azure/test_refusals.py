@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import Azurite
 from tests.azure.flat import QUICK, flat, gathered, stream
 from tests.azure.scripted import KEY, reply, scripted
-from tests.operations import OPERATIONS, Paths, settle
+from tests.operations import FLAT_OPERATIONS, Paths, settle
 
 from remote_store import BackendUnavailable, PermissionDenied, RemoteStoreError
 from remote_store_azure import AsyncAzureBackend
@@ -19,7 +19,7 @@ from remote_store_azure import AsyncAzureBackend
 pytestmark = pytest.mark.asyncio
 
 CALLS: Final[list[Callable[[AsyncAzureBackend], Awaitable[Any]]]] = [
-    *(partial(op, paths=Paths("a", "a", "b")) for op in OPERATIONS.values()),
+    *(partial(op, paths=Paths("a", "a", "b")) for op in FLAT_OPERATIONS.values()),
     lambda b: b.exists(""),
     lambda b: b.is_folder(""),
     lambda b: b.get_folder_info(""),
