@@ -28,7 +28,6 @@ from remote_store._store.async_file import AsyncFile
 from remote_store._store.async_iterate import files_below, folders_below, relay
 from remote_store._store.async_observe import AsyncObservation
 from remote_store._store.async_ranges import read_part, read_parts
-from remote_store._store.deletions import Deletions
 from remote_store._store.observe import together
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError
@@ -631,6 +630,8 @@ class AsyncStore:
             CapabilityNotSupported: No DELETE, or *if_match* without
                 CONDITIONAL_WRITE.
         """
+        from remote_store._store.deletions import Deletions  # few programs delete many
+
         if _DELETE in self._lacks:
             self._refuse(_DELETE)
         asked = Deletions(self._root, paths, if_match, self._capabilities, self._name)

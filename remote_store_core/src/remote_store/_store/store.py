@@ -24,7 +24,6 @@ from remote_store._contract.ranges import BLOCK
 from remote_store._contract.standard_errors import cannot_copy_from, error_about
 from remote_store._plugins.hooks import hub
 from remote_store._store import gates, range_rules, rebasing, rules
-from remote_store._store.deletions import Deletions
 from remote_store._store.iterate import files_below, folders_below, relay
 from remote_store._store.observe import Observation, together
 from remote_store._store.ranges import read_part, read_parts
@@ -713,6 +712,8 @@ class Store:
             CapabilityNotSupported: No DELETE, or *if_match* without
                 CONDITIONAL_WRITE.
         """
+        from remote_store._store.deletions import Deletions  # few programs delete many
+
         if _DELETE in self._lacks:
             self._refuse(_DELETE)
         asked = Deletions(self._root, paths, if_match, self._capabilities, self._name)
