@@ -249,7 +249,9 @@ class _Deletion:
         limits = self._session.description
         size = 1 if self._single else min(limits.batch, limits.page)
         batch: list[str] = []
-        found = pages(self._session, self._key, prefix=prefix_of(self._key), required=True)
+        found = pages(
+            self._session, self._key, prefix=prefix_of(self._key), required=True, keys_only=True
+        )
         async with aclosing(found):
             async for one in found:
                 for info in one.objects:

@@ -76,7 +76,9 @@ async def _present(session: Session, keys: Sequence[str]) -> list[str]:
     one_folder = len({key.rpartition("/")[0] for key in keys}) == 1
     left = len(keys) // _WORTH
     missing, present = set(keys), []
-    found = pages(session, prefix, prefix=prefix, delimiter="/" if one_folder else "")
+    found = pages(
+        session, prefix, prefix=prefix, delimiter="/" if one_folder else "", keys_only=True
+    )
     try:
         async with aclosing(found):
             while missing and left:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import frozen
@@ -78,13 +79,27 @@ def file_info(
 
 
 async def page(
-    session: Session, key: str, *, prefix: str, delimiter: str = "", token: str = ""
+    session: Session,
+    key: str,
+    *,
+    prefix: str,
+    delimiter: str = "",
+    token: str = "",
+    keys_only: bool = False,
 ) -> Page:
     """Return one page; without a delimiter of the service's, the same made of a flat one."""
-    limit = session.description.page
+    ask = partial(
+        ask_page,
+        session,
+        key,
+        prefix,
+        token=token,
+        limit=session.description.page,
+        keys_only=keys_only,
+    )
     if not delimiter or session.description.delimiter:
-        return await ask_page(session, key, prefix, delimiter=delimiter, token=token, limit=limit)
-    flat = await ask_page(session, key, prefix, token=token, limit=limit)
+        return await ask(delimiter=delimiter)
+    flat = await ask()
     start = len(prefix)
     here = [info for info in flat.objects if "/" not in info.key[start:]]
     below = (info.key for info in flat.objects if "/" in info.key[start:])
@@ -98,7 +113,13 @@ def _first(found: Page, description: Description) -> str:
 
 
 async def pages(
-    session: Session, key: str, *, prefix: str, delimiter: str = "", required: bool = False
+    session: Session,
+    key: str,
+    *,
+    prefix: str,
+    delimiter: str = "",
+    required: bool = False,
+    keys_only: bool = False,
 ) -> AsyncGenerator[Page, None]:
     """
     Yield the pages of a listing, one at a time.
@@ -110,6 +131,7 @@ async def pages(
         delimiter: ``"/"`` for one folder, ``""`` for all that is below.
         required: Raise StorageNotFound where the bucket is absent; else
             nothing is yielded.
+        keys_only: Nothing but the keys of the objects is wanted.
     """
     if too_long(prefix, session.description):
         return
@@ -118,7 +140,14 @@ async def pages(
     progress = Progress(session, key, f"The service's listing of {prefix!r}")
     while first or token:
         try:
-            found = await page(session, key, prefix=prefix, delimiter=delimiter, token=token)
+            found = await page(
+                session,
+                key,
+                prefix=prefix,
+                delimiter=delimiter,
+                token=token,
+                keys_only=keys_only,
+            )
         except StorageNotFound:
             if required or not first:
                 raise

@@ -109,17 +109,23 @@ async def is_folder(session: Session, key: str) -> bool:
 
 
 async def ask_page(
-    session: Session, key: str, prefix: str, *, delimiter: str = "", token: str = "", limit: int
+    session: Session,
+    key: str,
+    prefix: str,
+    *,
+    delimiter: str = "",
+    token: str = "",
+    limit: int,
+    keys_only: bool = False,
 ) -> Page:
     """
-    Return one page of a listing.
+    Return one page of a listing; with *keys_only* nothing else of its objects counts.
 
     Raises:
         RemoteStoreError: It is of another listing; what it names may be anybody's.
     """
-    page = await session.ask(
-        key, session.service.list_page, prefix, delimiter=delimiter, token=token, limit=limit
-    )
+    verb = session.service.list_keys if keys_only else session.service.list_page
+    page = await session.ask(key, verb, prefix, delimiter=delimiter, token=token, limit=limit)
     start = len(prefix)
     for info in page.objects:
         if not info.key.startswith(prefix) or (delimiter and info.key.find(delimiter, start) >= 0):

@@ -22,7 +22,7 @@ from remote_store_azure._blob.service import BlobService
 from remote_store_azure._datalake import requests as dfs
 from remote_store_azure._datalake.staged_write import STALE
 from remote_store_azure._rest.errors import NO_STORAGE
-from remote_store_objects import ObjectInfo, Page
+from remote_store_objects import ObjectInfo, ObjectService, Page
 from remote_store_objects.authoring import prefix_of
 
 __all__ = ["PathService", "SweepService", "entries_of"]
@@ -50,6 +50,9 @@ class PathService(BlobService):
         self._split: set[str] = set()
         self._stale: float = STALE
         self._sweeps_left = _SWEPT
+
+    #: Paths, not the blobs of the base.
+    list_keys = ObjectService.list_keys
 
     async def list_page(
         self, prefix: str, *, delimiter: str = "", token: str = "", limit: int

@@ -184,6 +184,16 @@ class ObjectService(Protocol):
             StorageNotFound: The bucket is absent.
         """
 
+    async def list_keys(
+        self, prefix: str, *, delimiter: str = "", token: str = "", limit: int
+    ) -> Page:
+        """
+        As `list_page`, for who wants the keys of the objects and nothing else; optional.
+
+        A service overrides it for which that is less work. The default is `list_page`.
+        """
+        return await self.list_page(prefix, delimiter=delimiter, token=token, limit=limit)
+
     # Changing --------------------------------------------------------------
 
     @abstractmethod
