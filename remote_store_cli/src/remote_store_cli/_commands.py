@@ -66,7 +66,7 @@ def _complain_of_usage(error: Any, given: Sequence[str]) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{error.format_message()}\n")
         return
-    message = one_line(error.format_message()).removesuffix(".")
+    message = one_line(error.format_message()).removesuffix(".").replace("Value error, ", "")
     for word in given:  # what is too much, or is not understood, may hold a credential
         if "://" in word:
             message = message.replace(word, redact_url(word))

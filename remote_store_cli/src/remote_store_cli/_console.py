@@ -93,7 +93,7 @@ _voice: Final = _Voice()
 def _say(level: str, message: str, **facts: Any) -> None:
     text = redacted(message)
     if _voice.as_json:
-        known = {name: value for name, value in facts.items() if value is not None}
+        known = {name: value for name, value in facts.items() if value not in (None, "")}
         line = json.dumps({"level": level, "message": text, **known})
     else:
         line = printable(text if level == "info" else f"{level}: {text}")

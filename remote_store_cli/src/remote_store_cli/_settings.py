@@ -154,7 +154,13 @@ def read_config(path: Path | None, names: Sequence[str]) -> RegistryConfig:
     try:
         config = RegistryConfig.from_toml(path, resolve_env_vars=True, stores=names)
         config.validate()
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        msg = (
+            f"configuration {str(path)!r} cannot be read ({error.strerror}); "
+            "'remote-store config init FILE' makes one to begin with"
+        )
+        raise InvalidCommand(msg) from error
+    except (ValueError, TypeError, KeyError) as error:
         reason = error.args[0] if isinstance(error, KeyError) else reason_of(error)
         msg = f"configuration {str(path)!r}: {reason}"
         raise InvalidCommand(msg) from error
