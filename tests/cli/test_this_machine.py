@@ -176,3 +176,27 @@ def test_a_tilde_is_what_it_is_to_a_shell(
     assert "~no-such-user" == parse("~no-such-user").name
     cli("cp", "~/f", "~/copies/")
     assert (tmp_path / "copies" / "f").exists()
+
+
+@pytest.mark.parametrize("links", ["report", "follow", "skip"])
+def test_links_to_folders_are_told_entered_or_skipped(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    """By all that look below folders; a link that leads back up is never entered."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "top" / "real").mkdir(parents=True)
+    (tmp_path / "top" / "real" / "f").write_bytes(b"12")
+    (tmp_path / "top" / "link").symlink_to("real")
+    (tmp_path / "top" / "real" / "up").symlink_to("..")
+    through = ["link/f"] if links == "follow" else []
+
+    found = cli("find", "--links", links, "top")
+    listed = cli("ls", "-r", "--links", links, "top")
+    used = cli("du", "-s", "--links", links, "top")
+
+    assert sorted(found.stdout.split()) == [f"top/{path}" for path in (*through, "real/f")]
+    assert listed.stdout.split() == [*through, "real/f"]
+    assert used.stdout.split()[0] == str(2 * (1 + len(through)))
+    for said in (found.stderr, listed.stderr, used.stderr):
+        assert ("links" in said) == (links == "report")
+        assert said.count("leads back up") == (2 if links == "follow" else 0)

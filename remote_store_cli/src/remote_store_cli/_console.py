@@ -19,6 +19,7 @@ __all__ = [
     "complain",
     "hide",
     "human_size",
+    "ignore_links",
     "iso_time",
     "links_left_out",
     "names_left_out",
@@ -114,9 +115,12 @@ class _LogLines(logging.Handler):
         """Forget what the command before has heard of."""
         self.names_left_out = False
         self.links_left_out = 0
+        self.ignores_links = False
         self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.ignores_links and hasattr(record, "links_left_out"):
+            return
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - the plugin's mistake, no failure of what it does
@@ -149,6 +153,11 @@ def showing_logs() -> Generator[None, None, None]:
 def names_left_out() -> bool:
     """Return True if a listing of this command skipped names that no path can have."""
     return _log_lines.names_left_out
+
+
+def ignore_links() -> None:
+    """Say nothing of links that the listings of this command leave out."""
+    _log_lines.ignores_links = True
 
 
 def links_left_out() -> int:

@@ -16,12 +16,13 @@ from remote_store_cli._console import human_size, names_left_out
 from remote_store_cli._help import flag, grouping
 from remote_store_cli._listing import file_facts, long_line
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
-from remote_store_cli._options import JsonOutput, Long
+from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
+from remote_store_cli._walking import files_below
 
 __all__ = ["du", "find"]
 
@@ -35,6 +36,7 @@ def find(
     locations: Locations,
     *,
     which: Which,
+    links: LinksOption = Links.report,
     long: Long = False,
     null: Annotated[
         bool,
@@ -46,7 +48,7 @@ def find(
     """Print the files below folders that the filters let pass, as they are found."""
 
     async def work() -> int | None:
-        search = _Search(which.selection())
+        search = _Search(which.selection(), links)
         facts: list[dict[str, Any]] = []
         async with Opener(locations, stores) as opener:
             for location in opener.locations:
@@ -72,8 +74,9 @@ def find(
 class _Search:
     """Looks for files, and goes on after what fails."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, links: Links) -> None:
         self._filters = selection.filters
+        self._links = links
         self._failed = False
         self._found = 0
         self.meter = Meter()
@@ -88,7 +91,7 @@ class _Search:
                     yield "", file
                 return
             start = len(opened.key) + 1 if opened.key else 0
-            listing = opened.store.list_files(opened.key, recursive=True)
+            listing = files_below(opened, self._links)
             async with contextlib.aclosing(listing):
                 async for file in listing:
                     path = file.path.as_posix()[start:]
@@ -127,6 +130,7 @@ def du(
         bool, flag("--summarize", "-s", help="Only the sum of each location: -d 0.")
     ] = False,
     which: Which,
+    links: LinksOption = Links.report,
     as_json: JsonOutput = False,
     stores: Stores,
 ) -> None:
@@ -138,7 +142,7 @@ def du(
 
     async def work() -> int | None:
         levels = 0 if summarize else depth
-        search = _Search(which.selection())
+        search = _Search(which.selection(), links)
         facts: list[dict[str, Any]] = []
         async with Opener(locations, stores) as opener:
             for location in opener.locations:

@@ -14,13 +14,14 @@ from remote_store_cli._codes import FAILED
 from remote_store_cli._console import human_size, iso_time, time_text, warn
 from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
-from remote_store_cli._options import JsonOutput, Long
+from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, complain_of, run
 from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import count
+from remote_store_cli._walking import files_below
 from remote_store_transfer import Filters
 
 __all__ = ["file_facts", "info", "long_line", "ls", "tree"]
@@ -40,6 +41,7 @@ def ls(
         bool, flag("--recursive", "-r", "-R", help="All files below, with their paths.")
     ] = False,
     which: Which,
+    links: LinksOption = Links.report,
     as_json: JsonOutput = False,
     stores: Stores,
 ) -> None:
@@ -61,7 +63,7 @@ def ls(
                 try:
                     opened = await opener.open(location)
                     listed.append((opened, entries))
-                    await _list(opened, entries, recursive=recursive)
+                    await _list(opened, entries, links if recursive else None)
                 except PluginError:
                     raise
                 except EXPECTED as error:
@@ -114,20 +116,23 @@ def _is_file(opened: OpenedPath, entries: list[Entry]) -> bool:
     return len(entries) == 1 and entries[0].path.as_posix() == opened.key
 
 
-async def _list(opened: OpenedPath, entries: list[Entry], *, recursive: bool) -> None:
+async def _list(opened: OpenedPath, entries: list[Entry], links: Links | None) -> None:
     """
     List a folder, or a file alone, as entries that are added to *entries*.
+
+    Args:
+        opened: The folder.
+        entries: Gets what there is.
+        links: What becomes of links to folders below; None for no more than its children.
 
     Raises:
         NotFound: Nothing is there.
         RemoteStoreError: A part of it cannot be listed; all the rest was.
     """
     store = opened.store
-    listing: AsyncGenerator[Entry, None]
-    if recursive:
-        listing = store.list_files(opened.key, recursive=True)
-    else:
-        listing = store.iter_children(opened.key)
+    listing: AsyncGenerator[Entry, None] = (
+        store.iter_children(opened.key) if links is None else files_below(opened, links)
+    )
     async with contextlib.aclosing(listing):
         async for entry in listing:
             entries.append(entry)  # noqa: PERF401 - extend() takes no async comprehension
@@ -215,7 +220,7 @@ async def _draw(
     async def below(folder: OpenedPath) -> list[Entry]:
         entries: list[Entry] = []
         try:
-            await _list(folder, entries, recursive=False)
+            await _list(folder, entries, None)
         except NotFound:
             return []  # removed since it was listed
         except EXPECTED as error:
