@@ -66,9 +66,11 @@ async def test_the_backend_is_told_both_keys_and_the_source() -> None:
 async def test_who_cannot_refuses(backend: Any, capability: str) -> None:
     """By its name; a wrapper that only hands it on is not asked."""
     store = AsyncStore(as_backend(backend))
-    with pytest.raises(CapabilityNotSupported) as caught:
-        await store.copy_from(AsyncStore(copying()), "a", "b")
-    assert caught.value.capability == capability
+    versions = [None] + ["v"] * store.supports(Capability.CONDITIONAL_WRITE)
+    for version in versions:
+        with pytest.raises(CapabilityNotSupported) as caught:
+            await store.copy_from(AsyncStore(copying()), "a", "b", if_match=version)
+        assert caught.value.capability == capability
 
 
 async def test_both_sides_copy_and_a_version_needs_conditions() -> None:

@@ -111,7 +111,13 @@ class Complete:
     async def create_folder(self, path: str) -> None: ...
 
     async def copy_from(
-        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: AsyncBackend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         raise NotImplementedError
 

@@ -368,16 +368,22 @@ class _Upper(Recorder):
 async def refused(t: Trial) -> None:
     other = await t.elsewhere()
     src = await other.seed_file(other.name("from"), b"content")
-    there = await t.seed_file(t.name("there"))
+    versions: list[str | None] = [None]
+    if t.declares(C.CONDITIONAL_WRITE, C.METADATA):
+        versions.append((await other.store.get_file_info(src)).etag)
+    cases = [(overwrite, version) for overwrite in (False, True) for version in versions]
     behind = other.store_over(_Upper(other.backend))
     for store, what, content in (
         (other.store, "another store", b"content"),
         (behind, "a store behind a wrapper", b"CONTENT"),
     ):
-        for dst, overwrite in ((t.name("to"), False), (there, True)):
+        for overwrite, version in cases:
+            dst = t.name("to")
+            if overwrite:
+                await t.seed_file(dst)
             before = await t.snapshot()
             try:
-                await t.store.copy_from(store, src, dst, overwrite=overwrite)
+                await t.store.copy_from(store, src, dst, overwrite=overwrite, if_match=version)
             except CapabilityNotSupported as error:
                 changes = before.difference(await t.snapshot())
                 expect(

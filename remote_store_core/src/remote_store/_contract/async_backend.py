@@ -506,7 +506,13 @@ class AsyncBackend(Protocol):
         raise no_real_folders(path, self.name)
 
     async def copy_from(
-        self, source: AsyncBackend, src: str, dst: str, *, overwrite: bool = False
+        self,
+        source: AsyncBackend,
+        src: str,
+        dst: str,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
     ) -> WriteResult | None:
         """
         Copy a file of another backend, where the storage does that by itself (ACROSS-001).
@@ -517,15 +523,15 @@ class AsyncBackend(Protocol):
         backend recognises others by their class, never by what they say of
         themselves: one that is wrapped gives another content than its storage
         has. What it can reach depends on the two backends alone, and is told
-        before anything is asked of a service. One that declares
-        CONDITIONAL_WRITE takes ``if_match``, too, for the version of *src*.
-        Contract 1.1.
+        before anything is asked of a service. Contract 1.1.
 
         Args:
             source: Where from; any backend.
             src: Key of a file of *source*.
             dst: Key of the new file.
             overwrite: Replace a file at *dst*; False refuses it, exclusively.
+            if_match: ETag of the version of *src* to copy; never without
+                CONDITIONAL_WRITE.
 
         Returns:
             What `write` returns, ``last_modified`` as the storage tells it of
