@@ -35,7 +35,9 @@ async def stream(mib: int) -> AsyncIterator[bytes]:
 
 async def transfer(backend: AsyncS3Backend, what: str, mib: int) -> None:
     if what.startswith("up"):
-        await backend.write(f"{what}{mib}", stream(mib), overwrite=what == "up")
+        await backend.write(
+            f"{what}{mib}", stream(mib), overwrite=what == "up", resume=what == "up resumed"
+        )
         return
     total = 0
     async for chunk in backend.read(f"down{mib}"):
@@ -66,7 +68,7 @@ async def _seed(backend: AsyncS3Backend, mib: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("mib", [64, 256])
-@pytest.mark.parametrize("what", ["up", "up exclusive", "down"])
+@pytest.mark.parametrize("what", ["up", "up exclusive", "up resumed", "down"])
 def test_a_stream_grows_no_process(moto: Moto, bucket: str, what: str, mib: int) -> None:
     """At most 24 MiB more; a version that gathers an exclusive stream fails."""
     if what == "down":
