@@ -295,6 +295,21 @@ async def test_who_may_not_look_writes_all_the_same(
     assert bucket.contents() == {"f": DATA}
 
 
+async def test_a_service_that_takes_no_small_parts_is_written_to_all_the_same(
+    bucket: Bucket, backend: ObjectBackend
+) -> None:
+    """The mark is one; without it nothing is kept."""
+    bucket.faults["send_part"].append(raising(RemoteStoreError("too small", status=400)))
+    await backend.write("f", stream(), resume=True)
+    assert bucket.contents() == {"f": DATA}
+    refusal = raising(RemoteStoreError("too small", status=400))
+    bucket.faults["send_part"].extend([refusal, *[None] * 3, *[busy] * 3])
+    with pytest.raises(BackendUnavailable) as caught:
+        await backend.write("g", stream(), resume=True)
+    assert "kept" not in str(caught.value)
+    assert not bucket.uploads
+
+
 async def test_an_unreachable_service_is_not_taken_for_an_empty_one(
     bucket: Bucket, backend: ObjectBackend
 ) -> None:

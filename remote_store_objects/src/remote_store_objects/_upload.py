@@ -192,8 +192,16 @@ class Uploading:
 
     async def _send_mark(self, mark: Body) -> None:
         session = self._session
-        with untouched():
-            part = await session.change(self._key, session.service.send_part, self.upload, 1, mark)
+        try:
+            with untouched():
+                part = await session.change(
+                    self._key, session.service.send_part, self.upload, 1, mark
+                )
+        except (BackendUnavailable, StorageNotFound):
+            raise
+        except RemoteStoreError as error:  # so small a part may be refused at once
+            _log.info("An upload of %r cannot be gone on with: %r", self._key, error)
+            return
         # What the service encrypts with a key of its own, nobody would know again.
         self._shared = self._keeps = await equals(part, mark)
 
