@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import pickle
+import re
 import traceback
 import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -25,6 +26,9 @@ pytestmark = pytest.mark.asyncio
 
 SIGNATURE: Final = "TheSignatureOfTheToken"
 TOKEN: Final = f"sv=2022-11-02&sp=rw&sig={SIGNATURE}%2Fx%3D&se=2030"
+
+#: Two blobs, which are deleted in a batch.
+TWO: Final = LISTED.replace(b"<Blobs>", b"<Blobs><Blob><Name>d/b</Name></Blob>")
 
 Call = Callable[[AsyncAzureBackend], Awaitable[Any]]
 
@@ -50,6 +54,7 @@ ACTS: Final[dict[str, Act]] = {
     "403": reply(403, DETAIL),
     "409": reply(409, f"<Error><Message>https://x?{TOKEN}</Message></Error>".encode()),
     "500": reply(500),
+    "503": reply(503),
     "redirect": bare(307, Location=f"https://elsewhere/x?{TOKEN}"),
     "dropped": None,
     "no HTTP": b"this is no HTTP\r\n\r\n",
@@ -115,7 +120,7 @@ async def test_no_signature_is_reachable(call_hns: tuple[str, bool], act: str, s
     }
     begin: dict[str, list[Act]] = {
         "move": [reply(200, Content_Length="1")],
-        "delete_folder": [] if hns else [reply(200, LISTED.replace(b"d/a", b"d/b"))],
+        "delete_folder": [] if hns else [reply(200, TWO)],
     }
     async with scripted(*begin.get(call.partition(",")[0], []), ACTS[act]) as server:
         backend = AsyncAzureBackend(
@@ -127,6 +132,7 @@ async def test_no_signature_is_reachable(call_hns: tuple[str, bool], act: str, s
     secrets = {SIGNATURE, KEY, "'MAC'"}
     for seen in server.seen:
         secrets.add(seen.headers.get("authorization", KEY).rpartition(":")[2])
+        secrets.update(re.findall(r"SharedKey \w+:(\S+)", seen.body.decode("latin-1")))
     error = caught.value
     texts = [*reachable(error), *shown(error), repr(error), str(error)]
     texts.append(pickle.dumps(error).decode("latin-1"))

@@ -115,6 +115,8 @@ class _Deletion:
         self._errors: dict[str, RemoteStoreError] = {}
         #: What no batch has settled, and whether it may have been deleted nevertheless.
         self._left: dict[str, bool] = {}
+        #: What was not found, where a folder may be instead.
+        self._missing: dict[str, NotFound] = {}
         self._refused = False
 
     async def run(self, named: Sequence[str]) -> Mapping[str, RemoteStoreError]:
@@ -128,6 +130,8 @@ class _Deletion:
         async with Tasks(SINGLE) as running:
             for key, lost in self._left.items():
                 await running.start(self._one, key, lost)
+            for key, refusal in self._missing.items():
+                await running.start(self._miss, key, refusal)
             await running.finish()
         return self._errors
 
@@ -153,8 +157,7 @@ class _Deletion:
         try:
             refused = await self._session.change(keys[0], attempt)
         except StorageNotFound as error:
-            for key in keys:
-                await self._miss(key, cast("NotFound", error_about(error, key)))
+            self._missing |= {key: cast("NotFound", error_about(error, key)) for key in keys}
         except BackendUnavailable as error:
             self._errors |= {key: error_about(error, key) for key in keys}
         except RemoteStoreError as error:
@@ -163,9 +166,9 @@ class _Deletion:
             self._refused = True
             self._leave(keys, lost=error.outcome_unknown)
         else:
-            await self._settle(keys, refused, lost)
+            self._settle(keys, refused, lost)
 
-    async def _settle(
+    def _settle(
         self, keys: Sequence[str], refused: Mapping[str, RemoteStoreError], lost: bool
     ) -> None:
         if not refused.keys() <= set(keys):  # it does not tell which
@@ -178,7 +181,7 @@ class _Deletion:
             if not tells or isinstance(error, (BackendUnavailable, PreconditionFailed)):
                 self._leave([key], lost=error.outcome_unknown)
             elif isinstance(error, NotFound):
-                await self._miss(key, error)
+                self._missing[key] = error
             else:
                 self._session.name_error(error, key)
                 self._errors[key] = error
