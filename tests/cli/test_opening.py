@@ -126,3 +126,26 @@ def test_a_link_in_a_url_hides_no_overlap(
     assert (tmp_path / "d" / "f").read_text() == "content"
     assert [p.name for p in (tmp_path / "d").iterdir()] == ["f"]
     assert (tmp_path / "link-not" / "sub" / "f").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "root", "path", "shown"),
+    [
+        ("shared://s/in", "", "in", "in/a", "shared://s/in/a"),
+        ("shared://s/in/d", "d", "in", "in/d/a", "shared://s/in/d/a"),
+        ("shared://s/in/d", "d", "in", "in/d", "shared://s/in/d"),
+        ("/srv/x/d", "d", "srv/x", "d/a", "/srv/x/d/a"),
+        ("/srv/x/d", "d", "srv/x", "other", "other"),
+        ("@s/d", "d", "", "root/d/a", "@s/d/a"),
+        ("@s/d", "d", "", "d/a", "@s/d/a"),
+        ("@s", "", "", "root/a", "root/a"),
+        ("@s/d", "d", "", None, "@s/d"),
+    ],
+)
+def test_the_path_of_an_error_is_shown_as_a_location(
+    text: str, key: str, root: str, path: str | None, shown: str
+) -> None:
+    """A backend names its own path; it is told as it could be given again."""
+    opened = OpenedPath(AsyncStore(AsyncMemoryBackend()), key, parse(text), root)
+
+    assert opened.text_of(path) == shown

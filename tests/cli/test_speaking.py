@@ -117,7 +117,7 @@ def test_a_refusal_is_told_once(cli: Cli, refusing: Servers, command: str) -> No
     as_json = cli(command, "--json", *sources, *target, code=1)
 
     first, last = result.stderr.splitlines()[:2]
-    assert "the key is wrong" in first
+    assert first.startswith("error: shared://s/in/a: the key is wrong; ")
     assert last == "error: 2 more were refused in the same way (403); --json lists them"
     messages = [json.loads(line) for line in as_json.stderr.splitlines()]
     assert [one.get("status") for one in messages] == [403] * 3
@@ -186,6 +186,7 @@ def test_several_locations(cli: Cli, servers: Servers) -> None:
     result = cli("ls", "shared://s/in", "shared://s/no", "shared://s/x", code=1)
     facts = json.loads(cli("ls", "--json", "shared://s/in", "shared://s/x").stdout)
     chosen = cli("ls", "shared://s", "--exclude", "*.log")
+    alone = cli("ls", "shared://s/in", "shared://s/no", code=1)
 
     assert result.stdout == "shared://s/x\n\nshared://s/in:\na\nb\n"
     assert result.stderr.startswith("error: no such file or folder: shared://s/no; ")
@@ -193,6 +194,7 @@ def test_several_locations(cli: Cli, servers: Servers) -> None:
         f"shared://s/{path}" for path in ("x", "in/a", "in/b")
     ]
     assert chosen.stdout == "x\n"
+    assert alone.stdout == "shared://s/in:\na\nb\n"
 
 
 def test_a_source_that_stays_is_told_with_its_copy(

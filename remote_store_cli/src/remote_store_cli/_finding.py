@@ -11,17 +11,17 @@ import typer
 from attrs import define
 
 from remote_store import FileInfo
-from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, names_left_out
+from remote_store_cli._console import human_size
 from remote_store_cli._help import flag, grouping
 from remote_store_cli._listing import file_facts, long_line
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
-from remote_store_cli._outcome import EXPECTED, complain_of, run
+from remote_store_cli._outcome import EXPECTED, run
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
+from remote_store_cli._transfer import Outcome
 from remote_store_cli._walking import files_below
 
 __all__ = ["du", "find"]
@@ -77,7 +77,7 @@ class _Search:
     def __init__(self, selection: Selection, links: Links) -> None:
         self._filters = selection.filters
         self._links = links
-        self._failed = False
+        self._outcome = Outcome()
         self._found = 0
         self.meter = Meter()
         self.meter.known = lambda: self._found
@@ -99,13 +99,12 @@ class _Search:
                         self._found += 1
                         yield path, file
         except EXPECTED as error:
-            self._failed = True
-            complain_of(error, opened.text())
+            self._outcome.fail(opened, "list", error)
 
     @property
     def code(self) -> int | None:
         """The exit code."""
-        return FAILED if self._failed or names_left_out() else None
+        return self._outcome.code
 
 
 @define

@@ -15,12 +15,12 @@ from remote_store_cli._console import human_size, iso_time, time_text, warn
 from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
-from remote_store_cli._outcome import EXPECTED, complain_of, run
+from remote_store_cli._outcome import EXPECTED, run
 from remote_store_cli._output import emit, emit_json, emit_table
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import count
+from remote_store_cli._transfer import Outcome, count
 from remote_store_cli._walking import files_below
 from remote_store_transfer import Filters
 
@@ -54,14 +54,15 @@ def ls(
     async def work() -> int | None:
         selection = which.selection()
         listed: list[tuple[OpenedPath, list[Entry]]] = []
-        failed: list[tuple[str, Exception]] = []
+        failed: list[tuple[OpenedPath | str, Exception]] = []
         meter = Meter()
         meter.known = lambda: sum(len(entries) for _, entries in listed)
         async with Opener(locations, stores) as opener, showing(meter, quiet=False):
             for location in opener.locations:
                 entries: list[Entry] = []
+                where: OpenedPath | str = location.text
                 try:
-                    opened = await opener.open(location)
+                    where = opened = await opener.open(location)
                     listed.append((opened, entries))
                     await _list(opened, entries, links if recursive else None)
                 except PluginError:
@@ -71,17 +72,24 @@ def ls(
                         listed = [one for one in listed if one[1] is not entries]
                         if len(locations) == 1:
                             raise
-                    failed.append((location.text, error))
-        _show(listed, selection, long=long, as_json=as_json)
+                    failed.append((where, error))
+        named = len(locations) > 1
+        _show(listed, selection, named=named, long=long, as_json=as_json)
+        outcome = Outcome()
         for where, failure in failed:
-            complain_of(failure, where)
+            outcome.fail(where, "list", failure)
         return FAILED if failed else None
 
     run(work)
 
 
 def _show(
-    listed: list[tuple[OpenedPath, list[Entry]]], selection: Selection, *, long: bool, as_json: bool
+    listed: list[tuple[OpenedPath, list[Entry]]],
+    selection: Selection,
+    *,
+    named: bool,
+    long: bool,
+    as_json: bool,
 ) -> None:
     """Print what was listed: files that were named first, then folders with what is in them."""
     everything, filters = selection.is_everything, selection.filters
@@ -89,7 +97,7 @@ def _show(
     listed.sort(key=lambda one: not _is_file(*one))
     before = False
     for opened, entries in listed:
-        if len(listed) > 1 and not (as_json or _is_file(opened, entries)):
+        if named and not (as_json or _is_file(opened, entries)):
             if before:
                 emit("")
             emit(f"{opened.text()}:")
@@ -101,7 +109,7 @@ def _show(
             if as_json:
                 facts.append(_entry_facts(entry, opened))
             else:
-                alone = entry.name if len(listed) == 1 else opened.text()
+                alone = opened.text() if named else entry.name
                 name = f"{path}/" if isinstance(entry, FolderEntry) else path or alone
                 emit(long_line(entry, name) if long else name)
     if as_json:
@@ -258,7 +266,7 @@ async def _draw(
     if links:
         warn(f"links to folders are not entered: {links} in {opened.location.text}")
     for error in failed:
-        complain_of(error, opened.text())
+        Outcome().fail(opened, "list", error)
     return FAILED if failed else None
 
 

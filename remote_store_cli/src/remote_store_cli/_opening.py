@@ -76,11 +76,19 @@ class OpenedPath:
         return self.location.below(_joined(self.name, path))
 
     def text_of(self, path: str | None) -> str:
-        """Return a path in the store that an error names as the user would write it."""
-        above = f"{self.key}/" if self.key else ""
-        if not path or path == self.key:
+        """Return a path that an error names as the user would write it, as far as that is known."""
+        if not path:
             return self.text()
-        return self.text(path[len(above) :]) if path.startswith(above) else path
+        # Errors of a backend name its own path, which begins with the root of the store.
+        roots = self.root.split("/")
+        for start in range(len(roots) + 1):
+            known = _joined("/".join(roots[start:]), self.key)
+            if known and _is_below(path, known):
+                return self.text(path[len(known) + 1 :])
+        if self.key:
+            _, found, rest = f"/{path}/".partition(f"/{self.key}/")
+            return self.text(rest.rstrip("/")) if found else path
+        return path if isinstance(self.location.origin, str) else self.text(path)
 
 
 class Opener:

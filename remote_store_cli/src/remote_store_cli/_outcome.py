@@ -14,7 +14,7 @@ import typer
 
 from remote_store import PluginError, RemoteStoreError
 from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, UNREAD, USAGE
-from remote_store_cli._console import complain, redacted, showing_logs, tell_refused, was_refused
+from remote_store_cli._console import complain, redacted, showing_logs, tell_refused
 from remote_store_cli._output import drop, one_line, printable
 
 __all__ = [
@@ -84,20 +84,11 @@ def failures(error: Exception) -> list[Exception]:
     return [error, *(f for other in getattr(error, "others", ()) for f in failures(other))]
 
 
-def complain_of(error: Exception, where: str = "") -> None:
-    """
-    Print an error, and each of its `failures`, as one line on standard error.
-
-    Args:
-        error: The error.
-        where: Location that it concerns, unless the error names a path.
-    """
+def complain_of(error: Exception) -> None:
+    """Print an error, and each of its `failures`, as one line on standard error."""
     for failure in failures(error):
         facts = facts_of(failure)
-        if not was_refused(where, facts["status"]):
-            alone = where and not facts["path"]
-            message = describe(failure)
-            complain(advised(about(where, message) if alone else message, **facts), **facts)
+        complain(advised(describe(failure), **facts), **facts)
 
 
 def advised(message: str, *, type: str, status: int | None = None, **_: Any) -> str:  # noqa: A002
