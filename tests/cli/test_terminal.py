@@ -113,6 +113,15 @@ def test_no_color_is_respected(installed: Installed, tmp_path: Path) -> None:
     assert colour in coloured
 
 
+def test_a_dumb_terminal_gets_plain_lines(installed: Installed, tmp_path: Path) -> None:
+    """Neither a bar nor an escape."""
+    installed.add("lazy-store", "lazy = lazy_store:Backend", lazy_store=LAZY)
+
+    drawn = on_a_terminal(installed, tmp_path, "cp", "lazy:///f", "g", env={"TERM": "dumb"})
+
+    assert drawn.splitlines() == [b"copied 1 file (3.0 MiB)"]
+
+
 def test_a_terminal_sees_every_failure_and_obeys_none(installed: Installed, tmp_path: Path) -> None:
     """A name steers nothing while a bar is drawn, and a folder without a sum is copied anyway."""
     installed.add("bad-store", "bad = bad_store:Backend", bad_store=REFUSING)
