@@ -13,7 +13,7 @@ from remote_store_conformance.contract.expect import Violation, expect
 from remote_store_conformance.contract.kinds import Need, Trait
 from remote_store_conformance.contract.trial import Trial
 from remote_store_conformance.tools.cancelling import cancel_after_steps, cancel_when
-from remote_store_conformance.tools.operations import LOOKING, declared
+from remote_store_conformance.tools.operations import LOOKING, Form, declared
 from remote_store_conformance.tools.scenes import look, set_scene, shown_state
 from remote_store_conformance.tools.sources import Source, pattern
 
@@ -101,6 +101,8 @@ async def nothing_changes_later(t: Trial) -> None:
 async def next_call_works(t: Trial) -> None:
     async for run in sweep(t):
         path = next(iter(run.scene.state))
+        if run.op.form is Form.FOLDER:
+            path = f"{path}/file"
         again = t.store.write(path, b"again", overwrite=True)
         await t.within(again, f"a write after {run}")
         observed = await t.peek(path)
