@@ -19,6 +19,7 @@ PARTS: Final = (
     Capability.CONDITIONAL_WRITE,
     Capability.CONTENT_HEADERS,
     Capability.SIGNED_URL,
+    Capability.CREATE_FOLDER,
 )
 #: Bytes of a part.
 _PART: Final = 1 << 17
