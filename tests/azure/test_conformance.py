@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 FEW = ["CAP", "READ", "DEL"]
 #: Without the families that seed thousands of files or race for a long time.
 QUICK = [*FEW, "WRITE", "INFO", "MOVE", "COPY", "ACROSS", "COND", "META", "HEADERS", "NATIVE"]
-QUICK += ["URL", "ERR", "FAULT"]
+QUICK += ["URL", "ERR", "FAULT", "FOLDER"]
 
 
 @pytest.mark.timeout(300)
