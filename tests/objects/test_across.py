@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from tests.objects.service import Bucket, after, busy, describe, lose, raising
+from tests.objects.service import Bucket, MemoryService, after, busy, describe, lose, raising
 
 from remote_store import (
     AlreadyExists,
@@ -51,8 +51,15 @@ async def test_it_is_one_request_to_the_target_and_none_to_the_source() -> None:
     assert content == CONTENT
     assert (info.content_type, info.metadata, info.headers) == ("text/x", {"k": "v"}, {"H": "1"})
     assert source.contents() == {"a": CONTENT}
-    await ours.copy("d/b", "a")
-    assert target.contents() == {"a": CONTENT, "d/b": CONTENT}, "a copy within is one again"
+    await ours.copy("d/b", "c")
+    assert target.contents() == {"c": CONTENT, "d/b": CONTENT}, "a copy within is one again"
+    await ours.copy_from(theirs, "a", "a")
+    assert verbs(source, target) == [[], ["copy", "copy"]], "a key is another one elsewhere"
+    assert target.contents()["a"] == CONTENT
+
+
+class Encrypting(MemoryService):
+    """What it stores is not what it is given, which its bucket knows nothing of."""
 
 
 class Capitals(ObjectBackend):
@@ -75,6 +82,8 @@ async def test_what_cannot_be_reached_is_told_before_any_request() -> None:
     for ours, theirs in (
         (target.backend(), other.backend()),
         (target.backend(), own),
+        (target.backend(), ObjectBackend(lambda: Encrypting(source), source.description)),
+        (ObjectBackend(lambda: Encrypting(target), target.description), source.backend()),
         (Capitals(target.connect, target.description), source.backend()),
         (plain.backend(), source.backend()),
         (half.backend(), source.backend()),
