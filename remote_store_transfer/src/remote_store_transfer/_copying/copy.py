@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -25,9 +24,17 @@ from remote_store import (
     CapabilityNotSupported,
     NotFound,
     PermissionDenied,
-    PreconditionFailed,
     RemoteStoreError,
     WriteResult,
+)
+from remote_store_transfer._copying.changed import (
+    SourceChanged,
+    about_target,
+    check_content,
+    hash_for,
+    of_source,
+    of_target,
+    other_target,
 )
 from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._listing.this_machine import this_machine
@@ -35,7 +42,7 @@ from remote_store_transfer._planning.contents import same_content
 from remote_store_transfer._planning.equality import DOUBT, OURS, TIME, kept, source_time
 from remote_store_transfer._values import Version, same_version, version_of
 
-__all__ = ["Arrival", "Copier", "SourceChanged", "TargetChanged"]
+__all__ = ["Arrival", "Copier"]
 
 #: Bytes up to which a file is read in one call.
 WHOLE: Final = 1 << 20
@@ -46,21 +53,6 @@ WHOLE: Final = 1 << 20
 _REST: Final = 0.2
 #: Seconds by which the clock of a file system may be ahead of ours.
 _SKEW: Final = 2.0
-
-
-class SourceChanged(PreconditionFailed):
-    """
-    Raised when a source is not what it was when its copy began.
-
-    With ``outcome_unknown`` something has arrived all the same.
-    """
-
-    #: What has; None where nothing did, or it cannot be told from what others write.
-    arrived: Version | None = None
-
-
-class TargetChanged(PreconditionFailed):
-    """Raised when somebody else has changed a target since the plan saw it."""
 
 
 @frozen
@@ -149,7 +141,7 @@ class Copier:
         if seen.size <= WHOLE:
             body = await self._source.store.read_bytes(self._source.at(path))
             advance(len(body))
-            _check(self._source.at(path), seen, len(body), _digest_of(seen, body))
+            check_content(self._source.at(path), seen, len(body), hash_for(seen, body))
             unknown = await self._may_have_more(path, seen)
             if seen.etag is None or unknown or self.exact:
                 told = await self._confirm(path, seen, fetch=unknown)
@@ -235,7 +227,7 @@ class Copier:
         match = await self._condition(path, seen)
         if match is None:
             await self._confirm_target(path, seen)
-        with _of_target(self._target.at(path), match):
+        with of_target(self._target.at(path), match):
             await self._target.store.delete(self._target.at(path), missing_ok=True, if_match=match)
 
     async def delete_many(
@@ -261,7 +253,7 @@ class Copier:
         if found is None:
             return None
         return {
-            path: _about_target(there, error)
+            path: about_target(there, error)
             for (there, path), error in zip(paths.items(), found, strict=True)
         }
 
@@ -281,7 +273,7 @@ class Copier:
         looking: Version | None,
         advance: Callable[[int], None],
     ) -> AsyncGenerator[bytes, None]:
-        digest = _hash_for(seen)
+        digest = hash_for(seen)
         total = 0
         chunks = self._source.store.read(self._source.at(path))
         async with contextlib.aclosing(chunks):
@@ -293,7 +285,7 @@ class Copier:
                     digest.update(chunk)
                 advance(len(chunk))
                 yield chunk
-        _check(self._source.at(path), seen, total, None if digest is None else digest.hexdigest())
+        check_content(self._source.at(path), seen, total, digest)
         await self._confirm(path, seen, fetch=False)
         await self._confirm_target(path, looking)
 
@@ -309,7 +301,7 @@ class Copier:
         metadata = told.metadata if self._metadata else None
         # What is restored need not be kept as well.
         ours = self._target_files is None
-        with _of_target(self._target.at(path), match):
+        with of_target(self._target.at(path), match):
             return await self._target.store.write(
                 self._target.at(path),
                 content,
@@ -358,7 +350,7 @@ class Copier:
         src, dst, overwrite = self._source.at(path), self._target.at(path), replacing is not None
         match = seen.etag if self._matches else None
         try:
-            with _of_source(src, match):
+            with of_source(src, match):
                 copied = await self._storage_copy(src, dst, overwrite, match)
         except CapabilityNotSupported:
             return None
@@ -476,7 +468,7 @@ class Copier:
         if now is None:
             return None  # nobody's work is lost
         if not same_version(seen, now):
-            raise _other_target(self._target.at(path))
+            raise other_target(self._target.at(path))
         return now.etag
 
     async def _confirm_target(self, path: str, seen: Version | None) -> None:
@@ -497,7 +489,7 @@ class Copier:
             if now is None:
                 return  # nobody's work is lost
         if not same_version(seen, now):
-            raise _other_target(self._target.at(path))
+            raise other_target(self._target.at(path))
 
     async def _restore(self, path: str, seen: Version, written: WriteResult | None) -> bool:
         time = source_time(seen)
@@ -506,71 +498,3 @@ class Copier:
         return await DISK.mutate(
             self._target_files.restore_time, self._target.at(path), time, written
         )
-
-
-def _other_target(path: str) -> TargetChanged:
-    msg = f"{path!r} was changed in the target since it was looked at"
-    return TargetChanged(msg, path=path)
-
-
-def _about_target(path: str, error: RemoteStoreError | None) -> RemoteStoreError | None:
-    if not isinstance(error, PreconditionFailed):
-        return error
-    changed = _other_target(path)
-    changed.__cause__ = error
-    return changed
-
-
-@contextlib.contextmanager
-def _of_target(path: str, match: str | None) -> Generator[None, None, None]:
-    """Say of a condition that failed that it was about the target."""
-    try:
-        yield
-    except PreconditionFailed as error:
-        if match is None or isinstance(error, SourceChanged):
-            raise
-        raise _other_target(path) from error
-
-
-@contextlib.contextmanager
-def _of_source(path: str, match: str | None) -> Generator[None, None, None]:
-    """Say of a condition that failed that it was about the source."""
-    try:
-        yield
-    except PreconditionFailed as error:
-        if match is None or error.outcome_unknown:
-            raise
-        msg = f"{path!r} changed before it was copied"
-        raise SourceChanged(msg, path=path) from error
-
-
-def _hash_for(seen: Version) -> Any:
-    """Return what computes the digest that the source's service keeps; None if nothing does."""
-    if seen.digest is None:
-        return None
-    try:
-        return hashlib.new(seen.digest.algorithm, usedforsecurity=False)
-    except ValueError:  # a service's own
-        return None
-
-
-def _digest_of(seen: Version, body: bytes) -> str | None:
-    digest = _hash_for(seen)
-    if digest is None:
-        return None
-    digest.update(body)
-    return str(digest.hexdigest())
-
-
-def _check(path: str, seen: Version, size: int, digest: str | None) -> None:
-    """Compare what was read with what was expected."""
-    if size != seen.size:
-        more = "more" if size > seen.size else str(size)
-        msg = f"{path!r} changed while it was copied: {more} bytes instead of {seen.size}"
-        raise SourceChanged(msg, path=path)
-    if digest is not None and seen.digest is not None and digest != seen.digest.value:
-        msg = (
-            f"the content of {path!r} does not have the {seen.digest.algorithm} that its "
-            "service keeps: it changed, or it is damaged"
-        )
-        raise SourceChanged(msg, path=path)

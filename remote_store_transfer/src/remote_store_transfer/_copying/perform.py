@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from remote_store import AlreadyExists, NotFound
-from remote_store_transfer._copying.copy import Arrival, Copier, SourceChanged, TargetChanged
+from remote_store_transfer._copying.changed import SourceChanged, TargetChanged
+from remote_store_transfer._copying.copy import Arrival, Copier
 from remote_store_transfer._copying.gate import ByteGate
 from remote_store_transfer._copying.retry import copy_with_retries
 from remote_store_transfer._copying.tally import Outcome

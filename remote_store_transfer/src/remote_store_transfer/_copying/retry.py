@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store import BackendUnavailable, PreconditionFailed, StoreClosed
-from remote_store_transfer._copying.copy import Arrival, Copier, SourceChanged, TargetChanged
+from remote_store_transfer._copying.changed import SourceChanged, TargetChanged
+from remote_store_transfer._copying.copy import Arrival, Copier
 from remote_store_transfer._values import Version
 
 __all__ = ["copy_with_retries"]
