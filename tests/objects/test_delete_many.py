@@ -191,8 +191,9 @@ async def test_a_lost_batch_that_finds_nothing_has_done_it(tells: bool) -> None:
 
 
 async def test_a_part_that_was_lost() -> None:
-    """What it may have done it has done."""
+    """What it may have done it has done, also where a folder of that name is left."""
     bucket, names = filled(3, batch_tells=True)
+    bucket.put(f"{names[0]}/below")
 
     def partly(act: Callable[[], Any]) -> Any:
         act()
