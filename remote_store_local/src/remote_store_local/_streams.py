@@ -52,15 +52,16 @@ async def read_blocks(
     source = LazyFile(start, length)
     ahead: asyncio.Task[list[bytes]] | None = None
     try:
-        first = await pool.query(start_reading, files, key, source, BLOCK, if_match)
-        blocks = [first] if first else []
+        blocks = [await pool.query(start_reading, files, key, source, BLOCK, if_match)]
+        if not blocks[0]:
+            blocks.clear()
         while True:
             ahead = None
             if not source.ended:
                 ahead = asyncio.create_task(pool.query(source.pull, BLOCK, _AHEAD))
                 await asyncio.sleep(0)  # it begins now, and not when the consumer waits
-            for block in blocks:
-                yield block
+            while blocks:
+                yield blocks.pop(0)  # kept by the consumer alone
             if ahead is None:
                 break
             try:
