@@ -103,9 +103,14 @@ async def next_call_works(t: Trial) -> None:
         path = next(iter(run.scene.state))
         if run.op.form is Form.FOLDER:
             path = f"{path}/file"
-        again = t.store.write(path, b"again", overwrite=True)
-        await t.within(again, f"a write after {run}")
-        observed = await t.peek(path)
+        for _ in range(1 if t.is_a(Trait.LOCAL) else 2):
+            again = t.store.write(path, b"again", overwrite=True)
+            await t.within(again, f"a write after {run}")
+            observed = await t.peek(path)
+            if observed == b"again":
+                break
+            # The request that was given up may reach a service after the one that follows it.
+            await asyncio.sleep(t.settle)
         expect(
             observed == b"again",
             f"a write after {run} had no effect",
