@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import tomllib
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 
@@ -52,7 +53,11 @@ def section(root: Path) -> str:
 
 
 def release(root: Path, day: str) -> None:
-    """Give what is unreleased the heading of a day, and remove the entries."""
+    """Give what is unreleased the heading of a day, as 2026-12-24, and remove the entries."""
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        sys.exit(f"{day!r} is no day: write it as 2026-12-24")
     file = root / "CHANGELOG.md"
     head, _, rest = file.read_text().partition(UNRELEASED)
     file.write_text(f"{head}{UNRELEASED}\n## {day}\n\n{section(root)}{rest}")

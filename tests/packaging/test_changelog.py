@@ -74,3 +74,12 @@ def test_a_wrong_entry(script: dict[str, Any], repository: Path, name: str, text
     with pytest.raises(SystemExit, match=name):
         script["release"](repository, "2026-12-24")
     assert (repository / "CHANGELOG.md").read_text() == before
+
+
+@pytest.mark.parametrize("day", ["--help", "24.12.2026", ""])
+def test_what_is_no_day(script: dict[str, Any], repository: Path, day: str) -> None:
+    """Nothing is written under a heading that is none."""
+    before = (repository / "CHANGELOG.md").read_text()
+    with pytest.raises(SystemExit, match="is no day"):
+        script["release"](repository, day)
+    assert (repository / "CHANGELOG.md").read_text() == before
