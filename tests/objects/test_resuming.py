@@ -173,15 +173,17 @@ async def test_parts_of_another_size_are_left_alone(bucket: Bucket, backend: Obj
 
 
 @pytest.mark.parametrize("error", [OSError("mine"), PermissionDenied("mine")])
-async def test_what_is_no_failure_of_the_network_leaves_nothing(
-    bucket: Bucket, backend: ObjectBackend, error: Exception
+@pytest.mark.parametrize("found", [False, True])
+async def test_what_is_no_failure_of_the_network_leaves_what_was_found(
+    bucket: Bucket, backend: ObjectBackend, error: Exception, found: bool
 ) -> None:
-    """The own exception passes unchanged, and the upload is aborted with its older parts."""
-    await break_off(bucket, backend)
+    """The own exception passes unchanged, and an upload of the write's own is aborted."""
+    if found:
+        await break_off(bucket, backend)
     with pytest.raises(type(error)) as caught:
         await backend.write("f", stream(DATA, error), resume=True, **OPTIONS)
     assert caught.value is error
-    assert not bucket.uploads
+    assert len(bucket.uploads) == found
 
 
 async def test_a_source_that_cannot_be_reached_leaves_the_parts(
@@ -209,9 +211,14 @@ async def test_a_refusal_leaves_nothing(bucket: Bucket, backend: ObjectBackend) 
     assert not bucket.uploads
 
 
-async def test_a_cancelled_write_leaves_nothing(bucket: Bucket, backend: ObjectBackend) -> None:
-    """Also of what an earlier one left: who cancels does not want the file."""
-    await break_off(bucket, backend)
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("found", [False, True])
+async def test_a_cancelled_write_leaves_what_was_found(
+    bucket: Bucket, backend: ObjectBackend, found: bool, closed: bool
+) -> None:
+    """Nothing else; and so does the close of its backend."""
+    if found:
+        await break_off(bucket, backend)
     stuck = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
@@ -221,28 +228,44 @@ async def test_a_cancelled_write_leaves_nothing(bucket: Bucket, backend: ObjectB
 
     writing = asyncio.create_task(backend.write("f", stalling(), resume=True, **OPTIONS))
     await stuck.wait()
+    if closed:
+        await backend.aclose()
+        assert len(bucket.uploads) == found
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
-    assert not bucket.uploads
+    assert len(bucket.uploads) == found
 
 
-async def test_a_closed_backend_leaves_nothing(bucket: Bucket, backend: ObjectBackend) -> None:
-    await break_off(bucket, backend)
-    stuck = asyncio.Event()
+async def test_a_second_write_that_is_stopped_takes_nothing_from_the_first(
+    bucket: Bucket, backend: ObjectBackend
+) -> None:
+    """It has found the upload of one that is still going on."""
+    far, end, stuck = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def stalling() -> AsyncIterator[bytes]:
-        yield DATA[:35]
+    async def first() -> AsyncIterator[bytes]:
+        yield DATA[:95]
+        far.set()
+        await end.wait()
+        yield DATA[95:]
+
+    async def second() -> AsyncIterator[bytes]:
+        yield DATA[:25]
         stuck.set()
         await asyncio.Event().wait()
 
-    writing = asyncio.create_task(backend.write("f", stalling(), resume=True, **OPTIONS))
+    going_on = asyncio.create_task(backend.write("f", first(), resume=True))
+    await far.wait()
+    stopped = asyncio.create_task(bucket.backend(**SIZES).write("f", second(), resume=True))
     await stuck.wait()
-    await backend.aclose()
-    assert not bucket.uploads
-    writing.cancel()
+    assert bucket.verbs().count("begin_upload") == 1
+    stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await writing
+        await stopped
+    end.set()
+    await going_on
+    assert bucket.contents() == {"f": DATA}
+    assert not bucket.uploads
 
 
 async def test_nothing_arrived_is_nothing_to_keep(bucket: Bucket, backend: ObjectBackend) -> None:

@@ -118,8 +118,8 @@ async def test_a_broken_service_leaves_the_parts_and_says_so(moto: Moto, bucket:
         await break_off(backend)
         assert len([upload async for upload in backend.unfinished_uploads()]) == 1
         with pytest.raises(PermissionDenied):
-            await backend.write("f", stream(DATA, PermissionDenied("mine")), resume=True)
-        assert [upload async for upload in backend.unfinished_uploads()] == []
+            await backend.write("g", stream(DATA, PermissionDenied("mine")), resume=True)
+        assert [upload.key async for upload in backend.unfinished_uploads()] == ["f"]
 
 
 def _listing(*uploads: tuple[str, str, int]) -> Answer:
@@ -180,10 +180,15 @@ async def test_the_newest_upload_with_the_mark_is_taken_and_all_its_pages() -> N
         assert "part-number-marker=2" in server.lines[-1]
 
 
-async def test_a_page_that_repeats_is_no_end_and_no_loop() -> None:
+@pytest.mark.parametrize("second", [((1, b""), (2, b"")), ((4, b""), (2, b""))])
+async def test_a_page_that_goes_back_is_no_end_and_no_loop(
+    second: tuple[tuple[int, bytes], ...],
+) -> None:
+    """It may repeat, or be out of order, so that the next one would be this one again."""
     mark = await _mark()
-    page = _parts((1, mark), (2, b"two"), more=True)
-    async with scripted(_listing(("f", "ours", 1)), page, page) as server:
+    page = _parts((1, mark), (2, b"two"), (3, b"three"), more=True)
+    pages = page, _parts(*second, more=True)
+    async with scripted(_listing(("f", "ours", 1)), *pages) as server:
         service = server.backend().connect()
         found = await service.unfinished("f", attributes=Attributes(), layout="1")
         await service.aclose()

@@ -81,7 +81,9 @@ class Uploading:
     """
     One upload in parts; leaving the context aborts it unless it was committed.
 
-    One that was begun by `resume` stays if the service or the network has failed.
+    One that was begun by `resume` stays if the service or the network has failed. One
+    that `resume` found stays whatever happens before its commit: it was there before,
+    and the write that began it may still be going on.
 
     Args:
         session: To ask.
@@ -102,6 +104,7 @@ class Uploading:
         self._left = LeftParts()
         #: Another write may be going on with the same upload.
         self._shared = False
+        self._found = False
         #: A later write would find the parts.
         self._keeps = False
         self._holds_first = False
@@ -123,11 +126,11 @@ class Uploading:
         if kind is GeneratorExit:
             return  # the coroutine is thrown away: there is no loop to wait on
         calls = self._session.calls
-        if not calls.settle(self._abort):
-            return
+        owed = calls.settle(self._abort)
         if isinstance(error, BackendUnavailable) and self._may_go_on(error):
             return
-        await settle(calls.spare(self._abort(_PATIENCE)))
+        if owed:
+            await settle(calls.spare(self._abort(_PATIENCE)))
 
     def _may_go_on(self, error: BackendUnavailable) -> bool:
         """Return whether the next write is to find the parts, and say so where *error* is ours."""
@@ -183,12 +186,11 @@ class Uploading:
             if found.mark:
                 await self._send_mark(Body([found.mark]))
             return
-        session.calls.owe(self._abort, self._key)
         self._upload = found.upload
         self._beginning = asyncio.get_running_loop().create_future()
         self._beginning.set_result(found.upload)
         self._left = LeftParts(found.parts)
-        self._shared = self._keeps = True
+        self._found = self._shared = self._keeps = True
 
     async def _send_mark(self, mark: Body) -> None:
         session = self._session
@@ -289,6 +291,8 @@ class Uploading:
     async def sent(self) -> None:
         """Wait until all parts are there."""
         await self._sending.finish()
+        if self._found:
+            self._session.calls.owe(self._abort, self._key)
         if self._first is not None:
             await self._send(1, self._first)
             self._keeps = False  # the mark is gone

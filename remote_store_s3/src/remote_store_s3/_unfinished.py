@@ -75,7 +75,8 @@ async def _parts(wire: Wire, upload: Upload, mark: bytes) -> list[Part] | None:
             raise
         except NotFound:
             return None  # committed or aborted since it was listed
-        if not page or page[0].number <= last:
+        numbers = [last, *(part.number for part in page)]
+        if not page or numbers != sorted(set(numbers)):
             return None  # no answer to what was asked
         parts += [evolve(part, digest=md5_of(part.token)) for part in page]
         last = page[-1].number
