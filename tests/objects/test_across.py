@@ -69,12 +69,31 @@ class Capitals(ObjectBackend):
         return super().read(path)
 
 
+class Proxy:
+    """Says that it is what it wraps, as those of libraries do."""
+
+    def __init__(self, wrapped: ObjectBackend) -> None:
+        self.wrapped = wrapped
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.wrapped)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapped, name)
+
+    def read(self, path: str) -> AsyncGenerator[bytes, None]:
+        return self.wrapped.read(path)
+
+
 async def test_what_cannot_be_reached_is_told_before_any_request() -> None:
     """Another account, another kind, a class of its own on either side, a wrapper; no copy."""
     source, target = two()
     other = Bucket(description=source.description, account="other")
     other.put("a")
     own = Capitals(source.connect, source.description)
+    changed = source.backend()
+    changed.read = own.read  # type: ignore[method-assign]
     plain = Bucket(description=describe(copies=False))
     half = Bucket(
         description=describe(conditions=EVERY_CONDITION - {Condition.COPY_IF_ABSENT}),
@@ -84,6 +103,8 @@ async def test_what_cannot_be_reached_is_told_before_any_request() -> None:
         (target.backend(), own),
         (target.backend(), ObjectBackend(lambda: Encrypting(source), source.description)),
         (ObjectBackend(lambda: Encrypting(target), target.description), source.backend()),
+        (target.backend(), changed),
+        (target.backend(), Proxy(source.backend())),
         (Capitals(target.connect, target.description), source.backend()),
         (plain.backend(), source.backend()),
         (half.backend(), source.backend()),

@@ -356,8 +356,10 @@ class ObjectBackend(AsyncBackend):
         With *resume* one that fails with BackendUnavailable stays, and the next
         write of the same key, metadata and headers with *resume* goes on with
         it: parts that are there and equal the content are not sent. That takes
-        two requests more for content in parts, none for any other. Of two writes
-        that go on with one upload at the same time one succeeds.
+        two requests more for content in parts, none for any other. An upload
+        that was found stays whatever ends the write before its commit. Of two
+        writes that go on with one upload at the same time one succeeds; both
+        may say so if they wrote the same and an answer to a commit was lost.
 
         Raises:
             InvalidPath, AlreadyExists: As in the protocol. After a connection
@@ -777,9 +779,11 @@ class ObjectBackend(AsyncBackend):
 
 
 def _hands_on(backend: ObjectBackend) -> bool:
-    """Return whether a backend's content is that of its service: its class changes nothing."""
-    cls = type(backend)
-    return all(getattr(cls, name) is getattr(ObjectBackend, name) for name in _CONTENT)
+    """Return whether a backend's content is that of its service: nothing of its own changes it."""
+    cls, own = type(backend), vars(backend)
+    return issubclass(cls, ObjectBackend) and all(  # a proxy says another class than it has
+        name not in own and getattr(cls, name) is getattr(ObjectBackend, name) for name in _CONTENT
+    )
 
 
 def _capabilities(description: Description) -> CapabilitySet:
