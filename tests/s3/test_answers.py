@@ -126,6 +126,29 @@ async def test_keys_that_a_batch_refuses_are_told() -> None:
     assert caught.value.path == "f/b+c d"
 
 
+async def test_what_no_document_can_name_is_deleted_after_the_document() -> None:
+    """Where that is refused nothing was deleted, and the error says so."""
+    entries = "".join(
+        f"<Contents><Key>f/{n}</Key><Size>0</Size><ETag>&quot;e&quot;</ETag>"
+        "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+        for n in ("%01", "a", "b")
+    )
+    page = f"<ListBucketResult><EncodingType>url</EncodingType>{entries}</ListBucketResult>"
+    async with scripted(Answer(body=page), error(503, "SlowDown")) as server:
+        backend = server.backend(retry=RetryPolicy(max_attempts=1))
+        with pytest.raises(BackendUnavailable) as caught:
+            await backend.delete_folder("f", recursive=True)
+        assert not caught.value.outcome_unknown
+        await backend.aclose()
+        assert server.lines[1:] == ["POST /bucket?delete="]
+    answers = Answer(body=page), Answer(body="<DeleteResult/>"), Answer(204)
+    async with scripted(*answers) as server:
+        backend = server.backend()
+        await backend.delete_folder("f", recursive=True)
+        await backend.aclose()
+        assert server.lines[1:] == ["POST /bucket?delete=", "DELETE /bucket/f/%01"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

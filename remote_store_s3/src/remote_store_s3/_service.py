@@ -239,6 +239,14 @@ class S3Service(ObjectService):
         """DeleteObjects, without conditions; and DeleteObject for what no document can name."""
         named = [key for key in keys if fits_xml(key)]
         failed: dict[str, RemoteStoreError] = {}
+        if named:
+            content = delete_document(named)
+            md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+            headers = {"content-md5": md5, "content-type": "application/xml"}
+            ask = Ask("POST", None, {"delete": ""}, headers, Body([content]))
+            found, _ = await self._wire.read(ask, _refusals_of)
+            failed |= found
+        # After the document: where that is refused, nothing was deleted.
         for key in keys:
             if not fits_xml(key):
                 try:
@@ -247,13 +255,6 @@ class S3Service(ObjectService):
                     continue
                 except RemoteStoreError as error:
                     failed[key] = error
-        if named:
-            content = delete_document(named)
-            md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-            headers = {"content-md5": md5, "content-type": "application/xml"}
-            ask = Ask("POST", None, {"delete": ""}, headers, Body([content]))
-            found, _ = await self._wire.read(ask, _refusals_of)
-            failed |= found
         return failed
 
     async def copy(
