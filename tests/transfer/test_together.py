@@ -12,8 +12,10 @@ from remote_store import (
     InvalidPath,
     NotFound,
     PermissionDenied,
+    RemotePath,
     RemoteStoreError,
     Store,
+    WriteResult,
 )
 from remote_store.aio import AsyncStore
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
@@ -153,3 +155,95 @@ async def test_deletions_of_a_plan_that_are_declined() -> None:
     report = await aio.sync_tree(source, target, delete=True)
     assert (report.deleted, report.failures) == (1005, ())
     assert backend.asked == [1000, 5]
+
+
+class Guarded(AsyncStore):
+    """A store of a program's own, which keeps what is deleted."""
+
+    async def delete(self, path: str | RemotePath, **_: Any) -> None:
+        await self.move(path, f"trash/{path}")
+
+
+class Handing:
+    """The same, over a store that it hands on."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def delete(self, path: str | RemotePath, **_: Any) -> None:
+        await self._store.move(path, f"trash/{path}")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("cls", [Guarded, lambda backend: Handing(AsyncStore(backend))])
+async def test_a_deletion_of_a_programs_own_is_not_gone_past(cls: Any) -> None:
+    """Not by a list, and not by a plan."""
+    backend = Many()
+    store = cls(backend)
+    await filled(store, "a", "b", "d/e", "d/f")
+    await aio.delete_many(store, ["a", "b"])
+    source = AsyncStore(AsyncMemoryBackend())
+    await filled(source, "new")
+    await aio.sync_tree(source, store, target_path="d", delete=True)
+    left = sorted([f.path.as_posix() async for f in store.list_files("", recursive=True)])
+    assert left == ["d/new", "trash/a", "trash/b", "trash/d/e", "trash/d/f"]
+    assert backend.asked == []
+
+
+def test_a_sync_deletion_of_a_programs_own_is_not_gone_past() -> None:
+    """Sync stores take part as backends of async ones."""
+    seen: list[str] = []
+
+    class Noting(Store):
+        def delete(self, path: str | RemotePath, **options: Any) -> None:
+            seen.append(str(path))
+            super().delete(path, **options)
+
+    class SyncMany(MemoryBackend):
+        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused | None:
+            return {}
+
+    store = Noting(SyncMany())
+    store.write("a", b"")
+    store.write("b", b"")
+    assert all(r.ok for r in sync.delete_many(store, ["a", "b"]))
+    assert sorted(seen) == ["a", "b"]
+
+
+class Copies(AsyncMemoryBackend):
+    """Copies by itself."""
+
+    async def copy_from(self, source: Any, src: str, dst: str, **_: Any) -> WriteResult | None:
+        return await self.write(dst, await source.read_bytes(src))
+
+
+class Upper(AsyncStore):
+    """A store of a program's own, which changes what it reads."""
+
+    async def read_bytes(self, path: str | RemotePath) -> bytes:
+        return (await super().read_bytes(path)).upper()
+
+
+class Lower(AsyncStore):
+    """And one that changes what it writes."""
+
+    async def write(self, path: str | RemotePath, content: Any, **options: Any) -> WriteResult:
+        return await super().write(path, content.lower(), **options)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("of_source", "of_target", "arrives"),
+    [(AsyncStore, AsyncStore, b"Abc"), (Upper, AsyncStore, b"ABC"), (AsyncStore, Lower, b"abc")],
+)
+async def test_what_a_program_does_to_content_is_not_gone_past(
+    of_source: type[AsyncStore], of_target: type[AsyncStore], arrives: bytes
+) -> None:
+    """The storage copies by itself only what is stored as it is read and written."""
+    source, target = of_source(Copies()), of_target(Copies())
+    await AsyncStore.write(source, "a", b"Abc")
+    await aio.copy_between(source, "a", target, "b")
+    assert await AsyncStore.read_bytes(target, "b") == arrives

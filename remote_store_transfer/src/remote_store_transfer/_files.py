@@ -22,6 +22,7 @@ from remote_store_transfer._copying.copy import Arrival, Copier
 from remote_store_transfer._copying.retry import copy_with_retries
 from remote_store_transfer._listing.side import DISK, Side, require
 from remote_store_transfer._planning.overlap import refuse_overlap
+from remote_store_transfer._shortcuts import deletes_many
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Version, version_of
 
@@ -85,7 +86,7 @@ async def delete_many(
         raise ValueError(msg)
     require(store, Capability.DELETE)
     named = list(paths)
-    if len(named) > 1:
+    if len(named) > 1 and deletes_many(store):
         found = await store.delete_many(named, missing_ok=missing_ok)
         if found is not None:
             return [Deletion(path, error) for path, error in zip(named, found, strict=True)]

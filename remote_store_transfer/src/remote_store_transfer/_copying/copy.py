@@ -27,6 +27,7 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
+from remote_store.authoring import cannot_copy_from
 from remote_store_transfer._copying.changed import (
     SourceChanged,
     about_target,
@@ -40,6 +41,7 @@ from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._planning.contents import same_content
 from remote_store_transfer._planning.equality import DOUBT, OURS, TIME, kept, source_time
+from remote_store_transfer._shortcuts import copies_from, deletes_many
 from remote_store_transfer._values import Version, same_version, version_of
 
 __all__ = ["Arrival", "Copier"]
@@ -247,9 +249,10 @@ class Copier:
         etags = {
             there: etag for there, path in paths.items() if (etag := seen[path].etag) is not None
         }
-        if not self._matches or len(etags) != len(paths):
+        store = self._target.store
+        if not (self._matches and len(etags) == len(paths) and deletes_many(store)):
             return None  # something has to be looked at
-        found = await self._target.store.delete_many(list(paths), missing_ok=True, if_match=etags)
+        found = await store.delete_many(list(paths), missing_ok=True, if_match=etags)
         if found is None:
             return None
         return {
@@ -365,6 +368,8 @@ class Copier:
     ) -> WriteResult | None:
         source, target = self._source.store, self._target.store
         try:
+            if not copies_from(target, source):
+                raise cannot_copy_from(dst, "transfer")
             return await target.copy_from(source, src, dst, overwrite=overwrite, if_match=match)
         except CapabilityNotSupported:
             if not self._one_store:

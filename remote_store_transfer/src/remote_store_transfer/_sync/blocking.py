@@ -30,6 +30,7 @@ from remote_store import (
 )
 from remote_store.aio import AsyncStore
 from remote_store.authoring import cannot_copy_from
+from remote_store_transfer._shortcuts import copies_from, deletes_many
 
 __all__ = ["as_async_stores", "run"]
 
@@ -135,6 +136,8 @@ class _StoreBackend(Backend):
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
     ) -> Mapping[str, RemoteStoreError] | None:
+        if not deletes_many(self._store):
+            return None
         found = self._store.delete_many(paths, missing_ok=missing_ok, if_match=if_match)
         if found is None:
             return None
@@ -181,9 +184,9 @@ class _StoreBackend(Backend):
         overwrite: bool = False,
         if_match: str | None = None,
     ) -> WriteResult | None:
-        if not isinstance(source, _StoreBackend):
+        theirs = source._store if isinstance(source, _StoreBackend) else None  # noqa: SLF001 - of this class
+        if theirs is None or not copies_from(self._store, theirs):
             raise cannot_copy_from(dst, self._name)
-        theirs = source._store  # noqa: SLF001 - of this class
         return self._store.copy_from(theirs, src, dst, overwrite=overwrite, if_match=if_match)
 
     def resolve(self, path: str) -> ResolutionPlan:
