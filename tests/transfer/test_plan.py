@@ -315,6 +315,28 @@ async def test_links(local: Make, memory: Make, tmp_path: Path) -> None:
         assert (report.links_left_out, report.deleted) == (left, deleted), links
 
 
+@pytest.mark.parametrize("compare", ["time", "content"])
+async def test_what_lies_behind_a_link_of_the_target_is_compared(
+    local: Make, tmp_path: Path, compare: Any
+) -> None:
+    """No listing shows it, but a copy is written to it: so it is new only once."""
+    source, target = local("a"), local("b")
+    await fill(source, {"sub/f": b"1", "sub/g": b"2"})
+    await fill(target, {"real/old": b"1"})
+    (tmp_path / "b/sub").symlink_to("real")
+
+    counts = []
+    for _ in range(2):
+        report = await sync_tree(source, target, compare=compare)
+        counts.append((report.copied, report.replaced, report.skipped, report.failures))
+    (tmp_path / "a/sub/f").write_bytes(b"33")
+    report = await sync_tree(source, target, compare=compare)
+    counts.append((report.copied, report.replaced, report.skipped, report.failures))
+
+    assert counts == [(2, 0, 0, ()), (0, 0, 2, ()), (0, 1, 1, ())]
+    assert (tmp_path / "b/real/f").read_bytes() == b"33"
+
+
 @pytest.mark.parametrize("links", ["report", "follow"])
 @pytest.mark.parametrize("goal", ["outside", "nowhere"])
 async def test_nothing_is_deleted_that_may_be_behind_a_link(

@@ -254,7 +254,11 @@ class Plan:
             elif pair.obstacle:
                 await self._add("conflict", pair, pair.obstacle)
             elif pair.target is None:
-                if not is_below(path_of(pair.key), in_target):
+                if is_below(path_of(pair.key), in_target):
+                    continue
+                if target.left_out.links and await self._is_behind_link(path_of(pair.key)):
+                    await self._add_behind_link(pair)
+                else:
                     await self._add("copy", pair, "new")
             else:
                 verdict = judge(pair.source, pair.target, self._rule)
@@ -281,6 +285,35 @@ class Plan:
         if await DISK.query(machine.stops_at_link, self.source.folder, path, entered):
             self.source_incomplete = True
             self.links_left_out = max(self.links_left_out, 1)
+
+    async def _is_behind_link(self, path: str) -> bool:
+        """Return True if the target leads to a file by a link, which its listing did not enter."""
+        machine = this_machine(self.target.store)
+        if machine is None:
+            return False
+        return await DISK.query(machine.stops_at_link, self.target.folder, path, frozenset[str]())
+
+    async def _add_behind_link(self, pair: Pair) -> None:
+        """Decide about a file that a copy would be written to, though no listing shows it."""
+        assert pair.source is not None
+        path = path_of(pair.key)
+        try:
+            there = seen_of(await self.target.store.get_file_info(self.target.at(path)))
+        except NotFound:
+            await self._add("copy", pair, "new")
+            return
+        except EXPECTED as error:
+            self._fail_comparison(path, error)
+            return
+        verdict = judge(pair.source, there, self._rule)
+        pair = pair._replace(target=there)
+        if verdict.answer in ("ask", "read"):
+            await self._settle([(pair, verdict.answer)])
+        else:
+            await self._add_judged(pair, verdict)
+
+    def _fail_comparison(self, path: str, error: Exception) -> None:
+        self._failures.append(Failure(path, "compare", reason_of(error), type(error).__name__))
 
     async def _add(self, kind: str, pair: Pair, reason: str) -> None:
         record = pack_action(
@@ -312,9 +345,7 @@ class Plan:
                 try:
                     verdict = await (self._ask(pair) if answer == "ask" else self._read(path))
                 except EXPECTED as error:
-                    self._failures.append(
-                        Failure(path, "compare", reason_of(error), type(error).__name__)
-                    )
+                    self._fail_comparison(path, error)
                 else:
                     settled.append((pair, verdict))
 
