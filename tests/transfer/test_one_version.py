@@ -16,6 +16,7 @@ from tests.transfer.conftest import Make, Watched, contents, fill, watched, with
 from remote_store import (
     Capability,
     CapabilityNotSupported,
+    PermissionDenied,
     PreconditionFailed,
 )
 from remote_store.aio import AsyncStore
@@ -257,6 +258,33 @@ async def test_what_arrived_too_late_does_not_make_a_strangers_file_ours(
         ("f", "conflict" if conditions else "copy")
     ]
     assert await store.read_bytes("b/f") == b"theirs"
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+async def test_what_this_machine_copied_too_late_does_not_stay(local: Make, given_up: bool) -> None:
+    """A file that did not rest may have been in the middle of a write: two versions in one."""
+    source, target = local("a"), local("b")
+    await fill(source, {"f": b"1"})
+    ours, theirs = watched(source).backend, watched(target).backend
+
+    async def write(*args: Any, **options: Any) -> Any:
+        if given_up:
+            raise ArithmeticError
+        raise PermissionDenied("no", path="f")
+
+    class Copying(Watched):
+        async def copy_from(self, source: object, src: str, dst: str, **options: Any) -> Any:
+            await ours.write(src, b"half", overwrite=True)
+            return await theirs.copy_from(ours, src, dst, **options)
+
+    transfer = sync_tree(source, AsyncStore(Copying(theirs, write=write)))
+    if given_up:
+        with pytest.raises(ArithmeticError):
+            await transfer
+    else:
+        assert [f.error for f in (await transfer).failures] == ["PermissionDenied"]
+
+    assert await contents(target) == {}
 
 
 @pytest.mark.parametrize("stranger", [True, False])

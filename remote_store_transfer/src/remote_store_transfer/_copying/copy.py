@@ -191,6 +191,17 @@ class Copier:
         except NotFound:
             return None
 
+    async def take_back(self, path: str, arrived: Version) -> None:
+        """
+        Remove what has arrived of a later version than was seen, where it may be two in one.
+
+        That is on this machine, where a file that has not rested may be copied in the
+        middle of a write. A service copies one version.
+        """
+        if self._target_files is not None:
+            with contextlib.suppress(RemoteStoreError):  # it is somebody else's by now
+                await self.delete(path, arrived)
+
     async def left_before(self, path: str, seen: Version) -> Arrival | None:
         """
         Return what a copy left in the target whose maker could not tell; None if none did.
@@ -324,11 +335,15 @@ class Copier:
         record of its source's time, the next run would take that of a new file for
         older; only the first files of a run are ever that new.
         """
-        if not self._storage_copies or (replacing is not None and self._matches):
+        if not self._storage_copies:
             return False
-        if self._one_store or self._target_files is not None or seen.digest is not None:
+        if replacing is not None and (self._matches or self._target_files is not None):
+            return False
+        if self._target_files is not None or seen.digest is not None:
             return True
         if seen.modified_at is None or TIME in (seen.metadata or {}):
+            return True
+        if self._one_store and seen.modified_at.microsecond:  # one clock, and a fine one
             return True
         return abs(datetime.now(UTC) - seen.modified_at) >= DOUBT
 

@@ -46,6 +46,30 @@ async def copy_with_retries(
         RemoteStoreError: As the last attempt raised it; of those that got no answer as
             the one that got farthest, which says what is kept of it.
     """
+    left: Version | None = None
+
+    def arrives(version: Version) -> None:
+        nonlocal left
+        left = version
+
+    try:
+        return await _attempts(copier, path, planned, replacing, retries, advance, again, arrives)
+    except BaseException:
+        if left is not None:
+            await copier.take_back(path, left)
+        raise
+
+
+async def _attempts(
+    copier: Copier,
+    path: str,
+    planned: Version,
+    replacing: Version | None,
+    retries: int,
+    advance: Callable[[int], None],
+    again: Callable[[int], None],
+    arrives: Callable[[Version], None],
+) -> Arrival:
     seen = planned
     farthest, reached = None, 0
     for attempt in range(retries + 1):
@@ -60,6 +84,9 @@ async def copy_with_retries(
             return await copier.copy(path, seen, replacing, count)
         except (PreconditionFailed, BackendUnavailable) as error:
             again(done)
+            arrived = error.arrived if isinstance(error, SourceChanged) else None
+            if arrived is not None:
+                arrives(arrived)
             if isinstance(error, BackendUnavailable) and not error.outcome_unknown:
                 if farthest is None or done > reached:
                     farthest, reached = error, done
@@ -69,7 +96,6 @@ async def copy_with_retries(
                 raise
             if isinstance(error, SourceChanged) and copier.exact:
                 raise
-            arrived = error.arrived if isinstance(error, SourceChanged) else None
             # A write that may have succeeded would meet its own file.
             if error.outcome_unknown and arrived is None:
                 raise
