@@ -67,6 +67,12 @@ LATER = T + 5_000_000
         (seen(), seen(time=LATER), rule("etag", records=False), "equal"),
         # A source that is a copy itself hands on the time of its own source.
         (seen(time=LATER, metadata={TIME: stamp(T)}), seen(), rule("time", restores=True), "equal"),
+        (
+            seen(time=LATER, metadata={TIME: stamp(0)}),
+            seen(time=0),
+            rule("time", restores=True),
+            "equal",
+        ),
         # Times alone.
         (seen(), seen(time=T + 1), rule("time", restores=True), "different"),
         (seen(), seen(time=T - 2_000_000), rule("time", records=False), "different"),
@@ -76,7 +82,11 @@ LATER = T + 5_000_000
         (seen(), seen(time=T - 1), rule("time", one_store=True), "different"),
         (seen(), seen(time=T + 1_999_999), rule("time"), "ask"),
         (seen(), seen(time=T + 2_000_000), rule("time"), "equal"),
-        (seen(), seen(time=T), rule("time", one_store=True), "equal"),
+        # One clock that tells whole seconds may have told both of one second.
+        (seen(), seen(time=T), rule("time", one_store=True), "ask"),
+        (seen(), seen(time=T + 1_000_000), rule("time", one_store=True), "equal"),
+        (seen(), seen(time=T - 1_000_000), rule("time", one_store=True), "different"),
+        (seen(time=T + 1), seen(time=T + 1), rule("time", one_store=True), "equal"),
         (seen(time=None), seen(), rule("time", records=False), "different"),
         (seen(), seen(time=None), rule("time", records=False), "different"),
         (seen(), seen(time=None), rule("time"), "ask"),
@@ -101,6 +111,15 @@ def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
 def test_a_target_that_was_asked_is_not_asked_again(target: Seen, answer: str) -> None:
     """In doubt it is copied once more."""
     assert judge_known(seen(), target, rule("time")).answer == answer
+
+
+@pytest.mark.parametrize("micros", [0, -1, -62_000_000_000_000_000, T])
+def test_every_time_can_be_kept(micros: int) -> None:
+    """Also those before 1970, and before the year 1000."""
+    target = seen(time=LATER, metadata={TIME: stamp(micros)})
+
+    assert judge(seen(time=micros), target, rule("time")) == ("equal", "time")
+    assert judge(seen(time=micros + 1), target, rule("time")).answer == "different"
 
 
 def test_what_is_kept_leaves_room_for_what_the_user_keeps() -> None:

@@ -39,6 +39,7 @@ OURS: Final = frozenset((TIME, ETAG, DIGEST))
 _ROOM: Final = 2048
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
+_SECOND: Final = 1_000_000
 #: Time around that of a source in which the time of a target tells nothing.
 #: After it, the target may have been written before the source's last change:
 #: between the last look at the source and the commit. Before it, it may be a copy
@@ -77,7 +78,7 @@ class Rule(NamedTuple):
 def stamp(micros: int) -> str:
     """Return a time as it is kept: ISO 8601, UTC, six digits of a second."""
     time = _EPOCH + timedelta(microseconds=micros)
-    return time.strftime("%Y-%m-%dT%H:%M:%S") + f".{time.microsecond:06}Z"
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _micros(text: str | None) -> int | None:
@@ -93,7 +94,8 @@ def _micros(text: str | None) -> int | None:
 def _original(seen: Seen) -> int | None:
     """Return the time of a source: that of its own source, where it is a copy that tells."""
     _, time, _, _, metadata = seen
-    return (_micros(metadata.get(TIME)) if metadata else None) or time
+    first = _micros(metadata.get(TIME)) if metadata else None
+    return time if first is None else first  # which is 0 where tools set the same time for all
 
 
 def source_time(version: Version) -> datetime | None:
@@ -184,7 +186,9 @@ def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
         return Verdict("different", "no time is known")
     if rule.restores:
         return Verdict("equal" if theirs == _original(source) else "different", "time")
-    doubt = 0 if rule.one_store else DOUBT // _MICRO
+    doubt = DOUBT // _MICRO
+    if rule.one_store:  # one clock, in whose last tick both may have been written
+        doubt = 0 if ours % _SECOND or theirs % _SECOND else _SECOND
     if theirs - ours >= doubt:
         return Verdict("equal", "time")
     if ours - theirs >= doubt:
