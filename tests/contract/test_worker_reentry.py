@@ -98,3 +98,32 @@ def test_reentry(step: int, where: str, what: str, traced: None) -> None:
     for thread in list(crew._threads):
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_a_thread_counts_whose_start_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the pool would not be busy while it works."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    pool = ThreadPool("crew", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.put(Done())
+    wait_until(lambda: not pool.busy and len(pool._threads) == 1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Held(Done):
+        def work(self) -> None:
+            begun.set()
+            go_on.wait(5)
+
+    pool.put(Held())
+    assert begun.wait(5)
+    assert pool.busy
+    go_on.set()
+    pool.end()
+    pool.wait()

@@ -49,13 +49,15 @@ _clock_of: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", 
 class _Seat:
     """What a thread waits on, and what it is called for."""
 
-    __slots__ = ("called", "clock", "watches")
+    __slots__ = ("called", "clock", "counted", "watches")
 
     def __init__(self, *, watches: bool) -> None:
         self.called = threading.Lock()
         self.called.acquire()
         self.watches = watches
         self.clock: int | None = None
+        #: Whether its thread counts as one that works or watches.
+        self.counted = False
 
 
 class _Look:
@@ -184,19 +186,24 @@ class ThreadPool:
         else:
             seat.watches = watches
             seat.called.release()
-        if watches:
-            self._watched = True
-        else:
-            self._working += 1
+            self._count(seat)
         return True
 
+    def _count(self, seat: _Seat) -> None:
+        """Count a thread that was called or started, once; nothing in here lets a handler in."""
+        if not seat.counted:
+            seat.counted = True
+            if seat.watches:
+                self._watched = True
+            else:
+                self._working += 1
+
     def _start_thread(self, *, watches: bool) -> bool:
+        seat = _Seat(watches=watches)
         name = f"{self._name}_{len(self._threads)}"
         # Daemons, because the interpreter waits for other threads before it
         # runs what could end them; `_end_all` does the waiting.
-        thread = threading.Thread(
-            target=self._serve, args=(_Seat(watches=watches),), name=name, daemon=True
-        )
+        thread = threading.Thread(target=self._serve, args=(seat,), name=name, daemon=True)
         try:
             thread.start()
         except RuntimeError:
@@ -204,12 +211,16 @@ class ThreadPool:
                 raise
             return False
         self._threads.append(thread)
+        self._count(seat)
         return True
 
     def _serve(self, seat: _Seat) -> None:
         if _clock_of is not None:
             seat.clock = _clock_of(threading.get_ident())
         while True:
+            with self._lock:
+                # By now it is, unless a handler raised where it was called, as that of Ctrl-C does.
+                self._count(seat)
             job = self._watch(seat) if seat.watches else self._next(seat)
             while job is not None:
                 job.work()
@@ -266,6 +277,7 @@ class ThreadPool:
 
     def _rest(self, seat: _Seat) -> None:
         """Count as idle, which a job that waits may end at once."""
+        seat.counted = False
         self._idle.append(seat)
         if self._jobs:
             self._summon()
