@@ -301,7 +301,8 @@ class ObjectService(Protocol):
         Whether it can reach that is told by the two services alone, without
         I/O: it has the same endpoint and region and is asked with the same
         credentials, which then have to read its objects and to write here. In
-        doubt it cannot.
+        doubt it cannot. Of two buckets that it can reach `Description.location`
+        differs: by it an object that is to be copied onto itself is told.
 
         Args:
             other: The other bucket, a service of the same class and event loop.
