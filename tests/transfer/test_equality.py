@@ -23,6 +23,7 @@ from remote_store_transfer._values import Compare, Version
 
 T = 1_700_000_000_000_000
 MD5 = ("md5", "aa")
+PARTS = "0c79b032f9bf2d7d6ab9234bf88d3251-12"
 
 
 def seen(
@@ -87,6 +88,12 @@ LATER = T + 5_000_000
         (seen(), seen(time=T + 1_000_000), rule("time", one_store=True), "equal"),
         (seen(), seen(time=T - 1_000_000), rule("time", one_store=True), "different"),
         (seen(time=T + 1), seen(time=T + 1), rule("time", one_store=True), "equal"),
+        # S3 tells of what was sent in parts when that began.
+        (seen(etag=PARTS), seen(time=LATER), rule("time"), "ask"),
+        (seen(etag=PARTS), seen(time=LATER), rule("time", one_store=True), "ask"),
+        (seen(etag=PARTS), seen(time=LATER), rule("time", records=False), "equal"),
+        (seen(etag=PARTS), seen(time=LATER, metadata={TIME: stamp(T)}), rule("time"), "equal"),
+        (seen(etag=PARTS[:32]), seen(time=LATER), rule("time"), "equal"),
         (seen(time=None), seen(), rule("time", records=False), "different"),
         (seen(), seen(time=None), rule("time", records=False), "different"),
         (seen(), seen(time=None), rule("time"), "ask"),
@@ -111,6 +118,18 @@ def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
 def test_a_target_that_was_asked_is_not_asked_again(target: Seen, answer: str) -> None:
     """In doubt it is copied once more."""
     assert judge_known(seen(), target, rule("time")).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("began", "answer"), [(T, "equal"), (T - 60_000_000, "different"), (T + 1, "different")]
+)
+def test_an_upload_that_ended_after_the_copy_is_found_by_what_is_kept(
+    began: int, answer: str
+) -> None:
+    """Its time lies before that of the copy, which is one of the file that it replaced."""
+    target = seen(time=LATER, metadata={TIME: stamp(T)})
+
+    assert judge_known(seen(time=began, etag=PARTS), target, rule("time")).answer == answer
 
 
 @pytest.mark.parametrize("micros", [0, -1, -62_000_000_000_000_000, T])

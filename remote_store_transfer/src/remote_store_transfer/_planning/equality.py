@@ -8,6 +8,7 @@ machine the time itself is restored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -40,6 +41,7 @@ _ROOM: Final = 2048
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
 _SECOND: Final = 1_000_000
+_SENT_IN_PARTS: Final = re.compile('"?[0-9a-f]{32}-[0-9]+"?')
 #: Time around that of a source in which the time of a target tells nothing.
 #: After it, the target may have been written before the source's last change:
 #: between the last look at the source and the commit. Before it, it may be a copy
@@ -151,9 +153,23 @@ def judge(source: Seen, target: Seen, rule: Rule) -> Verdict:
     elif rule.compare == "etag" and rule.records and not rule.restores:
         return Verdict("ask", "etag")
     verdict = _by_time(source, target, rule)
+    if rule.restores or not rule.records or target[4]:
+        return verdict
     # A source may have a time that no clock has reached, and a target another clock.
-    unsure = rule.records and not (rule.restores or rule.one_store or target[4])
-    return Verdict("ask", verdict.by) if unsure and verdict.answer == "different" else verdict
+    unsure = verdict.answer == "different" and not rule.one_store
+    return Verdict("ask", verdict.by) if unsure or _began_before(source) else verdict
+
+
+def _began_before(seen: Seen) -> bool:
+    """
+    Return True if a file may be younger than its time.
+
+    Amazon S3 gives what was sent in parts the time when its upload began
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html), and an
+    ETag that ends with the number of parts. Meanwhile a copy may have been made of
+    the file that it replaced.
+    """
+    return _SENT_IN_PARTS.fullmatch(seen[2] or "") is not None
 
 
 def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
