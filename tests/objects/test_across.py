@@ -184,31 +184,38 @@ async def test_what_is_missing_is_named_on_its_side() -> None:
     assert (caught.value.path, caught.value.filename) == ("b", "b")
 
 
-async def test_a_target_that_is_there() -> None:
+@pytest.mark.parametrize("key", ["a", "b"])
+async def test_a_target_that_is_there(key: str) -> None:
     """Refused, and told apart from a source that is not the version that is wanted."""
     source, target = two()
-    target.put("b", b"old")
+    target.put(key, b"old")
     theirs, ours = source.backend(), target.backend()
     for etag in (None, source.objects["a"][0].etag):
         with pytest.raises(AlreadyExists) as caught:
-            await ours.copy_from(theirs, "a", "b", if_match=etag)
-        assert (caught.value.path, caught.value.outcome_unknown) == ("b", False)
+            await ours.copy_from(theirs, "a", key, if_match=etag)
+        assert (caught.value.path, caught.value.outcome_unknown) == (key, False)
     for overwrite in (False, True):
         with pytest.raises(PreconditionFailed) as changed:
-            await ours.copy_from(theirs, "a", "b", overwrite=overwrite, if_match="v0")
+            await ours.copy_from(theirs, "a", key, overwrite=overwrite, if_match="v0")
         assert changed.value.path == "a"
-    assert target.contents() == {"b": b"old"}
+        assert not isinstance(changed.value, AlreadyExists)
+    assert target.contents() == {key: b"old"}
 
 
-async def test_a_lost_answer_is_compared_with_the_source_in_its_own_bucket() -> None:
+@pytest.mark.parametrize("key", ["a", "b"])
+@pytest.mark.parametrize("pinned", [False, True])
+async def test_a_lost_answer_is_compared_with_the_source_in_its_own_bucket(
+    key: str, pinned: bool
+) -> None:
     """Equal: unknown. Another one: somebody else's."""
     source, target = two()
     theirs, ours = source.backend(), target.backend()
     target.faults["copy"] += [lose]
+    etag = source.objects["a"][0].etag if pinned else None
     with pytest.raises(AlreadyExists, match="got no answer") as caught:
-        await ours.copy_from(theirs, "a", "b")
+        await ours.copy_from(theirs, "a", key, if_match=etag)
     assert caught.value.outcome_unknown
-    assert target.objects["b"][1] == CONTENT
+    assert target.objects[key][1] == CONTENT
 
     def other() -> None:
         target.put("c", b"theirs")

@@ -253,7 +253,8 @@ class _Copy:
             refusal = error
         else:
             return
-        if self.etag is not None and refusal.path == self.src:
+        # In another storage a copy usually has the key of its source.
+        if self.etag is not None and refusal.path == self.src != self.dst:
             raise self._changed(refusal)
         if not self.exclusive:
             raise refusal if self.etag is None else self._changed(refusal)
