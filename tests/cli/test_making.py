@@ -78,6 +78,15 @@ def test_what_would_be_made(cli: Cli, tmp_path: Path) -> None:
     assert made == {"made": places, "failures": []}
 
 
+def test_a_dry_run_where_a_file_is(cli: Cli, tmp_path: Path) -> None:
+    """It fails as the run itself, and shows the others."""
+    (tmp_path / "f").touch()
+    places = [f"{tmp_path}/f", f"{tmp_path}/f/a/b", f"{tmp_path}/g/a"]
+    dry, wet = (cli("mkdir", *options, *places, code=1) for options in (["-n"], []))
+    assert dry.stdout == f"mkdir   {'-':>10}  {places[2]}\n"
+    assert dry.stderr.splitlines()[:2] == wet.stderr.splitlines()
+
+
 @pytest.mark.usefixtures("_flat")
 def test_a_dry_run_where_folders_are_not_real(cli: Cli) -> None:
     """It says that nothing could be made."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from remote_store import Capability, NotFound
+from remote_store import Capability, InvalidPath, NotFound
+from remote_store.authoring import ancestor_is_file, is_a_file
 from remote_store_cli._console import remark
 from remote_store_cli._help import grouping
 from remote_store_cli._location import Location
@@ -40,8 +41,11 @@ def mkdir(
         async with Opener(locations, stores) as opener:
             for location in opener.locations:
                 if said.dry_run:
-                    if not await _is_there(opener, location):
-                        made.append(location.text)
+                    try:
+                        if not await _is_there(opener, location):
+                            made.append(location.text)
+                    except InvalidPath as error:
+                        outcome.fail(location.text, "mkdir", error)
                     continue
                 opened = await opener.open(location, create=True)
                 try:
@@ -61,7 +65,8 @@ async def _is_there(opener: Opener, location: Location) -> bool:
     Return True if a folder exists.
 
     Raises:
-        InvalidCommand: No folder can be made there.
+        InvalidCommand: No folder can be made in that store.
+        InvalidPath: A file is there, or above it.
     """
     try:
         opened = await opener.open(location)
@@ -70,7 +75,13 @@ async def _is_there(opener: Opener, location: Location) -> bool:
     if not opened.store.supports(Capability.CREATE_FOLDER):
         msg = f"{location.text}: a folder comes there with the first file in it; copy one to it"
         raise InvalidCommand(msg)
-    return await opened.store.is_folder(opened.key)
+    there = opened.key
+    while there and not await opened.store.is_folder(there):
+        if await opened.store.is_file(there):
+            refused = is_a_file if there == opened.key else ancestor_is_file
+            raise refused(opened.key, opened.store.resolve("").backend)
+        there = there.rpartition("/")[0]
+    return there == opened.key and bool(there or await opened.store.is_folder(""))
 
 
 def _tell(made: list[str], outcome: Outcome, said: Said) -> None:
