@@ -8,13 +8,14 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from azure.storage.blob import BlobServiceClient
 from tests.azure.azurite import API_VERSION, Azurite
 from tests.azure.hns.lake import FS, Lake
+from tests.objects.service import Bucket, after, describe, lose
 from tests.s3.moto import KEY, SECRET, Moto
 from tests.s3.scripted import Answer, Scripted, error, scripted
 from tests.transfer.conftest import contents, fill
@@ -404,3 +405,20 @@ def _named(server: Scripted, name: str) -> AsyncS3Backend:
         **_ALL,
     }
     return AsyncS3Backend(name, endpoint_url=server.url, **options)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_copy_that_meets_a_file_says_whose_it_may_be(lost: bool) -> None:
+    """Never that the source has changed, which did not."""
+    sides = [Bucket(describe(location=f"mem://{name}"), account="one") for name in "ab"]
+    sides[0].put("f", b"data", modified=datetime.now(UTC) - timedelta(hours=1))
+    fault = lose if lost else after(lambda: sides[1].put("f", b"theirs"))
+    sides[1].faults["copy"].append(fault)
+    source, target = (AsyncStore(side.backend()) for side in sides)
+    (failure,) = (await copy_tree(source, target)).failures
+    assert (failure.kind, failure.error) == ("conflict", "AlreadyExists")
+    assert ("somebody else has written it" in failure.reason) is not lost
+    assert ("may be this call's own" in failure.reason) is lost
+    assert sides[1].contents() == {"f": b"data" if lost else b"theirs"}
+    assert "put" not in sides[1].verbs()

@@ -120,7 +120,9 @@ class Performer:
         if isinstance(error, TargetChanged):
             kind = "conflict"
         elif isinstance(error, AlreadyExists):
-            kind, reason = "conflict", "somebody else has written it since the plan was made"
+            kind = "conflict"
+            if not error.outcome_unknown:  # else it may be our own, and the error says so
+                reason = "somebody else has written it since the plan was made"
         elif self._copier.exact and (gone or isinstance(error, SourceChanged)):
             reason = f"{_OTHER_SOURCE}: {reason}"
         return Failure(action.path, kind, reason, name, status_of(error))
