@@ -132,3 +132,39 @@ async def test_through_both_bridges() -> None:
         with pytest.raises(CapabilityNotSupported, match="by itself"):
             await memory.copy_from(source, "c", "d")
     assert ours.asked == (theirs, "c", "d", {"overwrite": True})
+
+
+class Decrypting(AsyncBackendSyncAdapter):
+    """May hand out other content than is stored."""
+
+
+class AsyncDecrypting(SyncBackendAdapter):
+    """May hand out other content than is stored."""
+
+
+@pytest.mark.parametrize("own", ["source", "target"])
+async def test_a_class_that_is_made_from_a_bridge_is_not_passed_by(own: str) -> None:
+    """Its content need not be that of the backend within."""
+    theirs, ours = copying(), copying()
+    sync = [
+        (Decrypting if side == own else AsyncBackendSyncAdapter)(backend)
+        for side, backend in (("source", theirs), ("target", ours))
+    ]
+
+    def refused() -> None:
+        with (
+            Store(sync[0]) as source,
+            Store(sync[1]) as target,
+            pytest.raises(CapabilityNotSupported, match="by itself"),
+        ):
+            target.copy_from(source, "a", "b")
+
+    await asyncio.to_thread(refused)
+    within = [AsyncBackendSyncAdapter(backend) for backend in (theirs, ours)]
+    async with (
+        AsyncStore((AsyncDecrypting if own == "source" else SyncBackendAdapter)(within[0])) as one,
+        AsyncStore((AsyncDecrypting if own == "target" else SyncBackendAdapter)(within[1])) as two,
+    ):
+        with pytest.raises(CapabilityNotSupported, match="by itself"):
+            await two.copy_from(one, "a", "b")
+    assert not hasattr(ours, "asked")

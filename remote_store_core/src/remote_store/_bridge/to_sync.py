@@ -229,7 +229,9 @@ class AsyncBackendSyncAdapter(Backend):
             CapabilityNotSupported: *source* is no such adapter, or as `Backend.copy_from`.
         """
         copy = members.own_member(self._backend, "copy_from")
-        if copy is None or not isinstance(source, AsyncBackendSyncAdapter):
+        # A class that is made from this one may change content.
+        own = {type(self), type(source)} != {AsyncBackendSyncAdapter}
+        if copy is None or own or not isinstance(source, AsyncBackendSyncAdapter):
             raise cannot_copy_from(dst, self.name)
         more = versions.given(self._backend, if_match=if_match)
         theirs = source._backend  # noqa: SLF001 - of this class
