@@ -53,7 +53,8 @@ def test_the_work_is_the_same_however_it_is_shared(jobs: int) -> None:
     clauses = [c for c in all_clauses() if c.id.startswith("CAP-01")]
 
     assert report.problems == ()
-    assert report.runs == len(clauses) * len(references()) > 0
+    looked_at = [r for r in references() if "CAP" in selftest._SPECIAL.get(r.name, {"CAP"})]
+    assert report.runs == len(clauses) * len(looked_at) > 0
     assert len(lines) == len(references()) + len(mutants)
     assert all(line.startswith("ok  ") for line in lines)
 
