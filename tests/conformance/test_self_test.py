@@ -55,7 +55,7 @@ def test_the_work_is_the_same_however_it_is_shared(jobs: int) -> None:
     assert report.problems == ()
     looked_at = [r for r in references() if "CAP" in selftest._SPECIAL.get(r.name, {"CAP"})]
     assert report.runs == len(clauses) * len(looked_at) > 0
-    assert len(lines) == len(references()) + len(mutants)
+    assert len(lines) == len(looked_at) + len(mutants)
     assert all(line.startswith("ok  ") for line in lines)
 
 
