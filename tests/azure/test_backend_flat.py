@@ -140,14 +140,14 @@ def test_a_url() -> None:
 
 
 def test_loading_imports_no_sdk() -> None:
-    """Neither the class nor an instance brings the SDK or aiohttp along."""
+    """Neither the class nor an instance brings the SDK or aiohttp along, or what aiohttp needs."""
     code = (
         "import sys; from remote_store_azure import AsyncAzureBackend;"
         "b = AsyncAzureBackend('box', account_name='a', account_key='a2V5', hns=False);"
         "b.resolve('a'); repr(b); b.capabilities\n"
         "try: b.unwrap(int)\n"
         "except NotImplementedError: pass\n"
-        "print([m for m in sys.modules if m.split('.')[0] in ('azure', 'aiohttp')])"
+        "print([m for m in sys.modules if m.split('.')[0] in ('azure', 'aiohttp', 'multidict')])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout.replace("'", '"')) == []

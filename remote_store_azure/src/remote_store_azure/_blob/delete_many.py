@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from multidict import CIMultiDict
-
 from remote_store import BackendUnavailable, RemoteStoreError
 from remote_store_azure._blob.batch import BatchAnswer, answers, batch_body, shared_key
 from remote_store_azure._blob.headers import deletion
@@ -115,6 +113,8 @@ async def _parts(
 
 def _refusal(http: Session, name: str, answer: BatchAnswer, lost: bool) -> RemoteStoreError:
     """Return what a part of the answer says if it is not that the blob was deleted."""
+    from multidict import CIMultiDict  # aiohttp's own; loaded long since
+
     headers = CIMultiDict(answer.headers)
     lack = DELETE_BLOB.lacks(answer.status, headers)
     if lack:
