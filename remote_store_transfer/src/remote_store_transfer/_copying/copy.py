@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,18 +30,17 @@ from remote_store import (
 from remote_store.authoring import cannot_copy_from
 from remote_store_transfer._copying.changed import (
     SourceChanged,
-    about_target,
     check_content,
     hash_for,
     of_source,
     of_target,
-    other_target,
 )
+from remote_store_transfer._copying.target import Target
 from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._planning.contents import same_content
 from remote_store_transfer._planning.equality import DOUBT, OURS, TIME, kept, source_time
-from remote_store_transfer._shortcuts import copies_from, deletes_many
+from remote_store_transfer._shortcuts import copies_from
 from remote_store_transfer._values import Version, same_version, version_of
 
 __all__ = ["Arrival", "Copier"]
@@ -91,13 +90,12 @@ class Copier:
     ) -> None:
         self._source = source
         self._target = target
+        self.target = Target(target)
         self._one_store = one_store
         self.exact = exact
         self._source_files = this_machine(source.store)
         self._target_files = this_machine(target.store)
         self._asks = source.store.supports(Capability.METADATA)
-        self._asks_target = target.store.supports(Capability.METADATA)
-        self._matches = target.store.supports(Capability.CONDITIONAL_WRITE)
         self._keeps = target.store.supports(Capability.USER_METADATA)
         self._resumes = target.store.supports(Capability.RESUMABLE_WRITE)
         self._metadata = metadata and source.store.supports(Capability.USER_METADATA)
@@ -147,14 +145,14 @@ class Copier:
             unknown = await self._may_have_more(path, seen)
             if seen.etag is None or unknown or self.exact:
                 told = await self._confirm(path, seen, fetch=unknown)
-            match = await self._condition(path, replacing)
+            match = await self.target.condition(path, replacing)
             if match is None:
-                await self._confirm_target(path, replacing)
+                await self.target.confirm(path, replacing)
             result = await self._write(path, body, seen, told, replacing, match)
         else:
             if await self._may_have_more(path, seen):
                 told = await self._confirm(path, seen, fetch=True)
-            match = await self._condition(path, replacing)
+            match = await self.target.condition(path, replacing)
             content = self._content(path, seen, replacing if match is None else None, advance)
             result = await self._write(path, content, seen, told, replacing, match)
         if result.size != seen.size:
@@ -184,13 +182,6 @@ class Copier:
         version = version_of(await self._source.store.get_file_info(self._source.at(path)))
         return version if like.metadata else evolve(version, metadata=None)
 
-    async def arrived(self, path: str) -> Version | None:
-        """Return the version that a copy left in the target before it failed; None without one."""
-        try:
-            return version_of(await self._target.store.get_file_info(self._target.at(path)))
-        except NotFound:
-            return None
-
     async def take_back(self, path: str, arrived: Version) -> None:
         """
         Remove what has arrived of a later version than was seen, where it may be two in one.
@@ -200,7 +191,7 @@ class Copier:
         """
         if self._target_files is not None:
             with contextlib.suppress(RemoteStoreError):  # it is somebody else's by now
-                await self.delete(path, arrived)
+                await self.target.delete(path, arrived)
 
     async def left_before(self, path: str, seen: Version) -> Arrival | None:
         """
@@ -216,7 +207,7 @@ class Copier:
             SourceChanged: The source is another one, and its content was needed.
             RemoteStoreError: As the stores raise it.
         """
-        there = await self.arrived(path)
+        there = await self.target.arrived(path)
         if there is None or there.size != seen.size:
             return None
         record = {key: text for key, text in (there.metadata or {}).items() if key in OURS}
@@ -229,47 +220,6 @@ class Copier:
             return None
         await self._confirm(path, seen, fetch=False)
         return Arrival(seen.size, time_left_out=not await self._restore(path, seen, None))
-
-    async def delete(self, path: str, seen: Version) -> None:
-        """
-        Delete a file of the target, unless it is another version than was seen.
-
-        Raises:
-            TargetChanged: It is.
-        """
-        match = await self._condition(path, seen)
-        if match is None:
-            await self._confirm_target(path, seen)
-        with of_target(self._target.at(path), match):
-            await self._target.store.delete(self._target.at(path), missing_ok=True, if_match=match)
-
-    async def delete_many(
-        self, seen: Mapping[str, Version]
-    ) -> Mapping[str, RemoteStoreError | None] | None:
-        """
-        Delete files of the target together, each unless it is another version than was seen.
-
-        Args:
-            seen: The versions, by path.
-
-        Returns:
-            What `delete` would raise for each path; None if they have to be
-            deleted one by one: nothing was done.
-        """
-        paths = {self._target.at(path): path for path in seen}
-        etags = {
-            there: etag for there, path in paths.items() if (etag := seen[path].etag) is not None
-        }
-        store = self._target.store
-        if not (self._matches and len(etags) == len(paths) and deletes_many(store)):
-            return None  # something has to be looked at
-        found = await store.delete_many(list(paths), missing_ok=True, if_match=etags)
-        if found is None:
-            return None
-        return {
-            path: about_target(there, error)
-            for (there, path), error in zip(paths.items(), found, strict=True)
-        }
 
     # The parts of a copy ----------------------------------------------------
 
@@ -301,7 +251,7 @@ class Copier:
                 yield chunk
         check_content(self._source.at(path), seen, total, digest)
         await self._confirm(path, seen, fetch=False)
-        await self._confirm_target(path, looking)
+        await self.target.confirm(path, looking)
 
     async def _write(
         self,
@@ -337,7 +287,7 @@ class Copier:
         """
         if not self._storage_copies:
             return False
-        if replacing is not None and (self._matches or self._target_files is not None):
+        if replacing is not None and (self.target.matches or self._target_files is not None):
             return False
         if self._target_files is not None or seen.digest is not None:
             return True
@@ -364,9 +314,9 @@ class Copier:
         """
         if self.exact:
             await self._confirm(path, seen, fetch=False)
-        await self._confirm_target(path, replacing)
+        await self.target.confirm(path, replacing)
         src, dst, overwrite = self._source.at(path), self._target.at(path), replacing is not None
-        match = seen.etag if self._matches else None
+        match = seen.etag if self.target.matches else None
         try:
             with of_source(src, match):
                 copied = await self._storage_copy(src, dst, overwrite, match)
@@ -470,46 +420,6 @@ class Copier:
         return evolve(
             seen, metadata=now.metadata or seen.metadata, headers=now.headers or seen.headers
         )
-
-    async def _condition(self, path: str, seen: Version | None) -> str | None:
-        """
-        Return the token of the target's version that may be replaced or deleted.
-
-        None where that is not told by a token, or the store knows no conditions.
-
-        Raises:
-            TargetChanged: It is another version.
-        """
-        if seen is None or not self._matches:
-            return None
-        if seen.etag is not None:
-            return seen.etag
-        now = await self.arrived(path)  # a listing may not tell it
-        if now is None:
-            return None  # nobody's work is lost
-        if not same_version(seen, now):
-            raise other_target(self._target.at(path))
-        return now.etag
-
-    async def _confirm_target(self, path: str, seen: Version | None) -> None:
-        """
-        Look at a target that is to be replaced or deleted, of a store without conditions.
-
-        Between this and the commit somebody else may still write.
-        """
-        if seen is None:
-            return
-        now: Version | None = None
-        if self._target_files is not None and seen.etag is None:
-            now = await DISK.query(self._target_files.look, self._target.at(path))
-        if now is None:
-            if not self._asks_target:
-                return
-            now = await self.arrived(path)
-            if now is None:
-                return  # nobody's work is lost
-        if not same_version(seen, now):
-            raise other_target(self._target.at(path))
 
     async def _restore(self, path: str, seen: Version, written: WriteResult | None) -> bool:
         time = source_time(seen)

@@ -64,7 +64,7 @@ class Performer:
         try:
             if action.kind == "delete":
                 assert action.target is not None
-                await self._copier.delete(action.path, action.target)
+                await self._copier.target.delete(action.path, action.target)
                 return Outcome()
             try:
                 arrival = await self._copy(action, advance, repeat)
@@ -85,7 +85,7 @@ class Performer:
     async def delete_many(self, actions: Sequence[Action]) -> list[Outcome] | None:
         """Carry out deletions together; None if that cannot be, and nothing was done."""
         seen = {a.path: a.target for a in actions if a.target is not None}
-        found = await self._copier.delete_many(seen)
+        found = await self._copier.target.delete_many(seen)
         if found is None:
             return None
         ended = []
