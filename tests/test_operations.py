@@ -27,8 +27,9 @@ from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 OTHERS = {"close", "aclose", "unwrap", "resolve", "native_path", "to_key", "public_options"}
 #: What takes another backend: see tests/local/test_copy_from.py.
 OTHERS |= {"copy_from"}
-#: What answers for each path instead of raising: see tests/contract/test_delete_many.py.
-OTHERS |= {"delete_many"}
+#: What answers for each path instead of raising: see tests/contract/test_delete_many.py and
+#: test_copy_many_from.py.
+OTHERS |= {"delete_many", "copy_many_from"}
 #: What no backend without a service has: see tests/contract/test_signed_urls.py.
 OTHERS |= {"signed_url"}
 #: What a store has beside these.

@@ -26,8 +26,8 @@ from remote_store_conformance_selftest.stand_in import StandIn
 
 #: Members of the protocol that are no operation on the storage, or on one storage alone.
 ABOUT_THE_OBJECT = {"name", "capabilities", "aclose", "unwrap", "copy_from"}
-#: What answers for each path instead of raising: DEL-010 and COND-007.
-ABOUT_THE_OBJECT |= {"delete_many"}
+#: What answers for each path instead of raising: DEL-010, COND-007 and ACROSS-010.
+ABOUT_THE_OBJECT |= {"delete_many", "copy_many_from"}
 
 
 def _members() -> set[str]:

@@ -7,7 +7,7 @@ object that hands on what it does not have. What is inherited or handed on would
 
 from __future__ import annotations
 
-__all__ = ["copies_from", "deletes_many"]
+__all__ = ["copies_from", "copies_many_from", "deletes_many"]
 
 
 def deletes_many(store: object) -> bool:
@@ -17,8 +17,17 @@ def deletes_many(store: object) -> bool:
 
 def copies_from(target: object, source: object) -> bool:
     """Return True if ``copy_from`` reads as the source does, and writes as the target does."""
-    reads = _has_itself(source, "copy_from", "read", "read_bytes", "read_range", "open")
-    return reads and _has_itself(target, "copy_from", "write", "write_atomic")
+    return _passes_by("copy_from", target, source)
+
+
+def copies_many_from(target: object, source: object) -> bool:
+    """Return True if ``copy_many_from`` does what ``copy_from`` does, as `copies_from` has it."""
+    return _passes_by("copy_many_from", target, source, "copy_from")
+
+
+def _passes_by(name: str, target: object, source: object, *others: str) -> bool:
+    reads = _has_itself(source, name, *others, "read", "read_bytes", "read_range", "open")
+    return reads and _has_itself(target, name, *others, "write", "write_atomic")
 
 
 def _has_itself(store: object, name: str, *others: str) -> bool:

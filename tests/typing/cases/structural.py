@@ -121,6 +121,11 @@ class Complete:
     ) -> WriteResult | None:
         raise NotImplementedError
 
+    async def copy_many_from(
+        self, source: AsyncBackend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        raise NotImplementedError
+
     async def delete_many(
         self,
         paths: Sequence[str],

@@ -15,7 +15,7 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.backend import Backend
-from remote_store._contract.standard_errors import cannot_copy_from
+from remote_store._contract.standard_errors import cannot_copy_from, cannot_copy_many_from
 from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError
@@ -328,17 +328,42 @@ class SyncBackendAdapter(AsyncBackend):
                 `AsyncBackend.copy_from`.
             NotFound, InvalidPath, AlreadyExists: As `AsyncBackend.copy_from`.
         """
+        theirs = self._within(source)
         copy = members.own_member(self._backend, "copy_from")
-        # A class that is made from this one may change content.
-        own = {type(self), type(source)} != {SyncBackendAdapter}
-        if copy is None or own or not isinstance(source, SyncBackendAdapter):
+        if copy is None or theirs is None:
             raise cannot_copy_from(dst, self.name)
         more = versions.given(self._backend, if_match=if_match)
-        theirs = source._backend  # noqa: SLF001 - of this class
         result: WriteResult | None = await self._calls.mutate(
             copy, theirs, src, dst, overwrite=overwrite, **more
         )
         return result
+
+    async def copy_many_from(
+        self, source: AsyncBackend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        """
+        Copy files of another adapter's backend together, if the wrapped backend does.
+
+        Raises:
+            CapabilityNotSupported: *source* is no such adapter, or as
+                `AsyncBackend.copy_many_from`.
+        """
+        theirs = self._within(source)
+        copy = members.own_member(self._backend, "copy_many_from")
+        if copy is None or theirs is None:
+            raise cannot_copy_many_from(self.name)
+        found: Sequence[WriteResult | RemoteStoreError | None] = await self._calls.mutate(
+            copy, theirs, pairs
+        )
+        return found
+
+    def _within(self, source: AsyncBackend) -> Backend | None:
+        """Return the backend of another adapter; None if it is none, or has content of its own."""
+        # A class that is made from this one may change content.
+        own = {type(self), type(source)} != {SyncBackendAdapter}
+        if own or not isinstance(source, SyncBackendAdapter):
+            return None
+        return source._backend  # noqa: SLF001 - of this class
 
     async def delete_many(
         self,

@@ -24,7 +24,7 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_content import as_content
 from remote_store._contract.backend import Backend
 from remote_store._contract.content import SyncContentSource
-from remote_store._contract.standard_errors import cannot_copy_from
+from remote_store._contract.standard_errors import cannot_copy_from, cannot_copy_many_from
 from remote_store._threads.loop_thread import LoopThread
 from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -228,17 +228,42 @@ class AsyncBackendSyncAdapter(Backend):
         Raises:
             CapabilityNotSupported: *source* is no such adapter, or as `Backend.copy_from`.
         """
+        theirs = self._within(source)
         copy = members.own_member(self._backend, "copy_from")
-        # A class that is made from this one may change content.
-        own = {type(self), type(source)} != {AsyncBackendSyncAdapter}
-        if copy is None or own or not isinstance(source, AsyncBackendSyncAdapter):
+        if copy is None or theirs is None:
             raise cannot_copy_from(dst, self.name)
         more = versions.given(self._backend, if_match=if_match)
-        theirs = source._backend  # noqa: SLF001 - of this class
         result: WriteResult | None = self._runner.call(
             copy, theirs, src, dst, overwrite=overwrite, **more
         )
         return result
+
+    def copy_many_from(
+        self, source: Backend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        """
+        Copy files of another adapter's backend together, if the wrapped backend does.
+
+        Raises:
+            CapabilityNotSupported: *source* is no such adapter, or as
+                `Backend.copy_many_from`.
+        """
+        theirs = self._within(source)
+        copy = members.own_member(self._backend, "copy_many_from")
+        if copy is None or theirs is None:
+            raise cannot_copy_many_from(self.name)
+        found: Sequence[WriteResult | RemoteStoreError | None] = self._runner.call(
+            copy, theirs, pairs
+        )
+        return found
+
+    def _within(self, source: Backend) -> AsyncBackend | None:
+        """Return the backend of another adapter; None if it is none, or has content of its own."""
+        # A class that is made from this one may change content.
+        own = {type(self), type(source)} != {AsyncBackendSyncAdapter}
+        if own or not isinstance(source, AsyncBackendSyncAdapter):
+            return None
+        return source._backend  # noqa: SLF001 - of this class
 
     def delete_many(
         self,

@@ -17,7 +17,11 @@ from remote_store._contract.closing import closing
 from remote_store._contract.content import WritableContent
 from remote_store._contract.range_file import open_ranges, reads_ranges
 from remote_store._contract.ranges import part_of_stream, refuse_other_version
-from remote_store._contract.standard_errors import cannot_copy_from, no_real_folders
+from remote_store._contract.standard_errors import (
+    cannot_copy_from,
+    cannot_copy_many_from,
+    no_real_folders,
+)
 from remote_store._threads.spool import spooled_read, spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError, unsupported
@@ -556,6 +560,35 @@ class Backend(Protocol):
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
         """
         raise cannot_copy_from(dst, self.name)
+
+    def copy_many_from(
+        self, source: Backend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        """
+        Copy files of another backend, where one call for each would cost more than the copies.
+
+        Each is copied as `copy_from` does it without *overwrite*, and none
+        keeps another one from being copied (ACROSS-010); they are copied in
+        any order. What was copied when the call is cancelled stays: each file
+        is there as a whole or not at all (ACROSS-014). The default refuses. A
+        class that has a `copy_from` of its own and only inherits this member
+        is not asked. Contract 1.1.
+
+        Args:
+            source: Where from; any backend.
+            pairs: For each file its key in *source* and that of the new file,
+                which no other pair has.
+
+        Returns:
+            For each pair, in their order, what `copy_from` would have returned
+            or raised.
+
+        Raises:
+            CapabilityNotSupported: Always, from this default; and where the
+                storage cannot copy from *source*, or gains nothing by doing it
+                for many: nothing was done (ACROSS-013).
+        """
+        raise cannot_copy_many_from(self.name)
 
     def delete_many(
         self,

@@ -48,7 +48,7 @@ _MADE_OF: Final = {
 }
 
 #: Optional members that do for many what another one does for one.
-_BESIDE: Final = {"delete_many": "delete"}
+_BESIDE: Final = {"copy_many_from": "copy_from", "delete_many": "delete"}
 
 
 def missing_members(backend: object) -> list[str]:

@@ -28,6 +28,7 @@ __all__ = [
     "already_exists",
     "ancestor_is_file",
     "cannot_copy_from",
+    "cannot_copy_many_from",
     "cannot_delete_root",
     "closed",
     "error_about",
@@ -124,6 +125,26 @@ def cannot_copy_from(key: str, backend: str, why: str = "") -> RemoteStoreError:
         "read the file and write it instead"
     )
     return CapabilityNotSupported(msg, path=key, backend=backend, capability="copy_from")
+
+
+def cannot_copy_many_from(backend: str, why: str = "") -> RemoteStoreError:
+    """
+    Return the error for files that are to be copied one by one, if at all.
+
+    Args:
+        backend: Name of the backend.
+        why: What keeps it from copying them together, if there is more to say.
+    """
+    return _not_together("copy_many_from", backend, why)
+
+
+def _not_together(capability: str, backend: str, why: str) -> RemoteStoreError:
+    told = f" ({why})" if why else ""
+    msg = (
+        f"{capability!r} is not supported: backend {backend!r} does no more by it than file by "
+        f"file{told}; nothing was done"
+    )
+    return CapabilityNotSupported(msg, backend=backend, capability=capability)
 
 
 def cannot_delete_root(key: str, backend: str) -> InvalidPath:

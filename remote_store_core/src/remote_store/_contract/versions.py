@@ -33,6 +33,7 @@ _CAPABILITIES: Final[dict[Capability, _Version]] = {
 }
 _MEMBERS: Final[dict[str, _Version]] = {
     "copy_from": (1, 1),
+    "copy_many_from": (1, 1),
     "create_folder": (1, 1),
     "delete_many": (1, 1),
     "read_range": (1, 1),

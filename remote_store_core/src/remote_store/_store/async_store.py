@@ -21,7 +21,11 @@ from remote_store._contract.async_content import (
 )
 from remote_store._contract.backend import Backend
 from remote_store._contract.ranges import BLOCK
-from remote_store._contract.standard_errors import cannot_copy_from, error_about
+from remote_store._contract.standard_errors import (
+    cannot_copy_from,
+    cannot_copy_many_from,
+    error_about,
+)
 from remote_store._plugins.hooks import hub
 from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.async_file import AsyncFile
@@ -30,7 +34,7 @@ from remote_store._store.async_observe import AsyncObservation
 from remote_store._store.async_ranges import read_part, read_parts
 from remote_store._store.observe import together
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.errors import RemoteStoreError
+from remote_store._types.errors import CapabilityNotSupported, RemoteStoreError
 from remote_store._types.models import (
     ContentHeaders,
     FileInfo,
@@ -915,6 +919,61 @@ class AsyncStore:
             "copy_from", dst, copy(source._backend, from_key, to_key, overwrite=overwrite, **match)
         )
         return None if result is None else rebasing.rebased_result(self._root, result)
+
+    async def copy_many_from(
+        self, source: AsyncStore, pairs: Sequence[tuple[str | RemotePath, str | RemotePath]]
+    ) -> list[WriteResult | RemoteStoreError | None]:
+        """
+        Copy files of another store together, where one call for each would cost more.
+
+        Each is copied as by `copy_from` without *overwrite*, in any order, and
+        observed as such a copy. One that fails keeps no other from being
+        copied. When the call is cancelled, what was copied stays.
+
+        Args:
+            source: Where from; a store of the same side.
+            pairs: For each file its path in *source* and that of the new file
+                in this store.
+
+        Returns:
+            For each pair, in their order, what `copy_from` would have returned
+            or raised. A target that is there twice is copied to once more,
+            after all others: AlreadyExists, if the first copy went well.
+
+        Raises:
+            TypeError: A pair is none, or has what is no path.
+            CapabilityNotSupported: Nothing was done. No COPY, here or in
+                *source*. Or the storage cannot copy from *source* by itself, or
+                does that just as well file by file (``capability`` is then
+                ``"copy_many_from"``): ask for a `copy_from` of each.
+        """
+        from remote_store._store.copies import Copies  # few programs copy many
+
+        if _COPY in self._lacks:
+            self._refuse(_COPY)
+        if _COPY in source._lacks:
+            source._refuse(_COPY)
+        asked = Copies(source._root, self._root, pairs)
+        copy = members.own_member(self._backend, "copy_many_from")
+        if copy is None:
+            raise cannot_copy_many_from(self._name)
+        if asked.pairs:
+            with together(self._observed("copy_from", asked.paths)) as ends:
+                found: Sequence[WriteResult | RemoteStoreError | None]
+                try:
+                    found = await copy(source._backend, asked.pairs)
+                except CapabilityNotSupported:
+                    raise
+                except RemoteStoreError as error:
+                    found = [error_about(error, key) for key in asked.paths]
+                asked.settle(found)
+                ends.update(zip(asked.paths, found, strict=True))
+        for place in asked.again:
+            try:
+                asked.results[place] = await self.copy_from(source, *pairs[place])
+            except RemoteStoreError as error:
+                asked.results[place] = error
+        return asked.results
 
     async def _transfer(
         self,

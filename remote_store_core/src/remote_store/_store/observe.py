@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Literal, TypeVar, cast
 
 from remote_store._plugins.hooks import OperationEvent, hub
+from remote_store._types.errors import CapabilityNotSupported
 from remote_store._types.models import WriteResult
 from remote_store._types.path import RemotePath, text_of
 
@@ -122,7 +123,7 @@ class Observed:
 
 
 @contextlib.contextmanager
-def together(observed: Mapping[str, Observed]) -> Iterator[dict[str, BaseException | None]]:
+def together(observed: Mapping[str, Observed]) -> Iterator[dict[str, object]]:
     """
     Observe operations that the body makes together, each as if it was made alone.
 
@@ -130,19 +131,26 @@ def together(observed: Mapping[str, Observed]) -> Iterator[dict[str, BaseExcepti
         observed: They, by key.
 
     Yields:
-        What the body fills: the error of each that was made, None where it went well.
+        What the body fills: what each that was made has returned or raised.
+
+    Raises:
+        CapabilityNotSupported: By the body, where nothing was done; none is observed then.
     """
-    ends: dict[str, BaseException | None] = {}
+    ends: dict[str, object] = {}
     starts = {key: one.begin() for key, one in observed.items()}
     try:
         yield ends
+    except CapabilityNotSupported:
+        raise
     except BaseException as error:
         for key, one in observed.items():
             one.end(starts[key], error)
         raise
     for key, one in observed.items():
         if key in ends:
-            one.end(starts[key], ends[key])
+            end = ends[key]
+            one.note(end)
+            one.end(starts[key], end if isinstance(end, BaseException) else None)
 
 
 class Observation(Observed):

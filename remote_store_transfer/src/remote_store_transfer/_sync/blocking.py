@@ -29,8 +29,8 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncStore
-from remote_store.authoring import cannot_copy_from
-from remote_store_transfer._shortcuts import copies_from, deletes_many
+from remote_store.authoring import cannot_copy_from, cannot_copy_many_from
+from remote_store_transfer._shortcuts import copies_from, copies_many_from, deletes_many
 
 __all__ = ["as_async_stores", "run"]
 
@@ -184,10 +184,18 @@ class _StoreBackend(Backend):
         overwrite: bool = False,
         if_match: str | None = None,
     ) -> WriteResult | None:
-        theirs = source._store if isinstance(source, _StoreBackend) else None  # noqa: SLF001 - of this class
+        theirs = _store_of(source)
         if theirs is None or not copies_from(self._store, theirs):
             raise cannot_copy_from(dst, self._name)
         return self._store.copy_from(theirs, src, dst, overwrite=overwrite, if_match=if_match)
+
+    def copy_many_from(
+        self, source: Backend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        theirs = _store_of(source)
+        if theirs is None or not copies_many_from(self._store, theirs):
+            raise cannot_copy_many_from(self._name)
+        return self._store.copy_many_from(theirs, pairs)
 
     def resolve(self, path: str) -> ResolutionPlan:
         return self._store.resolve(path)
@@ -210,6 +218,10 @@ class _StoreBackend(Backend):
     def __reduce__(self) -> tuple[Any, ...]:
         # Nobody else has the store that a pickle makes.
         return partial(type(self), self._store, owns=True), ()
+
+
+def _store_of(backend: Backend) -> Store | None:
+    return backend._store if isinstance(backend, _StoreBackend) else None  # noqa: SLF001 - of this module
 
 
 def as_async_stores(source: Store, target: Store) -> tuple[AsyncStore, AsyncStore]:
