@@ -21,7 +21,7 @@ from tests.azure.wiring import MIB, chunked, upload, wired
 from remote_store import AlreadyExists, NotFound
 from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._blob.blocks import block_id
-from remote_store_objects._parts import part_size
+from remote_store_objects._writing.parts import part_size
 from remote_store_objects.authoring import Gatherer
 
 

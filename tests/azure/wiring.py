@@ -16,8 +16,8 @@ from remote_store import RetryPolicy
 from remote_store_azure._connect.account import account_of
 from remote_store_azure._http.session import Session
 from remote_store_objects import Attributes, Written
-from remote_store_objects._read import open_reading
-from remote_store_objects._write import write
+from remote_store_objects._reading.read import open_reading
+from remote_store_objects._writing.write import write
 from remote_store_objects.authoring import Reading
 
 __all__ = ["MIB", "BlobReader", "Wired", "chunked", "lose", "say", "upload", "wired"]

@@ -18,7 +18,7 @@ from remote_store import (
 from remote_store_objects import EVERY_CONDITION, Attributes, Condition
 from remote_store_objects._session.in_flight import Calls
 from remote_store_objects._session.session import Session, Sizes
-from remote_store_objects._write import write
+from remote_store_objects._writing.write import write
 
 pytestmark = pytest.mark.asyncio
 

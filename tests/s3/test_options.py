@@ -17,7 +17,7 @@ from tests.s3.scripted import Answer, scripted
 from remote_store import CapabilityNotSupported, PermissionDenied, Secret
 from remote_store.aio import open_store
 from remote_store_objects import Condition
-from remote_store_objects._parts import part_size
+from remote_store_objects._writing.parts import part_size
 from remote_store_s3 import AsyncS3Backend
 from remote_store_s3._credentials import Credentials
 from remote_store_s3._place import Place

@@ -26,17 +26,18 @@ from remote_store import (
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.authoring import cannot_copy_from, cannot_delete_root, is_a_folder
-from remote_store_objects import _probe, _sweep
 from remote_store_objects._flat import Flat
 from remote_store_objects._keys import Keys
-from remote_store_objects._list import Entries
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.service import ObjectService
 from remote_store_objects._protocol.values import Attributes, Upload
+from remote_store_objects._reading.listing import Entries
+from remote_store_objects._reading.probe import look_at_storage, storage_exists
 from remote_store_objects._session.in_flight import Calls
 from remote_store_objects._session.loops import Loops
 from remote_store_objects._session.session import Session, Sizes
 from remote_store_objects._transfer import across
+from remote_store_objects._writing.sweep import sweep, uploads
 
 __all__ = ["ObjectBackend"]
 
@@ -228,7 +229,7 @@ class ObjectBackend(AsyncBackend):
         with self._loops.running() as session:
             key = self._keys.folder(path)
             if not key:
-                return await _probe.storage_exists(session)
+                return await storage_exists(session)
             operations = self.operations or await self.found_operations(session, key)
             return await operations.exists(session, key)
 
@@ -246,7 +247,7 @@ class ObjectBackend(AsyncBackend):
         with self._loops.running() as session:
             key = self._keys.folder(path)
             if not key:
-                return await _probe.storage_exists(session)
+                return await storage_exists(session)
             operations = self.operations or await self.found_operations(session, key)
             return await operations.is_folder(session, key)
 
@@ -282,7 +283,7 @@ class ObjectBackend(AsyncBackend):
             BackendUnavailable: The service does not answer.
         """
         with self._loops.running() as session:
-            await _probe.look_at_storage(session)
+            await look_at_storage(session)
 
     # Reading -------------------------------------------------------------------
 
@@ -589,7 +590,7 @@ class ObjectBackend(AsyncBackend):
             CapabilityNotSupported: The service does not list them.
         """
         with self._loops.running() as session:
-            return await _sweep.sweep(
+            return await sweep(
                 session, self._keys.folder(path), older_than, dry_run=dry_run, found=found
             )
 
@@ -604,7 +605,7 @@ class ObjectBackend(AsyncBackend):
             CapabilityNotSupported: The service does not list them.
         """
         with self._loops.running() as session:
-            async with aclosing(_sweep.uploads(session, self._keys.folder(path))) as found:
+            async with aclosing(uploads(session, self._keys.folder(path))) as found:
                 async for upload in found:
                     yield upload
 

@@ -18,15 +18,16 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.authoring import is_a_file, no_real_folders, not_found
-from remote_store_objects import _list, _probe, _transfer
-from remote_store_objects._delete import delete, delete_folder
-from remote_store_objects._delete_many import delete_many
-from remote_store_objects._list import Entries
+from remote_store_objects import _transfer
+from remote_store_objects._deleting.delete import delete, delete_folder
+from remote_store_objects._deleting.delete_many import delete_many
 from remote_store_objects._protocol.values import Attributes, StorageNotFound, Written
-from remote_store_objects._read import Reading, open_reading
+from remote_store_objects._reading import listing, probe
+from remote_store_objects._reading.listing import Entries
+from remote_store_objects._reading.read import Reading, open_reading
 from remote_store_objects._session.outcome import like
 from remote_store_objects._session.session import Session
-from remote_store_objects._write import write
+from remote_store_objects._writing.write import write
 
 __all__ = ["Flat", "written_result"]
 
@@ -52,35 +53,35 @@ class Flat:
     async def exists(self, session: Session, key: str) -> bool:
         """Return True if a file or folder is there."""
         try:
-            await _probe.head(session, key)
+            await probe.head(session, key)
         except StorageNotFound:
             return False
         except NotFound:
-            return await _probe.is_folder(session, key)
+            return await probe.is_folder(session, key)
         return True
 
     async def is_file(self, session: Session, key: str) -> bool:
         """Return True if a file is there."""
-        info = await _probe.find(session, key)
+        info = await probe.find(session, key)
         return info is not None and not info.is_folder
 
     async def is_folder(self, session: Session, key: str) -> bool:
         """Return True if a folder is there."""
-        return await _probe.is_folder(session, key)
+        return await probe.is_folder(session, key)
 
     async def get_file_info(self, session: Session, key: str) -> FileInfo:
         """Return what the service tells of a file."""
-        info = await _probe.source(session, key)
-        return _list.file_info(RemotePath(key), info, session.description, info.content_headers)
+        info = await probe.source(session, key)
+        return listing.file_info(RemotePath(key), info, session.description, info.content_headers)
 
     async def get_folder_info(self, session: Session, key: str) -> FolderInfo:
         """Add up what is below a folder."""
-        found = await _list.folder_sum(session, key)
+        found = await listing.folder_sum(session, key)
         if found is not None:
             return found
         if key:
             try:
-                info = await _probe.head(session, key)
+                info = await probe.head(session, key)
             except StorageNotFound:
                 raise
             except NotFound as error:
@@ -120,7 +121,7 @@ class Flat:
     ) -> WriteResult:
         """Write a file; the one request that makes it visible makes every write atomic."""
         if self.reject_under_file:
-            await _probe.refuse_target(session, key)
+            await probe.refuse_target(session, key)
         written, size = await write(
             session,
             key,
@@ -204,20 +205,20 @@ class Flat:
         self, session: Session, key: str, *, recursive: bool, max_depth: int | None
     ) -> Entries[FileInfo]:
         """Yield the files of a folder, as those of each page; so do the others."""
-        return _list.files(session, key, recursive=recursive, max_depth=max_depth)
+        return listing.files(session, key, recursive=recursive, max_depth=max_depth)
 
     def list_folders(self, session: Session, key: str) -> Entries[FolderEntry]:
         """Yield the subfolders of a folder."""
-        found = _list.children(session, key, with_files=False)
+        found = listing.children(session, key, with_files=False)
         return cast("Entries[FolderEntry]", found)
 
     def iter_children(self, session: Session, key: str) -> Entries[FileInfo | FolderEntry]:
         """Yield the files and subfolders of a folder."""
-        return _list.children(session, key, with_files=True)
+        return listing.children(session, key, with_files=True)
 
     def glob(self, session: Session, pattern: GlobPattern) -> Entries[FileInfo]:
         """Yield the files whose key matches."""
-        return _list.matches(session, pattern)
+        return listing.matches(session, pattern)
 
 
 def written_result(

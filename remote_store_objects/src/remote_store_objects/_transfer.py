@@ -27,8 +27,10 @@ from remote_store import (
     ResourceLocked,
 )
 from remote_store.authoring import other_version
-from remote_store_objects._delete import delete_version
-from remote_store_objects._probe import (
+from remote_store_objects._deleting.delete import delete_version
+from remote_store_objects._protocol.description import Condition
+from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, TargetReplaced
+from remote_store_objects._reading.probe import (
     absent,
     find,
     head,
@@ -36,13 +38,11 @@ from remote_store_objects._probe import (
     refuse_target,
     source,
 )
-from remote_store_objects._protocol.description import Condition
-from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, TargetReplaced
-from remote_store_objects._read import open_reading
+from remote_store_objects._reading.read import open_reading
 from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
-from remote_store_objects._upload import Uploading, exclusive_refused, nothing_there
-from remote_store_objects._write import refuse_unexclusive, write
+from remote_store_objects._writing.upload import Uploading, exclusive_refused, nothing_there
+from remote_store_objects._writing.write import refuse_unexclusive, write
 
 __all__ = ["across", "copy", "likeness", "move"]
 

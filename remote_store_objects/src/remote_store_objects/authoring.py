@@ -7,11 +7,9 @@ see `Flat`, and a service that has to know what is under way, see `Calls`.
 
 from remote_store_objects._flat import Flat, written_result
 from remote_store_objects._keys import prefix_of
-from remote_store_objects._left_parts import digest_of
-from remote_store_objects._list import Entries, folder_sum, is_literal
-from remote_store_objects._parts import Gatherer, part_size
-from remote_store_objects._probe import find, look_at_storage
-from remote_store_objects._read import Reading
+from remote_store_objects._reading.listing import Entries, folder_sum, is_literal
+from remote_store_objects._reading.probe import find, look_at_storage
+from remote_store_objects._reading.read import Reading
 from remote_store_objects._session.in_flight import Calls, Waiting
 from remote_store_objects._session.loops import Loops
 from remote_store_objects._session.outcome import in_doubt, like, untouched
@@ -19,8 +17,10 @@ from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session, Sizes
 from remote_store_objects._session.tasks import Tasks, end_all
 from remote_store_objects._transfer import likeness
-from remote_store_objects._upload import Uploading
-from remote_store_objects._write import may_be
+from remote_store_objects._writing.left_parts import digest_of
+from remote_store_objects._writing.parts import Gatherer, part_size
+from remote_store_objects._writing.upload import Uploading
+from remote_store_objects._writing.write import may_be
 
 __all__ = [
     "Calls",

@@ -32,9 +32,9 @@ from remote_store import (
 )
 from remote_store.authoring import first_with_others, is_reserved
 from remote_store_objects._keys import Shown, prefix_of, shown_in, too_long
-from remote_store_objects._probe import ask_page, find
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFound
+from remote_store_objects._reading.probe import ask_page, find
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 

@@ -4,7 +4,7 @@ Writing an object: one request where it fits one, else parts and their commit.
 Nothing is visible under the key before the last request, which decides by a
 condition of its own whether it may create the object. An upload that ends
 without a commit is aborted, or kept for the next write where that was asked for;
-what a killed process leaves is swept, see `remote_store_objects._sweep`.
+what a killed process leaves is swept, see `remote_store_objects._writing.sweep`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,20 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store.authoring import already_exists
-from remote_store_objects._left_parts import digest_of
-from remote_store_objects._parts import Gatherer, part_size
-from remote_store_objects._probe import find
 from remote_store_objects._protocol.body import Body
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import Attributes, ObjectInfo, Written
+from remote_store_objects._reading.probe import find
 from remote_store_objects._session.outcome import in_doubt
 from remote_store_objects._session.session import Session
-from remote_store_objects._upload import Uploading, exclusive_refused, nothing_there, replaced
+from remote_store_objects._writing.left_parts import digest_of
+from remote_store_objects._writing.parts import Gatherer, part_size
+from remote_store_objects._writing.upload import (
+    Uploading,
+    exclusive_refused,
+    nothing_there,
+    replaced,
+)
 
 __all__ = ["may_be", "refuse_unexclusive", "write"]
 

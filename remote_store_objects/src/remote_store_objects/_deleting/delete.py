@@ -22,10 +22,10 @@ from remote_store.authoring import (
     other_version,
 )
 from remote_store_objects._keys import prefix_of
-from remote_store_objects._list import pages
-from remote_store_objects._probe import absent, below, head, refuse_impossible
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
+from remote_store_objects._reading.listing import pages
+from remote_store_objects._reading.probe import absent, below, head, refuse_impossible
 from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks

@@ -20,10 +20,10 @@ from remote_store import (
     StoreClosed,
 )
 from remote_store.authoring import other_version
-from remote_store_objects._probe import absent, head, refuse_folder, refuse_impossible
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.service import ObjectStream
 from remote_store_objects._protocol.values import ObjectInfo
+from remote_store_objects._reading.probe import absent, head, refuse_folder, refuse_impossible
 from remote_store_objects._session.outcome import like
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import end_all

@@ -19,7 +19,6 @@ from remote_store import (
 )
 from remote_store.aio.workers import settle
 from remote_store.authoring import already_exists
-from remote_store_objects._left_parts import LeftParts, equals
 from remote_store_objects._protocol.body import Body
 from remote_store_objects._protocol.values import (
     Attributes,
@@ -33,6 +32,7 @@ from remote_store_objects._session.in_flight import Waiting
 from remote_store_objects._session.outcome import in_doubt, like, untouched
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks
+from remote_store_objects._writing.left_parts import LeftParts, equals
 
 __all__ = ["Uploading", "exclusive_refused", "nothing_there", "replaced"]
 

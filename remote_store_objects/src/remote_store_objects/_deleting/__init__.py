@@ -1,0 +1,1 @@
+"""Removing objects: one, those that are named, and all below a folder."""

@@ -1,0 +1,1 @@
+"""What is at a key, what is below it, and what is in it."""
