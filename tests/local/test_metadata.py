@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,12 @@ async def test_times() -> None:
     assert modified_at(Status(1_500)) == datetime(1970, 1, 1, 0, 0, 0, 1, UTC)  # type: ignore[arg-type]
     assert modified_at(Status(-1)) == datetime(1969, 12, 31, 23, 59, 59, 999999, UTC)  # type: ignore[arg-type]
     assert modified_at(Status(10**30)) is UNKNOWN_TIME  # type: ignore[arg-type]
+    edge = (1 << 32) * 10**6  # microseconds, up to which a float is enough
+    chosen = random.Random(7)
+    for micros in (0, edge - 1, edge, *(chosen.randrange(edge) for _ in range(2000))):
+        exact = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+        for rest in (0, 999):
+            assert modified_at(Status(micros * 1000 + rest)) == exact  # type: ignore[arg-type]
     assert etag_of(None, os.stat("/")) is None
 
 

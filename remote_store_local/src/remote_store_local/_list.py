@@ -77,7 +77,7 @@ class FolderWalk:
         self._key = key
         self._depth = depth
         self._enters = enters or (lambda key: True)
-        self._wants = wants or (lambda key: True)
+        self._wants = wants
         self._folders = folders
         self._left_out = LeftOut(_log, key)
         self._errors_met = CollectedErrors(root.backend)
@@ -96,19 +96,21 @@ class FolderWalk:
         while waiting:
             key, depth = waiting.pop()
             goes_down = self._depth is None or depth < self._depth
+            above = f"{key}/" if key else ""
             refused = False  # one error for each folder: all entries may have the same
             try:
                 folder = self._root.open_folder(key, listing=True)
                 with folder, os.scandir(folder.handle) as found:
                     for entry in found:
-                        if not self._is_visible(key, entry.name):
+                        name = entry.name
+                        below = above + name
+                        if not self._is_visible(name, below):
                             continue
-                        below = f"{key}/{entry.name}" if key else entry.name
                         if is_own_folder(entry):
                             if goes_down and self._enters(below):
                                 waiting.append((below, depth + 1))
                             if self._folders:
-                                yield FolderEntry(known_path(below), entry.name)
+                                yield FolderEntry(known_path(below), name)
                             continue
                         try:
                             item = self._look(folder, below, entry, goes_down)
@@ -135,12 +137,13 @@ class FolderWalk:
         if self._depth == 0:
             raise ours
 
-    def _is_visible(self, key: str, name: str) -> bool:
+    def _is_visible(self, name: str, key: str) -> bool:
         if name.startswith(RESERVED_PREFIX):
             return False
-        if is_key(name):
+        # Of one segment that the system told, ASCII or not.
+        if ("\\" not in name and name.isascii()) or is_key(name):
             return True
-        self._left_out.name(f"{key}/{name}" if key else name)
+        self._left_out.name(key)
         return False
 
     def _look(
@@ -148,10 +151,12 @@ class FolderWalk:
     ) -> FileInfo | FolderEntry | None:
         """Return the item of an entry that is not a folder; None for what is not listed."""
         is_file = entry.is_file(follow_symlinks=False)  # known from the listing
-        if is_file and not self._wants(key):
+        if is_file and self._wants is not None and not self._wants(key):
             return None
         try:
             found = folder.stat(entry.name)
+            if is_file and stat.S_ISREG(found.st_mode):
+                return FileInfo(known_path(key), entry.name, found.st_size, modified_at(found))
             is_link = stat.S_ISLNK(found.st_mode)
             if is_link:
                 with self._root.resolve(key) as resolved:
@@ -170,7 +175,7 @@ class FolderWalk:
         if stat.S_ISDIR(found.st_mode):
             self._left_out.link(goes_down and self._enters(key))
             return FolderEntry(known_path(key), entry.name, is_link) if self._folders else None
-        if stat.S_ISREG(found.st_mode) and (is_file or self._wants(key)):
+        if stat.S_ISREG(found.st_mode) and (is_file or self._wants is None or self._wants(key)):
             return FileInfo(known_path(key), entry.name, found.st_size, modified_at(found))
         return None
 
