@@ -38,7 +38,7 @@ from remote_store_azure import AsyncAzureBackend
 from remote_store_azure._blob.delete_many import delete_many
 from remote_store_azure._http.sdk import bearer_of
 from remote_store_azure._http.session import Session
-from remote_store_objects._deleting.delete import _Deletion
+from remote_store_objects._deleting.delete_folder import _Deletion
 from remote_store_objects._deleting.delete_many import delete_many as delete_together
 from remote_store_objects._session import loops as _loops
 

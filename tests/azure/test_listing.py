@@ -27,7 +27,7 @@ from remote_store_azure._blob import service as _service
 from remote_store_azure._blob.list_xml import parse_page
 from remote_store_azure._http.session import Session
 from remote_store_objects import ObjectInfo, Page
-from remote_store_objects._reading.listing import pages as all_pages
+from remote_store_objects._reading.pages import pages as all_pages
 
 
 def by_sdk(client: ContainerClient, prefix: str = "") -> tuple[list[ObjectInfo], list[str]]:

@@ -19,7 +19,8 @@ from remote_store import (
 )
 from remote_store.authoring import is_a_file, no_real_folders, not_found
 from remote_store_objects import _transfer
-from remote_store_objects._deleting.delete import delete, delete_folder
+from remote_store_objects._deleting.delete import delete
+from remote_store_objects._deleting.delete_folder import delete_folder
 from remote_store_objects._deleting.delete_many import delete_many
 from remote_store_objects._protocol.values import Attributes, StorageNotFound, Written
 from remote_store_objects._reading import listing, probe

@@ -28,6 +28,7 @@ from remote_store import (
 )
 from remote_store.authoring import other_version
 from remote_store_objects._deleting.delete import delete_version
+from remote_store_objects._gates import refuse_unexclusive
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound, TargetReplaced
 from remote_store_objects._reading.probe import (
@@ -42,7 +43,7 @@ from remote_store_objects._reading.read import open_reading
 from remote_store_objects._session.outcome import in_doubt, like
 from remote_store_objects._session.session import Session
 from remote_store_objects._writing.upload import Uploading, exclusive_refused, nothing_there
-from remote_store_objects._writing.write import refuse_unexclusive, write
+from remote_store_objects._writing.write import write
 
 __all__ = ["across", "copy", "likeness", "move"]
 

@@ -15,11 +15,12 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store.authoring import error_about
-from remote_store_objects._deleting.delete import BATCHES, SINGLE, delete, refused_as_missing
+from remote_store_objects._deleting.delete import delete, refused_as_missing
+from remote_store_objects._deleting.delete_folder import BATCHES, SINGLE
 from remote_store_objects._keys import too_long
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import StorageNotFound
-from remote_store_objects._reading.listing import pages
+from remote_store_objects._reading.pages import pages
 from remote_store_objects._session.session import Session
 from remote_store_objects._session.tasks import Tasks
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import frozen
@@ -34,20 +33,12 @@ from remote_store.authoring import first_with_others, is_reserved
 from remote_store_objects._keys import Shown, prefix_of, shown_in, too_long
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFound
-from remote_store_objects._reading.probe import ask_page, find
+from remote_store_objects._reading.pages import first_of, page, pages
+from remote_store_objects._reading.probe import find
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 
-__all__ = [
-    "Entries",
-    "children",
-    "file_info",
-    "files",
-    "folder_sum",
-    "is_literal",
-    "matches",
-    "pages",
-]
+__all__ = ["Entries", "children", "file_info", "files", "folder_sum", "is_literal", "matches"]
 
 T = TypeVar("T")
 
@@ -76,88 +67,6 @@ def file_info(
         None,
         headers,
     )
-
-
-async def page(
-    session: Session,
-    key: str,
-    *,
-    prefix: str,
-    delimiter: str = "",
-    token: str = "",
-    keys_only: bool = False,
-) -> Page:
-    """Return one page; without a delimiter of the service's, the same made of a flat one."""
-    ask = partial(
-        ask_page,
-        session,
-        key,
-        prefix,
-        token=token,
-        limit=session.description.page,
-        keys_only=keys_only,
-    )
-    if not delimiter or session.description.delimiter:
-        return await ask(delimiter=delimiter)
-    flat = await ask()
-    start = len(prefix)
-    here = [info for info in flat.objects if "/" not in info.key[start:]]
-    below = (info.key for info in flat.objects if "/" in info.key[start:])
-    prefixes = dict.fromkeys(name[: name.index("/", start) + 1] for name in below)
-    return Page(here, list(prefixes), flat.token)
-
-
-def _first(found: Page, description: Description) -> str:
-    # Prefixes that are made of a flat listing may come again on its next page.
-    return found.first if found.objects or description.delimiter else ""
-
-
-async def pages(
-    session: Session,
-    key: str,
-    *,
-    prefix: str,
-    delimiter: str = "",
-    required: bool = False,
-    keys_only: bool = False,
-) -> AsyncGenerator[Page, None]:
-    """
-    Yield the pages of a listing, one at a time.
-
-    Args:
-        session: To ask.
-        key: What errors name.
-        prefix: What the keys begin with.
-        delimiter: ``"/"`` for one folder, ``""`` for all that is below.
-        required: Raise StorageNotFound where the bucket is absent; else
-            nothing is yielded.
-        keys_only: Nothing but the keys of the objects is wanted.
-    """
-    if too_long(prefix, session.description):
-        return
-    token = ""
-    first = True
-    progress = Progress(session, key, f"The service's listing of {prefix!r}")
-    while first or token:
-        try:
-            found = await page(
-                session,
-                key,
-                prefix=prefix,
-                delimiter=delimiter,
-                token=token,
-                keys_only=keys_only,
-            )
-        except StorageNotFound:
-            if required or not first:
-                raise
-            return
-        yield found
-        first = False
-        token = found.token
-        if token:
-            moved = bool(found.objects or found.prefixes)
-            progress.step(token, first=_first(found, session.description), moved=moved)
 
 
 def _stands_for_folder(info: ObjectInfo, shown: Shown) -> bool:
@@ -229,7 +138,7 @@ class _Walk:
             if found.token:
                 place = f"{delimiter}{prefix}\n{found.token}"
                 moved = bool(found.objects or found.prefixes)
-                progress.step(place, first=_first(found, description), moved=moved)
+                progress.step(place, first=first_of(found, description), moved=moved)
                 todo.append((prefix, delimiter, found.token))
             else:
                 progress.step(moved=True)

@@ -11,17 +11,16 @@ from __future__ import annotations
 from remote_store import NotFound, RemoteStoreError
 from remote_store.authoring import ancestor_is_file, is_a_folder, not_found
 from remote_store_objects._keys import prefix_of, too_long
-from remote_store_objects._protocol.values import ObjectInfo, Page, StorageNotFound
+from remote_store_objects._protocol.values import ObjectInfo, StorageNotFound
+from remote_store_objects._reading.pages import ask_page
 from remote_store_objects._session.outcome import like
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 
 __all__ = [
     "absent",
-    "ask_page",
     "below",
     "find",
-    "foreign_page",
     "head",
     "is_folder",
     "look_at_storage",
@@ -106,40 +105,6 @@ async def is_folder(session: Session, key: str) -> bool:
         return bool(await below(session, key, 1))
     except StorageNotFound:
         return False
-
-
-async def ask_page(
-    session: Session,
-    key: str,
-    prefix: str,
-    *,
-    delimiter: str = "",
-    token: str = "",
-    limit: int,
-    keys_only: bool = False,
-) -> Page:
-    """
-    Return one page of a listing; with *keys_only* nothing else of its objects counts.
-
-    Raises:
-        RemoteStoreError: It is of another listing; what it names may be anybody's.
-    """
-    verb = session.service.list_keys if keys_only else session.service.list_page
-    page = await session.ask(key, verb, prefix, delimiter=delimiter, token=token, limit=limit)
-    start = len(prefix)
-    for info in page.objects:
-        if not info.key.startswith(prefix) or (delimiter and info.key.find(delimiter, start) >= 0):
-            raise foreign_page(session, key, prefix, info.key)
-    for name in page.prefixes:
-        if not name.startswith(prefix) or name.find("/", start) != len(name) - 1:
-            raise foreign_page(session, key, prefix, name)
-    return page
-
-
-def foreign_page(session: Session, key: str, prefix: str, name: str) -> RemoteStoreError:
-    """Return the error for a page that names what was not asked for."""
-    msg = f"The service's listing of {prefix!r} names {name!r}, which does not belong to it"
-    return RemoteStoreError(msg, path=key, backend=session.name)
 
 
 async def below(session: Session, key: str, count: int) -> list[ObjectInfo]:

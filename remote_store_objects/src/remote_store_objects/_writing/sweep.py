@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from remote_store import CapabilityNotSupported, NotFound
 from remote_store_objects._keys import prefix_of
 from remote_store_objects._protocol.values import StorageNotFound, Upload
-from remote_store_objects._reading.probe import foreign_page
+from remote_store_objects._reading.pages import foreign_page
 from remote_store_objects._session.progress import Progress
 from remote_store_objects._session.session import Session
 

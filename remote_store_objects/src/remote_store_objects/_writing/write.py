@@ -22,6 +22,7 @@ from remote_store import (
     RemoteStoreError,
 )
 from remote_store.authoring import already_exists
+from remote_store_objects._gates import refuse_unexclusive, refuse_unmatched
 from remote_store_objects._protocol.body import Body
 from remote_store_objects._protocol.description import Condition
 from remote_store_objects._protocol.values import Attributes, ObjectInfo, Written
@@ -37,7 +38,7 @@ from remote_store_objects._writing.upload import (
     replaced,
 )
 
-__all__ = ["may_be", "refuse_unexclusive", "write"]
+__all__ = ["may_be", "write"]
 
 
 async def write(
@@ -86,7 +87,7 @@ async def write(
     if exclusive:
         refuse_unexclusive(session, key)
     if if_match is not None:
-        _refuse_unmatched(session, key)
+        refuse_unmatched(session, key)
     if isinstance(content, bytes):
         if len(content) <= sizes.single_put:
             return await _put(session, target, Body([content]), attributes), len(content)
@@ -139,41 +140,6 @@ class _Target:
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
-
-
-def refuse_unexclusive(session: Session, key: str) -> None:
-    """
-    Refuse an exclusive change where the service cannot decide it.
-
-    Raises:
-        CapabilityNotSupported: It cannot.
-    """
-    if Condition.PUT_IF_ABSENT not in session.description.conditions:
-        msg = (
-            "the service has no conditional writes, so that overwrite=False cannot be decided: "
-            "a check before the write would exclude nobody; pass overwrite=True"
-        )
-        raise CapabilityNotSupported(
-            msg, path=key, backend=session.name, capability="conditional_write"
-        )
-
-
-def _refuse_unmatched(session: Session, key: str) -> None:
-    """
-    Refuse to replace one version where the service cannot decide it.
-
-    Raises:
-        CapabilityNotSupported: It cannot.
-    """
-    description = session.description
-    if not description.etags or Condition.PUT_IF_MATCH not in description.conditions:
-        msg = (
-            "the service does not look at versions when it writes, so that if_match cannot be "
-            "decided: a check before the write would lose a change made in between"
-        )
-        raise CapabilityNotSupported(
-            msg, path=key, backend=session.name, capability="conditional_write"
-        )
 
 
 def _too_large(session: Session, target: _Target) -> RemoteStoreError:
