@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from remote_store_transfer._cluster.cluster import Cluster, DaskClient
-from remote_store_transfer._cluster.worker_store import WorkerStore
 from remote_store_transfer._copying.copy import Copier
 from remote_store_transfer._copying.perform import Performer
 from remote_store_transfer._copying.tally import EndWatch, Tally, Watch
@@ -17,6 +15,10 @@ from remote_store_transfer._listing.side import DISK
 from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Action, TransferReport
+
+if TYPE_CHECKING:
+    from remote_store_transfer._cluster.cluster import Cluster, DaskClient
+    from remote_store_transfer._cluster.worker_store import WorkerStore
 
 __all__ = ["BYTES", "CONCURRENCY", "RETRIES", "execute"]
 
@@ -117,10 +119,16 @@ async def execute(
     start = time.monotonic()
     await plan.prepare()
     tally = Tally(plan, progress, ended, start)
-    crew = (
-        _ThisProcess(plan, tally, concurrency, max_bytes_in_flight, retries, metadata=metadata)
-        if on is None
-        else Cluster(
+    crew: _ThisProcess | Cluster
+    if on is None:
+        crew = _ThisProcess(
+            plan, tally, concurrency, max_bytes_in_flight, retries, metadata=metadata
+        )
+    else:
+        # Only for programs that have a cluster.
+        from remote_store_transfer._cluster.cluster import Cluster
+
+        crew = Cluster(
             on,
             plan,
             tally,
@@ -131,7 +139,6 @@ async def execute(
             retries=retries,
             metadata=metadata,
         )
-    )
     try:
         async with contextlib.aclosing(aiter(plan)) as actions, task_group() as group:
             telling = group.create_task(tally.keep_telling())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from remote_store import GlobPattern, RemotePath
-from remote_store_transfer._cluster.cluster import DaskClient
-from remote_store_transfer._cluster.worker_store import WorkerStore
+from remote_store import RemotePath
 from remote_store_transfer._copying.tally import EndWatch, Watch
 from remote_store_transfer._values import Compare, Links, Order
+
+if TYPE_CHECKING:
+    from remote_store import GlobPattern
+    from remote_store_transfer._cluster.cluster import DaskClient
+    from remote_store_transfer._cluster.worker_store import WorkerStore
 
 __all__ = ["TreeOptions"]
 

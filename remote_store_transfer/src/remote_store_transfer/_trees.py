@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterable
-from typing import Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from remote_store import GlobPattern, RemotePath
+from remote_store import RemotePath
 from remote_store.aio import AsyncStore
 from remote_store_transfer._execute import execute
 from remote_store_transfer._options import TreeOptions
 from remote_store_transfer._planning.plan import plan
-from remote_store_transfer._values import Compare, Links, TransferReport, VerifyReport
+from remote_store_transfer._values import Compare, Links, TransferReport
+
+if TYPE_CHECKING:
+    from remote_store import GlobPattern
+    from remote_store_transfer._verify_report import VerifyReport
 
 __all__ = ["copy_tree", "sync_tree", "verify_tree"]
 
@@ -108,6 +112,9 @@ async def verify_tree(
         ValueError, InvalidPath, CapabilityNotSupported: As `plan`.
         NotFound, RemoteStoreError, OSError: As `Plan.prepare`.
     """
+    # Only here: copies have reports of another kind.
+    from remote_store_transfer._verify_report import VerifyReport
+
     start = time.monotonic()
     found: dict[str, list[str]] = {"copy": [], "differing": [], "delete": []}
     equal = 0

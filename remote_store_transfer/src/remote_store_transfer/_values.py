@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from attrs import Factory, field, frozen
+from attrs import frozen
 
-from remote_store import UNKNOWN_TIME, ContentDigest, ContentHeaders, FileInfo
+from remote_store import UNKNOWN_TIME, FileInfo
+
+if TYPE_CHECKING:
+    from remote_store import ContentDigest, ContentHeaders
 
 __all__ = [
     "Action",
@@ -17,10 +20,8 @@ __all__ = [
     "Kind",
     "Links",
     "Order",
-    "Progress",
     "Totals",
     "TransferReport",
-    "VerifyReport",
     "Version",
     "same_version",
     "version_of",
@@ -184,64 +185,3 @@ class TransferReport:
     def ok(self) -> bool:
         """True if nothing failed and nothing was withheld."""
         return not self.failures and not self.deletes_withheld
-
-
-@frozen
-class Progress:
-    """
-    How far an execution is.
-
-    Args:
-        path: The file that moved last.
-        file_done: Its bytes that were read.
-        file_size: Its bytes in all.
-        files_done: Actions that ended, well or not.
-        files: Actions in all.
-        bytes_done: Bytes that were read of all files; what an attempt read
-            that was repeated is taken back.
-        bytes: Bytes to move in all.
-        failed: Actions that failed.
-        seconds: Since the start.
-    """
-
-    path: str
-    file_done: int
-    file_size: int
-    files_done: int
-    files: int
-    bytes_done: int
-    bytes: int
-    failed: int
-    seconds: float
-
-
-@frozen
-class VerifyReport:
-    """
-    How two trees differ.
-
-    Args:
-        equal: Files that are equal.
-        differing: Paths whose files differ.
-        missing: Paths that only the source has.
-        extra: Paths that only the target has.
-        failures: What could not be listed or compared.
-        seconds: How long it took.
-        links_left_out: Links to folders, or out of the source, that were not followed.
-        names_left_out: Whether a listing met names that no path can have.
-    """
-
-    equal: int = 0
-    differing: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    failures: tuple[Failure, ...] = field(default=Factory(tuple))
-    seconds: float = 0.0
-    links_left_out: int = 0
-    names_left_out: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """True if all that the source has is in the target; False also where that is not known."""
-        unknown = self.failures or self.links_left_out or self.names_left_out
-        return not (self.differing or self.missing or unknown)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Generator
 from typing import Any
 
@@ -79,6 +78,8 @@ def hash_for(seen: Version, body: bytes = b"") -> Any:
     """Return what computes the digest that the source's service keeps; None if nothing does."""
     if seen.digest is None:
         return None
+    import hashlib  # only where a service keeps digests
+
     try:
         return hashlib.new(seen.digest.algorithm, body, usedforsecurity=False)
     except ValueError:  # a service's own

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-
-from attrs import frozen
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from remote_store_transfer._planning.plan import Plan
-from remote_store_transfer._values import Action, Failure, Progress, Totals, TransferReport
+from remote_store_transfer._values import Action, Failure, Totals, TransferReport
+
+if TYPE_CHECKING:
+    from remote_store_transfer._progress import Progress
 
 __all__ = ["EndWatch", "Outcome", "Tally", "Watch"]
 
@@ -17,13 +19,12 @@ __all__ = ["EndWatch", "Outcome", "Tally", "Watch"]
 _QUIET = 0.1
 
 #: Who is told how an execution goes on.
-Watch = Callable[[Progress], object]
+Watch: TypeAlias = "Callable[[Progress], object]"
 #: Who is told that an action is over, with its failure where it has one.
-EndWatch = Callable[[Action, Failure | None], object]
+EndWatch: TypeAlias = Callable[[Action, Failure | None], object]
 
 
-@frozen
-class Outcome:
+class Outcome(NamedTuple):
     """
     What became of an action.
 
@@ -142,6 +143,10 @@ class _Meter:
     """Knows how far it is."""
 
     def __init__(self, tell: Watch, totals: Totals, start: float) -> None:
+        # Only for those who watch; not on the way, where every file comes by.
+        from remote_store_transfer._progress import Progress
+
+        self._made = Progress
         self._tell = tell
         self._totals = totals
         self._start = start
@@ -177,7 +182,7 @@ class _Meter:
         self._news = False
         path, done, size = self._at
         self._tell(
-            Progress(
+            self._made(
                 path=path,
                 file_done=done,
                 file_size=size,

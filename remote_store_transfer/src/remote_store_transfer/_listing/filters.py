@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from remote_store import FileInfo, GlobPattern
+from remote_store import FileInfo
 from remote_store_transfer._listing.records import Seen, seen_of
+
+if TYPE_CHECKING:
+    from remote_store import GlobPattern
 
 __all__ = ["Filters"]
 
@@ -73,4 +76,9 @@ def _parsed(name: str, patterns: Iterable[str | GlobPattern]) -> tuple[GlobPatte
     if isinstance(patterns, str):
         msg = f"{name} takes several patterns: write [{patterns!r}]"
         raise TypeError(msg)
-    return tuple(p if isinstance(p, GlobPattern) else GlobPattern.parse(p) for p in patterns)
+    given = tuple(patterns)
+    if not given:
+        return ()
+    from remote_store import GlobPattern  # most transfers are of all files
+
+    return tuple(p if isinstance(p, GlobPattern) else GlobPattern.parse(p) for p in given)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import marshal
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from remote_store import UNKNOWN_TIME, ContentDigest, FileInfo
+from remote_store import UNKNOWN_TIME, FileInfo
 from remote_store_transfer._values import Action, Version
+
+if TYPE_CHECKING:
+    from remote_store import ContentDigest
 
 __all__ = [
     "Seen",
@@ -75,9 +78,15 @@ def version_seen(seen: Seen | None) -> Version | None:
         size,
         None if time is None else _EPOCH + timedelta(microseconds=time),
         etag,
-        None if digest is None else ContentDigest(*digest),
+        None if digest is None else _digest(*digest),
         metadata,
     )
+
+
+def _digest(algorithm: str, value: str) -> ContentDigest:
+    from remote_store import ContentDigest  # few listings tell digests
+
+    return ContentDigest(algorithm, value)
 
 
 def pack_action(

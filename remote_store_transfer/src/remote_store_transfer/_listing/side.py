@@ -17,7 +17,6 @@ from remote_store import (
     NotFound,
     RemotePath,
     RemoteStoreError,
-    Store,
     count_left_out,
 )
 from remote_store.aio import AsyncStore
@@ -149,13 +148,19 @@ def require(store: AsyncStore, *capabilities: Capability) -> None:
         TypeError: It is a sync one.
         CapabilityNotSupported: It lacks one of *capabilities*.
     """
-    if isinstance(store, Store):
+    if not isinstance(store, AsyncStore) and _is_sync(store):
         msg = "a sync store is for remote_store_transfer, whose names are those of the aio module"
         raise TypeError(msg)
     for capability in capabilities:
         if not store.supports(capability):
             msg = f"{store!r} lacks {capability.value!r}, which this needs"
             raise CapabilityNotSupported(msg, capability=capability.value)
+
+
+def _is_sync(store: object) -> bool:
+    from remote_store import Store  # not loaded for async stores
+
+    return isinstance(store, Store)
 
 
 def reasons(side: Side, error: RemoteStoreError, name: str) -> list[Failure]:

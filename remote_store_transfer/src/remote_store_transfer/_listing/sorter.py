@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import marshal
-import tempfile
 import weakref
 from collections.abc import Iterator
 from typing import IO, Final
@@ -68,6 +67,8 @@ class Sorter:
             OSError: The disk is full, or there is no place for temporary files.
         """
         if self._file is None:
+            import tempfile  # few listings are that long
+
             # Unnamed: a process that is killed leaves nothing behind.
             self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
             weakref.finalize(self, self._file.close)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 
 from remote_store_transfer._listing.side import Side
 
@@ -18,6 +17,8 @@ async def same_content(source: Side, target: Side, path: str) -> bool:
 
 
 async def _sha256(side: Side, path: str) -> bytes:
+    import hashlib  # few comparisons need the contents
+
     digest = hashlib.sha256()
     async with contextlib.aclosing(side.store.read(side.at(path))) as chunks:
         async for chunk in chunks:

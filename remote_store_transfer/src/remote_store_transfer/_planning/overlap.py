@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from remote_store import RemoteStoreError, ResolutionPlan, Store
+from typing import TYPE_CHECKING
+
+from remote_store import RemoteStoreError
 from remote_store.aio import AsyncStore
 from remote_store_transfer._listing.side import Side
 from remote_store_transfer._listing.this_machine import this_machine
+
+if TYPE_CHECKING:
+    from remote_store import ResolutionPlan, Store
 
 __all__ = ["refuse_overlap"]
 
@@ -52,6 +57,8 @@ def _over_one_backend(source: Side, target: Side) -> bool:
 
 def _given(store: AsyncStore) -> AsyncStore | Store:
     """Return the store that the user has given: a sync one takes part as a backend."""
+    from remote_store import Store  # not loaded for two folders of this machine
+
     try:
         return store.unwrap(Store)
     except RemoteStoreError:

@@ -7,11 +7,10 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Self, get_args
+from typing import TYPE_CHECKING, Final, Self, get_args
 
 from remote_store import (
     Capability,
-    GlobPattern,
     InvalidPath,
     NotFound,
     RemotePath,
@@ -44,6 +43,9 @@ from remote_store_transfer._planning.join import Pair, join
 from remote_store_transfer._planning.overlap import refuse_overlap
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
+
+if TYPE_CHECKING:
+    from remote_store import GlobPattern
 
 __all__ = ["Plan", "plan"]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from remote_store_transfer import _execute
-from remote_store_transfer._cluster.cluster import DaskClient
-from remote_store_transfer._cluster.worker_store import WorkerStore
 from remote_store_transfer._copying.tally import EndWatch, Watch
 from remote_store_transfer._execute import BYTES, CONCURRENCY, RETRIES
 from remote_store_transfer._sync.blocking import run
 from remote_store_transfer._sync.plan import Plan
 from remote_store_transfer._values import TransferReport
+
+if TYPE_CHECKING:
+    from remote_store_transfer._cluster.cluster import DaskClient
+    from remote_store_transfer._cluster.worker_store import WorkerStore
 
 __all__ = ["execute"]
 

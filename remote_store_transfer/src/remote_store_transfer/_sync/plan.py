@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from remote_store import GlobPattern, RemotePath, Store
+from remote_store import RemotePath, Store
 from remote_store.aio import AsyncStore
 from remote_store_transfer._planning import plan as _plan
 from remote_store_transfer._sync.blocking import as_async_stores, run
 from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
+
+if TYPE_CHECKING:
+    from remote_store import GlobPattern
 
 __all__ = ["Plan", "plan"]
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from remote_store import GlobPattern, RemotePath, Store
+from remote_store import RemotePath, Store
 from remote_store_transfer import _trees
 from remote_store_transfer._options import TreeOptions
 from remote_store_transfer._sync.blocking import as_async_stores, run
-from remote_store_transfer._values import Compare, Links, TransferReport, VerifyReport
+from remote_store_transfer._values import Compare, Links, TransferReport
+
+if TYPE_CHECKING:
+    from remote_store import GlobPattern
+    from remote_store_transfer._verify_report import VerifyReport
 
 __all__ = ["copy_tree", "sync_tree", "verify_tree"]
 
