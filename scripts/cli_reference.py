@@ -7,13 +7,14 @@ Usage: scripts/cli_reference.py [--check]
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import typer
+import click
 
 from remote_store_cli._app import app
 from remote_store_cli._help import default_of, names_of, usage_of
+from remote_store_cli._parameters import Argument
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli-reference.md"
 HEAD = """\
@@ -26,21 +27,23 @@ the program. [The command line](cli.md) explains them with examples.
 
 def reference() -> str:
     """Return the page."""
-    root: Any = typer.main.get_command(app)
-    parts = [HEAD]
-    for name, command in sorted(root.commands.items()):
-        if not command.hidden:
-            children = getattr(command, "commands", {})
-            for child, below in sorted(children.items()):
-                parts.append(_section(f"{name} {child}", below))
-            if not children:
-                parts.append(_section(name, command))
-    return "\n".join(parts)
+    return "\n".join([HEAD, *_sections(app, "")])
 
 
-def _section(name: str, command: Any) -> str:
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option"]
+def _sections(group: click.Group, above: str) -> Iterator[str]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _sections(command, f"{above}{name} ")
+        elif not group.commands[name].hidden:
+            yield _section(f"{above}{name}", command)
+
+
+def _section(name: str, command: click.Command) -> str:
+    arguments = [p for p in command.params if isinstance(p, Argument)]
+    options = [p for p in command.params if isinstance(p, click.Option)]
     usage = " ".join(["remote-store", name, "[OPTIONS]", *map(usage_of, arguments)])
     paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
     lines = [f"## {name}", "", "```text", usage, "```", ""]
@@ -48,13 +51,13 @@ def _section(name: str, command: Any) -> str:
         lines += [_escaped(paragraph), ""]
     if arguments or options:
         lines += ["| | |", "|---|---|"]
-        lines += [f"| `{_escaped(a.metavar)}` | {_escaped(a.help or '')} |" for a in arguments]
+        lines += [f"| `{_escaped(str(a.metavar))}` | {_escaped(a.help or '')} |" for a in arguments]
         lines += [f"| `{names_of(o)}` | {_escaped(o.help or '')}{_default(o)} |" for o in options]
         lines.append("")
     return "\n".join(lines)
 
 
-def _default(option: Any) -> str:
+def _default(option: click.Option) -> str:
     default = default_of(option)
     return "" if default is None else f" Default: `{default}`."
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from azure.storage.blob import BlobServiceClient
+from click.testing import CliRunner
 from tests.azure.azurite import API_VERSION, Azurite
 from tests.transfer.test_azurite import since
-from typer.testing import CliRunner
 
 from remote_store_cli._app import app
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from remote_store import register_backend, unregister_backend
 from remote_store.aio import AsyncStore

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from remote_store_cli import _codes
 from remote_store_cli._app import app
@@ -70,11 +70,7 @@ def test_every_example_of_the_page_is_true(tmp_path: Path, monkeypatch: pytest.M
     assert ran >= 20
 
 
-COMMANDS = [
-    command.name or command.callback.__name__
-    for command in app.registered_commands
-    if command.callback and not command.hidden
-] + [str(group.name) for group in app.registered_groups]
+COMMANDS = [name for name, command in app.commands.items() if not command.hidden]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from remote_store_cli._console import human_size, showing_logs
+from remote_store_cli._console import showing_logs
+from remote_store_cli._units import human_size
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers

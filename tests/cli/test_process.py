@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,38 +132,6 @@ def test_a_plugin_that_is_no_backend(installed: Installed) -> None:
     assert code == 3
     assert "Backend is no backend: it lacks name" in err
     assert err.count("\n") == 1
-
-
-def test_the_package_is_light() -> None:
-    """Importing it imports neither the core nor the libraries of the command line."""
-    code = "import sys, remote_store_cli; print(*sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert not {"typer", "rich", "remote_store", "asyncio"} & set(out.stdout.split())
-
-
-def test_help_imports_no_plugin() -> None:
-    """The help is there without any plugin, progress bar or look at the distributions."""
-    code = (
-        "import sys, atexit\n"
-        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
-        "sys.argv = ['remote-store', '--help']\n"
-        "import remote_store_cli; remote_store_cli.main()"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    imported = set(run.stderr.split())
-    assert "Copy files" in run.stdout
-    assert (
-        not {
-            "remote_store_local",
-            "remote_store_memory",
-            "aiofiles",
-            "rich.progress",
-            "importlib.metadata",
-        }
-        & imported
-    )
 
 
 def odd_names(folder: Path) -> None:

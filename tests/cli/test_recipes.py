@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-import typer
 
 from remote_store_cli._app import app
 
@@ -97,10 +97,10 @@ def command_lines() -> Iterator[Any]:
 @pytest.mark.parametrize("line", [*command_lines()])
 def test_every_line_is_understood(line: str) -> None:
     """Commands, options and numbers of arguments are those of the program."""
-    command: Any = typer.main.get_command(app)
+    command: Any = app
     words = shlex.split(re.sub(r"[<>].*", "", line))
-    context = command.make_context("remote-store", list(words), resilient_parsing=True)
-    while getattr(command, "commands", None) and words:
-        command, words = command.commands[words[0]], words[1:]
+    context = app.make_context("remote-store", list(words), resilient_parsing=True)
+    while isinstance(command, click.Group) and words:
+        command, words = command.get_command(context, words[0]), words[1:]
     if not {"--help", "-h", "--version"} & set(words):
         command.make_context(command.name, [w for w in words if w != "..."], parent=context)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Servers
 
 COMMANDS = [
-    *([str(command.name)] for command in app.registered_commands if not command.hidden),
-    ["config"],
+    *([name] for name, command in app.commands.items() if not command.hidden),
     ["config", "init"],
     [],
 ]

@@ -12,7 +12,7 @@ import pytest
 import remote_store
 import remote_store.aio
 
-HEAVY = ("aiofiles", "aiohttp", "azure", "typer", "rich", "importlib.metadata", "tomllib")
+HEAVY = ("aiofiles", "aiohttp", "azure", "click", "rich", "importlib.metadata", "tomllib")
 
 
 @pytest.mark.parametrize("module", ["remote_store", "remote_store.aio"])

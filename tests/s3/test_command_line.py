@@ -6,8 +6,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.s3.moto import Moto
-from typer.testing import CliRunner
 
 from remote_store_cli._app import app
 

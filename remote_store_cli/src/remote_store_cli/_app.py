@@ -6,77 +6,92 @@ import io
 import os
 import sys
 import warnings
-from typing import Annotated
+from typing import Final
 
-import typer
+import click
 
-from remote_store_cli._checking import check
-from remote_store_cli._commands import Command, Root
-from remote_store_cli._completion import complete, completion
-from remote_store_cli._configuring import config
+from remote_store_cli._commands import Later, Root
 from remote_store_cli._console import warn
-from remote_store_cli._content import cat
-from remote_store_cli._copying import cp, sync
-from remote_store_cli._finding import du, find
-from remote_store_cli._help import flag
-from remote_store_cli._listing import info, ls, tree
-from remote_store_cli._making import mkdir
-from remote_store_cli._moving import mv
-from remote_store_cli._outcome import handling_sigterm
 from remote_store_cli._output import emit, one_line
-from remote_store_cli._plugins import backends, capabilities, doctor
-from remote_store_cli._removing import rm
-from remote_store_cli._signing import signed_url
-from remote_store_cli._sweeping import sweep
+from remote_store_cli._parameters import Option
+from remote_store_cli._signals import handling_sigterm
 
 __all__ = ["app", "main"]
 
-_EPILOG = (
-    "A LOCATION is a URL whose scheme is a plugin's name (local:///srv/data/x.csv), "
-    "@NAME/path of a store in --config, or a path (./x.csv). "
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, 130 and 143 interrupted, "
-    "141 nobody reads on."
-)
+#: Where the commands are, and what the help of all says of each: that must not load them.
+_COMMANDS: Final = {
+    "Look": {
+        "_content:cat": "Write the bytes of files to standard output, one after the other.",
+        "_checking:check": "Compare DST with SRC and change nothing; exit code 1 if they "
+        "differ, or that is not known.",
+        "_finding:du": "Add up the bytes of files, for each folder with what is below it.",
+        "_finding:find": "Print the files below folders that the filters let pass, as they "
+        "are found.",
+        "_listing:info": "Show what is known of a file, or count what is below a folder.",
+        "_listing:ls": "List folders, sorted by path; folders in them end in '/'.",
+        "_signing:signed_url": "Print a URL by which anybody who has it may read a file, or "
+        "write it, by plain HTTP.",
+        "_listing:tree": "Draw a folder and what is below it, sorted by name.",
+    },
+    "Change": {
+        "_copying:cp": "Copy files, or what is below folders, between any two stores.",
+        "_making:mkdir": "Make folders, and those above them; one that is there already is no "
+        "error.",
+        "_moving:mv": "Move files, or what is below folders: by the store's own move, or by "
+        "copy, check and delete.",
+        "_removing:rm": "Remove files, or with -r folders; the root of a store is emptied, "
+        "and only with --yes.",
+        "_sweeping:sweep": "Remove what killed programs left below folders: temporary files, "
+        "unfinished uploads.",
+        "_copying:sync": "Make folder DST like folder SRC: copy what is new, replace what differs.",
+    },
+    "Set up": {
+        "_plugins:backends": "List the installed backend plugins.",
+        "_plugins:capabilities": "Show what a backend declares, and what it does not.",
+        "_completion:completion": "Print what teaches a shell to complete commands, options "
+        "and remote paths.",
+        "_plugins:doctor": "Check the installation: what is broken, clashes or is missing, "
+        "and how to repair it.",
+        "_configuring:config": "Make a file of stores that @NAME refers to.",
+    },
+}
 
-app = typer.Typer(
-    name="remote-store",
-    cls=Root,
-    help="List, inspect, copy and remove files in any store that a plugin serves.",
-    epilog=_EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    # Its tracebacks would show local variables, and so credentials.
-    pretty_exceptions_enable=False,
-)
-for panel, commands in {
-    "Look": (cat, check, du, find, info, ls, signed_url, tree),
-    "Change": (cp, mkdir, mv, rm, sweep, sync),
-    "Set up": (backends, capabilities, completion, doctor),
-}.items():
-    for command in commands:
-        name = command.__name__.replace("_", "-")
-        app.command(name, cls=Command, rich_help_panel=panel)(command)
-app.add_typer(config, name="config", rich_help_panel="Set up")
-app.command("__complete", hidden=True)(complete)
 
-
-def _show_version(value: bool) -> None:
+def _show_version(context: click.Context, option: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version
+        from importlib.metadata import version  # for this case only
 
         emit(f"remote-store {version('remote-store-cli')}, core {version('remote-store-core')}")
-        raise typer.Exit
+        context.exit()
 
 
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        flag("--version", callback=_show_version, is_eager=True, help="Show the versions."),
-    ] = False,
-) -> None:
-    """List, inspect, copy and remove files in any store that a plugin serves."""
+app = Root(
+    "remote-store",
+    commands=[
+        Later(place.rpartition(":")[2].replace("_", "-"), place, summary, panel)
+        for panel, places in _COMMANDS.items()
+        for place, summary in places.items()
+    ]
+    + [Later("__complete", "_completion:complete")],
+    params=[
+        Option(
+            "--version",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the versions.",
+        ),
+    ],
+    help="List, inspect, copy and remove files in any store that a plugin serves.",
+    epilog=(
+        "A LOCATION is a URL whose scheme is a plugin's name (local:///srv/data/x.csv), "
+        "@NAME/path of a store in --config, or a path (./x.csv). "
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 plugin problem, "
+        "130 and 143 interrupted, 141 nobody reads on."
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def main() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import Annotated, Any, Final
 
-import typer
-
 from remote_store_cli._codes import FAILED
+from remote_store_cli._commands import command
 from remote_store_cli._console import names_left_out, remark
-from remote_store_cli._help import SAID, flag, grouping
 from remote_store_cli._opening import Opener, kind_of
 from remote_store_cli._options import (
     Checksum,
@@ -23,6 +21,7 @@ from remote_store_cli._options import (
 )
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parameters import SAID, argument, flag
 from remote_store_cli._planning import Way, file_job, folder_job, refuse_overlap
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Which
@@ -40,10 +39,10 @@ _WORDS: Final = {
 }
 
 
-@grouping
+@command
 def check(
-    src: Annotated[str, typer.Argument(metavar="SRC", help="File or folder as it should be.")],
-    dst: Annotated[str, typer.Argument(metavar="DST", help="What is compared with it.")],
+    src: Annotated[str, argument("SRC", help="File or folder as it should be.")],
+    dst: Annotated[str, argument("DST", help="What is compared with it.")],
     *,
     one_way: Annotated[
         bool, flag("--one-way", help="Say nothing of files that only DST has.")

@@ -1,42 +1,89 @@
-"""How typer's commands speak here: plain help, and wrong usage as an error of one line."""
+"""How click's commands speak here: plain help, and wrong usage as an error of one line."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import typer
-from typer.core import TyperCommand, TyperGroup
+import click
 
-from remote_store import redact_url
 from remote_store_cli._codes import INTERRUPTED
 from remote_store_cli._console import complain, speak_json
 from remote_store_cli._help import help_page
 from remote_store_cli._output import one_line
+from remote_store_cli._parameters import taking
 
-__all__ = ["Command", "Group", "Root"]
+__all__ = ["Command", "Group", "Later", "Root", "command"]
 
 
-class Command(TyperCommand):
+class Command(click.Command):
     """A command."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help."""
         formatter.write(help_page(self, ctx))
 
 
-class Group(TyperGroup):
+class Group(click.Group):
     """A group of commands."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help."""
         formatter.write(help_page(self, ctx))
+
+
+def command(call: Callable[..., None]) -> Command:
+    """Make a command of a function: its docstring is the help, its annotations are the options."""
+    params, callback = taking(call)
+    name = call.__name__.replace("_", "-")
+    return Command(name, params=params, callback=callback, help=inspect.getdoc(call))
+
+
+class Later(click.Command):
+    """
+    What is known of a command before it is loaded.
+
+    Args:
+        name: Its name.
+        place: Where it is, ``"module:name"`` in this package.
+        summary: The first paragraph of its help.
+        panel: Panel of the help; one without a panel is hidden.
+    """
+
+    def __init__(self, name: str, place: str, summary: str = "", panel: str | None = None) -> None:
+        super().__init__(name, help=summary, hidden=panel is None)
+        self.place = place
+        self.panel = panel
+
+    def load(self) -> click.Command:
+        """
+        Import the command.
+
+        Raises:
+            SystemExit: What it needs cannot be imported, which was said.
+        """
+        module, _, name = self.place.partition(":")
+        try:
+            found = getattr(importlib.import_module(f"remote_store_cli.{module}"), name)
+        except Exception as error:
+            from remote_store_cli._integrity import cannot_start  # for this case only
+
+            raise SystemExit(cannot_start(sys.argv[1:], error)) from error
+        assert isinstance(found, click.Command)
+        return found
 
 
 class Root(Group):
-    """The group of all commands."""
+    """The group of all commands, each of which is loaded when it is asked for."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None."""
+        found = super().get_command(ctx, cmd_name)
+        return found.load() if isinstance(found, Later) else found
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """
@@ -48,31 +95,30 @@ class Root(Group):
         given = list(sys.argv[1:] if args is None else args)
         speak_json("--json" in itertools.takewhile(lambda word: word != "--", given))
         try:
-            code = super().main(args, *rest, **{**options, "standalone_mode": False})
-        except typer.Abort:
+            super().main(args, *rest, **{**options, "standalone_mode": False})
+        except click.Abort:
             sys.exit(INTERRUPTED)
-        except Exception as error:
-            # Which class it is depends on the version of typer.
-            if not hasattr(error, "format_message"):
-                raise
+        except click.exceptions.NoArgsIsHelpError as error:
+            sys.stdout.write(f"{error.format_message()}\n")
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
             _complain_of_usage(error, given)
-            sys.exit(error.exit_code)  # type: ignore[attr-defined]
+            sys.exit(error.exit_code)
         finally:
             speak_json(False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(0)
 
 
-def _complain_of_usage(error: Any, given: Sequence[str]) -> None:
-    if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stdout.write(f"{error.format_message()}\n")
-        return
-    message = one_line(error.format_message()).removesuffix(".").replace("Value error, ", "")
+def _complain_of_usage(error: click.ClickException, given: Sequence[str]) -> None:
+    message = one_line(error.format_message()).removesuffix(".")
     for word in given:  # what is too much, or is not understood, may hold a credential
         if "://" in word:
+            from remote_store import redact_url  # nothing else here needs the core
+
             message = message.replace(word, redact_url(word))
         elif "=" in word:
             message = message.replace(word, f"{word.partition('=')[0]}=***")
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "remote-store"
-    message = f"{message[:1].lower()}{message[1:]}; {command} --help tells what it takes"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "remote-store"
+    message = f"{message[:1].lower()}{message[1:]}; {path} --help tells what it takes"
     complain(message, type="InvalidCommand")

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
+import click
 
-from remote_store_cli._commands import Command, Group
+from remote_store_cli._commands import Group, command
 from remote_store_cli._console import remark
 from remote_store_cli._outcome import InvalidCommand, guarded
+from remote_store_cli._parameters import argument
 
 __all__ = ["config"]
 
@@ -47,20 +48,12 @@ backend = "disk"
 # backend = "bucket"
 """
 
-config = typer.Typer(
-    cls=Group, no_args_is_help=True, help="Make a file of stores that @NAME refers to."
-)
 
-
-@config.callback()
-def _config() -> None:
-    """Make a file of stores that @NAME refers to."""
-
-
-@config.command(cls=Command)
+@command
 def init(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to; '-' is standard output.")
+        Path,
+        argument("FILE", type=click.Path(path_type=Path), help="Where to; '-' is standard output."),
     ] = Path("stores.toml"),
 ) -> None:
     """Write a file of stores to begin with; one that exists is left alone."""
@@ -82,3 +75,6 @@ def init(
         path = shlex.quote(str(file.absolute()))
         remark(f"wrote {file}; edit it, then: export REMOTE_STORE_CONFIG={path}")
         remark("and try: remote-store ls @home")
+
+
+config = Group("config", help="Make a file of stores that @NAME refers to.", commands=[init])

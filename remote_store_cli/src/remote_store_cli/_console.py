@@ -1,4 +1,4 @@
-"""What the commands say: warnings and errors of one line, sizes, times, and never a secret."""
+"""What the commands say: warnings and errors of one line, and never a secret."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Generator
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from remote_store import UNKNOWN_TIME, Secret
 from remote_store_cli._output import drop, one_line, printable
+
+if TYPE_CHECKING:  # messages are said also where nothing needs the core
+    from remote_store import Secret
 
 __all__ = [
     "complain",
     "hide",
-    "human_size",
     "ignore_links",
-    "iso_time",
     "links_left_out",
     "names_left_out",
     "redacted",
@@ -28,7 +27,6 @@ __all__ = [
     "showing_logs",
     "speak_json",
     "tell_refused",
-    "time_text",
     "warn",
     "was_refused",
 ]
@@ -43,7 +41,7 @@ _hidden: set[str] = set()
 
 def hide(secret: str | Secret) -> None:
     """Show ``***`` instead of *secret* in every error and warning from now on."""
-    text = secret.reveal() if isinstance(secret, Secret) else secret
+    text = secret if isinstance(secret, str) else secret.reveal()
     # Very short values would blot out ordinary words and protect nothing.
     if len(text) >= 4:
         _hidden.add(text)
@@ -193,29 +191,3 @@ def tell_refused() -> None:
             more = "1 more was" if times == 2 else f"{times - 1} more were"
             complain(f"{more} refused in the same way ({status}); --json lists them")
     _refusals.seen.clear()
-
-
-def human_size(size: int) -> str:
-    """Return a number of bytes in binary units, such as ``1.5 KiB``."""
-    if size < 1024:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        value /= 1024
-        if value < 1023.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1024:.1f} PiB"
-
-
-def iso_time(time: datetime | None) -> str | None:
-    """Return a time as ISO 8601 in UTC; None where it is unknown."""
-    if time is None or time == UNKNOWN_TIME:
-        return None
-    return time.astimezone(UTC).isoformat()
-
-
-def time_text(time: datetime | None) -> str:
-    """Return a time for a reader, to the second in UTC; ``-`` where it is unknown."""
-    if time is None or time == UNKNOWN_TIME:
-        return "-"
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from remote_store_cli._help import grouping
+from remote_store_cli._commands import command
 from remote_store_cli._opening import Opener
 from remote_store_cli._outcome import run
+from remote_store_cli._parameters import argument
 from remote_store_cli._settings import Stores
 from remote_store_cli._streams import to_stdout
 
 __all__ = ["cat"]
 
 
-@grouping
+@command
 def cat(
-    locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files.")],
+    locations: Annotated[tuple[str, ...], argument("LOCATION", nargs=-1, help="Files.")],
     *,
     stores: Stores,
 ) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from remote_store import AlreadyExists
-from remote_store_cli._console import human_size, remark
-from remote_store_cli._help import flag, grouping
+from remote_store_cli._commands import command
+from remote_store_cli._console import remark
 from remote_store_cli._opening import Opener, kind_of
 from remote_store_cli._options import (
     Checksum,
@@ -24,17 +23,19 @@ from remote_store_cli._options import (
 )
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parameters import argument, flag
 from remote_store_cli._planning import Way, folder_job, jobs_for, refuse_overlap
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._streams import from_stdin, to_stdout
 from remote_store_cli._transfer import Manner, Outcome, count, run_jobs
+from remote_store_cli._units import human_size
 
 __all__ = ["cp", "sync"]
 
 
-@grouping
+@command
 def cp(
     src: Sources,
     dst: Target,
@@ -83,7 +84,7 @@ def cp(
 
 
 async def _from_stdin(
-    src: list[str], dst: str, stores: Stores, manner: Manner, *, overwrite: bool
+    src: Sequence[str], dst: str, stores: Stores, manner: Manner, *, overwrite: bool
 ) -> None:
     if len(src) > 1 or dst == "-":
         msg = "'-' as SRC is alone, and DST a file in a store; a file of that name is ./-"
@@ -137,7 +138,7 @@ def _show_streams(word: str, pairs: list[tuple[str, str]], said: Said) -> None:
         remark(f"dry run: {count(len(rows), 'action')}; nothing was done")
 
 
-async def _to_stdout(src: list[str], stores: Stores, said: Said) -> None:
+async def _to_stdout(src: Sequence[str], stores: Stores, said: Said) -> None:
     if said.as_json and not said.dry_run:
         msg = "'-' as DST is standard output, where --json would be, too: give one of them"
         raise InvalidCommand(msg)
@@ -150,10 +151,10 @@ async def _to_stdout(src: list[str], stores: Stores, said: Said) -> None:
             await to_stdout(one)
 
 
-@grouping
+@command
 def sync(
-    src: Annotated[str, typer.Argument(metavar="SRC", help="Folder to take.")],
-    dst: Annotated[str, typer.Argument(metavar="DST", help="Folder to make like it.")],
+    src: Annotated[str, argument("SRC", help="Folder to take.")],
+    dst: Annotated[str, argument("DST", help="Folder to make like it.")],
     *,
     delete: Annotated[
         bool,

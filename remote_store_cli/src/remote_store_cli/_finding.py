@@ -7,31 +7,31 @@ import sys
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-import typer
 from attrs import define
 
 from remote_store import FileInfo
-from remote_store_cli._console import human_size
-from remote_store_cli._help import flag, grouping
+from remote_store_cli._commands import command
 from remote_store_cli._listing import file_facts, long_line
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, run
 from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parameters import AtLeast, argument, flag, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Outcome
+from remote_store_cli._units import human_size
 from remote_store_cli._walking import files_below
 
 __all__ = ["du", "find"]
 
 Locations = Annotated[
-    list[str], typer.Argument(metavar="LOCATION", help="Folders to look into, or files.")
+    tuple[str, ...], argument("LOCATION", nargs=-1, help="Folders to look into, or files.")
 ]
 
 
-@grouping
+@command
 def find(
     locations: Locations,
     *,
@@ -115,14 +115,18 @@ class _Usage:
     size: int = 0
 
 
-@grouping
+@command
 def du(
     locations: Locations,
     *,
     depth: Annotated[
         int | None,
-        typer.Option(
-            "--depth", "-d", min=0, metavar="N", help="Levels of folders to print; all if left out."
+        option(
+            "--depth",
+            "-d",
+            type=AtLeast(0),
+            metavar="N",
+            help="Levels of folders to print; all if left out.",
         ),
     ] = None,
     summarize: Annotated[

@@ -1,93 +1,26 @@
-"""The help of commands, and how they take several options as one value."""
+"""The help of commands: plain, in panels, never wider than the screen."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
-from typing import Any, Final, get_type_hints
+from typing import Final
 
-import attrs
-import typer
+import click
 
-__all__ = [
-    "FILES",
-    "SAID",
-    "STORES",
-    "default_of",
-    "flag",
-    "grouping",
-    "help_page",
-    "names_of",
-    "usage_of",
-]
-
-#: Panels of the help.
-FILES: Final = "Which files"
-SAID: Final = "What is said"
-STORES: Final = "Stores"
-
-
-def flag(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:  # noqa: A002
-    """
-    Return a switch, as `typer.Option` does.
-
-    Args:
-        names: Its names.
-        help: What it does.
-        panel: Panel of the help; None for the first one.
-        more: As `typer.Option` takes it.
-    """
-    return typer.Option(*names, metavar="", help=help, rich_help_panel=panel, **more)
-
-
-def grouping(call: Callable[..., None]) -> Callable[..., None]:
-    """
-    Let a command take groups of options: each field of an attrs class is an option.
-
-    Returns:
-        The command as typer needs it, with a parameter for each option.
-    """
-    groups: dict[str, type[Any]] = {}
-    shown: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(call, eval_str=True).parameters.items():
-        if not attrs.has(parameter.annotation):
-            shown.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-            continue
-        groups[name] = parameter.annotation
-        hints = get_type_hints(parameter.annotation, include_extras=True)
-        for field in attrs.fields(parameter.annotation):
-            hint, default = hints[field.name], field.default
-            shown.append(
-                inspect.Parameter(
-                    field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
-                )
-            )
-
-    @functools.wraps(call)
-    def command(**values: Any) -> None:
-        for name, group in groups.items():
-            values[name] = group(**{f.name: values.pop(f.name) for f in attrs.fields(group)})
-        call(**values)
-
-    vars(command)["__signature__"] = inspect.Signature(shown)
-    command.__annotations__ = {p.name: p.annotation for p in shown}
-    return command
-
+__all__ = ["default_of", "help_page", "names_of", "usage_of"]
 
 #: Columns of the help at most, and where its texts begin at most.
 _WIDEST: Final = 100
 _START: Final = 26
 
 
-def help_page(command: Any, context: Any) -> str:
+def help_page(command: click.Command, context: click.Context) -> str:
     """Return the help of a command: plain, with nothing but names and headings in bold."""
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
     below = [one for one in getattr(command, "commands", {}).values() if not one.hidden]
     words = ["[OPTIONS]", *map(usage_of, arguments), *(["COMMAND ..."] if below else [])]
     lines = textwrap.wrap(
@@ -101,18 +34,18 @@ def help_page(command: Any, context: Any) -> str:
     sections: dict[str, list[tuple[str, str]]] = {}
     for one in below:
         text = (one.help or "").partition("\n\n")[0]
-        panel = getattr(one, "rich_help_panel", None) or "Commands"
+        panel = getattr(one, "panel", None) or "Commands"
         sections.setdefault(panel, []).append((str(one.name), text))
     for parameter in arguments:
-        row = (parameter.metavar, parameter.help or "")
+        row = (str(parameter.metavar), parameter.help or "")
         sections.setdefault("Arguments", []).append(row)
     sections["Options"] = []
-    for parameter in command.get_params(context):
-        if parameter.param_type_name == "option" and not parameter.hidden:
-            panel = getattr(parameter, "rich_help_panel", None) or "Options"
-            names = names_of(parameter)
+    for option in command.get_params(context):
+        if isinstance(option, click.Option) and not option.hidden:
+            panel = getattr(option, "panel", None) or "Options"
+            names = names_of(option)
             aligned = f"    {names}" if names.startswith("--") else names
-            sections.setdefault(panel, []).append((aligned, f"{parameter.help}{_more(parameter)}"))
+            sections.setdefault(panel, []).append((aligned, f"{option.help}{_more(option)}"))
     longest = max((len(name) for rows in sections.values() for name, _ in rows), default=0)
     start = min(longest + 4, _START)
     for heading, rows in sections.items():
@@ -124,27 +57,27 @@ def help_page(command: Any, context: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def usage_of(argument: Any) -> str:
+def usage_of(argument: click.Argument) -> str:
     """Return an argument as a line of usage has it."""
     text = f"{argument.metavar}..." if argument.nargs == -1 else str(argument.metavar)
     return text if argument.required else f"[{text}]"
 
 
-def names_of(option: Any) -> str:
+def names_of(option: click.Option) -> str:
     """Return the names of an option, short ones first, with the value that it takes."""
     names = sorted([*option.opts, *option.secondary_opts], key=lambda n: (len(n) > 2, n.swapcase()))
     return ", ".join(names) + (f" {option.metavar}" if option.metavar else "")
 
 
-def default_of(option: Any) -> str | None:
+def default_of(option: click.Option) -> str | None:
     """Return the default of an option, where it has one that says something."""
     default = option.default
-    if default is None or isinstance(default, bool) or callable(default) or default == []:
+    if option.is_flag or default is None or default == ():
         return None
     return str(getattr(default, "value", default))
 
 
-def _more(option: Any) -> str:
+def _more(option: click.Option) -> str:
     default = default_of(option)
     more = "" if default is None else f" Default: {default}."
     return f"{more} [{option.envvar}]" if option.envvar else more

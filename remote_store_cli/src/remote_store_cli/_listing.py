@@ -7,33 +7,33 @@ import sys
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, TypeAlias
 
-import typer
-
 from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound, PluginError
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import human_size, iso_time, time_text, warn
-from remote_store_cli._help import flag, grouping
+from remote_store_cli._commands import command
+from remote_store_cli._console import warn
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, run
 from remote_store_cli._output import emit, emit_json, emit_table
+from remote_store_cli._parameters import AtLeast, argument, flag, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Outcome, count
+from remote_store_cli._units import human_size, iso_time, time_text
 from remote_store_cli._walking import files_below
 from remote_store_transfer import Filters
 
 __all__ = ["file_facts", "info", "long_line", "ls", "tree"]
 
 Entry: TypeAlias = FileInfo | FolderEntry
-Where = Annotated[str, typer.Argument(metavar="LOCATION", help="File or folder.")]
+Where = Annotated[str, argument("LOCATION", help="File or folder.")]
 
 
-@grouping
+@command
 def ls(
     locations: Annotated[
-        list[str], typer.Argument(metavar="LOCATION", help="Folders to list, or files.")
+        tuple[str, ...], argument("LOCATION", nargs=-1, help="Folders to list, or files.")
     ],
     *,
     long: Long = False,
@@ -185,13 +185,19 @@ def file_facts(file: FileInfo) -> dict[str, Any]:
     }
 
 
-@grouping
+@command
 def tree(
     location: Where,
     *,
     depth: Annotated[
         int | None,
-        typer.Option("--depth", "-d", min=1, metavar="N", help="Levels to show; all if left out."),
+        option(
+            "--depth",
+            "-d",
+            type=AtLeast(1),
+            metavar="N",
+            help="Levels to show; all if left out.",
+        ),
     ] = None,
     as_json: JsonOutput = False,
     stores: Stores,
@@ -278,7 +284,7 @@ def _guides() -> tuple[str, str, str, str]:
     return "├── ", "└── ", "│   ", "    "
 
 
-@grouping
+@command
 def info(
     location: Where,
     *,

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from remote_store import Capability, InvalidPath, NotFound
 from remote_store.authoring import ancestor_is_file, is_a_file
+from remote_store_cli._commands import command
 from remote_store_cli._console import remark
-from remote_store_cli._help import grouping
 from remote_store_cli._location import Location
 from remote_store_cli._opening import Opener
 from remote_store_cli._options import Said
 from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parameters import argument
 from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Outcome, count
 
 __all__ = ["mkdir"]
 
 
-@grouping
+@command
 def mkdir(
-    locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Folders to make.")],
+    locations: Annotated[tuple[str, ...], argument("LOCATION", nargs=-1, help="Folders to make.")],
     *,
     said: Said,
     stores: Stores,

@@ -21,8 +21,8 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
+from remote_store_cli._commands import command
 from remote_store_cli._console import remark
-from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import OpenedPath, Opener, is_within
 from remote_store_cli._options import (
     Compare,
@@ -36,6 +36,7 @@ from remote_store_cli._options import (
 )
 from remote_store_cli._outcome import EXPECTED, InvalidCommand, reason_of, run
 from remote_store_cli._parallel import in_parallel
+from remote_store_cli._parameters import flag
 from remote_store_cli._planning import Way, jobs_for
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Which
@@ -53,7 +54,7 @@ from remote_store_transfer.aio import (
 __all__ = ["mv"]
 
 
-@grouping
+@command
 def mv(
     src: Sources,
     dst: Target,

@@ -113,7 +113,7 @@ class Opener:
         follow: bool = True,
     ) -> None:
         self.locations = [parse(text, follow=follow) for text in texts]
-        self._options = BackendOptions.parse(stores.option or ())
+        self._options = BackendOptions.parse(stores.options)
         origins = [loc.origin for loc in self.locations]
         self._options.check_used(o.scheme for o in origins if isinstance(o, Origin))
         names = [o for o in origins if isinstance(o, str)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-import typer
+import click
 from attrs import frozen
 
-from remote_store_cli._help import SAID, flag
 from remote_store_cli._outcome import InvalidCommand
+from remote_store_cli._parameters import SAID, AtLeast, argument, flag, option
 
 __all__ = [
     "Checksum",
@@ -49,9 +49,9 @@ class Links(StrEnum):
     skip = "skip"
 
 
-Sources = Annotated[list[str], typer.Argument(metavar="SRC", help="Files or folders to take.")]
+Sources = Annotated[tuple[str, ...], argument("SRC", nargs=-1, help="Files or folders to take.")]
 Target = Annotated[
-    str, typer.Argument(metavar="DST", help="Where to; ending in '/': a folder to put a file into.")
+    str, argument("DST", help="Where to; ending in '/': a folder to put a file into.")
 ]
 Recursive = Annotated[
     bool, flag("--recursive", "-r", "-R", help="Also folders, with what is below them.")
@@ -60,8 +60,9 @@ Into = Annotated[bool, flag("--into", help="DST is a folder to put things into, 
 Long = Annotated[bool, flag("--long", "-l", help="Also size and time.")]
 CompareOption = Annotated[
     Compare,
-    typer.Option(
+    option(
         "--compare",
+        type=click.Choice(Compare),
         metavar="HOW",
         help="How files of one size are compared where no digest tells: time, etag, size, content.",
     ),
@@ -71,8 +72,9 @@ Checksum = Annotated[
 ]
 LinksOption = Annotated[
     Links,
-    typer.Option(
+    option(
         "--links",
+        type=click.Choice(Links),
         metavar="HOW",
         help="Links to folders: report tells of them, follow enters them, skip ignores them.",
     ),
@@ -106,7 +108,7 @@ class Moving:
         bool, flag("--no-metadata", help="Leave user metadata and content headers behind.")
     ] = False
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Files at a time.")
+        int, option("--jobs", "-j", type=AtLeast(1), metavar="N", help="Files at a time.")
     ] = 8
 
 

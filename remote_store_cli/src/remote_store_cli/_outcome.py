@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final, TypeVar, cast
-
-import typer
+from typing import Any, Final, cast
 
 from remote_store import PluginError, RemoteStoreError
 from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, UNREAD, USAGE
-from remote_store_cli._console import complain, redacted, showing_logs, tell_refused
+from remote_store_cli._console import complain, names_left_out, redacted, showing_logs, tell_refused
 from remote_store_cli._output import drop, one_line, printable
+from remote_store_cli._signals import termination
 
 __all__ = [
     "EXPECTED",
@@ -28,13 +26,10 @@ __all__ = [
     "facts_of",
     "failures",
     "guarded",
-    "handling_sigterm",
     "reason_of",
     "run",
     "unread",
 ]
-
-T = TypeVar("T")
 
 #: What can go wrong with a file without being a defect of the program.
 EXPECTED: Final = (RemoteStoreError, OSError, ValueError)
@@ -127,15 +122,25 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
     """
     Run the async part of a command and end the process as it demands.
 
+    A command one of whose listings left out names has failed in part, whatever
+    it did with the others.
+
     Args:
         work: Returns the exit code; None for 0.
 
     Raises:
-        typer.Exit: With the exit code, unless it is 0.
+        SystemExit: With the exit code, unless it is 0.
     """
     with guarded():
-        if code := asyncio.run(_termination.attended(work)):
-            raise typer.Exit(code)
+        code = asyncio.run(_attended(work))
+        if code or names_left_out():
+            raise SystemExit(code or FAILED)
+
+
+async def _attended(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int | None:
+    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
+    with termination.cancelling(lambda: loop.call_soon_threadsafe(task.cancel)):
+        return await work()
 
 
 @contextlib.contextmanager
@@ -144,7 +149,7 @@ def guarded() -> Generator[None, None, None]:
     Turn the errors of a user's doing into one line and an exit code.
 
     Raises:
-        typer.Exit: An expected error was reported. Others pass: they are defects.
+        SystemExit: An expected error was reported. Others pass: they are defects.
     """
     try:
         with showing_logs():
@@ -152,7 +157,7 @@ def guarded() -> Generator[None, None, None]:
             sys.stdout.flush()
     except BrokenPipeError:  # its reader has seen enough: end as SIGPIPE ends others
         drop(sys.stdout)
-        raise typer.Exit(UNREAD) from None
+        raise SystemExit(UNREAD) from None
     except InvalidCommand as error:
         _end(error, USAGE)
     except PluginError as error:
@@ -160,10 +165,10 @@ def guarded() -> Generator[None, None, None]:
     except EXPECTED as error:
         _end(error, FAILED)
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        if not (_termination.came or isinstance(error, KeyboardInterrupt)):
+        if not (termination.came or isinstance(error, KeyboardInterrupt)):
             raise
-        complain("terminated" if _termination.came else "interrupted", type="Interrupted")
-        raise typer.Exit(TERMINATED if _termination.came else INTERRUPTED) from None
+        complain("terminated" if termination.came else "interrupted", type="Interrupted")
+        raise SystemExit(TERMINATED if termination.came else INTERRUPTED) from None
     finally:
         tell_refused()
         # What cannot be written by now was complained of, or is not wanted;
@@ -174,61 +179,9 @@ def guarded() -> Generator[None, None, None]:
             drop(sys.stdout)
 
 
-class _Termination:
-    """Whether the process was asked to end by a signal."""
-
-    def __init__(self) -> None:
-        self.came = False
-        self._cancel: Callable[[], object] | None = None
-
-    def interrupt(self, signum: int, frame: object) -> None:
-        """End as with Ctrl-C, which leaves no temporary file and no half of anything."""
-        self.came = True
-        # The second one does not wait, as with Ctrl-C.
-        cancel, self._cancel = self._cancel, None
-        if cancel is None:
-            raise KeyboardInterrupt
-        cancel()
-
-    async def attended(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do the work; the signal cancels it, where an exception could hit any step of the loop."""
-        loop, task = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
-        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-        try:
-            return await work()
-        finally:
-            self._cancel = None
-
-
-_termination: Final = _Termination()
-
-
-@contextlib.contextmanager
-def handling_sigterm() -> Generator[None, None, None]:
-    """
-    Let SIGTERM end a program in good order, unless the caller has other plans with it.
-
-    Raises:
-        SystemExit: It came where nothing of a command was done: typer knows
-            of Ctrl-C only.
-    """
-    handled = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    try:
-        if handled:
-            signal.signal(signal.SIGTERM, _termination.interrupt)
-        yield
-    except (KeyboardInterrupt, SystemExit) as end:
-        if _termination.came and getattr(end, "code", INTERRUPTED) == INTERRUPTED:
-            raise SystemExit(TERMINATED) from None
-        raise
-    finally:
-        if handled:  # the end of the interpreter has nothing to put in order
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 def _end(error: Exception, code: int) -> None:
     complain_of(error)
-    raise typer.Exit(code) from error
+    raise SystemExit(code) from error
 
 
 @contextlib.contextmanager

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from remote_store import Capability, CapabilitySet, PluginError, list_backends, load_backend
 from remote_store_cli._codes import PLUGIN
+from remote_store_cli._commands import command
 from remote_store_cli._console import complain
-from remote_store_cli._help import flag, grouping
 from remote_store_cli._opening import Opener
 from remote_store_cli._options import JsonOutput
 from remote_store_cli._outcome import describe, guarded, run, unread
 from remote_store_cli._output import emit, emit_json, emit_table
+from remote_store_cli._parameters import argument, flag
 from remote_store_cli._settings import Stores
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["backends", "capabilities", "doctor"]
 
 
+@command
 def backends(
     with_capabilities: Annotated[
         bool,
@@ -52,7 +52,7 @@ def backends(
         with unread():
             _show_backends(rows, with_capabilities=with_capabilities, as_json=as_json)
         if failed:
-            raise typer.Exit(PLUGIN)
+            raise SystemExit(PLUGIN)
 
 
 def _declared_by(name: str) -> list[str] | None:
@@ -79,11 +79,9 @@ def _show_backends(rows: list[dict[str, Any]], *, with_capabilities: bool, as_js
     emit_table(header, table)
 
 
-@grouping
+@command
 def capabilities(
-    target: Annotated[
-        str, typer.Argument(metavar="LOCATION|NAME", help="A location, or the name of a plugin.")
-    ],
+    target: Annotated[str, argument("LOCATION|NAME", help="A location, or the name of a plugin.")],
     *,
     as_json: JsonOutput = False,
     stores: Stores,
@@ -109,6 +107,7 @@ def capabilities(
     run(work)
 
 
+@command
 def doctor(as_json: JsonOutput = False) -> None:
     """Check the installation: what is broken, clashes or is missing, and how to repair it."""
     from remote_store_cli._doctor import examine  # reads every distribution's metadata
@@ -121,7 +120,7 @@ def doctor(as_json: JsonOutput = False) -> None:
             else:
                 _show_findings(findings)
         if findings.problems:
-            raise typer.Exit(PLUGIN)
+            raise SystemExit(PLUGIN)
 
 
 def _show_findings(findings: Findings) -> None:

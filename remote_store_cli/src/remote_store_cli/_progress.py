@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
-from remote_store_cli._console import human_size, remark
+from remote_store_cli._console import remark
+from remote_store_cli._units import human_size
 
 __all__ = ["Meter", "showing"]
 

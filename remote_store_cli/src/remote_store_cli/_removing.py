@@ -8,21 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from remote_store import FileInfo, NotFound
-from remote_store_cli._console import human_size, remark
-from remote_store_cli._help import flag, grouping
+from remote_store_cli._commands import command
+from remote_store_cli._console import remark
 from remote_store_cli._location import link_at
 from remote_store_cli._opening import OpenedPath, Opener, look_at
 from remote_store_cli._options import Said
 from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._parallel import each, in_parallel
+from remote_store_cli._parameters import argument, flag
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._transfer import Outcome, count
+from remote_store_cli._units import human_size
 from remote_store_transfer.aio import delete_many
 
 __all__ = ["rm"]
@@ -33,9 +33,9 @@ _JOBS = 16
 _BATCH = 1000
 
 
-@grouping
+@command
 def rm(
-    locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files or folders.")],
+    locations: Annotated[tuple[str, ...], argument("LOCATION", nargs=-1, help="Files or folders.")],
     *,
     recursive: Annotated[
         bool, flag("--recursive", "-r", "-R", help="Also folders with everything in them.")

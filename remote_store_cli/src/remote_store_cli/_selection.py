@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
-import typer
 from attrs import frozen
 
 from remote_store import GlobPattern, InvalidPath
-from remote_store_cli._help import FILES
 from remote_store_cli._outcome import InvalidCommand
+from remote_store_cli._parameters import FILES, option
 from remote_store_transfer import Filters
 
 __all__ = ["Selection", "Which", "age"]
@@ -28,49 +27,51 @@ class Which:
     """Which files a command is about."""
 
     include: Annotated[
-        list[str] | None,
-        typer.Option(
+        Sequence[str],
+        option(
             "--include",
+            multiple=True,
             metavar="PATTERN",
-            rich_help_panel=FILES,
+            panel=FILES,
             help="Only files that match: '*.csv' at any depth, 'a/*.csv' from the top, 'a/' all "
             "below a. Repeatable: one has to match.",
         ),
-    ] = None
+    ] = ()
     exclude: Annotated[
-        list[str] | None,
-        typer.Option(
+        Sequence[str],
+        option(
             "--exclude",
+            multiple=True,
             metavar="PATTERN",
-            rich_help_panel=FILES,
+            panel=FILES,
             help="No files that match; as --include. Repeatable.",
         ),
-    ] = None
+    ] = ()
     newer: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--newer",
             metavar="WHEN",
-            rich_help_panel=FILES,
+            panel=FILES,
             help="Only files modified after: 2026-01-31, 2026-01-31T08:00Z, or an age such as 7d, "
             "12h, 30m.",
         ),
     ] = None
     min_size: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--min-size",
             metavar="SIZE",
-            rich_help_panel=FILES,
+            panel=FILES,
             help="Only files of at least SIZE, such as 10K.",
         ),
     ] = None
     max_size: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--max-size",
             metavar="SIZE",
-            rich_help_panel=FILES,
+            panel=FILES,
             help="Only files of at most SIZE, such as 1.5G.",
         ),
     ] = None
@@ -119,10 +120,10 @@ class Selection:
         return Filters(**self.options)
 
 
-def _patterns(name: str, texts: Iterable[str] | None) -> tuple[GlobPattern, ...]:
+def _patterns(name: str, texts: Iterable[str]) -> tuple[GlobPattern, ...]:
     """Return patterns; those without a slash match a name at any depth."""
     patterns = []
-    for text in texts or ():
+    for text in texts:
         below = text.endswith("/")
         whole = text.strip("/") + ("/**" if below else "")
         anchored = text.startswith("/") or "/" in text.rstrip("/")

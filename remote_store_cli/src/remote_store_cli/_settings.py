@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import typer
+import click
 from attrs import frozen
 
 from remote_store import RegistryConfig, Secret, resolve_env
 from remote_store_cli._console import hide
-from remote_store_cli._help import STORES
 from remote_store_cli._outcome import InvalidCommand, reason_of
+from remote_store_cli._parameters import STORES, option
 
 __all__ = ["BackendOptions", "Stores", "read_config"]
 
@@ -25,25 +25,27 @@ class Stores:
 
     config: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--config",
+            type=click.Path(path_type=Path),
             envvar="REMOTE_STORE_CONFIG",
             help="TOML file with the stores that @NAME refers to.",
             metavar="FILE",
-            rich_help_panel=STORES,
+            panel=STORES,
         ),
     ] = None
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
+    options: Annotated[
+        Sequence[str],
+        option(
             "--option",
             "-o",
+            multiple=True,
             help="Option of the backend of a URL: KEY=TEXT, KEY:=JSON, SCHEME:KEY=TEXT. "
             "Repeatable.",
             metavar="KEY=VALUE",
-            rich_help_panel=STORES,
+            panel=STORES,
         ),
-    ] = None
+    ] = ()
 
 
 _OPTION: Final = re.compile(

@@ -5,28 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-import typer
-
 from remote_store import Capability, CapabilityNotSupported
-from remote_store_cli._console import iso_time
-from remote_store_cli._help import flag, grouping
+from remote_store_cli._commands import command
 from remote_store_cli._opening import Opener
 from remote_store_cli._options import JsonOutput
 from remote_store_cli._outcome import InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parameters import argument, flag, option
 from remote_store_cli._selection import age
 from remote_store_cli._settings import Stores
+from remote_store_cli._units import iso_time
 
 __all__ = ["signed_url"]
 
 
-@grouping
+@command
 def signed_url(
-    locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files.")],
+    locations: Annotated[tuple[str, ...], argument("LOCATION", nargs=-1, help="Files.")],
     *,
     expires: Annotated[
         str,
-        typer.Option("--expires", metavar="AGE", help="How long it works: 15m, 1h, 7d."),
+        option("--expires", metavar="AGE", help="How long it works: 15m, 1h, 7d."),
     ] = "1h",
     put: Annotated[
         bool, flag("--put", help="To write the file, and replace it, instead of reading it.")

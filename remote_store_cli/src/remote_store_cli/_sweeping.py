@@ -6,15 +6,14 @@ import inspect
 from datetime import timedelta
 from typing import Annotated, Any
 
-import typer
-
 from remote_store import CapabilityNotSupported
+from remote_store_cli._commands import command
 from remote_store_cli._console import remark
-from remote_store_cli._help import grouping
 from remote_store_cli._opening import OpenedPath, Opener
 from remote_store_cli._options import Said
 from remote_store_cli._outcome import EXPECTED, InvalidCommand, describe, run
 from remote_store_cli._output import emit, emit_json
+from remote_store_cli._parameters import argument, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import age
 from remote_store_cli._settings import Stores
@@ -23,13 +22,13 @@ from remote_store_cli._transfer import Outcome, count
 __all__ = ["sweep"]
 
 
-@grouping
+@command
 def sweep(
-    locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Folders to sweep.")],
+    locations: Annotated[tuple[str, ...], argument("LOCATION", nargs=-1, help="Folders to sweep.")],
     *,
     older_than: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--older-than",
             metavar="AGE",
             help="Only what is older, such as 36h; a day if left out.",

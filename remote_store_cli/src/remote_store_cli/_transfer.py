@@ -11,7 +11,6 @@ from attrs import Factory, define, frozen
 from remote_store_cli._codes import FAILED
 from remote_store_cli._console import (
     complain,
-    human_size,
     names_left_out,
     redacted,
     remark,
@@ -23,6 +22,7 @@ from remote_store_cli._options import Moving, Said
 from remote_store_cli._outcome import NO_ROOM, about, advised, facts_of, failures, reason_of
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._progress import Meter, showing
+from remote_store_cli._units import human_size
 from remote_store_transfer.aio import Action, Failure, Plan, Progress, TransferReport, execute
 
 __all__ = [
