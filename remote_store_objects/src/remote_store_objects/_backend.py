@@ -11,13 +11,11 @@ from attrs import evolve
 
 from remote_store import (
     Capability,
-    CapabilityNotSupported,
     CapabilitySet,
     ContentHeaders,
     FileInfo,
     FolderEntry,
     FolderInfo,
-    GlobPattern,
     InvalidPath,
     RemoteStoreError,
     ResolutionPlan,
@@ -27,10 +25,17 @@ from remote_store import (
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.authoring import cannot_copy_from, cannot_delete_root, is_a_folder
 from remote_store_objects._flat import Flat
+from remote_store_objects._gates import (
+    gate_attributes,
+    gate_content,
+    gate_match,
+    gate_url,
+    undeclared,
+)
 from remote_store_objects._keys import Keys
 from remote_store_objects._protocol.description import Description
 from remote_store_objects._protocol.service import ObjectService
-from remote_store_objects._protocol.values import Attributes, Upload
+from remote_store_objects._protocol.values import Upload
 from remote_store_objects._reading.listing import Entries
 from remote_store_objects._reading.probe import look_at_storage, storage_exists
 from remote_store_objects._session.in_flight import Calls
@@ -71,6 +76,8 @@ class ObjectBackend(AsyncBackend):
 
     A plugin derives a class from it whose constructor takes what its users
     know, and gives it a classmethod ``from_url``.
+
+    Methods raise what the protocol says, and what their docstrings add to it.
 
     Args:
         connect: Makes the service, without I/O; called once in each event loop.
@@ -145,7 +152,8 @@ class ObjectBackend(AsyncBackend):
     def _start(self) -> None:
         description, retry = self._description, self._retry or RetryPolicy()
         self._keys = Keys(description)
-        self._capabilities = _capabilities(description)
+        most = set(ObjectBackend.CAPABILITIES)
+        self._capabilities = CapabilitySet(most - undeclared(description))
         self._loops = Loops(self.made_service, description, retry, self._sizes)
 
     # For derived classes -----------------------------------------------------
@@ -220,12 +228,7 @@ class ObjectBackend(AsyncBackend):
     # Questions -----------------------------------------------------------------
 
     async def exists(self, path: str) -> bool:
-        """
-        Return True if a file or folder is at *path*; of the root, if the bucket is there.
-
-        Raises:
-            PermissionDenied: The service does not tell. Only a definite answer is False.
-        """
+        """Return True if a file or folder is at *path*; of the root, if the bucket is there."""
         with self._loops.running() as session:
             key = self._keys.folder(path)
             if not key:
@@ -261,27 +264,14 @@ class ObjectBackend(AsyncBackend):
             return await operations.get_file_info(session, key)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
-        """
-        Add up the files below a folder; one request for each page of them.
-
-        Raises:
-            NotFound: There is no such folder; of the root, no bucket.
-            InvalidPath: It is a file.
-        """
+        """Add up the files below a folder; one request for each page of them."""
         with self._loops.running() as session:
             key = self._keys.folder(path)
             operations = self.operations or await self.found_operations(session, key)
             return await operations.get_folder_info(session, key)
 
     async def check_health(self) -> None:
-        """
-        Ask for the bucket by a listing, since credentials may allow no more.
-
-        Raises:
-            PermissionDenied: The credentials are refused, or do not allow listings.
-            NotFound: There is no such bucket; the message says how to make it.
-            BackendUnavailable: The service does not answer.
-        """
+        """Ask for the bucket by a listing, since credentials may allow no more."""
         with self._loops.running() as session:
             await look_at_storage(session)
 
@@ -294,7 +284,6 @@ class ObjectBackend(AsyncBackend):
         A connection that breaks is taken up again at the byte where it broke.
 
         Raises:
-            NotFound, InvalidPath: As in the protocol.
             PreconditionFailed: The file was replaced or deleted meanwhile.
         """
         return self._content(path, 0, None, None)
@@ -306,9 +295,6 @@ class ObjectBackend(AsyncBackend):
         Yield a part of one version of a file as it arrives; one request, as `read`.
 
         At or behind the end of the file a second request tells that there is one.
-
-        Raises:
-            NotFound, InvalidPath, PreconditionFailed: As in the protocol.
         """
         return self._content(path, start, length, if_match)
 
@@ -363,17 +349,14 @@ class ObjectBackend(AsyncBackend):
         may say so if they wrote the same and an answer to a commit was lost.
 
         Raises:
-            InvalidPath, AlreadyExists: As in the protocol. After a connection
-                that broke at the wrong moment AlreadyExists has
-                ``outcome_unknown``, where the file may be this write's own.
+            AlreadyExists: As in the protocol; with ``outcome_unknown`` where an
+                attempt got no answer, and the file may be this write's own.
             CapabilityNotSupported: *overwrite* is False, and the service has
-                no conditional writes; or it keeps no metadata or *headers*, or
-                decides no *if_match*, or does not list what *resume* needs.
+                no conditional writes.
             PreconditionFailed: Another version is there than *if_match*, or
                 none; with ``outcome_unknown`` where an attempt got no answer
                 and it may be this write's own. Or somebody else aborted the
                 upload, or went on with it.
-            ValueError: Metadata that the service would not keep unchanged.
             TypeError: *content* is neither bytes nor an async iterator of them.
         """
         return await self._write(
@@ -406,21 +389,21 @@ class ObjectBackend(AsyncBackend):
         resume: bool = False,
     ) -> WriteResult:
         with self._loops.running() as session:
-            if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
-                kind = type(content).__name__
-                msg = f"content must be bytes or an async iterator of bytes, got {kind}"
-                raise TypeError(msg)
+            given = gate_content(content)
             key = self._keys.target(path)
-            kept = Attributes.of(self._checked(metadata, key), self._kept(headers, key))
-            more = self._match(if_match, key) | self._resume(resume, key)
+            attributes = gate_attributes(session, metadata, headers, key)
+            more = gate_match(self.capabilities, if_match, key, self.name)
+            if resume:
+                self.capabilities.require(Capability.RESUMABLE_WRITE, backend=self.name)
+                more["resume"] = True
             operations = self.operations or await self.found_operations(session, key)
             result = await operations.write(
                 session,
                 key,
-                content if isinstance(content, bytes) else aiter(content),
+                given,
                 overwrite=overwrite,
                 atomic=atomic,
-                attributes=kept,
+                attributes=attributes,
                 **more,
             )
             if metadata is None or metadata or Capability.USER_METADATA not in self.capabilities:
@@ -428,55 +411,8 @@ class ObjectBackend(AsyncBackend):
             # An empty mapping is echoed as one, though the service has nothing to keep.
             return evolve(result, metadata={})
 
-    def _match(self, if_match: str | None, key: str) -> dict[str, Any]:
-        """Return the keyword of an operation on one version; refuse what would be no condition."""
-        if if_match is None:
-            return {}
-        if Capability.CONDITIONAL_WRITE not in self.capabilities:
-            msg = (
-                "the service does not decide what becomes of one version alone; a look before the "
-                "change would lose what others do in between"
-            )
-            raise CapabilityNotSupported(
-                msg, path=key, backend=self.name, capability=Capability.CONDITIONAL_WRITE.value
-            )
-        return {"if_match": if_match}
-
-    def _kept(self, headers: ContentHeaders | None, key: str) -> ContentHeaders | None:
-        if headers is not None and not self._description.content_headers:
-            msg = "the service keeps no content headers"
-            raise CapabilityNotSupported(
-                msg, path=key, backend=self.name, capability=Capability.CONTENT_HEADERS.value
-            )
-        return headers
-
-    def _checked(self, metadata: Mapping[str, str] | None, key: str) -> dict[str, str]:
-        kept = dict(metadata or {})
-        rules = self._description.metadata
-        if kept and rules is None:
-            msg = "the service keeps no user metadata"
-            raise CapabilityNotSupported(
-                msg, path=key, backend=self.name, capability=Capability.USER_METADATA.value
-            )
-        if kept and rules is not None:
-            rules.refuse(kept)
-        return kept
-
-    def _resume(self, resume: bool, key: str) -> dict[str, Any]:
-        """Return the keyword of a write that goes on; refuse it where nothing could be found."""
-        if not resume:
-            return {}
-        self.capabilities.require(Capability.RESUMABLE_WRITE, backend=self.name)
-        return {"resume": True}
-
     async def create_folder(self, path: str) -> None:
-        """
-        Make a folder, where the storage has real ones.
-
-        Raises:
-            CapabilityNotSupported: Folders are there only as prefixes of keys.
-            InvalidPath, NotFound: As in the protocol.
-        """
+        """Make a folder, where the storage has real ones."""
         with self._loops.running() as session:
             key = self._keys.folder(path) and self._keys.target(path)
             operations = self.operations or await self.found_operations(session, key)
@@ -490,17 +426,11 @@ class ObjectBackend(AsyncBackend):
         """
         Delete a file.
 
-        A delete whose first attempt got no answer, and which then finds
-        nothing, has done it.
-
-        Raises:
-            NotFound, InvalidPath: As in the protocol.
-            PreconditionFailed: Another version is there than *if_match*.
-            CapabilityNotSupported: The service decides no *if_match*.
+        A delete whose first attempt got no answer, and which then finds nothing, has done it.
         """
         with self._loops.running() as session:
             key = self._keys.file(path)
-            match = self._match(if_match, key)
+            match = gate_match(self.capabilities, if_match, key, self.name)
             operations = self.operations or await self.found_operations(session, key)
             await operations.delete(session, key, missing_ok=missing_ok, **match)
 
@@ -538,7 +468,8 @@ class ObjectBackend(AsyncBackend):
                 except InvalidPath as error:
                     errors[path] = error
                     continue
-                match = self._match((if_match or {}).get(path), key)
+                etag = (if_match or {}).get(path)
+                match = gate_match(self.capabilities, etag, key, self.name)
                 named[key], wanted[key] = path, match.get("if_match")
             operations = self.operations or await self.found_operations(session, None)
             found = await operations.delete_many(session, wanted, missing_ok=missing_ok)
@@ -553,7 +484,6 @@ class ObjectBackend(AsyncBackend):
         Delete a folder, in batches where the service has them.
 
         Raises:
-            InvalidPath, NotFound, DirectoryNotEmpty: As in the protocol.
             RemoteStoreError: An object below could not be deleted; every other
                 one is. The error's ``others`` tell of further ones.
         """
@@ -618,15 +548,14 @@ class ObjectBackend(AsyncBackend):
         Copy a file, and remove the version that was copied.
 
         Raises:
-            NotFound, InvalidPath, AlreadyExists: As in the protocol.
             CapabilityNotSupported: *overwrite* is False, and the service has
-                no conditional writes; or it decides no *if_match*.
+                no conditional writes.
             PreconditionFailed: The source is another version than *if_match*; or
                 somebody else changed or removed it meanwhile, the message says what there is now.
         """
         with self._loops.running() as session:
             target, source = self._keys.target(dst), self._keys.file(src)
-            match = self._match(if_match, source)
+            match = gate_match(self.capabilities, if_match, source, self.name)
             operations = self.operations or await self.found_operations(session, source)
             await operations.move(session, source, target, overwrite=overwrite, **match)
 
@@ -636,7 +565,7 @@ class ObjectBackend(AsyncBackend):
         """Let the service copy a file, and return when that is complete; raises as `move`."""
         with self._loops.running() as session:
             target, source = self._keys.target(dst), self._keys.file(src)
-            match = self._match(if_match, source)
+            match = gate_match(self.capabilities, if_match, source, self.name)
             operations = self.operations or await self.found_operations(session, source)
             await operations.copy(session, source, target, overwrite=overwrite, **match)
 
@@ -663,8 +592,7 @@ class ObjectBackend(AsyncBackend):
                 class, endpoint, region or credential, which takes no request to
                 find out; or if one of the two classes has a method of its
                 own that reads, writes or copies.
-            NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`;
-                NotFound also for an absent bucket on either side.
+            NotFound: As `copy`; also for an absent bucket on either side.
         """
         with self._loops.running() as session:
             if not isinstance(source, ObjectBackend):
@@ -673,13 +601,8 @@ class ObjectBackend(AsyncBackend):
                 raise cannot_copy_from(dst, self.name, "a class of its own stands before it")
             with source._loops.running() as origin:  # noqa: SLF001 - of this class
                 target, key = self._keys.target(dst), source._keys.file(src)  # noqa: SLF001
-                match = self._match(if_match, key)
-                asking = across(session, origin, exclusive=not overwrite)
-                if asking is None:
-                    why = (
-                        "it has another endpoint, region or credential, or may be read by no other"
-                    )
-                    raise cannot_copy_from(target, self.name, why)
+                match = gate_match(self.capabilities, if_match, key, self.name)
+                asking = across(session, origin, target, exclusive=not overwrite)
                 operations = self.operations or await self.found_operations(session, target)
                 await operations.copy(
                     asking, key, target, overwrite=overwrite, origin=origin, **match
@@ -723,19 +646,9 @@ class ObjectBackend(AsyncBackend):
                         yield entry
 
     async def glob(self, pattern: str) -> AsyncGenerator[FileInfo, None]:
-        """
-        Yield the files whose key matches; only what may hold one is listed.
-
-        Raises:
-            InvalidPath, ValueError, re.error: See `GlobPattern.parse`.
-        """
+        """Yield the files whose key matches; raises as `GlobPattern.parse`."""
         with self._loops.running() as session:
-            parsed = GlobPattern.parse(pattern)
-            try:
-                pattern.encode()
-            except UnicodeEncodeError as error:
-                msg = f"glob pattern has no UTF-8 form: {pattern!r}"
-                raise InvalidPath(msg, path=pattern, backend=self.name) from error
+            parsed = self._keys.pattern(pattern)
             operations = self.operations or await self.found_operations(session, pattern)
             async with aclosing(operations.glob(session, parsed)) as pages:
                 async for page in pages:
@@ -745,25 +658,10 @@ class ObjectBackend(AsyncBackend):
     # Addresses -----------------------------------------------------------------
 
     async def signed_url(self, path: str, *, expires: timedelta, method: str = "GET") -> str:
-        """
-        Return a URL by which anybody may read or write one file.
-
-        Raises:
-            InvalidPath: As in the protocol.
-            ValueError: *expires* is longer than the service allows.
-            CapabilityNotSupported: The service or the credentials cannot sign.
-        """
+        """Return a URL by which anybody may read or write one file."""
         with self._loops.running() as session:
             key = self._keys.target(path) if method == "PUT" else self._keys.file(path)
-            longest = self._description.signs
-            if longest is None:
-                msg = "the service, or the kind of credentials, cannot sign URLs"
-                raise CapabilityNotSupported(
-                    msg, path=path, backend=self.name, capability=Capability.SIGNED_URL.value
-                )
-            if expires > longest:
-                msg = f"expires must be at most {longest}, which the service allows, got {expires}"
-                raise ValueError(msg)
+            gate_url(session, expires, path)
             sign = session.service.sign
             return await session.ask(key, sign, key, method=method, expires=expires)
 
@@ -785,22 +683,3 @@ def _hands_on(backend: ObjectBackend) -> bool:
     return issubclass(cls, ObjectBackend) and all(  # a proxy says another class than it has
         name not in own and getattr(cls, name) is getattr(ObjectBackend, name) for name in _CONTENT
     )
-
-
-def _capabilities(description: Description) -> CapabilitySet:
-    missing = set()
-    if description.metadata is None:
-        missing.add(Capability.USER_METADATA)
-    if not description.written_tells:
-        missing.add(Capability.WRITE_RESULT_NATIVE)
-    if not description.etags:
-        missing.add(Capability.MOVE)
-    if not description.compares:
-        missing.add(Capability.CONDITIONAL_WRITE)
-    if not description.content_headers:
-        missing.add(Capability.CONTENT_HEADERS)
-    if description.signs is None:
-        missing.add(Capability.SIGNED_URL)
-    if not description.resumes:
-        missing.add(Capability.RESUMABLE_WRITE)
-    return CapabilitySet(set(ObjectBackend.CAPABILITIES) - missing)

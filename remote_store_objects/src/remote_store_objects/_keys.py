@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from remote_store import InvalidPath, RemotePath, authoring
+from remote_store import GlobPattern, InvalidPath, RemotePath, authoring
 from remote_store.authoring import LeftOut, is_key, is_reserved, known_path
 from remote_store_objects._protocol.description import Description
 
@@ -55,6 +55,22 @@ class Keys:
         else:
             return normal
         raise InvalidPath(msg, path=key, backend=self.description.name)
+
+    def pattern(self, pattern: str) -> GlobPattern:
+        """
+        Return a pattern that may match a key.
+
+        Raises:
+            InvalidPath: It has no UTF-8 form; else as `GlobPattern.parse`.
+            ValueError, re.error: See `GlobPattern.parse`.
+        """
+        parsed = GlobPattern.parse(pattern)
+        try:
+            pattern.encode()
+        except UnicodeEncodeError as error:
+            msg = f"glob pattern has no UTF-8 form: {pattern!r}"
+            raise InvalidPath(msg, path=pattern, backend=self.description.name) from error
+        return parsed
 
 
 def too_long(key: str, description: Description) -> bool:

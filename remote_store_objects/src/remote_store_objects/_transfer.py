@@ -26,7 +26,7 @@ from remote_store import (
     RemoteStoreError,
     ResourceLocked,
 )
-from remote_store.authoring import other_version
+from remote_store.authoring import cannot_copy_from, other_version
 from remote_store_objects._deleting.delete import delete_version
 from remote_store_objects._gates import refuse_unexclusive
 from remote_store_objects._protocol.description import Condition
@@ -95,14 +95,18 @@ async def copy(
     await made.run(None)
 
 
-def across(session: Session, origin: Session, *, exclusive: bool) -> Session | None:
+def across(session: Session, origin: Session, dst: str, *, exclusive: bool) -> Session:
     """
-    Return what to ask for copies from another storage; None if the service cannot make them.
+    Return what to ask for copies from another storage.
 
     Args:
         session: Of the storage that is copied to.
         origin: Of the other one, in the same event loop.
+        dst: Key of the target.
         exclusive: The copies are to leave an object in their way as it is.
+
+    Raises:
+        CapabilityNotSupported: The service cannot make them.
     """
     description = session.description
     conditions = description.conditions
@@ -114,12 +118,12 @@ def across(session: Session, origin: Session, *, exclusive: bool) -> Session | N
         and (not exclusive or Condition.COMMIT_IF_ABSENT in conditions)
     )
     # Another class may be a wrapper, which hands out other content than is stored.
-    if not (at_once or by_parts) or type(session.service) is not type(origin.service):
-        return None
-    service = session.service.with_sources_of(origin.service)
-    if service is None:
-        return None
-    return Session(service, description, session.retry, session.calls, session.sizes)
+    if (at_once or by_parts) and type(session.service) is type(origin.service):
+        service = session.service.with_sources_of(origin.service)
+        if service is not None:
+            return Session(service, description, session.retry, session.calls, session.sizes)
+    why = "it has another endpoint, region or credential, or may be read by no other"
+    raise cannot_copy_from(dst, session.name, why)
 
 
 def _refuse_other(session: Session, src: str, info: ObjectInfo, if_match: str | None) -> None:
