@@ -43,7 +43,7 @@ class Many(MemoryBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Refused | None:
+    ) -> Refused:
         self.calls += 1
         assert len(set(paths)) == len(paths)
         refused: dict[str, RemoteStoreError] = {}
@@ -65,7 +65,6 @@ def filled(backend: MemoryBackend) -> Store:
 
 
 def told(found: Any) -> list[type[Any]]:
-    assert found is not None
     return [type(error) for error in found]
 
 
@@ -172,8 +171,12 @@ async def test_who_is_not_asked(backend: Any) -> None:
     store = Store(backend)
     store.write("a", b"1")
     store.write("b", b"1")
-    assert store.delete_many(["a", "b"]) is None
-    assert await AsyncStore(backend).delete_many(["a", "b"]) is None
+    with pytest.raises(CapabilityNotSupported, match="nothing was done") as caught:
+        store.delete_many(["a", "b"])
+    assert caught.value.capability == "delete_many"
+    with pytest.raises(CapabilityNotSupported) as caught:
+        await AsyncStore(backend).delete_many(["a", "b"])
+    assert caught.value.capability == "delete_many"
     assert store.exists("a")
     assert store.exists("b")
 
@@ -194,7 +197,7 @@ async def test_through_both_bridges() -> None:
             *,
             missing_ok: bool = False,
             if_match: Mapping[str, str] | None = None,
-        ) -> Refused | None:
+        ) -> Refused:
             await asyncio.sleep(0)
             return {paths[0]: NotFound("x")}
 
@@ -208,7 +211,7 @@ async def test_through_both_bridges() -> None:
 class Broken(Many):
     error: RemoteStoreError
 
-    def delete_many(self, paths: Sequence[str], **_: Any) -> Refused | None:
+    def delete_many(self, paths: Sequence[str], **_: Any) -> Refused:
         raise self.error
 
 
@@ -218,7 +221,6 @@ def test_a_backend_that_fails_as_a_whole() -> None:
     backend.error = StoreClosed("closed", outcome_unknown=True)
     found = Store(backend, "root").delete_many(["a", "..", "b"])
     assert told(found) == [StoreClosed, InvalidPath, StoreClosed]
-    assert found is not None
     closed = [error for error in found if isinstance(error, StoreClosed)]
     assert [(e.path, e.filename, e.outcome_unknown) for e in closed] == [
         ("root/a", "root/a", True),
@@ -231,7 +233,7 @@ def test_a_backend_that_tells_of_other_paths() -> None:
     """Nobody knows what it has done."""
 
     class Strange(Many):
-        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused | None:
+        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused:
             return {"elsewhere": NotFound("x")}
 
     with pytest.raises(RemoteStoreError, match="elsewhere") as caught:
@@ -276,8 +278,11 @@ def test_what_was_not_done_is_not_observed() -> None:
     listener = Listener()
     register_plugin(listener)
     try:
-        assert Store(MemoryBackend()).delete_many(["a", "b"]) is None
         backend = Broken()
+        backend.error = CapabilityNotSupported("no", capability="delete_many")
+        for refusing in (MemoryBackend(), backend):
+            with pytest.raises(CapabilityNotSupported):
+                Store(refusing).delete_many(["a", "b"])
         backend.error = RemoteStoreError("x")
         Store(backend).delete_many(["a", "b"])
     finally:
@@ -289,7 +294,7 @@ def test_a_call_that_is_cut_off_is_observed() -> None:
     """Each path, since any of them may be gone."""
 
     class Interrupted(Many):
-        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused | None:
+        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused:
             raise KeyboardInterrupt
 
     listener = Listener()

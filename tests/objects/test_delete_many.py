@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from tests.objects.service import Bucket, after, busy, describe, lose, raising
 
 from remote_store import (
     BackendUnavailable,
+    CapabilityNotSupported,
     InvalidPath,
     NotFound,
     PermissionDenied,
@@ -19,7 +20,7 @@ from remote_store import (
     ResourceLocked,
     StoreClosed,
 )
-from remote_store_objects import StorageNotFound
+from remote_store_objects import ObjectBackend, StorageNotFound
 
 pytestmark = pytest.mark.asyncio
 
@@ -34,9 +35,15 @@ def filled(count: int, **fields: object) -> tuple[Bucket, list[str]]:
     return bucket, names
 
 
-def kinds(found: Any) -> dict[str, type]:
-    assert found is not None
+def kinds(found: Mapping[str, RemoteStoreError]) -> dict[str, type]:
     return {key: type(error) for key, error in found.items()}
+
+
+async def declined(backend: ObjectBackend, names: list[str], **options: Any) -> None:
+    """State that a backend leaves files to be deleted one by one."""
+    with pytest.raises(CapabilityNotSupported) as caught:
+        await backend.delete_many(names, **options)
+    assert (caught.value.capability, caught.value.backend) == ("delete_many", backend.name)
 
 
 async def test_batches_alone_where_they_tell_everything() -> None:
@@ -87,7 +94,7 @@ async def test_a_look_that_would_cost_too_much() -> None:
     assert verbs == [*["list_page"] * 2, "delete_many", *["delete"] * 12]
 
     asked = names[20:27]  # too few for one page
-    assert await bucket.backend().delete_many(asked) is None
+    await declined(bucket.backend(), asked)
     assert bucket.verbs() == []
     assert len(bucket.objects) == 182
 
@@ -104,7 +111,7 @@ async def test_a_look_that_would_cost_too_much() -> None:
 async def test_where_nothing_is_gained(fields: dict[str, Any], keys: int) -> None:
     """Nothing is done."""
     bucket, names = filled(50, **fields)
-    assert await bucket.backend().delete_many(names[:keys]) is None
+    await declined(bucket.backend(), names[:keys])
     assert bucket.verbs() == []
 
 
@@ -112,7 +119,7 @@ async def test_a_look_that_is_refused() -> None:
     """Whoever may delete may not always list."""
     bucket, names = filled(20)
     bucket.faults["list_page"] += [raising(PermissionDenied("no list"))]
-    assert await bucket.backend().delete_many(names) is None
+    await declined(bucket.backend(), names)
     assert bucket.verbs() == ["list_page"]
 
 
@@ -132,11 +139,11 @@ async def test_one_version_of_each() -> None:
         etags = {name: str(bucket.objects[name][0].etag) for name in names}
         bucket.put(names[1], b"later")
         del bucket.objects[names[2]]
-        found = await bucket.backend().delete_many(names, if_match=etags)
         if not tells:
-            assert found is None
+            await declined(bucket.backend(), names, if_match=etags)
             assert bucket.verbs() == []
             continue
+        found = await bucket.backend().delete_many(names, if_match=etags)
         assert kinds(found) == {names[1]: PreconditionFailed, names[2]: NotFound}
         assert sorted(bucket.objects) == [names[1], "f/sub/x", "other"]
         assert sorted(bucket.verbs()) == ["delete", "delete_many", "head", "list_page"]

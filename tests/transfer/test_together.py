@@ -18,6 +18,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncStore
+from remote_store.authoring import cannot_delete_many
 from remote_store_memory import AsyncMemoryBackend, MemoryBackend
 from remote_store_transfer import aio
 
@@ -38,10 +39,10 @@ class Many(AsyncMemoryBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Refused | None:
+    ) -> Refused:
         self.asked.append(len(paths))
         if self.declines:
-            return None
+            raise cannot_delete_many(self.name)
         refused: dict[str, RemoteStoreError] = {}
         for path in paths:
             try:
@@ -105,7 +106,7 @@ def test_the_sync_side() -> None:
     class SyncMany(MemoryBackend):
         def delete_many(
             self, paths: Sequence[str], *, missing_ok: bool = False, **_: Any
-        ) -> Refused | None:
+        ) -> Refused:
             return {} if missing_ok else {paths[1]: NotFound("no", path=paths[1])}
 
     store = Store(SyncMany(), "root")
@@ -203,7 +204,7 @@ def test_a_sync_deletion_of_a_programs_own_is_not_gone_past() -> None:
             super().delete(path, **options)
 
     class SyncMany(MemoryBackend):
-        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused | None:
+        def delete_many(self, paths: Sequence[str], **_: Any) -> Refused:
             return {}
 
     store = Noting(SyncMany())

@@ -104,7 +104,7 @@ class ConditionalBackend(ReferenceBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         """Delete files as if each was alone."""
         refused: dict[str, RemoteStoreError] = {}
         for path in paths:

@@ -19,6 +19,7 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
+from remote_store.authoring import cannot_delete_many
 from remote_store_azure._blob.service import BlobService
 from remote_store_azure._datalake import transfer
 from remote_store_azure._datalake.create_folder import create_folder
@@ -177,9 +178,9 @@ class Hierarchical(Flat):
 
     async def delete_many(
         self, session: Session, wanted: Mapping[str, str | None], *, missing_ok: bool
-    ) -> Mapping[str, RemoteStoreError] | None:
-        """Do nothing: what is deleted has to be looked at, since it may be a folder."""
-        return None
+    ) -> Mapping[str, RemoteStoreError]:
+        """Refuse: what is deleted has to be looked at, since it may be a folder."""
+        raise cannot_delete_many(session.name)
 
     async def delete_folder(
         self, session: Session, key: str, *, recursive: bool, missing_ok: bool

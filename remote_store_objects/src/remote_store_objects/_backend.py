@@ -23,7 +23,12 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
-from remote_store.authoring import cannot_copy_from, cannot_delete_root, is_a_folder
+from remote_store.authoring import (
+    cannot_copy_from,
+    cannot_delete_many,
+    cannot_delete_root,
+    is_a_folder,
+)
 from remote_store_objects._flat import Flat
 from remote_store_objects._gates import (
     gate_attributes,
@@ -440,25 +445,23 @@ class ObjectBackend(AsyncBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         """
         Delete files in batches, where the service has them.
 
         What a batch does not tell of a file, further requests do.
 
-        Returns:
-            As in the protocol. None also where a batch would tell less than
-            single requests, and to find it out would take about as many.
-
         Raises:
             StoreClosed: The backend is closed.
             PermissionDenied, BackendUnavailable: It cannot be found out what
                 the storage is.
-            CapabilityNotSupported: The service decides no *if_match*.
+            CapabilityNotSupported: The service decides no *if_match*; or as in
+                the protocol, also where a batch would tell less than single
+                requests, and to find it out would take about as many.
         """
         with self._loops.running() as session:
             if self._description.batch < 2:
-                return None
+                raise cannot_delete_many(self.name)
             errors: dict[str, RemoteStoreError] = {}
             named: dict[str, str] = {}
             wanted: dict[str, str | None] = {}
@@ -473,8 +476,6 @@ class ObjectBackend(AsyncBackend):
                 named[key], wanted[key] = path, match.get("if_match")
             operations = self.operations or await self.found_operations(session, None)
             found = await operations.delete_many(session, wanted, missing_ok=missing_ok)
-            if found is None:
-                return None
             return errors | {named[key]: error for key, error in found.items()}
 
     async def delete_folder(

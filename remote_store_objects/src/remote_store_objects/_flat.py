@@ -148,7 +148,7 @@ class Flat:
 
     async def delete_many(
         self, session: Session, wanted: Mapping[str, str | None], *, missing_ok: bool
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         """Delete files in batches; keys with the version that may be deleted."""
         return await delete_many(session, wanted, missing_ok=missing_ok)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
@@ -11,6 +12,7 @@ from attrs import evolve, frozen
 
 from remote_store import (
     Capability,
+    CapabilityNotSupported,
     ContentDigest,
     NotFound,
     RemotePath,
@@ -87,8 +89,8 @@ async def delete_many(
     require(store, Capability.DELETE)
     named = list(paths)
     if len(named) > 1 and deletes_many(store):
-        found = await store.delete_many(named, missing_ok=missing_ok)
-        if found is not None:
+        with contextlib.suppress(CapabilityNotSupported):
+            found = await store.delete_many(named, missing_ok=missing_ok)
             return [Deletion(path, error) for path, error in zip(named, found, strict=True)]
     results = [Deletion(path) for path in named]
     places = iter(range(len(results)))

@@ -132,7 +132,7 @@ class Complete:
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         raise NotImplementedError
 
     async def aclose(self) -> None: ...

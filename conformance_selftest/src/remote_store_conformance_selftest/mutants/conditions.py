@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve
 
 from remote_store import FileInfo, RemoteStoreError, WriteResult
-from remote_store.authoring import other_version
+from remote_store.authoring import cannot_delete_many, other_version
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import Content, File
 from remote_store_conformance_selftest.reference_conditions import LACKS, ConditionalBackend
@@ -183,11 +183,11 @@ class ForgetsTheVersionsOfMany(ConditionalBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         return await super().delete_many(paths, missing_ok=missing_ok)
 
 
-@mutant("COND-007", "and deleted some", without=LACKS)
+@mutant("COND-007", "was refused, but acted first", without=LACKS)
 class DeclinesAfterTheFirstConflict(ConditionalBackend):
     """A version that is another one ends the batch, which is then declined."""
 
@@ -197,9 +197,11 @@ class DeclinesAfterTheFirstConflict(ConditionalBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         found = await super().delete_many(paths, missing_ok=missing_ok, if_match=if_match)
-        return None if found else {}
+        if found:
+            raise cannot_delete_many(self.name)
+        return {}
 
 
 @mutant("COND-007", "tells of a version what delete does not", without=LACKS)
@@ -212,6 +214,6 @@ class CallsAnotherVersionMissing(ConditionalBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         found = await super().delete_many(paths, missing_ok=missing_ok, if_match=if_match)
-        return {path: self.missing(path) for path in found or {}}
+        return {path: self.missing(path) for path in found}

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from remote_store import DirectoryNotEmpty, InvalidPath, NotFound, RemoteStoreError
-from remote_store.authoring import ancestor_is_file
+from remote_store import (
+    CapabilityNotSupported,
+    DirectoryNotEmpty,
+    InvalidPath,
+    NotFound,
+    RemoteStoreError,
+)
+from remote_store.authoring import ancestor_is_file, cannot_delete_many
 from remote_store_conformance_selftest.mutants import mutant
 from remote_store_conformance_selftest.reference import File, ReferenceBackend
 from remote_store_conformance_selftest.reference_conditions import LACKS, ConditionalBackend
 
-Refused = Mapping[str, RemoteStoreError] | None
+Refused = Mapping[str, RemoteStoreError]
 
 
 @mutant("DEL-001", "still exists")
@@ -197,7 +203,7 @@ class _Together(ConditionalBackend):
         if_match: Mapping[str, str] | None = None,
     ) -> Refused:
         found = await super().delete_many(paths, missing_ok=missing_ok, if_match=if_match)
-        return await self.told(dict(found or {}), list(paths))
+        return await self.told(dict(found), list(paths))
 
     async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
         return refused
@@ -219,12 +225,28 @@ class TakesFoldersForDone(_Together):
         return {k: e for k, e in refused.items() if not isinstance(e, InvalidPath)}
 
 
-@mutant("DEL-010", "and deleted some", without=LACKS)
+@mutant("DEL-010", "was refused, but acted first", without=LACKS)
 class TriesAndThenDeclines(_Together):
     """A batch that was not carried out as a whole is handed back to be done one by one."""
 
     async def told(self, refused: dict[str, RemoteStoreError], paths: list[str]) -> Refused:
-        return None if refused else {}
+        if refused:
+            raise cannot_delete_many(self.name)
+        return {}
+
+
+@mutant("DEL-010", "names the wrong capability", without=LACKS)
+class DeclinesAllDeletions(ConditionalBackend):
+    """What it cannot do for many it says that it cannot do at all."""
+
+    async def delete_many(
+        self,
+        paths: Sequence[str],
+        *,
+        missing_ok: bool = False,
+        if_match: Mapping[str, str] | None = None,
+    ) -> Refused:
+        raise CapabilityNotSupported("one by one", backend=self.name, capability="delete")
 
 
 @mutant("DEL-010", "tells of a path what delete does not", without=LACKS)

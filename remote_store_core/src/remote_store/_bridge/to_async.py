@@ -15,7 +15,11 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
 from remote_store._contract.async_content import AsyncWritableContent
 from remote_store._contract.backend import Backend
-from remote_store._contract.standard_errors import cannot_copy_from, cannot_copy_many_from
+from remote_store._contract.standard_errors import (
+    cannot_copy_from,
+    cannot_copy_many_from,
+    cannot_delete_many,
+)
 from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError
@@ -371,13 +375,18 @@ class SyncBackendAdapter(AsyncBackend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
-        """Delete files together, if the wrapped backend does."""
+    ) -> Mapping[str, RemoteStoreError]:
+        """
+        Delete files together, if the wrapped backend does.
+
+        Raises:
+            CapabilityNotSupported: As `AsyncBackend.delete_many`.
+        """
         delete = members.own_member(self._backend, "delete_many")
         if delete is None:
-            return None
+            raise cannot_delete_many(self.name)
         more = versions.given(self._backend, if_match=if_match)
-        found: Mapping[str, RemoteStoreError] | None = await self._calls.mutate(
+        found: Mapping[str, RemoteStoreError] = await self._calls.mutate(
             delete, paths, missing_ok=missing_ok, **more
         )
         return found

@@ -24,7 +24,11 @@ from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_content import as_content
 from remote_store._contract.backend import Backend
 from remote_store._contract.content import SyncContentSource
-from remote_store._contract.standard_errors import cannot_copy_from, cannot_copy_many_from
+from remote_store._contract.standard_errors import (
+    cannot_copy_from,
+    cannot_copy_many_from,
+    cannot_delete_many,
+)
 from remote_store._threads.loop_thread import LoopThread
 from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -271,13 +275,18 @@ class AsyncBackendSyncAdapter(Backend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
-        """Delete files together, if the wrapped backend does."""
+    ) -> Mapping[str, RemoteStoreError]:
+        """
+        Delete files together, if the wrapped backend does.
+
+        Raises:
+            CapabilityNotSupported: As `Backend.delete_many`.
+        """
         delete = members.own_member(self._backend, "delete_many")
         if delete is None:
-            return None
+            raise cannot_delete_many(self.name)
         more = versions.given(self._backend, if_match=if_match)
-        found: Mapping[str, RemoteStoreError] | None = self._runner.call(
+        found: Mapping[str, RemoteStoreError] = self._runner.call(
             delete, paths, missing_ok=missing_ok, **more
         )
         return found

@@ -14,6 +14,7 @@ from remote_store._contract.ranges import Cut, refuse_other_version
 from remote_store._contract.standard_errors import (
     cannot_copy_from,
     cannot_copy_many_from,
+    cannot_delete_many,
     no_real_folders,
 )
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -584,14 +585,14 @@ class AsyncBackend(Protocol):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         """
         Delete files, where the storage does that for several of them at a time.
 
         Each path has the result that `delete` has, and none keeps another one
-        from being deleted (DEL-009). What one request for many does not tell,
-        a backend finds out by others. The default does nothing. A class that
-        has a `delete` of its own and only inherits this member is not asked.
+        from being deleted (DEL-010). What one request for many does not tell,
+        a backend finds out by others. The default refuses. A class that has a
+        `delete` of its own and only inherits this member is not asked.
         Contract 1.1.
 
         Args:
@@ -601,10 +602,13 @@ class AsyncBackend(Protocol):
                 given to a backend that declares CONDITIONAL_WRITE.
 
         Returns:
-            The error of each file that was not deleted, by its key. None if
-            they have to be deleted one by one: nothing was done.
+            The error of each file that was not deleted, by its key.
+
+        Raises:
+            CapabilityNotSupported: Always, from this default; and where they
+                have to be deleted one by one: nothing was done.
         """
-        return None
+        raise cannot_delete_many(self.name)
 
     async def aclose(self) -> None:
         """Release what the backend holds; idempotent (LIFE-002). The default does nothing."""

@@ -29,6 +29,7 @@ __all__ = [
     "ancestor_is_file",
     "cannot_copy_from",
     "cannot_copy_many_from",
+    "cannot_delete_many",
     "cannot_delete_root",
     "closed",
     "error_about",
@@ -136,6 +137,17 @@ def cannot_copy_many_from(backend: str, why: str = "") -> RemoteStoreError:
         why: What keeps it from copying them together, if there is more to say.
     """
     return _not_together("copy_many_from", backend, why)
+
+
+def cannot_delete_many(backend: str, why: str = "") -> RemoteStoreError:
+    """
+    Return the error for files that are to be deleted one by one.
+
+    Args:
+        backend: Name of the backend.
+        why: What keeps it from deleting them together, if there is more to say.
+    """
+    return _not_together("delete_many", backend, why)
 
 
 def _not_together(capability: str, backend: str, why: str) -> RemoteStoreError:

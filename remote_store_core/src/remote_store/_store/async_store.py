@@ -24,6 +24,7 @@ from remote_store._contract.ranges import BLOCK
 from remote_store._contract.standard_errors import (
     cannot_copy_from,
     cannot_copy_many_from,
+    cannot_delete_many,
     error_about,
 )
 from remote_store._plugins.hooks import hub
@@ -609,13 +610,12 @@ class AsyncStore:
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> list[RemoteStoreError | None] | None:
+    ) -> list[RemoteStoreError | None]:
         """
         Delete files, where the storage does that for several of them at a time.
 
-        A storage that has no such requests does nothing, and says so: see
-        ``remote_store_transfer`` for a function that then deletes one by one.
-        Each path is observed as `delete` is.
+        ``remote_store_transfer`` has a function that deletes one by one where
+        a storage has no such requests. Each path is observed as `delete` is.
 
         Args:
             paths: Paths of files.
@@ -625,14 +625,13 @@ class AsyncStore:
         Returns:
             For each path, in their order, what `delete` would have raised, or
             None if the file was deleted, or was missing and that was allowed.
-            None instead of all of it if they have to be deleted one by one:
-            nothing was done.
 
         Raises:
             TypeError: *paths* is one path, or one of them is no path.
             TypeError, ValueError: An ETag is none, or of no path; see `write`.
-            CapabilityNotSupported: No DELETE, or *if_match* without
-                CONDITIONAL_WRITE.
+            CapabilityNotSupported: Nothing was done. No DELETE, or *if_match*
+                without CONDITIONAL_WRITE. Or the files have to be deleted one
+                by one (``capability`` is then ``"delete_many"``).
         """
         from remote_store._store.deletions import Deletions  # few programs delete many
 
@@ -641,20 +640,19 @@ class AsyncStore:
         asked = Deletions(self._root, paths, if_match, self._capabilities, self._name)
         delete = members.own_member(self._backend, "delete_many")
         if delete is None:
-            return None
-        found: Mapping[str, RemoteStoreError] | None = {}
+            raise cannot_delete_many(self._name)
         if asked.paths:
             keys = list(asked.paths)
             with together(self._observed("delete", asked.paths)) as ends:
+                found: Mapping[str, RemoteStoreError]
                 try:
                     found = await delete(keys, missing_ok=missing_ok, **asked.options)
+                except CapabilityNotSupported:
+                    raise
                 except RemoteStoreError as error:
                     found = {key: error_about(error, key) for key in keys}
-                if found is not None:
-                    asked.settle(found)
-                    ends.update({key: found.get(key) for key in keys})
-        if found is None:
-            return None
+                asked.settle(found)
+                ends.update({key: found.get(key) for key in keys})
         for place in asked.again:
             try:
                 match = (if_match or {}).get(text_of(paths[place]))

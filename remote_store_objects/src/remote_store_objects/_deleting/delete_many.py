@@ -14,7 +14,7 @@ from remote_store import (
     PreconditionFailed,
     RemoteStoreError,
 )
-from remote_store.authoring import error_about
+from remote_store.authoring import cannot_delete_many, error_about
 from remote_store_objects._deleting.delete import delete, refused_as_missing
 from remote_store_objects._deleting.delete_folder import BATCHES, SINGLE
 from remote_store_objects._keys import too_long
@@ -32,7 +32,7 @@ _WORTH: Final = 8
 
 async def delete_many(
     session: Session, wanted: Mapping[str, str | None], *, missing_ok: bool
-) -> Mapping[str, RemoteStoreError] | None:
+) -> Mapping[str, RemoteStoreError]:
     """
     Delete files; each has the result that `delete` has.
 
@@ -43,17 +43,19 @@ async def delete_many(
         missing_ok: A missing file is no error.
 
     Returns:
-        What was not deleted, with its error; None if nothing can be done in
-        batches, and nothing was done.
+        What was not deleted, with its error.
+
+    Raises:
+        CapabilityNotSupported: Nothing can be done in batches; nothing was done.
     """
     limits = session.description
     if limits.batch < 2:
-        return None
+        raise cannot_delete_many(session.name)
     named = [key for key, etag in wanted.items() if _may_be_in_a_batch(session, key, etag)]
     if not limits.batch_tells:
         named = await _present(session, named)
     if len(named) < 2:
-        return None
+        raise cannot_delete_many(session.name)
     return await _Deletion(session, wanted, missing_ok=missing_ok).run(named)
 
 

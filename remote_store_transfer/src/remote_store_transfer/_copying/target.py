@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from remote_store import Capability, NotFound, RemoteStoreError
+from remote_store import Capability, CapabilityNotSupported, NotFound, RemoteStoreError
 from remote_store_transfer._copying.changed import about_target, of_target, other_target
 from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._listing.this_machine import this_machine
@@ -69,8 +69,9 @@ class Target:
         store = self._side.store
         if not (self.matches and len(etags) == len(paths) and deletes_many(store)):
             return None  # something has to be looked at
-        found = await store.delete_many(list(paths), missing_ok=True, if_match=etags)
-        if found is None:
+        try:
+            found = await store.delete_many(list(paths), missing_ok=True, if_match=etags)
+        except CapabilityNotSupported:
             return None
         return {
             path: about_target(there, error)

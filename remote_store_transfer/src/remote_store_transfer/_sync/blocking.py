@@ -29,7 +29,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncStore
-from remote_store.authoring import cannot_copy_from, cannot_copy_many_from
+from remote_store.authoring import cannot_copy_from, cannot_copy_many_from, cannot_delete_many
 from remote_store_transfer._shortcuts import copies_from, copies_many_from, deletes_many
 
 __all__ = ["as_async_stores", "run"]
@@ -135,12 +135,10 @@ class _StoreBackend(Backend):
         *,
         missing_ok: bool = False,
         if_match: Mapping[str, str] | None = None,
-    ) -> Mapping[str, RemoteStoreError] | None:
+    ) -> Mapping[str, RemoteStoreError]:
         if not deletes_many(self._store):
-            return None
+            raise cannot_delete_many(self._name)
         found = self._store.delete_many(paths, missing_ok=missing_ok, if_match=if_match)
-        if found is None:
-            return None
         return {path: e for path, e in zip(paths, found, strict=True) if e is not None}
 
     def delete_folder(
