@@ -20,6 +20,8 @@ STEPS = range(60)
 class Done:
     """A job that tells that it was done."""
 
+    calls = 1
+
     def __init__(self) -> None:
         self.event = threading.Event()
 

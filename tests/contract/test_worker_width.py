@@ -84,8 +84,24 @@ async def test_one_thread_is_tried_again(wide: WorkerPool, monkeypatch: pytest.M
     await assert_one_works(wide)
 
 
+@pytest.mark.asyncio
+async def test_many_calls_in_one_job_are_not_one_long_call(wide: WorkerPool) -> None:
+    """By the calls that it stands for it is judged whether those that wait get threads."""
+    for calls, blocked in ((1, True), (100, False)):
+        pool = await wide.mutate(lambda: wide._pool, calls=calls)
+        assert pool is not None
+        wide.close()
+        before = thread_pool._Look(0, None)
+        now = thread_pool._Look(pool._begun, None)
+        now._at = before._at + 0.02
+        now._used = before._used + 0.02  # it worked all the time
+        assert now.blocked(before) is blocked
+
+
 class Held:
     """A job that ends when it is let go."""
+
+    calls = 1
 
     def __init__(self) -> None:
         self.begun, self.free, self.delivered = (threading.Event() for _ in range(3))

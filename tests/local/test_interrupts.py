@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import signal
@@ -70,6 +71,7 @@ SCRIPT = """
         "file": lambda b: b.write("f", io.BytesIO(NEW), overwrite=overwrite),
         "open_atomic": lambda b: in_block(b, "f"),
         "copy": lambda b: b.copy("source", "f", overwrite=overwrite),
+        "copy_many": lambda b: b.copy_many_from(b, [("source", "f")]),
     }
     backend = LocalBackend(root)
     moments, wrong = 0, []
@@ -110,9 +112,14 @@ SCRIPT = """
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize(
-    "operation", ["write", "deep", "write_atomic", "file", "open_atomic", "copy"]
+    ("operation", "overwrite"),
+    [
+        *itertools.product(
+            ("write", "deep", "write_atomic", "file", "open_atomic", "copy"), (False, True)
+        ),
+        ("copy_many", False),
+    ],
 )
 def test_interrupted_at_every_moment(root: Path, operation: str, overwrite: bool) -> None:
     """An interrupt leaves the old file or the new one, no temporary file and no lock of one."""

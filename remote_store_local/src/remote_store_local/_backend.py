@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Final, TypeVar, TypeVarTuple, cast
 
 from remote_store import (
@@ -13,11 +14,14 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    RemoteStoreError,
     WriteResult,
 )
 from remote_store.aio import AsyncBackend, AsyncWritableContent
 from remote_store.aio.workers import WorkerPool
+from remote_store.authoring import cannot_copy_from, cannot_copy_many_from
 from remote_store_local._common import Rooted
+from remote_store_local._copy_many import copy_many
 from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._files import Fsync
 from remote_store_local._folders import create_folder
@@ -383,8 +387,32 @@ class AsyncLocalBackend(Rooted, AsyncBackend):
                 this root cannot keep.
             NotFound, InvalidPath, AlreadyExists, PreconditionFailed: As `copy`.
         """
-        files = self.files_of(source, AsyncLocalBackend, dst)
+        files = self.files_of(source, AsyncLocalBackend, partial(cannot_copy_from, dst, self.name))
         return await self._stoppable(copy, files, src, dst, overwrite, if_match, self._files)
+
+    async def copy_many_from(
+        self, source: AsyncBackend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        """
+        Copy files of another root in one hop, each as `copy_from` does.
+
+        Returns:
+            For each pair what `copy_from` would have returned or raised.
+
+        Raises:
+            CapabilityNotSupported: As `copy_from`.
+        """
+        files = self.files_of(source, AsyncLocalBackend, partial(cannot_copy_many_from, self.name))
+        stop = _Stop()
+        return await self._pool.mutate(
+            copy_many,
+            files,
+            pairs,
+            self._files,
+            stop.asked,
+            on_cancel=stop.ask,
+            calls=len(pairs),
+        )
 
     # Listing ---------------------------------------------------------------
 

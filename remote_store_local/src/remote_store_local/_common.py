@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 
@@ -13,9 +14,10 @@ from remote_store import (
     CapabilitySet,
     InvalidPath,
     NotFound,
+    RemoteStoreError,
     ResolutionPlan,
 )
-from remote_store.authoring import cannot_copy_from, folder_key
+from remote_store.authoring import folder_key
 from remote_store_local._errors import translate
 from remote_store_local._files import Fsync, LocalFiles
 from remote_store_local._keys import refuse_device_names
@@ -164,7 +166,9 @@ class Rooted:
         key = native_path[len(base) :].replace(os.sep, "/")
         return refuse_device_names(folder_key(key, self._NAME), self._NAME)
 
-    def files_of(self, other: object, cls: type[Rooted], dst: str) -> LocalFiles:
+    def files_of(
+        self, other: object, cls: type[Rooted], refusal: Callable[[str], RemoteStoreError]
+    ) -> LocalFiles:
         """
         Return the files of another backend whose copies here can be like them.
 
@@ -172,17 +176,18 @@ class Rooted:
             other: The backend.
             cls: The class of both. One that is made from it may give another
                 content than its files have.
-            dst: Key of the copy, for the error.
+            refusal: Returns the error for want of such files, told why.
 
         Raises:
             CapabilityNotSupported: There are none.
         """
         if type(self) is not cls or type(other) is not cls:
-            raise cannot_copy_from(dst, self._NAME, "it is no folder of this machine")
+            why = "it is no folder of this machine"
+            raise refusal(why)
         theirs = other._files  # noqa: SLF001 - of the same class
         if theirs.keeps_metadata and not self._files.keeps_metadata:
             why = "this file system could not keep the user metadata"
-            raise cannot_copy_from(dst, self._NAME, why)
+            raise refusal(why)
         return theirs
 
     def resolve(self, path: str) -> ResolutionPlan:

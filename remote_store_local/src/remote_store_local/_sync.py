@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import BinaryIO, ClassVar, cast
 
 from remote_store import (
@@ -15,11 +16,13 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
+    RemoteStoreError,
     WritableContent,
     WriteResult,
 )
-from remote_store.authoring import part_of_stream
+from remote_store.authoring import cannot_copy_from, cannot_copy_many_from, part_of_stream
 from remote_store_local._common import Rooted
+from remote_store_local._copy_many import copy_many
 from remote_store_local._delete import delete, delete_folder, sweep
 from remote_store_local._file_objects import open_reader, open_temp_file, write_from
 from remote_store_local._files import Fsync
@@ -254,8 +257,15 @@ class LocalBackend(Rooted, Backend):
         if_match: str | None = None,
     ) -> WriteResult | None:
         """Copy a file of another `LocalBackend`, as `AsyncLocalBackend.copy_from`."""
-        files = self.files_of(source, LocalBackend, dst)
+        files = self.files_of(source, LocalBackend, partial(cannot_copy_from, dst, self.name))
         return copy(files, src, dst, overwrite, if_match, self._files, never_stop)
+
+    def copy_many_from(
+        self, source: Backend, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        """Copy files of another `LocalBackend`, as `AsyncLocalBackend.copy_many_from`."""
+        files = self.files_of(source, LocalBackend, partial(cannot_copy_many_from, self.name))
+        return copy_many(files, pairs, self._files, never_stop)
 
     # Listing ---------------------------------------------------------------
 

@@ -12,11 +12,10 @@ from remote_store import (
     AlreadyExists,
     NotFound,
     PreconditionFailed,
-    RemotePath,
     RemoteStoreError,
     WriteResult,
 )
-from remote_store.authoring import other_version
+from remote_store.authoring import known_path, other_version
 from remote_store_local._errors import is_refusal, mapped
 from remote_store_local._files import RETRIES, LocalFiles
 from remote_store_local._fs.changing import Changing
@@ -33,11 +32,11 @@ from remote_store_local._fs.renameat2 import rename_exclusive
 from remote_store_local._fs.resolve import Resolved
 from remote_store_local._fs.temp_file import TempFile
 from remote_store_local._fs.version import ended_early, first_read, is_same_version
-from remote_store_local._fs.xattrs import etag_of, modified_at, read_attributes
+from remote_store_local._fs.xattrs import etag_of, modified_at, read_attributes, read_metadata
 from remote_store_local._read import shrunk
 from remote_store_local._write import Write, create
 
-__all__ = ["copy", "move"]
+__all__ = ["copy", "copy_into", "move"]
 
 #: Bytes of a file that are read at a time.
 _STEP: Final = 1 << 20
@@ -222,21 +221,10 @@ def copy(
             raise other_version(key, files.name)
         if overwrite and _is_same_file(files, files.key(key), target, dst_key):
             return None
-        metadata = read_attributes(fd)[1] if files.keeps_metadata else b""
-        times = (found.st_atime_ns, found.st_mtime_ns)
 
         def fill(temp_file: TempFile) -> WriteResult:
             os.lseek(fd, 0, os.SEEK_SET)  # this may be another attempt
-            _copy_content(files, key, fd, found, temp_file, stopped)
-            if ended_early(fd, found, temp_file.written):
-                raise shrunk(files, key, temp_file.written, found.st_size)
-            if not is_same_version(found, os.fstat(fd)):
-                raise _changed(files, key)
-            made, generation = temp_file.commit(metadata, mark=target.keeps_metadata, times=times)
-            etag = etag_of(generation, made)
-            return WriteResult(
-                RemotePath(dst_key), found.st_size, "native", None, etag, None, modified_at(made)
-            )
+            return copy_into(files, key, fd, found, temp_file, target, stopped)
 
         try:
             return create(target, dst_key, write, fill, size=found.st_size, like=found)
@@ -246,6 +234,51 @@ def copy(
             return None
     finally:
         close_quietly(fd)
+
+
+def copy_into(
+    files: LocalFiles,
+    key: str,
+    fd: int,
+    found: os.stat_result,
+    temp_file: TempFile,
+    target: LocalFiles,
+    stopped: Callable[[], bool],
+) -> WriteResult:
+    """
+    Fill a temporary file with one version of an open one, and publish it.
+
+    Args:
+        files: Where from.
+        key: Key of the open file.
+        fd: Its descriptor, at the beginning.
+        found: What it was when it was opened.
+        temp_file: Where to.
+        target: The files of which that will be one.
+        stopped: Whether to give up.
+
+    Raises:
+        PreconditionFailed: The file changed meanwhile.
+        Stopped: *stopped* said so.
+        OSError, RemoteStoreError: As `TempFile.commit`.
+    """
+    metadata = read_metadata(fd) if files.keeps_metadata else b""
+    _copy_content(files, key, fd, found, temp_file, stopped)
+    if ended_early(fd, found, temp_file.written):
+        raise shrunk(files, key, temp_file.written, found.st_size)
+    if not is_same_version(found, os.fstat(fd)):
+        raise _changed(files, key)
+    times = (found.st_atime_ns, found.st_mtime_ns)
+    made, generation = temp_file.commit(metadata, mark=target.keeps_metadata, times=times)
+    return WriteResult(
+        known_path(temp_file.key),
+        found.st_size,
+        "native",
+        None,
+        etag_of(generation, made),
+        None,
+        modified_at(made),
+    )
 
 
 def _is_same_file(files: LocalFiles, key: str, others: LocalFiles, dst: str) -> bool:

@@ -36,7 +36,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from remote_store_transfer._cluster.worker_store import WorkerStore
-    from remote_store_transfer._copying.copy import Arrival
+    from remote_store_transfer._copying.arrival import Arrival
     from remote_store_transfer._files import Deletion
     from remote_store_transfer._options import TreeOptions
     from remote_store_transfer._progress import Progress
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 else:
     # Not before they are asked for: whoever imports the async API passes through here.
     _LATER = {
-        "Arrival": "remote_store_transfer._copying.copy",
+        "Arrival": "remote_store_transfer._copying.arrival",
         "Deletion": "remote_store_transfer._files",
         "Plan": "remote_store_transfer._sync.plan",
         "Progress": "remote_store_transfer._progress",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
+from remote_store_transfer._copying.arrival import Answer
+from remote_store_transfer._copying.batches import Batches
 from remote_store_transfer._copying.copy import Copier
 from remote_store_transfer._copying.perform import Performer
-from remote_store_transfer._copying.tally import EndWatch, Tally, Watch
+from remote_store_transfer._copying.tally import EndWatch, Outcome, Tally, Watch
 from remote_store_transfer._listing.side import DISK
 from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._tasks import task_group
@@ -176,17 +179,19 @@ class _ThisProcess:
     async def all(self, actions: AsyncGenerator[Action, None]) -> None:
         """Have all actions carried out."""
         taking = asyncio.Lock()
+        batches = Batches(actions, self._tally.passed, self._performer.goes_with_others)
 
         async def work() -> None:
             while True:
                 async with taking:
-                    action = await anext(actions, None)
-                    # What need not be moved needs no task of its own.
-                    while action is not None and self._tally.passed(action):
-                        action = await anext(actions, None)
-                if action is None:
+                    batch = await batches.next()
+                if not batch:
                     return
-                await self._do(action)
+                if len(batch) == 1:
+                    await self._do(batch[0])
+                else:
+                    with batches.timed(len(batch)):
+                        await self._do_together(batch)
 
         async with contextlib.aclosing(actions), task_group() as group:
             for _ in range(self._concurrency):
@@ -203,11 +208,20 @@ class _ThisProcess:
                 for action, outcome in zip(batch, ended, strict=True):
                     self._tally.ended(action, outcome)
 
-    async def _do(self, action: Action) -> None:
+    async def _do_together(self, actions: Sequence[Action]) -> None:
+        answers = await self._performer.copy_many(actions)
+        for action, one in zip(actions, answers or repeat(None, len(actions)), strict=True):
+            if isinstance(one, Outcome):
+                self._tally.moved(action, one.size)
+                self._tally.ended(action, one)
+            else:
+                await self._do(action, one)
+
+    async def _do(self, action: Action, answer: Answer | None = None) -> None:
         def advance(count: int) -> None:
             self._tally.moved(action, count)
 
-        self._tally.ended(action, await self._performer.perform(action, advance))
+        self._tally.ended(action, await self._performer.perform(action, advance, answer))
 
 
 async def _first(count: int, actions: AsyncGenerator[Action, None]) -> AsyncGenerator[Action, None]:

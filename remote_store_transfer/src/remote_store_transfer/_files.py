@@ -20,7 +20,8 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.aio import AsyncStore, ContentSource
-from remote_store_transfer._copying.copy import Arrival, Copier
+from remote_store_transfer._copying.arrival import Arrival
+from remote_store_transfer._copying.copy import Copier
 from remote_store_transfer._copying.retry import copy_with_retries
 from remote_store_transfer._listing.side import DISK, Side, require
 from remote_store_transfer._planning.overlap import refuse_overlap

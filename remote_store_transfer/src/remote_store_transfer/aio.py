@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from remote_store_transfer._copying.copy import Arrival
+from remote_store_transfer._copying.arrival import Arrival
 from remote_store_transfer._execute import execute
 from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._options import TreeOptions

@@ -24,6 +24,9 @@ __all__ = ["Job", "ThreadPool"]
 class Job(Protocol):
     """Something to do in a thread; neither method may raise."""
 
+    #: How many calls it stands for, by which it is judged whether calls are short.
+    calls: int
+
     def work(self) -> None:
         """Do it."""
 
@@ -35,11 +38,11 @@ class Job(Protocol):
 _LOOK: Final = 0.0002
 #: Seconds of little use of the processor that are taken for waiting, although jobs go on.
 _IDLE: Final = 0.001
-#: Seconds after which jobs are judged by how long they take, whatever the processor does.
+#: Seconds after which calls are judged by how long they take, whatever the processor does.
 _LONG: Final = 0.005
-#: Seconds that a job may then take on average before the next ones get threads of their own.
+#: Seconds that a call may then take on average before the next ones get threads of their own.
 _SHORT: Final = 0.0005
-#: Jobs that several threads begin before one alone is tried again.
+#: Calls that several threads begin before one alone is tried again.
 _SEVERAL: Final = 256
 
 #: Clock of a thread's processor time; not every system has it.
@@ -61,7 +64,7 @@ class _Seat:
 
 
 class _Look:
-    """How far the jobs of a pool have come, when, and after how much processor time."""
+    """How far the calls of a pool have come, when, and after how much processor time."""
 
     __slots__ = ("_at", "_begun", "_used")
 
@@ -81,10 +84,10 @@ class _Look:
 
     def blocked(self, before: _Look) -> bool:
         """Return True if the jobs that waited since *before* should not wait any longer."""
-        jobs, passed = self._begun - before._begun, self._at - before._at
-        if self._used - before._used < passed / 2 and (not jobs or passed > _IDLE):
+        calls, passed = self._begun - before._begun, self._at - before._at
+        if self._used - before._used < passed / 2 and (not calls or passed > _IDLE):
             return True
-        return passed > _LONG and jobs * _SHORT < passed
+        return passed > _LONG and calls * _SHORT < passed
 
 
 class ThreadPool:
@@ -143,7 +146,7 @@ class ThreadPool:
         self._width = 1
         #: Whether a thread watches or was called to.
         self._watched = False
-        #: Jobs begun so far, who began the last one, and when one thread is tried again.
+        #: Calls begun so far, who began the last one, and when one thread is tried again.
         self._begun = 0
         self._worker: _Seat | None = None
         self._narrow_at = 0
@@ -269,11 +272,12 @@ class ThreadPool:
                 break
 
     def _begin(self, seat: _Seat) -> Job:
+        job = self._jobs.popleft()
         self._worker = seat
-        self._begun += 1
+        self._begun += job.calls
         if self._begun >= self._narrow_at and not self._ended:
             self._width = 1
-        return self._jobs.popleft()
+        return job
 
     def _rest(self, seat: _Seat) -> None:
         """Count as idle, which a job that waits may end at once."""

@@ -89,6 +89,7 @@ class WorkerPool:
         function: Callable[[*Ts], T],
         *args: *Ts,
         on_cancel: Callable[[], object] | None = None,
+        calls: int = 1,
     ) -> T:
         """
         Call *function* in a thread; when cancelled, wait for it first.
@@ -102,8 +103,10 @@ class WorkerPool:
             args: Its arguments.
             on_cancel: Called at the cancellation, before the wait: the place
                 to make a long-running *function* give up.
+            calls: How many short calls it makes one after another: those that wait
+                get threads of their own where calls take long, not where many are made.
         """
-        call = _PoolCall(function, args)
+        call = _PoolCall(function, args, calls)
         self._put(call)
         try:
             return await call.outcome
@@ -179,10 +182,12 @@ class _PoolCall(Generic[T]):
         "_loop",
         "_result",
         "_taken",
+        "calls",
         "outcome",
     )
 
-    def __init__(self, function: Callable[[*Ts], T], args: tuple[*Ts]) -> None:
+    def __init__(self, function: Callable[[*Ts], T], args: tuple[*Ts], calls: int = 1) -> None:
+        self.calls = calls
         self._function: Callable[..., Any] = function
         self._args: tuple[Any, ...] = args
         self._context = contextvars.copy_context()
@@ -274,6 +279,8 @@ class _ExecutorCall(Generic[T]):
     """A call in a thread, for code that takes a `concurrent.futures.Future`."""
 
     __slots__ = ("_error", "_function", "_result", "_taken", "future")
+
+    calls = 1
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function

@@ -124,6 +124,10 @@ class OpenFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
         return OpenFolder(None, self.prefix + name + os.sep)
 
+    def duplicate(self) -> OpenFolder:
+        """Return the same folder, to be closed on its own."""
+        return OpenFolder(None if self.fd is None else os.dup(self.fd), self.prefix)
+
     def reopened(self) -> OpenFolder:
         """Return the same folder, opened for listing and syncing."""
         if self.fd is None:

@@ -130,6 +130,7 @@ class TempFile:
         look: Look what is at the key. Without, anything there is in the way
             when the file is published, also a link that could be followed.
         if_match: Version token of the file that it may replace; only with *overwrite*.
+        folder: Folder of *key* where it is open already; it stays the caller's.
 
     Raises:
         InvalidPath, AlreadyExists, NotFound, OSError: See `open_destination`, `refuse_existing`.
@@ -154,6 +155,7 @@ class TempFile:
         like: os.stat_result | None = None,
         look: bool = True,
         if_match: str | None = None,
+        folder: OpenFolder | None = None,
     ) -> None:
         self.key = key
         self.written = 0
@@ -170,7 +172,7 @@ class TempFile:
         self._temporary = RESERVED_PREFIX + self._generation
         self._forks = _forks
         try:
-            self._create(look)
+            self._create(look, folder)
         except BaseException:
             with contextlib.suppress(OSError):  # most likely there is no file to remove
                 self._discard()
@@ -182,9 +184,14 @@ class TempFile:
         if self._target is not None:
             abandon(self)
 
-    def _create(self, look: bool) -> None:
+    def _create(self, look: bool, folder: OpenFolder | None) -> None:
         for _ in range(TRIES):
-            self._target = target = open_destination(self._root, self.key, self._created, look=look)
+            if folder is None:
+                target = open_destination(self._root, self.key, self._created, look=look)
+            else:
+                target = Resolved(folder.duplicate(), self.key.rpartition("/")[2], None, False)
+                folder = None  # it may be deleted by now: each further attempt looks for it
+            self._target = target
             if target.found is not None:
                 refuse_existing(self._root, self.key, target, overwrite=self._overwrite)
                 # A private file stays private, whatever the umask.

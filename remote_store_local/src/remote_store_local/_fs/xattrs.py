@@ -30,6 +30,7 @@ __all__ = [
     "modified_at",
     "no_metadata",
     "read_attributes",
+    "read_metadata",
     "write_attributes",
 ]
 
@@ -175,7 +176,12 @@ def read_attributes(fd: int) -> tuple[str | None, bytes]:
     generation = _get(fd, _GENERATION).decode("ascii", "replace")
     if generation and not generation.endswith(_WITH_METADATA):
         return generation, b""  # most files: no second call
-    return generation or None, _get(fd, _METADATA)
+    return generation or None, read_metadata(fd)
+
+
+def read_metadata(fd: int) -> bytes:
+    """Return the encoded metadata of an open file, ``b""`` for none."""
+    return _get(fd, _METADATA)
 
 
 def _get(fd: int, name: str) -> bytes:

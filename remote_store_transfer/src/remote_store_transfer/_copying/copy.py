@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from remote_store import (
     Capability,
@@ -28,6 +28,7 @@ from remote_store import (
     WriteResult,
 )
 from remote_store.authoring import cannot_copy_from
+from remote_store_transfer._copying.arrival import Answer, Arrival
 from remote_store_transfer._copying.changed import (
     SourceChanged,
     check_content,
@@ -35,41 +36,21 @@ from remote_store_transfer._copying.changed import (
     of_source,
     of_target,
 )
+from remote_store_transfer._copying.rest import rests
 from remote_store_transfer._copying.target import Target
 from remote_store_transfer._listing.side import DISK, Side
 from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._planning.contents import same_content
 from remote_store_transfer._planning.equality import DOUBT, OURS, TIME, kept, source_time
-from remote_store_transfer._shortcuts import copies_from
-from remote_store_transfer._values import Version, same_version, version_of
+from remote_store_transfer._shortcuts import copies_from, copies_many_from
+from remote_store_transfer._values import Action, Version, same_version, version_of
 
-__all__ = ["Arrival", "Copier"]
+__all__ = ["Copier"]
 
 #: Bytes up to which a file is read in one call.
 WHOLE: Final = 1 << 20
-#: Seconds that a file has to have rested before it is read, where only its
-#: time tells versions. Two changes within one tick of a clock have one time,
-#: and the time is set before the content: a writer on a busy machine may be
-#: held up in the middle of one write.
-_REST: Final = 0.2
-#: Seconds by which the clock of a file system may be ahead of ours.
-_SKEW: Final = 2.0
-
-
-@frozen
-class Arrival:
-    """
-    What became of a copy that arrived.
-
-    Args:
-        size: Bytes.
-        metadata_left_out: The source has user metadata that the target cannot keep.
-        time_left_out: The source's time could not be restored.
-    """
-
-    size: int
-    metadata_left_out: bool = False
-    time_left_out: bool = False
+#: Bytes up to which a file may be copied together with others: asking takes longer.
+_SMALL: Final = 1 << 18
 
 
 class Copier:
@@ -106,6 +87,46 @@ class Copier:
         self._storage_copies = metadata and all(
             side.store.supports(Capability.COPY) for side in (source, target)
         )
+        self._copies_many = not exact and copies_many_from(target.store, source.store)
+
+    def goes_with_others(self, action: Action) -> bool:
+        """Return True if a file may be copied together with others, by `copy_many`."""
+        seen = action.source
+        if not self._copies_many or seen is None or action.kind != "copy" or seen.size > _SMALL:
+            return False
+        named = seen.etag is not None and self.target.matches  # one by one the version is named
+        return not named and rests(seen) <= 0 and self._asks_storage(seen, None)
+
+    async def copy_many(self, actions: Sequence[Action]) -> list[Arrival | Answer] | None:
+        """
+        Have the storage copy files together, if it does that.
+
+        Args:
+            actions: Those for which `goes_with_others` is true.
+
+        Returns:
+            For each, that it has arrived, or what `copy` needs to know to go on. None if
+            they have to be copied one by one: nothing was done.
+        """
+        source, target = self._source, self._target
+        pairs = [(source.at(action.path), target.at(action.path)) for action in actions]
+        found: Sequence[WriteResult | RemoteStoreError | None]
+        try:
+            found = await target.store.copy_many_from(source.store, pairs)
+        except CapabilityNotSupported:
+            self._copies_many = False
+            return None
+        except RemoteStoreError as error:
+            found = [error] * len(pairs)
+        answers: list[Arrival | Answer] = []
+        for action, result in zip(actions, found, strict=True):
+            if isinstance(result, RemoteStoreError):
+                answers.append(Answer(None, result))
+            elif action.source is not None and self._is_copy(action.source, result):
+                answers.append(Arrival(action.size))
+            else:
+                answers.append(Answer(result))
+        return answers
 
     async def copy(
         self,
@@ -113,6 +134,7 @@ class Copier:
         seen: Version,
         replacing: Version | None,
         advance: Callable[[int], None],
+        answer: Answer | None = None,
     ) -> Arrival:
         """
         Copy one version of a file.
@@ -122,7 +144,8 @@ class Copier:
             seen: The source's version as it was seen.
             replacing: The target's version that may be replaced; None where
                 there must be none.
-            advance: Told how many more bytes were read.
+            advance: Answer how many more bytes were read.
+            answer: What came of the first attempt, if `copy_many` has made that.
 
         Raises:
             SourceChanged: The source is another version; nothing was written.
@@ -131,9 +154,9 @@ class Copier:
             RemoteStoreError: As the stores raise it.
         """
         await self._let_rest(seen)
-        asked = self._asks_storage(seen, replacing)
+        asked = answer is not None or self._asks_storage(seen, replacing)
         if asked:
-            arrival = await self._have_copied(path, seen, replacing, advance)
+            arrival = await self._have_copied(path, seen, replacing, advance, answer)
             if arrival is not None:
                 return arrival
         # Times are compared as the listing told them, so that only its own metadata count there.
@@ -225,10 +248,8 @@ class Copier:
 
     async def _let_rest(self, seen: Version) -> None:
         """Wait until whoever changed the source last is done, and a change would be seen."""
-        if seen.etag is None and seen.modified_at is not None:
-            age = (datetime.now(UTC) - seen.modified_at).total_seconds()
-            if -_SKEW <= age < _REST:
-                await asyncio.sleep(min(_REST, _REST - age))
+        if (wait := rests(seen)) > 0:
+            await asyncio.sleep(wait)
 
     async def _content(
         self,
@@ -303,6 +324,7 @@ class Copier:
         seen: Version,
         replacing: Version | None,
         advance: Callable[[int], None],
+        answer: Answer | None,
     ) -> Arrival | None:
         """
         Have the storage copy by itself; None if it does not, and nothing was done.
@@ -319,7 +341,10 @@ class Copier:
         match = seen.etag if self.target.matches else None
         try:
             with of_source(src, match):
-                copied = await self._storage_copy(src, dst, overwrite, match)
+                if answer is None:
+                    copied = await self._storage_copy(src, dst, overwrite, match)
+                else:
+                    copied = answer.get()
         except CapabilityNotSupported:
             return None
         except PermissionDenied as error:
@@ -359,10 +384,8 @@ class Copier:
         has the time of its source, and tells which one it is.
         """
         advance(seen.size)
-        if self._target_files is not None and copied is not None and seen.modified_at is not None:
-            known = (copied.size, copied.last_modified) == (seen.size, seen.modified_at)
-            if known and source_time(seen) == seen.modified_at:
-                return Arrival(seen.size)
+        if self._is_copy(seen, copied):
+            return Arrival(seen.size)
         try:
             if not pinned:
                 await self._confirm(path, seen, fetch=False)
@@ -372,6 +395,13 @@ class Copier:
                 error.arrived = Version(copied.size, copied.last_modified, copied.etag)
             raise
         return Arrival(seen.size, time_left_out=not await self._restore(path, seen, copied))
+
+    def _is_copy(self, seen: Version, copied: WriteResult | None) -> bool:
+        """Return True if what was copied tells by its time that it is what was seen."""
+        if self._target_files is None or copied is None or seen.modified_at is None:
+            return False
+        known = (copied.size, copied.last_modified) == (seen.size, seen.modified_at)
+        return known and source_time(seen) == seen.modified_at
 
     async def _may_have_more(self, path: str, seen: Version) -> bool:
         """Return True if a file may have user metadata or headers, of which a listing told none."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from remote_store import AlreadyExists, NotFound
+from remote_store_transfer._copying.arrival import Answer, Arrival
 from remote_store_transfer._copying.changed import SourceChanged, TargetChanged
-from remote_store_transfer._copying.copy import Arrival, Copier
+from remote_store_transfer._copying.copy import Copier
 from remote_store_transfer._copying.gate import ByteGate
 from remote_store_transfer._copying.retry import copy_with_retries
 from remote_store_transfer._copying.tally import Outcome
@@ -44,13 +45,38 @@ class Performer:
         self._retries = retries
         self._again = again
 
-    async def perform(self, action: Action, advance: Callable[[int], None]) -> Outcome:
+    def goes_with_others(self, action: Action) -> bool:
+        """Return True if an action may be carried out together with others, by `copy_many`."""
+        return self._copier.goes_with_others(action)
+
+    async def copy_many(self, actions: Sequence[Action]) -> list[Outcome | Answer] | None:
+        """
+        Copy files together.
+
+        Returns:
+            What became of each, or what `perform` needs to know to go on with it. None if
+            that cannot be: nothing was done.
+        """
+        size = min(sum(action.size for action in actions), _STREAMED)
+        await self._gate.enter(size)
+        try:
+            found = await self._copier.copy_many(actions)
+        finally:
+            self._gate.leave(size)
+        if found is None:
+            return None
+        return [one if isinstance(one, Answer) else Outcome(None, one.size) for one in found]
+
+    async def perform(
+        self, action: Action, advance: Callable[[int], None], answer: Answer | None = None
+    ) -> Outcome:
         """
         Carry out an action that moves or deletes; what stores raise is its failure.
 
         Args:
             action: The action.
-            advance: Told how many more bytes were read; fewer than 0 take some back.
+            advance: Answer how many more bytes were read; fewer than 0 take some back.
+            answer: What `copy_many` has found out about it.
         """
         size = min(action.size, _STREAMED)
         retried = 0
@@ -67,7 +93,7 @@ class Performer:
                 await self._copier.target.delete(action.path, action.target)
                 return Outcome()
             try:
-                arrival = await self._copy(action, advance, repeat)
+                arrival = await self._copy(action, advance, repeat, answer)
             except (AlreadyExists, SourceChanged, TargetChanged) as error:
                 arrived = await self._arrived(action) if self._again else None
                 if arrived is None:
@@ -95,7 +121,11 @@ class Performer:
         return ended
 
     async def _copy(
-        self, action: Action, advance: Callable[[int], None], again: Callable[[int], None]
+        self,
+        action: Action,
+        advance: Callable[[int], None],
+        again: Callable[[int], None],
+        answer: Answer | None,
     ) -> Arrival:
         assert action.source is not None
         return await copy_with_retries(
@@ -106,6 +136,7 @@ class Performer:
             self._retries,
             advance,
             again,
+            answer,
         )
 
     async def _arrived(self, action: Action) -> Arrival | None:

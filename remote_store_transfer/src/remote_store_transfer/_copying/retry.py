@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from remote_store import BackendUnavailable, PreconditionFailed, StoreClosed
+from remote_store_transfer._copying.arrival import Answer, Arrival
 from remote_store_transfer._copying.changed import SourceChanged, TargetChanged
-from remote_store_transfer._copying.copy import Arrival, Copier
+from remote_store_transfer._copying.copy import Copier
 from remote_store_transfer._values import Version
 
 __all__ = ["copy_with_retries"]
@@ -25,6 +26,7 @@ async def copy_with_retries(
     retries: int,
     advance: Callable[[int], None],
     again: Callable[[int], None],
+    answer: Answer | None = None,
 ) -> Arrival:
     """
     Copy a file, again if its source changed meanwhile or a store did not answer.
@@ -35,9 +37,10 @@ async def copy_with_retries(
         planned: The source's version that was seen.
         replacing: The target's version that may be replaced.
         retries: How often to try again.
-        advance: Told how many more bytes were read.
-        again: Told before a repetition, and at the last failure, how many
+        advance: Answer how many more bytes were read.
+        again: Answer before a repetition, and at the last failure, how many
             bytes of an attempt were read for nothing.
+        answer: What came of the first attempt, if it was made already.
 
     Raises:
         TargetChanged, AlreadyExists: The target is somebody else's; at once.
@@ -53,7 +56,9 @@ async def copy_with_retries(
         left = version
 
     try:
-        return await _attempts(copier, path, planned, replacing, retries, advance, again, arrives)
+        return await _attempts(
+            copier, path, planned, replacing, retries, advance, again, answer, arrives
+        )
     except BaseException:
         if left is not None:
             await copier.take_back(path, left)
@@ -68,6 +73,7 @@ async def _attempts(
     retries: int,
     advance: Callable[[int], None],
     again: Callable[[int], None],
+    answer: Answer | None,
     arrives: Callable[[Version], None],
 ) -> Arrival:
     seen = planned
@@ -81,7 +87,7 @@ async def _attempts(
             advance(size)
 
         try:
-            return await copier.copy(path, seen, replacing, count)
+            return await copier.copy(path, seen, replacing, count, None if attempt else answer)
         except (PreconditionFailed, BackendUnavailable) as error:
             again(done)
             arrived = error.arrived if isinstance(error, SourceChanged) else None

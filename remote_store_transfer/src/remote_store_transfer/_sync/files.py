@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from remote_store import RemotePath, Store, SyncContentSource, WriteResult
 from remote_store_transfer import _files
-from remote_store_transfer._copying.copy import Arrival
+from remote_store_transfer._copying.arrival import Arrival
 from remote_store_transfer._files import Deletion
 from remote_store_transfer._sync.blocking import as_async_store, as_async_stores, run
 
