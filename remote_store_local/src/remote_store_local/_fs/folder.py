@@ -124,9 +124,9 @@ class OpenFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
         return OpenFolder(None, self.prefix + name + os.sep)
 
-    def duplicate(self) -> OpenFolder:
-        """Return the same folder, to be closed on its own."""
-        return OpenFolder(None if self.fd is None else os.dup(self.fd), self.prefix)
+    def lent(self) -> OpenFolder:
+        """Return the same folder for somebody whose `close` does not close this one."""
+        return _LentFolder(self.fd, self.prefix)
 
     def reopened(self) -> OpenFolder:
         """Return the same folder, opened for listing and syncing."""
@@ -142,6 +142,15 @@ class OpenFolder:
         """
         if self.fd is not None:
             os.fsync(self.fd)
+
+
+class _LentFolder(OpenFolder):
+    """A folder whose descriptor is somebody else's."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        self.fd = None
 
 
 def _is_junction(found: os.stat_result) -> bool:

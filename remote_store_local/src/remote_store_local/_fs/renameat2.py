@@ -28,16 +28,9 @@ _RENAME_NOREPLACE: Final = 1
 def _load() -> Any:
     if sys.platform != "linux":
         return None
-    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if function is not None:
-        function.argtypes = (
-            ctypes.c_int,
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.c_char_p,
-            ctypes.c_uint,
-        )
-    return function
+    # Without types of its arguments: what it is given is of none but these, and to convert them
+    # would take as long as the call.
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 _rename = _load()

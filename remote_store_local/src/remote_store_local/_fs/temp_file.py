@@ -130,7 +130,8 @@ class TempFile:
         look: Look what is at the key. Without, anything there is in the way
             when the file is published, also a link that could be followed.
         if_match: Version token of the file that it may replace; only with *overwrite*.
-        folder: Folder of *key* where it is open already; it stays the caller's.
+        folder: Folder of *key* where it is open already; it stays the caller's, and open
+            as long as this is used.
 
     Raises:
         InvalidPath, AlreadyExists, NotFound, OSError: See `open_destination`, `refuse_existing`.
@@ -189,7 +190,7 @@ class TempFile:
             if folder is None:
                 target = open_destination(self._root, self.key, self._created, look=look)
             else:
-                target = Resolved(folder.duplicate(), self.key.rpartition("/")[2], None, False)
+                target = Resolved(folder.lent(), self.key.rpartition("/")[2], None, False)
                 folder = None  # it may be deleted by now: each further attempt looks for it
             self._target = target
             if target.found is not None:

@@ -27,7 +27,7 @@ from remote_store import (
     RemoteStoreError,
     WriteResult,
 )
-from remote_store.authoring import cannot_copy_from
+from remote_store.authoring import cannot_copy_from, known_path
 from remote_store_transfer._copying.arrival import Answer, Arrival
 from remote_store_transfer._copying.changed import (
     SourceChanged,
@@ -109,7 +109,10 @@ class Copier:
             they have to be copied one by one: nothing was done.
         """
         source, target = self._source, self._target
-        pairs = [(source.at(action.path), target.at(action.path)) for action in actions]
+        pairs = [
+            (known_path(source.at(action.path)), known_path(target.at(action.path)))
+            for action in actions
+        ]
         found: Sequence[WriteResult | RemoteStoreError | None]
         try:
             found = await target.store.copy_many_from(source.store, pairs)
