@@ -131,6 +131,38 @@ async def test_a_file_above_that_goes_meanwhile(lake: Lake, backend: AsyncAzureB
     assert lake.files() == {"f/x": b"x"}
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_a_folder_that_goes_meanwhile(
+    lake: Lake, backend: AsyncAzureBackend, overwrite: bool
+) -> None:
+    """Its refusal is no conflict that stays: nothing was written, and the caller may try again."""
+    lake.mkdir("d")
+    await backend.exists("d")
+    then(lake, "HEAD", lambda: lake.remove("d"))
+    with pytest.raises(PreconditionFailed, match="nothing was written") as caught:
+        await backend.write("d", b"x", overwrite=overwrite)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("d", False)
+    assert (caught.value.status, caught.value.code) == (409, "ResourceTypeMismatch")
+    await backend.write("d", b"x", overwrite=overwrite)
+    assert lake.files() == {"d": b"x"}
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+async def test_a_folder_that_goes_before_its_look(
+    lake: Lake, backend: AsyncAzureBackend, way: str
+) -> None:
+    """The code of a refused rename says that it was one; the next attempt writes the file."""
+    lake.mkdir("d")
+    await backend.exists("d")
+    then(lake, "HEAD", lambda: lake.remove("d"))
+    with pytest.raises(InvalidPath) as caught:
+        await write(backend, way, "d", overwrite=True)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("d", False)
+    assert (lake.files(), lake.folders()) == ({}, set())
+    await write(backend, way, "d", overwrite=True)
+    assert list(lake.files()) == ["d"]
+
+
 async def test_a_source_that_goes_meanwhile(lake: Lake, backend: AsyncAzureBackend) -> None:
     """The answer is that to a destination below a file, yet the source is what is missing."""
     lake.put("f", b"f")

@@ -150,13 +150,8 @@ async def refused(
     with in_doubt(response.lost):
         there = await look(session, key)
         below = await under_file(session, response) if there.status == 404 else None
-    if there.status == 404 and response.status == 404 and below is None:
-        msg = "Something in the way went while this was written, and nothing was written"
-        return error_as(session, response, PreconditionFailed, msg, key)
-    if there.status == 404 and replaces:
-        return below or replaced(session, response, unknown=response.lost)
     if there.status == 404:
-        return below or error  # whatever it was, it has gone
+        return below or _gone(session, response, error, replaces=replaces)
     if there.status != 200 and response.code != NO_OVERWRITE:
         return error
     if is_directory(there.headers):
@@ -168,6 +163,20 @@ async def refused(
         return error
     unknown = response.lost and (there.status != 200 or ours is None or ours(there))
     return already_exists(session, response, unknown=unknown)
+
+
+def _gone(
+    session: Session, response: Response, error: RemoteStoreError, *, replaces: bool
+) -> RemoteStoreError:
+    """Return the error for a refusal whose reason has gone."""
+    if replaces:
+        return replaced(session, response, unknown=response.lost)
+    if response.status != 404 and type(error) is not RemoteStoreError:
+        return error  # its code says what was in the way
+    key = response.path or ""
+    written = "it may have been written all the same" if response.lost else "nothing was written"
+    msg = f"Something in the way went while this was written, {written}: {key}"
+    return error_as(session, response, PreconditionFailed, msg, key, outcome_unknown=response.lost)
 
 
 async def below_file(session: Session, key: str) -> RemoteStoreError | None:
