@@ -44,6 +44,18 @@ def test_a_file_in_the_way(cli: Cli, servers: Servers) -> None:
     assert cli("ls", "shared://s/").stdout.split() == ["f", "new/"]
 
 
+@pytest.mark.parametrize("wrong", ["nosuch://x", "@nobody/x", "local:///x?account_key=1"])
+@pytest.mark.parametrize("options", [[], ["-n"]])
+def test_nothing_is_made_before_all_is_understood(
+    cli: Cli, tmp_path: Path, wrong: str, options: list[str]
+) -> None:
+    """A location that is refused as it was given comes before the first folder."""
+    code = 3 if wrong.startswith("nosuch") else 2
+    result = cli("mkdir", *options, f"{tmp_path}/a/b", wrong, f"{tmp_path}/c", code=code)
+    assert result.stdout == ""
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.fixture
 def _flat() -> Iterator[None]:
     register_backend("flat", Flat)

@@ -200,3 +200,28 @@ def test_links_to_folders_are_told_entered_or_skipped(
     for said in (found.stderr, listed.stderr, used.stderr):
         assert ("links" in said) == (links == "report")
         assert said.count("leads back up") == (2 if links == "follow" else 0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("cat in/f", "check in same", "cp -r in out", "cp -nr in out", "du in", "find in"),
+        *("info in", "ls in", "ls -r in", "mv -r in out", "rm -rn in", "sync in out", "tree in"),
+    ],
+)
+@pytest.mark.parametrize("odd", [True, False])
+def test_names_that_are_left_out_make_every_command_fail(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, *, odd: bool
+) -> None:
+    """What a listing could not show is missing from whatever the command says or does."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("in", "same"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "f").write_bytes(b"content")
+    if odd:
+        (tmp_path / "in" / "back\\slash").touch()
+    lists = not command.startswith("cat")
+
+    result = cli(*command.split(), code=1 if odd and lists else 0)
+
+    assert ("names that no path can have" in result.stderr) == (odd and lists)

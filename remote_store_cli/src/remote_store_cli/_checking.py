@@ -26,7 +26,8 @@ from remote_store_cli._planning import Way, file_job, folder_job, refuse_overlap
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Which
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome, count, prepare
+from remote_store_cli._transfer import Outcome, prepare
+from remote_store_cli._units import count
 
 __all__ = ["check"]
 

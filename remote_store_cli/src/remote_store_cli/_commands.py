@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import itertools
@@ -22,6 +23,13 @@ __all__ = ["Command", "Group", "Later", "Root", "command"]
 
 class Command(click.Command):
     """A command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what was asked for; everything that it needs is loaded."""
+        if not gc.isenabled():  # as the program begins
+            gc.freeze()
+            gc.enable()
+        return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help."""

@@ -29,8 +29,8 @@ from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Which
 from remote_store_cli._settings import Stores
 from remote_store_cli._streams import from_stdin, to_stdout
-from remote_store_cli._transfer import Manner, Outcome, count, run_jobs
-from remote_store_cli._units import human_size
+from remote_store_cli._transfer import Manner, Outcome, run_jobs
+from remote_store_cli._units import count, human_size
 
 __all__ = ["cp", "sync"]
 

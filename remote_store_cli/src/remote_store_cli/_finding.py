@@ -11,6 +11,7 @@ from attrs import define
 
 from remote_store import FileInfo
 from remote_store_cli._commands import command
+from remote_store_cli._failing import Failures
 from remote_store_cli._listing import file_facts, long_line
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
@@ -20,7 +21,6 @@ from remote_store_cli._parameters import AtLeast, argument, flag, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome
 from remote_store_cli._units import human_size
 from remote_store_cli._walking import files_below
 
@@ -77,7 +77,7 @@ class _Search:
     def __init__(self, selection: Selection, links: Links) -> None:
         self._filters = selection.filters
         self._links = links
-        self._outcome = Outcome()
+        self._failures = Failures()
         self._found = 0
         self.meter = Meter()
         self.meter.known = lambda: self._found
@@ -99,12 +99,12 @@ class _Search:
                         self._found += 1
                         yield path, file
         except EXPECTED as error:
-            self._outcome.fail(opened, "list", error)
+            self._failures.fail(opened, "list", error)
 
     @property
     def code(self) -> int | None:
         """The exit code."""
-        return self._outcome.code
+        return self._failures.code
 
 
 @define

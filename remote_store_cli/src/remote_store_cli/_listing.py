@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from remote_store import FileInfo, FolderEntry, FolderInfo, NotFound, PluginError
-from remote_store_cli._codes import FAILED
 from remote_store_cli._commands import command
 from remote_store_cli._console import warn
+from remote_store_cli._failing import Failures
 from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, run
@@ -19,10 +19,11 @@ from remote_store_cli._parameters import AtLeast, argument, flag, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome, count
-from remote_store_cli._units import human_size, iso_time, time_text
+from remote_store_cli._units import count, human_size, iso_time, time_text
 from remote_store_cli._walking import files_below
-from remote_store_transfer import Filters
+
+if TYPE_CHECKING:  # most listings need nothing of the engine
+    from remote_store_transfer import Filters
 
 __all__ = ["file_facts", "info", "long_line", "ls", "tree"]
 
@@ -75,10 +76,10 @@ def ls(
                     failed.append((where, error))
         named = len(locations) > 1
         _show(listed, selection, named=named, long=long, as_json=as_json)
-        outcome = Outcome()
+        failures = Failures()
         for where, failure in failed:
-            outcome.fail(where, "list", failure)
-        return FAILED if failed else None
+            failures.fail(where, "list", failure)
+        return failures.code
 
     run(work)
 
@@ -92,7 +93,7 @@ def _show(
     as_json: bool,
 ) -> None:
     """Print what was listed: files that were named first, then folders with what is in them."""
-    everything, filters = selection.is_everything, selection.filters
+    filters = None if selection.is_everything else selection.filters
     facts: list[dict[str, Any]] = []
     listed.sort(key=lambda one: not _is_file(*one))
     before = False
@@ -104,7 +105,7 @@ def _show(
         before = True
         for entry in sorted(entries, key=lambda entry: entry.path.as_posix()):
             path = _relative(entry, opened)
-            if not (everything or _counts(entry, path, filters)):
+            if not (filters is None or _counts(entry, path, filters)):
                 continue
             if as_json:
                 facts.append(_entry_facts(entry, opened))
@@ -271,9 +272,10 @@ async def _draw(
         emit(f"{count(folders, 'folder')}, {count(files, 'file')}")
     if links:
         warn(f"links to folders are not entered: {links} in {opened.location.text}")
+    failures = Failures()
     for error in failed:
-        Outcome().fail(opened, "list", error)
-    return FAILED if failed else None
+        failures.fail(opened, "list", error)
+    return failures.code
 
 
 def _guides() -> tuple[str, str, str, str]:

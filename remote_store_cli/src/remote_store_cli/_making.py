@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 from remote_store import Capability, InvalidPath, NotFound
 from remote_store.authoring import ancestor_is_file, is_a_file
 from remote_store_cli._commands import command
 from remote_store_cli._console import remark
+from remote_store_cli._failing import Failures
 from remote_store_cli._location import Location
 from remote_store_cli._opening import Opener
 from remote_store_cli._options import Said
@@ -15,7 +17,7 @@ from remote_store_cli._outcome import EXPECTED, InvalidCommand, run
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._parameters import argument
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome, count
+from remote_store_cli._units import count
 
 __all__ = ["mkdir"]
 
@@ -35,26 +37,29 @@ def mkdir(
     """
 
     async def work() -> int | None:
-        outcome = Outcome()
+        failures = Failures()
         made: list[str] = []
         async with Opener(locations, stores) as opener:
+            for location in opener.locations:  # all are understood before the first is made
+                with contextlib.suppress(NotFound):
+                    await opener.open(location)
             for location in opener.locations:
                 if said.dry_run:
                     try:
                         if not await _is_there(opener, location):
                             made.append(location.text)
                     except InvalidPath as error:
-                        outcome.fail(location.text, "mkdir", error)
+                        failures.fail(location.text, "mkdir", error)
                     continue
                 opened = await opener.open(location, create=True)
                 try:
                     await opened.store.create_folder(opened.key)
                 except EXPECTED as error:
-                    outcome.fail(opened, "mkdir", error)
+                    failures.fail(opened, "mkdir", error)
                 else:
                     made.append(location.text)
-        _tell(made, outcome, said)
-        return outcome.code
+        _tell(made, failures, said)
+        return failures.code
 
     run(work)
 
@@ -83,10 +88,10 @@ async def _is_there(opener: Opener, location: Location) -> bool:
     return there == opened.key and bool(there or await opened.store.is_folder(""))
 
 
-def _tell(made: list[str], outcome: Outcome, said: Said) -> None:
+def _tell(made: list[str], failures: Failures, said: Said) -> None:
     if said.as_json:
         shown = [{"action": "mkdir", "target": text} for text in made]
-        emit_json(shown if said.dry_run else {"made": made, "failures": outcome.failures})
+        emit_json(shown if said.dry_run else {"made": made, "failures": failures.failures})
         return
     for text in made:
         if said.dry_run:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from remote_store import FileInfo, NotFound
 from remote_store_cli._commands import command
 from remote_store_cli._console import remark
+from remote_store_cli._failing import Failures
 from remote_store_cli._location import link_at
 from remote_store_cli._opening import OpenedPath, Opener, look_at
 from remote_store_cli._options import Said
@@ -21,9 +22,7 @@ from remote_store_cli._parameters import argument, flag
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome, count
-from remote_store_cli._units import human_size
-from remote_store_transfer.aio import delete_many
+from remote_store_cli._units import count, human_size
 
 __all__ = ["rm"]
 
@@ -98,7 +97,7 @@ class _Removal:
     def __init__(self, selection: Selection, said: Said) -> None:
         self._selection = selection
         self._said = said
-        self._outcome = Outcome()
+        self._failures = Failures()
         self._removed = 0
         self._shown: list[dict[str, Any]] = []
         self.meter = Meter("removing")
@@ -111,7 +110,7 @@ class _Removal:
 
     def fail(self, where: OpenedPath | str, error: Exception) -> None:
         """Note and print an error, and all that failed with it."""
-        self._outcome.fail(where, "delete", error)
+        self._failures.fail(where, "delete", error)
 
     async def link(self, text: str, link: Path) -> None:
         """Remove a link of this machine itself."""
@@ -181,6 +180,8 @@ class _Removal:
     async def _together(self, folder: OpenedPath, files: list[tuple[OpenedPath, int]]) -> None:
         errors: list[Exception | None] = [None] * len(files)
         if not self._said.dry_run:
+            from remote_store_transfer.aio import delete_many  # only folders with a filter need it
+
             paths = [opened.key for opened, _ in files]
             deletions = await delete_many(folder.store, paths, missing_ok=True, concurrency=_JOBS)
             errors = [deletion.error for deletion in deletions]
@@ -225,8 +226,8 @@ class _Removal:
     def conclude(self) -> int | None:
         """Say what was done; return the exit code."""
         if self._said.as_json:
-            done = {"removed": self._removed, "failures": self._outcome.failures}
+            done = {"removed": self._removed, "failures": self._failures.failures}
             emit_json(self._shown if self._said.dry_run else done)
         elif self._said.dry_run and not self._said.quiet:
             remark(f"dry run: {count(self._removed, 'removal')}; nothing was done")
-        return self._outcome.code
+        return self._failures.code

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from attrs import frozen
 
 from remote_store import GlobPattern, InvalidPath
 from remote_store_cli._outcome import InvalidCommand
 from remote_store_cli._parameters import FILES, option
-from remote_store_transfer import Filters
+
+if TYPE_CHECKING:
+    from remote_store_transfer import Filters
 
 __all__ = ["Selection", "Which", "age"]
 
@@ -90,11 +92,13 @@ class Which:
             "min_size": _bytes("--min-size", self.min_size),
             "max_size": _bytes("--max-size", self.max_size),
         }
+        selection = Selection(options)
         try:
-            Filters(**options)
+            if not selection.is_everything:
+                _ = selection.filters
         except ValueError as error:
             raise InvalidCommand(str(error)) from error
-        return Selection(options)
+        return selection
 
 
 @frozen
@@ -116,7 +120,14 @@ class Selection:
 
     @property
     def filters(self) -> Filters:
-        """What judges listed files."""
+        """
+        What judges listed files.
+
+        Raises:
+            ValueError: The options contradict each other.
+        """
+        from remote_store_transfer import Filters  # most commands have no filter
+
         return Filters(**self.options)
 
 

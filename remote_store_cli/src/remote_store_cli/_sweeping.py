@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from remote_store import CapabilityNotSupported
 from remote_store_cli._commands import command
 from remote_store_cli._console import remark
+from remote_store_cli._failing import Failures
 from remote_store_cli._opening import OpenedPath, Opener
 from remote_store_cli._options import Said
 from remote_store_cli._outcome import EXPECTED, InvalidCommand, describe, run
@@ -17,7 +18,7 @@ from remote_store_cli._parameters import argument, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import age
 from remote_store_cli._settings import Stores
-from remote_store_cli._transfer import Outcome, count
+from remote_store_cli._units import count
 
 __all__ = ["sweep"]
 
@@ -46,7 +47,7 @@ def sweep(
 
     async def work() -> int | None:
         limit = None if older_than is None else age("--older-than", older_than)
-        outcome = Outcome()
+        failures = Failures()
         swept: list[dict[str, Any]] = []
         async with Opener(locations, stores) as opener:
             for location in opener.locations:
@@ -57,7 +58,7 @@ def sweep(
                     async with showing(Meter("sweeping"), quiet=said.quiet):
                         facts["removed"] = await _sweep(opener, opened, limit, names, said)
                 except EXPECTED as error:
-                    outcome.fail(opened, "sweep", error)
+                    failures.fail(opened, "sweep", error)
                     facts |= {"removed": len(names), "error": describe(error)}
                 swept.append(facts)
                 if not said.as_json:
@@ -68,7 +69,7 @@ def sweep(
         elif said.dry_run and not said.quiet:
             total = sum(facts["removed"] for facts in swept)
             remark(f"dry run: {count(total, 'leftover')}; nothing was done")
-        return outcome.code
+        return failures.code
 
     run(work)
 

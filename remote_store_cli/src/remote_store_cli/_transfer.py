@@ -9,20 +9,14 @@ from typing import Any, Final
 from attrs import Factory, define, frozen
 
 from remote_store_cli._codes import FAILED
-from remote_store_cli._console import (
-    complain,
-    names_left_out,
-    redacted,
-    remark,
-    tell_refused,
-    was_refused,
-)
+from remote_store_cli._console import complain, names_left_out, remark, tell_refused, was_refused
+from remote_store_cli._failing import Failures
 from remote_store_cli._opening import OpenedPath
 from remote_store_cli._options import Moving, Said
-from remote_store_cli._outcome import NO_ROOM, about, advised, facts_of, failures, reason_of
+from remote_store_cli._outcome import NO_ROOM, about, advised
 from remote_store_cli._output import emit, emit_json
 from remote_store_cli._progress import Meter, showing
-from remote_store_cli._units import human_size
+from remote_store_cli._units import count, human_size
 from remote_store_transfer.aio import Action, Failure, Plan, Progress, TransferReport, execute
 
 __all__ = [
@@ -30,7 +24,6 @@ __all__ = [
     "Manner",
     "Outcome",
     "carry_out",
-    "count",
     "finish",
     "prepare",
     "run_jobs",
@@ -89,40 +82,17 @@ class Job:
 
 
 @define
-class Outcome:
+class Outcome(Failures):
     """The sums over the jobs of a command, and what failed besides."""
 
     reports: list[TransferReport] = Factory(list)
-    #: Failures, as JSON shows them.
-    failures: list[dict[str, Any]] = Factory(list)
     #: Links that listings left out.
     links: int = 0
-
-    def fail(self, where: OpenedPath | str, kind: str, error: Exception) -> None:
-        """
-        Note and print an error, and all that failed with it.
-
-        Args:
-            where: What it concerns, or what an error that names a path is about.
-            kind: What failed, such as ``"delete"``.
-            error: The error.
-        """
-        for failure in failures(error):
-            facts = facts_of(failure)
-            text = where if isinstance(where, str) else where.text_of(facts["path"])
-            reason = reason_of(failure)
-            self._add(text, kind, reason, facts["status"])
-            if not was_refused(text, facts["status"]):
-                complain(advised(about(text, reason), **facts), **{**facts, "location": text})
-
-    def _add(self, where: str, kind: str, reason: str, status: int | None) -> None:
-        reason = redacted(reason)
-        self.failures.append({"location": where, "kind": kind, "reason": reason, "status": status})
 
     def note(self, job: Job, failure: Failure, hint: str) -> None:
         """Note and print a failure of a job."""
         where, reason = job.told(failure)
-        self._add(where, failure.kind, reason, failure.status)
+        self.add(where, failure.kind, reason, failure.status)
         if was_refused(where, failure.status):
             return
         differs, _, how = reason.partition(": ")
@@ -153,8 +123,7 @@ class Outcome:
     @property
     def code(self) -> int | None:
         """The exit code."""
-        bad = self.failures or self.total("deletes_withheld") or names_left_out()
-        return FAILED if bad else None
+        return FAILED if self.failures or self.total("deletes_withheld") else None
 
     def facts(self) -> dict[str, Any]:
         """Return the sums for a program."""
@@ -189,11 +158,6 @@ class Outcome:
         if self.links:
             parts.append(f"{count(self.links, 'link')} left out, see --links")
         return "; ".join(parts)
-
-
-def count(number: int, what: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 async def prepare(jobs: Sequence[Job], outcome: Outcome, hint: str) -> list[Job]:

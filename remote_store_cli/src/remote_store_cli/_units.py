@@ -1,4 +1,4 @@
-"""Sizes and times, as a reader gets them and a program."""
+"""Numbers, sizes and times, as a reader gets them and a program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 
 from remote_store import UNKNOWN_TIME
 
-__all__ = ["human_size", "iso_time", "time_text"]
+__all__ = ["count", "human_size", "iso_time", "time_text"]
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def human_size(size: int) -> str:
