@@ -43,6 +43,8 @@ def normalise(raw: str | RemotePath) -> str:
             nothing is left.
         TypeError: *raw* is neither a str nor a RemotePath.
     """
+    if type(raw) is RemotePath and raw._text != ".":  # noqa: SLF001
+        return raw._text  # noqa: SLF001 - it is in that form
     raw = text_of(raw)
     if not isinstance(raw, str):
         msg = f"a path must be a str or a RemotePath, got {type(raw).__name__}"
