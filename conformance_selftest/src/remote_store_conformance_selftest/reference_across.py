@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
-from remote_store import Capability, CapabilitySet, WriteResult
-from remote_store.authoring import cannot_copy_from
+from remote_store import Capability, CapabilitySet, RemoteStoreError, WriteResult
+from remote_store.authoring import cannot_copy_from, cannot_copy_many_from
 from remote_store_conformance_selftest.reference import ALL, File, turn
 from remote_store_conformance_selftest.reference_client import WireBackend
 from remote_store_conformance_selftest.reference_conditions import LACKS
@@ -36,6 +37,30 @@ class CopyingBackend(HeadersBackend):
         theirs = self.origin(source, dst)
         await turn()
         return await self.bring(theirs, src, dst, overwrite, if_match)
+
+    async def copy_many_from(
+        self, source: Any, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[WriteResult | RemoteStoreError | None]:
+        self.require(Capability.COPY, "")
+        theirs = self.origin_of_many(source)
+        return [await self.bring_one(theirs, src, dst) for src, dst in pairs]
+
+    async def bring_one(
+        self, theirs: CopyingBackend, src: str, dst: str
+    ) -> WriteResult | RemoteStoreError | None:
+        """Copy a file of many; return what that raises."""
+        await turn()
+        try:
+            return await self.bring(theirs, src, dst, False, None)
+        except RemoteStoreError as error:
+            return error
+
+    def origin_of_many(self, source: Any) -> CopyingBackend:
+        """Return the backend of the source, if many files can be copied from it in one call."""
+        if type(source) is not type(self):
+            raise cannot_copy_many_from(self.name)
+        found: CopyingBackend = source
+        return found
 
     def origin(self, source: Any, dst: str) -> CopyingBackend:
         """Return the backend of the source, if files can be copied from it."""

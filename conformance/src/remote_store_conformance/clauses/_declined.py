@@ -1,4 +1,4 @@
-"""What a backend says that does no more for many files together than for one after the other."""
+"""What a backend says that leaves it to its caller to do something in another way."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from remote_store_conformance.contract.expect import expect
 __all__ = ["declined"]
 
 
-def declined(member: str, error: CapabilityNotSupported, left: object, before: object) -> None:
+def declined(member: str, refusal: CapabilityNotSupported, changes: object) -> None:
     """
-    Check how a call for many files was refused.
+    Check how a call was refused that a backend need not carry out.
 
     Args:
         member: Name of the operation.
-        error: The refusal.
-        left: What is there now.
-        before: What was there before the call.
+        refusal: What it raised.
+        changes: What is other than before the call; nothing, or something that is false.
 
     Raises:
-        Violation: It is about something else, or something was done.
+        Violation: Something was done, or the refusal is about something else.
     """
     expect(
-        left == before,
+        not changes,
         f"{member} was refused, but acted first",
-        observed=left,
-        expected=before,
+        observed=changes,
+        expected="a refusal without an effect",
     )
     expect(
-        error.capability == member,
+        refusal.capability == member,
         f"the refusal of {member} names the wrong capability",
-        observed=error.capability,
+        observed=refusal.capability,
         expected=member,
     )

@@ -16,7 +16,9 @@ from remote_store import (
     NotFound,
     PreconditionFailed,
     RemoteStoreError,
+    WriteResult,
 )
+from remote_store_conformance.clauses._declined import declined
 from remote_store_conformance.clauses._transfers import rounds
 from remote_store_conformance.contract.clause import clause
 from remote_store_conformance.contract.expect import Inapplicable, expect, raises
@@ -27,7 +29,7 @@ from remote_store_conformance.tools.contents import in_parts
 from remote_store_conformance.tools.races import tasks
 from remote_store_conformance.tools.sources import pattern
 
-__all__ = ["source"]
+__all__ = ["HEADERS", "Upper", "expect_copy", "source"]
 
 C = Capability
 
@@ -36,11 +38,8 @@ _SEE: Final = (Need.SEED, Need.PEEK)
 #: Copies to one name at the same moment.
 _RACERS: Final = 4
 
-_HEADERS: Final = ContentHeaders(content_type="text/csv", cache_control="max-age=60")
-
-
-def _cannot(error: CapabilityNotSupported) -> bool:
-    return error.capability == "copy_from"
+#: What a file may say of its content.
+HEADERS: Final = ContentHeaders(content_type="text/csv", cache_control="max-age=60")
 
 
 async def source(t: Trial) -> Trial:
@@ -55,7 +54,7 @@ async def source(t: Trial) -> Trial:
     try:
         await t.store.copy_from(other.store, src, t.name("first"))
     except CapabilityNotSupported as error:
-        if not _cannot(error):
+        if error.capability != "copy_from":
             raise
         msg = "the backend does not copy from another storage by itself"
         raise Inapplicable(msg) from error
@@ -90,7 +89,7 @@ async def arrives(t: Trial) -> None:
     if t.declares(C.USER_METADATA):
         more["metadata"] = {"kit": "value", "other": "more"}
     if t.declares(C.CONTENT_HEADERS):
-        more["headers"] = _HEADERS
+        more["headers"] = HEADERS
     for content in _contents(t):
         src = other.name("described")
         await other.store.write(src, content, **more)
@@ -103,6 +102,30 @@ async def _copied(t: Trial, other: Trial, src: str, content: bytes) -> None:
     async with other.unchanged("in the source of a copy to another store"):
         result = await t.store.copy_from(other.store, src, dst)
     what = f"the copy of a file of {len(content)} bytes from another store"
+    await expect_copy(t, other, what, src, dst, content, result)
+
+
+async def expect_copy(
+    t: Trial,
+    other: Trial,
+    what: str,
+    src: str,
+    dst: str,
+    content: bytes,
+    result: WriteResult | None,
+) -> None:
+    """
+    State that a copy has brought everything, and that its result is about it.
+
+    Args:
+        t: The run on the target of the copy.
+        other: The run on its source.
+        what: The copy, for messages.
+        src: Path of the source.
+        dst: Path of the copy.
+        content: Of both.
+        result: What the copy has returned.
+    """
     observed = await t.peek(dst)
     expect(
         observed == content,
@@ -346,7 +369,7 @@ async def _is_one_version(
         )
 
 
-class _Upper(Recorder):
+class Upper(Recorder):
     """A backend that hands out another content than its storage has."""
 
     async def read_bytes(self, path: str) -> bytes:
@@ -372,7 +395,7 @@ async def refused(t: Trial) -> None:
     if t.declares(C.CONDITIONAL_WRITE, C.METADATA):
         versions.append((await other.store.get_file_info(src)).etag)
     cases = [(overwrite, version) for overwrite in (False, True) for version in versions]
-    behind = other.store_over(_Upper(other.backend))
+    behind = other.store_over(Upper(other.backend))
     for store, what, content in (
         (other.store, "another store", b"content"),
         (behind, "a store behind a wrapper", b"CONTENT"),
@@ -385,19 +408,7 @@ async def refused(t: Trial) -> None:
             try:
                 await t.store.copy_from(store, src, dst, overwrite=overwrite, if_match=version)
             except CapabilityNotSupported as error:
-                changes = before.difference(await t.snapshot())
-                expect(
-                    not changes,
-                    f"a copy from {what} was refused, but acted first",
-                    observed=changes,
-                    expected="a refusal without an effect",
-                )
-                expect(
-                    _cannot(error),
-                    f"the refusal of a copy from {what} names the wrong capability",
-                    observed=error.capability,
-                    expected="copy_from",
-                )
+                declined("copy_from", error, before.difference(await t.snapshot()))
                 continue
             observed = await t.peek(dst)
             expect(

@@ -303,7 +303,7 @@ async def together(t: Trial) -> None:
         try:
             found = await t.store.delete_many(paths, missing_ok=missing_ok)
         except CapabilityNotSupported as refusal:
-            declined("delete_many", refusal, await t.names(), before)
+            declined("delete_many", refusal, {*before} ^ {*await t.names()})
             return
         left = await t.names()
         told = dict(zip(paths, found, strict=True))
