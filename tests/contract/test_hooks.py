@@ -31,7 +31,8 @@ from remote_store import (
     register_plugin,
     unregister_plugin,
 )
-from remote_store._store import async_observe, async_store, observe
+from remote_store._plugins import event
+from remote_store._store import async_observe, async_store
 from remote_store.aio import AsyncStore
 
 pytestmark = pytest.mark.asyncio
@@ -254,7 +255,7 @@ async def test_without_listeners_nothing_is_built(
 
     observation = noting("observation", async_observe.AsyncObservation)
     monkeypatch.setattr(async_store, "AsyncObservation", observation)
-    monkeypatch.setattr(observe, "OperationEvent", noting("event", OperationEvent))
+    monkeypatch.setattr(event, "OperationEvent", noting("event", OperationEvent))
     listener = Listener()
     if watching:
         register_plugin(listener)
@@ -274,7 +275,7 @@ async def test_no_event_object_while_only_logging(
 ) -> None:
     """Logging alone takes the watched way, but builds no event."""
     built: list[Any] = []
-    monkeypatch.setattr(observe, "OperationEvent", lambda *fields: built.append(fields))
+    monkeypatch.setattr(event, "OperationEvent", lambda *fields: built.append(fields))
     caplog.set_level(logging.DEBUG, "remote_store")
     await filled.read_bytes("d/f")
     assert caplog.records

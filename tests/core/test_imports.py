@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,109 @@ def test_import_is_light(module: str, run_python: Callable[..., str]) -> None:
     )
 
     assert out.splitlines() == ["['remote_store']", "[]"]
+
+
+#: What async programs have no use for.
+SYNC = [
+    "remote_store._bridge.to_async",
+    "remote_store._contract.backend",
+    "remote_store._store.store",
+]
+#: What few programs use: models, listeners, configurations, patterns.
+SELDOM = [
+    "pluggy",
+    "remote_store._plugins.config",
+    "remote_store._plugins.event",
+    "remote_store._plugins.hooks",
+    "remote_store._types.content",
+    "remote_store._types.folder_info",
+    "remote_store._types.glob",
+    "remote_store._types.resolution",
+]
+#: What a copy between two folders has no use for.
+ELSEWHERE = [
+    "hashlib",
+    "json",
+    "pickle",
+    "random",
+    "tempfile",
+    "uuid",
+    "remote_store_transfer._cluster",
+    "remote_store_transfer._files",
+    "remote_store_transfer._progress",
+    "remote_store_transfer._sync",
+    "remote_store_transfer._verify_report",
+]
+COPY = """
+import asyncio
+from remote_store.aio import AsyncStore
+from remote_store_local import AsyncLocalBackend
+from remote_store_transfer.aio import copy_tree
+
+async def main():
+    async with AsyncStore(AsyncLocalBackend("source")) as source:
+        async with AsyncStore(AsyncLocalBackend("target")) as target:
+            assert (await copy_tree(source, target)).copied == 1
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "absent"),
+    [
+        ("import remote_store", ["asyncio", *SYNC, *SELDOM]),
+        ("import remote_store.aio", [*SYNC, *SELDOM]),
+        (
+            "import remote_store_local",
+            ["ctypes", "json", "pathlib", "random", "urllib.parse", "remote_store_local._sync"],
+        ),
+        ("import remote_store_memory", ["remote_store_memory._sync"]),
+        ("import remote_store_transfer", ["remote_store.aio", *ELSEWHERE]),
+        (COPY, [*SYNC, *SELDOM, *ELSEWHERE, "remote_store_local._sync"]),
+    ],
+    ids=["core", "aio", "local", "memory", "transfer", "copy"],
+)
+def test_what_is_not_used_is_not_loaded(
+    program: str, absent: list[str], run_python: Callable[..., str], tmp_path: Path
+) -> None:
+    """A process loads no module of ours, and none that is slow, that it does not use."""
+    assert all(importlib.util.find_spec(name) for name in absent)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "source" / "file").write_bytes(b"content")
+    out = run_python(
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        f"{program}\n"
+        f"print([name for name in {absent!r} if name in set(sys.modules) - before])\n"
+    )
+
+    assert out.strip() == "[]"
+
+
+PACKAGES = [
+    "remote_store",
+    "remote_store.aio",
+    "remote_store_local",
+    "remote_store_memory",
+    "remote_store_transfer",
+    "remote_store_transfer.aio",
+]
+
+
+def test_what_comes_later_is_there(run_python: Callable[..., str]) -> None:
+    """Each name of a package whose modules are loaded on demand can be had, and no other one."""
+    out = run_python(
+        "from importlib import import_module\n"
+        f"for name in {PACKAGES}:\n"
+        "    module = import_module(name)\n"
+        "    assert all(hasattr(module, n) for n in module.__all__)\n"
+        "    try: module.nothing\n"
+        "    except AttributeError as e: print(e)\n"
+    )
+
+    assert out.count("has no attribute 'nothing'") == len(PACKAGES)
 
 
 def test_loading_a_plugin_class_imports_no_library_of_its_own(

@@ -8,9 +8,6 @@ from plugins: see `list_backends`, `load_backend` and `register_backend`.
 import logging
 from typing import TYPE_CHECKING, Any
 
-from remote_store._contract.backend import (
-    Backend,
-)
 from remote_store._contract.content import (
     SyncContentSource,
     WritableContent,
@@ -21,12 +18,6 @@ from remote_store._contract.left_out import (
 )
 from remote_store._contract.versions import (
     CONTRACT,
-)
-from remote_store._plugins.hooks import (
-    OperationEvent,
-    hookimpl,
-    register_plugin,
-    unregister_plugin,
 )
 from remote_store._plugins.loading import LISTENERS as _LISTENERS
 from remote_store._plugins.loading import (
@@ -60,13 +51,9 @@ from remote_store._types.errors import (
 )
 from remote_store._types.models import (
     UNKNOWN_TIME,
-    ContentDigest,
-    ContentHeaders,
     FileInfo,
     FolderEntry,
-    FolderInfo,
     PathEntry,
-    ResolutionPlan,
     WriteResult,
 )
 from remote_store._types.path import (
@@ -162,32 +149,52 @@ def _version() -> str:
 
 if TYPE_CHECKING:
     from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
+    from remote_store._contract.backend import Backend
     from remote_store._plugins.config import (
         BackendConfig,
         RegistryConfig,
         RetryPolicy,
         StoreProfile,
     )
+    from remote_store._plugins.hooks import (
+        OperationEvent,
+        hookimpl,
+        register_plugin,
+        unregister_plugin,
+    )
     from remote_store._store.glob_files import glob_files
     from remote_store._store.open import Registry, open_store
     from remote_store._store.store import Store
+    from remote_store._types.content import ContentDigest, ContentHeaders
+    from remote_store._types.folder_info import FolderInfo
     from remote_store._types.glob import GlobPattern
+    from remote_store._types.resolution import ResolutionPlan
 
     __version__: str
 else:
     # Not before they are asked for: a sync program has no use for asyncio, an
-    # async one none for the sync store, and most open a URL and name files.
+    # async one none for the sync store, most open a URL and name files, and few
+    # listen, which takes pluggy.
     _LATER = {
         "AsyncBackendSyncAdapter": "remote_store._bridge.to_sync",
+        "Backend": "remote_store._contract.backend",
         "BackendConfig": "remote_store._plugins.config",
+        "ContentDigest": "remote_store._types.content",
+        "ContentHeaders": "remote_store._types.content",
+        "FolderInfo": "remote_store._types.folder_info",
         "GlobPattern": "remote_store._types.glob",
+        "OperationEvent": "remote_store._plugins.hooks",
         "Registry": "remote_store._store.open",
         "RegistryConfig": "remote_store._plugins.config",
+        "ResolutionPlan": "remote_store._types.resolution",
         "RetryPolicy": "remote_store._plugins.config",
         "Store": "remote_store._store.store",
         "StoreProfile": "remote_store._plugins.config",
         "glob_files": "remote_store._store.glob_files",
+        "hookimpl": "remote_store._plugins.hooks",
         "open_store": "remote_store._store.open",
+        "register_plugin": "remote_store._plugins.hooks",
+        "unregister_plugin": "remote_store._plugins.hooks",
     }
 
     def __getattr__(name: str) -> Any:

@@ -6,14 +6,13 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Final, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, TypeVarTuple, cast
 
 from remote_store import (
     Capability,
     CapabilitySet,
     FileInfo,
     FolderEntry,
-    FolderInfo,
     RemoteStoreError,
     WriteResult,
 )
@@ -30,6 +29,9 @@ from remote_store_local._read import read_bytes
 from remote_store_local._streams import read_blocks, write_blocks
 from remote_store_local._transfer import copy, move
 from remote_store_local._write import Write, write_bytes
+
+if TYPE_CHECKING:
+    from remote_store import FolderInfo
 
 __all__ = ["AsyncLocalBackend"]
 

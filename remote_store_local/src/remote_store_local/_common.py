@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_args
 
 from remote_store import (
     Capability,
@@ -15,13 +14,15 @@ from remote_store import (
     InvalidPath,
     NotFound,
     RemoteStoreError,
-    ResolutionPlan,
 )
 from remote_store.authoring import folder_key
 from remote_store_local._errors import translate
 from remote_store_local._files import Fsync, LocalFiles
 from remote_store_local._keys import refuse_device_names
 from remote_store_local._url import folder_of_url
+
+if TYPE_CHECKING:
+    from remote_store import ResolutionPlan
 
 __all__ = ["Rooted"]
 
@@ -192,6 +193,8 @@ class Rooted:
 
     def resolve(self, path: str) -> ResolutionPlan:
         """Return the absolute path of a key as a plan; details hold the ``root``."""
+        from remote_store import ResolutionPlan  # few programs ask
+
         native = self.native_path(path)
         return ResolutionPlan(self._NAME, self._NAME, path, native, {"root": self._root})
 
@@ -202,6 +205,8 @@ class Rooted:
         Raises:
             CapabilityNotSupported: Another type was asked for.
         """
+        from pathlib import Path  # whoever asks for it has loaded it
+
         if type_hint is Path:
             return cast("T", Path(self._root))
         msg = (

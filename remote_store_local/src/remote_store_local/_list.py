@@ -16,14 +16,12 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Generator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from remote_store import (
     UNKNOWN_TIME,
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    GlobPattern,
     InvalidPath,
     RemotePath,
     RemoteStoreError,
@@ -42,6 +40,9 @@ from remote_store_local._fs.folder import OpenFolder, is_own_folder
 from remote_store_local._fs.resolve import Root
 from remote_store_local._fs.shared_close import SharedClose
 from remote_store_local._fs.xattrs import modified_at
+
+if TYPE_CHECKING:
+    from remote_store import FolderInfo
 
 __all__ = ["FolderWalk", "PageReader", "folder_info", "glob", "list_entries"]
 
@@ -213,6 +214,8 @@ def folder_info(files: LocalFiles, key: str, stopped: Callable[[], bool]) -> Fol
             count += 1
             size += info.size
             latest = max(latest, info.modified_at)
+    from remote_store import FolderInfo  # not for listings
+
     return FolderInfo(
         RemotePath.from_backend_path(key),
         count,
@@ -238,6 +241,8 @@ def glob(files: LocalFiles, pattern: str) -> Generator[FileInfo, None, None]:
 
     Folders that cannot hold one are not opened, and of other files nothing is asked.
     """
+    from remote_store import GlobPattern  # not for listings
+
     glob = GlobPattern.parse(pattern)
     key = files.key(glob.prefix)
     if is_reserved(key):

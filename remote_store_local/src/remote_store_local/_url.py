@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from remote_store_local._keys import WINDOWS
 
@@ -46,6 +45,8 @@ def folder_of_url(url: str, *, windows: bool = WINDOWS) -> str:
                 msg += f": {f'{scheme}:///{rest[2:]}'!r}"
             raise ValueError(msg)
         rest = slash + path
+    from urllib.parse import unquote_to_bytes  # it brings ipaddress along
+
     try:
         folder = unquote_to_bytes(rest).decode()
     except UnicodeDecodeError as error:

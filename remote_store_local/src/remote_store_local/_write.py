@@ -36,7 +36,8 @@ def _own(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
     return None if metadata is None else dict(metadata)
 
 
-@define
+# Nobody compares or prints one, and the methods for that would have to be made.
+@define(eq=False, repr=False)
 class Write:
     """
     What a write is to do, beside the bytes.

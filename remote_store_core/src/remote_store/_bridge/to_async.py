@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, BinaryIO, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, TypeVar
 
 from remote_store._bridge.calls import BackendCall, BackendCalls, Running
 from remote_store._bridge.page_iterator import page_iterator
@@ -24,15 +24,17 @@ from remote_store._threads.chunk_reader import read_some
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import RemoteStoreError
 from remote_store._types.models import (
-    ContentHeaders,
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    ResolutionPlan,
     WriteResult,
 )
 
-__all__ = ["SyncBackendAdapter", "as_async"]
+if TYPE_CHECKING:
+    from remote_store._types.content import ContentHeaders
+    from remote_store._types.folder_info import FolderInfo
+    from remote_store._types.resolution import ResolutionPlan
+
+__all__ = ["SyncBackendAdapter"]
 
 T = TypeVar("T")
 
@@ -484,19 +486,6 @@ class SyncBackendAdapter(AsyncBackend):
 
     def _member(self, name: str) -> Callable[..., Any]:
         return members.member(self._backend, name, Backend)
-
-
-def as_async(backend: AsyncBackend | Backend) -> AsyncBackend:
-    """
-    Return *backend* itself if it is async, else a new adapter around it.
-
-    Raises:
-        TypeError: *backend* lacks members of the protocols.
-    """
-    if members.is_async_backend(backend):
-        members.refuse_incomplete(backend)
-        return cast("AsyncBackend", backend)
-    return SyncBackendAdapter(cast("Backend", backend))  # which inspects it
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

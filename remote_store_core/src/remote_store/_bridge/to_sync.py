@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
 from typing import (
+    TYPE_CHECKING,
     Any,
     BinaryIO,
     ClassVar,
@@ -34,13 +35,15 @@ from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import CapabilityNotSupported, RemoteStoreError
 from remote_store._types.models import (
-    ContentHeaders,
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    ResolutionPlan,
     WriteResult,
 )
+
+if TYPE_CHECKING:
+    from remote_store._types.content import ContentHeaders
+    from remote_store._types.folder_info import FolderInfo
+    from remote_store._types.resolution import ResolutionPlan
 
 __all__ = ["AsyncBackendSyncAdapter"]
 

@@ -22,10 +22,12 @@ from remote_store._types.errors import RemoteStoreError, unsupported
 from remote_store._types.models import (
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    ResolutionPlan,
     WriteResult,
 )
+
+if TYPE_CHECKING:
+    from remote_store._types.folder_info import FolderInfo
+    from remote_store._types.resolution import ResolutionPlan
 
 __all__ = ["AsyncBackend"]
 
@@ -636,6 +638,9 @@ class AsyncBackend(Protocol):
         as the account or the root folder, in values that JSON knows. Their
         names are the backend's own; the default has none.
         """
+        # Imported here: few programs ask where things are.
+        from remote_store._types.resolution import ResolutionPlan
+
         # A class that matches by its members alone may lack native_path too.
         native_path = getattr(self, "native_path", AsyncBackend.native_path.__get__(self))
         return ResolutionPlan(

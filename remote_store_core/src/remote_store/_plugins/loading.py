@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from remote_store._plugins.entry_points import BackendPlugin, scan
-from remote_store._plugins.hooks import register_plugin
 from remote_store._types.errors import PluginError
 from remote_store._types.secrets import declared_options, redact_url
 
@@ -275,6 +274,9 @@ if hasattr(os, "register_at_fork"):  # Windows does not fork
 
 
 def _listen(plugin: BackendPlugin, entry_point: EntryPoint) -> None:
+    # It brings pluggy along, which programs without listeners need not load.
+    from remote_store._plugins.hooks import register_plugin
+
     try:
         register_plugin(import_plugin(plugin, entry_point), plugin.name)
     except PluginError as error:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from remote_store._plugins.hooks import hub
+from remote_store._plugins.hub import hub
 from remote_store._types.secrets import Secret
 
 __all__ = ["resolve_env", "resolve_secrets"]

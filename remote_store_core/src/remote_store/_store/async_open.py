@@ -9,9 +9,9 @@ from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from remote_store._bridge.to_async import as_async
+from remote_store._bridge.as_async import as_async
 from remote_store._contract.async_backend import AsyncBackend
-from remote_store._plugins.hooks import hub
+from remote_store._plugins.hub import hub
 from remote_store._plugins.loading import load_backend, load_listeners
 from remote_store._plugins.opening import (
     ConfiguredStore,

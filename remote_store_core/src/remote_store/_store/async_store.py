@@ -8,9 +8,9 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from remote_store._bridge.to_async import as_async
+from remote_store._bridge.as_async import as_async
 from remote_store._contract import members, versions
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_closing import Closing
@@ -19,7 +19,6 @@ from remote_store._contract.async_content import (
     ContentSource,
     as_content,
 )
-from remote_store._contract.backend import Backend
 from remote_store._contract.ranges import BLOCK
 from remote_store._contract.standard_errors import (
     cannot_copy_from,
@@ -27,7 +26,7 @@ from remote_store._contract.standard_errors import (
     cannot_delete_many,
     error_about,
 )
-from remote_store._plugins.hooks import hub
+from remote_store._plugins.hub import hub
 from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.async_file import AsyncFile
 from remote_store._store.async_iterate import files_below, folders_below, relay
@@ -37,14 +36,17 @@ from remote_store._store.observe import together
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import CapabilityNotSupported, RemoteStoreError
 from remote_store._types.models import (
-    ContentHeaders,
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    ResolutionPlan,
     WriteResult,
 )
 from remote_store._types.path import RemotePath, join_root, normalise, strip_root, text_of
+
+if TYPE_CHECKING:
+    from remote_store._contract.backend import Backend
+    from remote_store._types.content import ContentHeaders
+    from remote_store._types.folder_info import FolderInfo
+    from remote_store._types.resolution import ResolutionPlan
 
 __all__ = ["AsyncStore", "store_over"]
 

@@ -10,9 +10,6 @@ from attrs import asdict
 
 from remote_store._contract.standard_errors import no_real_folders
 from remote_store._types.capabilities import Capability, CapabilitySet
-from remote_store._types.models import (
-    ContentHeaders,
-)
 from remote_store._types.path import RemotePath, text_of
 
 __all__ = [
@@ -73,6 +70,8 @@ def gate_headers(capabilities: CapabilitySet, headers: object, backend: str) -> 
             other than printable ASCII, which would not come back unchanged.
         CapabilityNotSupported: No CONTENT_HEADERS.
     """
+    from remote_store._types.content import ContentHeaders  # few writes have headers
+
     if not isinstance(headers, ContentHeaders):
         msg = f"headers must be a ContentHeaders, got {type(headers).__name__}"
         raise TypeError(msg)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Literal, TypeVar, cast
 
-from remote_store._plugins.hooks import OperationEvent, hub
+from remote_store._plugins.hub import hub
 from remote_store._types.errors import CapabilityNotSupported
 from remote_store._types.models import WriteResult
 from remote_store._types.path import RemotePath, text_of
@@ -117,6 +117,9 @@ class Observed:
         if error is not None:
             outcome = "cancelled" if isinstance(error, self.CANCELLATION) else "error"
         seconds = perf_counter() - start
+        # Whoever listens has loaded it with the hooks.
+        from remote_store._plugins.event import OperationEvent
+
         hub.emit(
             OperationEvent(self.name, self.path, self.backend, self._bytes, seconds, outcome, error)
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from remote_store._contract import members
 from remote_store._contract.backend import Backend
-from remote_store._plugins.hooks import hub
+from remote_store._plugins.hub import hub
 from remote_store._plugins.loading import load_backend, load_listeners
 from remote_store._plugins.opening import (
     Locating,

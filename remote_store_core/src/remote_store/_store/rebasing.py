@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from remote_store._types.models import (
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    ResolutionPlan,
     WriteResult,
 )
 from remote_store._types.path import RemotePath, known_path, strip_root, text_of
+
+if TYPE_CHECKING:
+    from remote_store._types.folder_info import FolderInfo
+    from remote_store._types.resolution import ResolutionPlan
 
 __all__ = [
     "rebased_entry",
@@ -63,6 +67,9 @@ def rebased_folder_info(root: str, info: FolderInfo) -> FolderInfo:
     """Return *info* with a path relative to *root*; the root itself gives `RemotePath.ROOT`."""
     if not root:
         return info
+    # The backend has loaded it, unless its model is one of others.
+    from remote_store._types.folder_info import FolderInfo
+
     return FolderInfo(
         _below(root, info.path), info.file_count, info.total_size, info.modified_at, info.extra
     )
@@ -86,4 +93,7 @@ def rebased_result(root: str, result: WriteResult) -> WriteResult:
 
 def rebased_plan(key: str | RemotePath, plan: ResolutionPlan) -> ResolutionPlan:
     """Return *plan* with the key as the caller gave it."""
+    # The backend has loaded it.
+    from remote_store._types.resolution import ResolutionPlan
+
     return ResolutionPlan(plan.kind, plan.backend, text_of(key), plan.native_path, plan.details)

@@ -8,6 +8,7 @@ store differ only in how they wait.
 from __future__ import annotations
 
 import fnmatch
+from typing import TYPE_CHECKING
 
 from remote_store._contract.standard_errors import is_a_file, not_found, source_is_folder
 from remote_store._types.capabilities import Capability, CapabilitySet
@@ -15,10 +16,12 @@ from remote_store._types.errors import InvalidPath, NotFound
 from remote_store._types.models import (
     UNKNOWN_TIME,
     FileInfo,
-    FolderInfo,
     WriteResult,
 )
 from remote_store._types.path import RemotePath, normal_paths, normalise, text_of
+
+if TYPE_CHECKING:
+    from remote_store._types.folder_info import FolderInfo
 
 __all__ = [
     "FolderTally",
@@ -238,4 +241,7 @@ class FolderTally:
     def info(self, path: RemotePath) -> FolderInfo:
         """Return the sum; without a known time it has none."""
         latest = None if self._latest == UNKNOWN_TIME else self._latest
+        # Not before a folder is added up.
+        from remote_store._types.folder_info import FolderInfo
+
         return FolderInfo(path, self._count, self._size, latest)

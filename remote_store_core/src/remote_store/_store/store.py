@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar
 
 from remote_store._contract import members, versions
 from remote_store._contract.backend import Backend
@@ -27,7 +27,7 @@ from remote_store._contract.standard_errors import (
     cannot_delete_many,
     error_about,
 )
-from remote_store._plugins.hooks import hub
+from remote_store._plugins.hub import hub
 from remote_store._store import gates, range_rules, rebasing, rules
 from remote_store._store.iterate import files_below, folders_below, relay
 from remote_store._store.observe import Observation, together
@@ -36,14 +36,16 @@ from remote_store._threads.spool import spooled_write
 from remote_store._types.capabilities import Capability, CapabilitySet
 from remote_store._types.errors import CapabilityNotSupported, RemoteStoreError
 from remote_store._types.models import (
-    ContentHeaders,
     FileInfo,
     FolderEntry,
-    FolderInfo,
-    ResolutionPlan,
     WriteResult,
 )
 from remote_store._types.path import RemotePath, join_root, normalise, strip_root, text_of
+
+if TYPE_CHECKING:
+    from remote_store._types.content import ContentHeaders
+    from remote_store._types.folder_info import FolderInfo
+    from remote_store._types.resolution import ResolutionPlan
 
 __all__ = ["Store", "store_over"]
 

@@ -1,27 +1,28 @@
-"""What operations return. All models are frozen, copy, deep-copy and pickle."""
+"""
+What almost every operation returns. All models are frozen, copy, deep-copy and pickle.
+
+Those that few programs see have modules of their own: making a class takes longer
+than loading a module.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Factory, field, frozen
 
 from remote_store._types.path import RemotePath
-from remote_store._types.secrets import redact_url
+
+if TYPE_CHECKING:
+    from remote_store._types.content import ContentDigest, ContentHeaders
 
 __all__ = [
     "UNKNOWN_TIME",
-    "ContentDigest",
-    "ContentHeaders",
     "FileInfo",
     "FolderEntry",
-    "FolderInfo",
     "PathEntry",
-    "ResolutionPlan",
     "WriteResult",
 ]
 
@@ -44,96 +45,11 @@ class PathEntry(Protocol):
         ...
 
 
-_HEX = re.compile(r"[0-9a-f]+")
-
-
 # The guard of a frozen class makes it store each field through object.__setattr__,
 # which costs more than all the rest of a fast operation. So the two models that
 # every hot operation returns store their fields as objects of a subclass without
 # the guard (`_OpenFileInfo`, `_OpenWriteResult`), and then become what they are.
 _set = object.__setattr__
-
-
-def _clean(text: str) -> str:
-    return text.strip().lower()
-
-
-def _has_name(instance: object, attribute: Attribute[str], value: str) -> None:
-    if not value:
-        msg = "the algorithm of a digest must not be empty"
-        raise ValueError(msg)
-
-
-def _is_hexadecimal(instance: object, attribute: Attribute[str], value: str) -> None:
-    if not _HEX.fullmatch(value):
-        msg = f"the value of a digest must be hexadecimal, got {value!r}"
-        raise ValueError(msg)
-
-
-@frozen
-class ContentDigest:
-    """
-    A digest of a file's content.
-
-    Args:
-        algorithm: Name such as ``"sha256"``; stripped and lower-cased.
-        value: Hexadecimal digest; stripped and lower-cased.
-
-    Raises:
-        ValueError: *algorithm* is empty, or *value* is empty or not hexadecimal.
-    """
-
-    algorithm: str = field(converter=_clean, validator=_has_name)
-    value: str = field(converter=_clean, validator=_is_hexadecimal)
-
-
-#: Media types of compressed files, by the encoding that their suffix stands for.
-_COMPRESSED: Final = {
-    "gzip": "application/gzip",
-    "bzip2": "application/x-bzip2",
-    "xz": "application/x-xz",
-    "compress": "application/x-compress",
-}
-
-
-@frozen(kw_only=True)
-class ContentHeaders:
-    """
-    What a service keeps with content, and hands out with it as headers of HTTP.
-
-    None of them changes content: what is written with ``content_encoding="gzip"``
-    has to be gzipped already, and is read as it was written.
-
-    Args:
-        content_type: Media type, such as ``"text/csv; charset=utf-8"``. None
-            leaves it to the service, which has a default.
-        cache_control: How long others may keep it, ``"max-age=3600"``.
-        content_encoding: How it is compressed, ``"gzip"``.
-        content_disposition: What a browser does with it,
-            ``'attachment; filename="report.csv"'``.
-    """
-
-    content_type: str | None = None
-    cache_control: str | None = None
-    content_encoding: str | None = None
-    content_disposition: str | None = None
-
-    @classmethod
-    def guessed(cls, name: str | RemotePath) -> ContentHeaders:
-        """
-        Return the media type that the suffix of a name stands for, as Python's own table has it.
-
-        That of a compressed file is its own (``application/gzip`` for
-        ``a.csv.gz``), and no `content_encoding`: who fetches it wants that file.
-
-        Args:
-            name: A name or a path. An unknown suffix gives no media type.
-        """
-        import mimetypes  # few programs guess
-
-        # Not the functions of the module, which know what is installed on this machine.
-        kind, encoding = mimetypes.MimeTypes().guess_type(f"file:///{name}")
-        return cls(content_type=kind if encoding is None else _COMPRESSED.get(encoding))
 
 
 @frozen(init=False)
@@ -227,31 +143,6 @@ class FolderEntry:
     is_link: bool = field(default=False, eq=False)
 
 
-@frozen
-class FolderInfo:
-    """
-    What lies below a folder. Equality and hash look at `path` only.
-
-    Args:
-        path: Path of the folder; `RemotePath.ROOT` for the root of a store.
-        file_count: Files below it, at every depth that was asked for.
-        total_size: Their bytes.
-        modified_at: Latest known time of any counted file, or None.
-        extra: Anything else that the backend knows.
-    """
-
-    path: RemotePath
-    file_count: int = field(eq=False)
-    total_size: int = field(eq=False)
-    modified_at: datetime | None = field(default=None, eq=False)
-    extra: dict[str, object] = field(default=Factory(dict), eq=False)
-
-    @property
-    def name(self) -> str:
-        """Last segment of the path."""
-        return self.path.name
-
-
 @frozen(init=False)
 class WriteResult:
     """
@@ -312,39 +203,3 @@ class _OpenWriteResult(WriteResult):
     __slots__ = ()
     __setattr__ = _set
     __delattr__ = object.__delattr__
-
-
-def _read_only(details: Mapping[str, object]) -> Mapping[str, object]:
-    return MappingProxyType({k: _shown(v) if isinstance(v, str) else v for k, v in details.items()})
-
-
-def _shown(text: str) -> str:
-    # Whatever a backend hands over: a plan is made to be printed.
-    return redact_url(text) if "://" in text else text
-
-
-@frozen
-class ResolutionPlan:
-    """
-    How a key maps to storage; made without I/O.
-
-    Args:
-        kind: Kind of the mapping, normally the backend's name.
-        backend: Name of the backend.
-        key: The key as the caller gave it.
-        native_path: The same in the backend's own notation; of a URL without
-            its credentials.
-        details: More, in JSON-friendly values; read-only. Never a secret: of
-            URLs without their credentials.
-    """
-
-    kind: str
-    backend: str
-    key: str
-    native_path: str = field(converter=_shown)
-    details: Mapping[str, object] = field(converter=_read_only)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A mapping proxy cannot be pickled; the dict behind it can.
-        fields = (self.kind, self.backend, self.key, self.native_path, dict(self.details))
-        return ResolutionPlan, fields

@@ -7,9 +7,8 @@ same class as in the plugin's own package, and nothing is imported before it
 is asked for.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from remote_store._bridge.to_async import SyncBackendAdapter
 from remote_store._contract.async_backend import AsyncBackend
 from remote_store._contract.async_content import AsyncWritableContent, ContentSource
 from remote_store._plugins.loading import lazy_classes as _lazy_classes
@@ -33,5 +32,14 @@ __all__ = [
     "open_store",
 ]
 
-if not TYPE_CHECKING:
-    __getattr__ = _lazy_classes(__name__)
+if TYPE_CHECKING:
+    from remote_store._bridge.to_async import SyncBackendAdapter
+else:
+    _plugin_class = _lazy_classes(__name__)
+
+    def __getattr__(name: str) -> type[Any]:
+        if name == "SyncBackendAdapter":  # an async program has no use for it
+            from remote_store._bridge.to_async import SyncBackendAdapter
+
+            return globals().setdefault(name, SyncBackendAdapter)
+        return _plugin_class(name)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import random
 import struct
 import time
 from types import TracebackType
@@ -128,6 +127,8 @@ class Changing:
             if time.monotonic() > end:
                 msg = "Another process holds its folder, in the middle of a change"
                 raise ResourceLocked(msg, path=self._key, backend=self._backend)
+            import random  # few wait
+
             time.sleep(random.uniform(0, pause))  # noqa: S311 - keeps two apart, no secret
             pause = min(2 * pause, _DRAIN)
             if self._taken():

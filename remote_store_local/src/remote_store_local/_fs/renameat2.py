@@ -8,8 +8,8 @@ elsewhere a second link is made, which is refused in the same way.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
+import functools
 import os
 import sys
 from typing import Any, Final
@@ -25,15 +25,15 @@ _CANNOT: Final = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 _RENAME_NOREPLACE: Final = 1
 
 
-def _load() -> Any:
+@functools.cache
+def _loaded() -> Any:
     if sys.platform != "linux":
         return None
+    import ctypes  # as long to load as a file is to write: only for who renames
+
     # Without types of its arguments: what it is given is of none but these, and to convert them
     # would take as long as the call.
     return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-
-
-_rename = _load()
 
 
 def renameat2(src_fd: int, src: str, dst_fd: int, dst: str) -> None:
@@ -44,9 +44,12 @@ def renameat2(src_fd: int, src: str, dst_fd: int, dst: str) -> None:
         OSError: EEXIST: something is at *dst*; ENOSYS, EINVAL or ENOTSUP: the
             system or the file system cannot do this; otherwise as `os.rename`.
     """
-    if _rename is None:
+    rename = _loaded()
+    if rename is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), src)
-    if _rename(src_fd, os.fsencode(src), dst_fd, os.fsencode(dst), _RENAME_NOREPLACE):
+    if rename(src_fd, os.fsencode(src), dst_fd, os.fsencode(dst), _RENAME_NOREPLACE):
+        import ctypes
+
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), src, None, dst)
 

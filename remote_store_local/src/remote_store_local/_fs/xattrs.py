@@ -11,9 +11,7 @@ can repeat, a generation cannot.
 from __future__ import annotations
 
 import errno
-import json
 import os
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -81,12 +79,18 @@ def encode_metadata(metadata: Mapping[str, str] | None) -> bytes:
     """
     if not metadata:
         return b""
+    import json  # few files have metadata
+
     try:
         text = json.dumps(dict(metadata), ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
         msg = "a metadata value cannot be encoded as UTF-8"
         raise ValueError(msg) from error
-    return text if len(text) <= _PLAIN else zlib.compress(text, 9)
+    if len(text) <= _PLAIN:
+        return text
+    import zlib
+
+    return zlib.compress(text, 9)
 
 
 def decode_metadata(raw: bytes, key: str, backend: str) -> dict[str, str] | None:
@@ -98,6 +102,9 @@ def decode_metadata(raw: bytes, key: str, backend: str) -> dict[str, str] | None
     """
     if not raw:
         return None
+    import json
+    import zlib
+
     try:
         if raw[:1] != b"{":
             raw = zlib.decompressobj().decompress(raw, _DECODED)

@@ -35,7 +35,8 @@ __all__ = ["DISK", "Gathered", "Side", "gather", "is_below", "normal", "reasons"
 DISK: Final = WorkerPool("remote-store-transfer", 8)
 
 
-@frozen
+# Nobody compares or prints one of these two, and the methods for that would have to be made.
+@frozen(eq=False, repr=False)
 class Side:
     """
     A folder of a store.
@@ -67,7 +68,7 @@ class Side:
         return path[len(self.folder) + 1 :] if self.folder else path
 
 
-@define
+@define(eq=False, repr=False)
 class Gathered:
     """
     What a listing gave.
