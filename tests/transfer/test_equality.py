@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from remote_store import ContentDigest
-from remote_store_transfer._listing.records import Seen
 from remote_store_transfer._planning.equality import (
     DIGEST,
     ETAG,
@@ -22,7 +21,8 @@ from remote_store_transfer._planning.equality import (
 from remote_store_transfer._values import Compare, Version
 
 T = 1_700_000_000_000_000
-MD5 = ("md5", "aa")
+MD5 = ContentDigest("md5", "aa")
+OTHER_MD5 = ContentDigest("md5", "bb")
 PARTS = "0c79b032f9bf2d7d6ab9234bf88d3251-12"
 
 
@@ -30,10 +30,14 @@ def seen(
     size: int = 1,
     time: int | None = T,
     etag: str | None = None,
-    digest: tuple[str, str] | None = None,
+    digest: ContentDigest | None = None,
     metadata: dict[str, str] | None = None,
-) -> Seen:
-    return size, time, etag, digest, metadata
+) -> Version:
+    return Version(size, None if time is None else moment(time), etag, digest, metadata)
+
+
+def moment(micros: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 def rule(
@@ -43,6 +47,7 @@ def rule(
 
 
 LATER = T + 5_000_000
+AT_T = stamp(moment(T))
 
 
 @pytest.mark.parametrize(
@@ -52,24 +57,51 @@ LATER = T + 5_000_000
         (seen(1), seen(2), rule("content"), "different"),
         (seen(time=T), seen(time=T - 1), rule("size"), "equal"),
         (seen(digest=MD5), seen(time=T - 1, digest=MD5), rule("time"), "equal"),
-        (seen(digest=MD5), seen(time=LATER, digest=("md5", "bb")), rule("time"), "different"),
-        (seen(digest=MD5), seen(digest=("crc", "aa")), rule("content"), "read"),
+        (
+            seen(digest=MD5),
+            seen(time=LATER, digest=OTHER_MD5),
+            rule("time"),
+            "different",
+        ),
+        (seen(digest=MD5), seen(digest=ContentDigest("crc", "aa")), rule("content"), "read"),
         # What was kept of the source.
-        (seen(), seen(metadata={TIME: stamp(T)}), rule("time"), "equal"),
-        (seen(time=T + 1), seen(time=LATER, metadata={TIME: stamp(T)}), rule("time"), "different"),
+        (seen(), seen(metadata={TIME: AT_T}), rule("time"), "equal"),
+        (
+            seen(time=T + 1),
+            seen(time=LATER, metadata={TIME: AT_T}),
+            rule("time"),
+            "different",
+        ),
         (seen(etag="x"), seen(metadata={ETAG: "x"}), rule("etag"), "equal"),
-        (seen(etag="y"), seen(metadata={ETAG: "x", TIME: stamp(T)}), rule("etag"), "different"),
-        (seen(etag="y"), seen(metadata={ETAG: "x", TIME: stamp(T)}), rule("time"), "equal"),
+        (
+            seen(etag="y"),
+            seen(metadata={ETAG: "x", TIME: AT_T}),
+            rule("etag"),
+            "different",
+        ),
+        (seen(etag="y"), seen(metadata={ETAG: "x", TIME: AT_T}), rule("time"), "equal"),
         (seen(digest=MD5), seen(metadata={DIGEST: "md5:aa"}), rule("etag"), "equal"),
         (seen(digest=MD5), seen(metadata={DIGEST: "md5:bb"}), rule("etag"), "different"),
+        (seen(), seen(time=0, metadata={TIME: "2023-11-15T00:13:20+02:00"}), rule("time"), "equal"),
         (seen(), seen(time=LATER, metadata={TIME: "luck"}), rule("time"), "equal"),
+        (
+            seen(),
+            seen(time=LATER, metadata={TIME: "0001-01-01T00:00:00+02:00"}),
+            rule("time"),
+            "equal",
+        ),
         (seen(), seen(time=LATER, metadata={TIME: "2026-01-01T00:00:00"}), rule("time"), "equal"),
         (seen(), seen(time=LATER), rule("etag"), "ask"),
         (seen(), seen(time=LATER), rule("etag", records=False), "equal"),
         # A source that is a copy itself hands on the time of its own source.
-        (seen(time=LATER, metadata={TIME: stamp(T)}), seen(), rule("time", restores=True), "equal"),
         (
-            seen(time=LATER, metadata={TIME: stamp(0)}),
+            seen(time=LATER, metadata={TIME: AT_T}),
+            seen(),
+            rule("time", restores=True),
+            "equal",
+        ),
+        (
+            seen(time=LATER, metadata={TIME: stamp(moment(0))}),
             seen(time=0),
             rule("time", restores=True),
             "equal",
@@ -92,7 +124,12 @@ LATER = T + 5_000_000
         (seen(etag=PARTS), seen(time=LATER), rule("time"), "ask"),
         (seen(etag=PARTS), seen(time=LATER), rule("time", one_store=True), "ask"),
         (seen(etag=PARTS), seen(time=LATER), rule("time", records=False), "equal"),
-        (seen(etag=PARTS), seen(time=LATER, metadata={TIME: stamp(T)}), rule("time"), "equal"),
+        (
+            seen(etag=PARTS),
+            seen(time=LATER, metadata={TIME: AT_T}),
+            rule("time"),
+            "equal",
+        ),
         (seen(etag=PARTS[:32]), seen(time=LATER), rule("time"), "equal"),
         (seen(time=None), seen(), rule("time", records=False), "different"),
         (seen(), seen(time=None), rule("time", records=False), "different"),
@@ -101,7 +138,7 @@ LATER = T + 5_000_000
         (seen(time=None, etag="y"), seen(metadata={ETAG: "x"}), rule("time"), "different"),
     ],
 )
-def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
+def test_verdicts(source: Version, target: Version, how: Rule, answer: str) -> None:
     """Of files of one size, at both sides of each limit."""
     assert judge(source, target, how).answer == answer
 
@@ -109,13 +146,13 @@ def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
 @pytest.mark.parametrize(
     ("target", "answer"),
     [
-        (seen(metadata={TIME: stamp(T)}), "equal"),
+        (seen(metadata={TIME: AT_T}), "equal"),
         (seen(time=LATER), "equal"),
         (seen(time=T + 1), "different"),
         (seen(time=T - 5_000_000), "different"),
     ],
 )
-def test_a_target_that_was_asked_is_not_asked_again(target: Seen, answer: str) -> None:
+def test_a_target_that_was_asked_is_not_asked_again(target: Version, answer: str) -> None:
     """In doubt it is copied once more."""
     assert judge_known(seen(), target, rule("time")).answer == answer
 
@@ -127,7 +164,7 @@ def test_an_upload_that_ended_after_the_copy_is_found_by_what_is_kept(
     began: int, answer: str
 ) -> None:
     """Its time lies before that of the copy, which is one of the file that it replaced."""
-    target = seen(time=LATER, metadata={TIME: stamp(T)})
+    target = seen(time=LATER, metadata={TIME: AT_T})
 
     assert judge_known(seen(time=began, etag=PARTS), target, rule("time")).answer == answer
 
@@ -135,7 +172,7 @@ def test_an_upload_that_ended_after_the_copy_is_found_by_what_is_kept(
 @pytest.mark.parametrize("micros", [0, -1, -62_000_000_000_000_000, T])
 def test_every_time_can_be_kept(micros: int) -> None:
     """Also those before 1970, and before the year 1000."""
-    target = seen(time=LATER, metadata={TIME: stamp(micros)})
+    target = seen(time=LATER, metadata={TIME: stamp(moment(micros))})
 
     assert judge(seen(time=micros), target, rule("time")) == ("equal", "time")
     assert judge(seen(time=micros + 1), target, rule("time")).answer == "different"

@@ -2,35 +2,85 @@
 
 from __future__ import annotations
 
+import pickle
 import random
+from datetime import UTC, datetime
+from typing import Any
 
+import pytest
+from attrs import astuple, fields
+from attrs.exceptions import FrozenInstanceError
+
+from remote_store import UNKNOWN_TIME, ContentDigest, FileInfo, RemotePath
 from remote_store_transfer._listing.records import key_of, path_of
 from remote_store_transfer._listing.sorter import Sorter
+from remote_store_transfer._values import Action, Version, new_action, version_seen
+
+
+def numbers(run: int) -> Sorter[int]:
+    """Return a sorter of numbers, of 50 bytes each."""
+    return Sorter(lambda number: number, lambda number: 50, run)
 
 
 def test_runs_on_disk_and_in_memory_are_one_order() -> None:
     """Whatever was spilled and what was not come back sorted, more than once."""
-    records = [b"%06d" % i for i in range(5000)]
-    sorter = Sorter(run=20_000)
+    records = list(range(5010))
+    sorter = numbers(run=20_000)
     for record in random.Random(1).sample(records, len(records)):
         if sorter.add(record):
             sorter.spill()
 
-    assert sorter.runs > 5
+    assert sorter.runs == 12
     assert records == list(sorter) == list(sorter)
-    assert len(sorter) == 5000
+    assert len(sorter) == 5010
+
+
+def test_records_of_one_place_stay_as_they_came() -> None:
+    """In memory and over all runs, so that the first one of a name is told from a second one."""
+    sorter: Sorter[tuple[str, int]] = Sorter(lambda record: record[0], lambda record: 100, 5_000)
+    for i in range(500):
+        if sorter.add(("ab"[i % 2], i)):
+            sorter.spill()
+
+    assert sorter.runs > 5
+    assert [i for _, i in sorter] == [*range(0, 500, 2), *range(1, 500, 2)]
+
+
+def test_the_more_runs_the_less_of_each_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a merge holds in memory hardly grows with what is on the disk."""
+    loads = pickle.loads
+    held: list[int] = []
+
+    def counted(block: bytes) -> list[int]:
+        records: list[int] = loads(block)
+        held[-1] += len(records)
+        return records
+
+    monkeypatch.setattr(pickle, "loads", counted)
+    for runs in (16, 160):
+        sorter = numbers(run=0)
+        for i in range(runs * 200):
+            sorter.add(i)
+            if i % 200 == 199:
+                sorter.spill()
+        held.append(0)
+        next(iter(sorter))
+
+    few, many = held
+    assert few == 16 * 128
+    assert few < many < 4 * few
 
 
 def test_two_readers_do_not_disturb_each_other() -> None:
     """The runs share one file, and each reader has its own place in it."""
-    sorter = Sorter(run=2_000)
+    sorter = numbers(run=2_000)
     for i in range(1000):
-        if sorter.add(b"%04d" % i):
+        if sorter.add(i):
             sorter.spill()
     one, other = iter(sorter), iter(sorter)
     mixed = [(next(one), next(other)) for _ in range(1000)]
 
-    assert [a for a, _ in mixed] == [b for _, b in mixed] == [b"%04d" % i for i in range(1000)]
+    assert [a for a, _ in mixed] == [b for _, b in mixed] == list(range(1000))
 
 
 def test_what_lies_below_a_folder_follows_a_file_of_its_name() -> None:
@@ -39,3 +89,32 @@ def test_what_lies_below_a_folder_follows_a_file_of_its_name() -> None:
 
     assert ["a", "a/b", "a/b/c", "a\x01", "a!", "a-", "ä"] == sorted(paths, key=key_of)
     assert paths == [path_of(key_of(path)) for path in paths]
+
+
+def test_no_field_is_lost_on_the_disk() -> None:
+    """Versions and actions say how they are pickled: each field is one of its own here."""
+    models: list[Any] = [Version, Action]
+    for model in models:
+        made = model(*range(len(fields(model))))
+
+        assert astuple(made) == astuple(pickle.loads(pickle.dumps(made)))
+
+
+def test_what_is_made_the_fast_way_is_as_any_other() -> None:
+    """Frozen, and equal to what the constructor makes."""
+    time = datetime(2026, 1, 1, tzinfo=UTC)
+    info = FileInfo(
+        RemotePath("a"), "a", 3, time, ContentDigest("md5", "aa"), "e", "text/plain", {"k": "v"}
+    )
+    seen = version_seen(info)
+    action = new_action("copy", "a", 3, "new", seen)
+
+    assert Version(3, time, "e", info.digest, {"k": "v"}) == seen
+    assert version_seen(FileInfo(RemotePath("a"), "a", 3, UNKNOWN_TIME)) == Version(3)
+    assert Action("copy", "a", 3, "new", seen) == action
+    both: list[Any] = [seen, action]
+    for made in both:
+        with pytest.raises(FrozenInstanceError):
+            made.size = 4
+        with pytest.raises(FrozenInstanceError):
+            del made.size

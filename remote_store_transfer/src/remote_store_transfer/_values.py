@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import frozen
 
@@ -23,8 +23,10 @@ __all__ = [
     "Totals",
     "TransferReport",
     "Version",
+    "new_action",
     "same_version",
     "version_of",
+    "version_seen",
 ]
 
 #: What an action does to its path in the target.
@@ -35,6 +37,11 @@ Compare: TypeAlias = Literal["etag", "time", "size", "content"]
 Links: TypeAlias = Literal["report", "follow", "skip"]
 #: Which files come first.
 Order: TypeAlias = Literal["size", "name"]
+
+# The guard of a frozen class makes attrs store each field through object.__setattr__.
+# Plans make one object for each file of a side, and one for each action: those are
+# made of a subclass without the guard, and then become what they are.
+_new = object.__new__
 
 
 @frozen
@@ -58,11 +65,38 @@ class Version:
     metadata: Mapping[str, str] | None = None
     headers: ContentHeaders | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Plans that do not fit the memory are pickled: half the time of what attrs would do.
+        fields = (self.size, self.modified_at, self.etag, self.digest, self.metadata, self.headers)
+        return Version, fields
+
+
+class _OpenVersion(Version):
+    __slots__ = ()
+    __setattr__ = object.__setattr__
+    # Both or none: the interpreter keeps them in one slot of the type.
+    __delattr__ = object.__delattr__
+
 
 def version_of(info: FileInfo) -> Version:
-    """Return what a listing or a question told of a file."""
+    """Return what a question told of a file."""
     time = None if info.modified_at == UNKNOWN_TIME else info.modified_at
     return Version(info.size, time, info.etag, info.digest, info.metadata or None, info.headers)
+
+
+def version_seen(info: FileInfo) -> Version:
+    """Return what a listing told of a file, except for headers, in a third of the usual time."""
+    this: Any = _new(_OpenVersion)
+    this.size = info.size
+    time = info.modified_at
+    this.modified_at = None if time == UNKNOWN_TIME else time
+    this.etag = info.etag
+    this.digest = info.digest
+    this.metadata = dict(info.metadata) if info.metadata else None
+    this.headers = None
+    this.__class__ = Version
+    seen: Version = this
+    return seen
 
 
 def same_version(one: Version, other: Version) -> bool:
@@ -94,6 +128,37 @@ class Action:
     reason: str
     source: Version | None = None
     target: Version | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.kind, self.path, self.size, self.reason, self.source, self.target)
+        return Action, fields
+
+
+class _OpenAction(Action):
+    __slots__ = ()
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__
+
+
+def new_action(
+    kind: Kind,
+    path: str,
+    size: int,
+    reason: str,
+    source: Version | None = None,
+    target: Version | None = None,
+) -> Action:
+    """Return an action in a third of the usual time."""
+    this: Any = _new(_OpenAction)
+    this.kind = kind
+    this.path = path
+    this.size = size
+    this.reason = reason
+    this.source = source
+    this.target = target
+    this.__class__ = Action
+    action: Action = this
+    return action
 
 
 @frozen

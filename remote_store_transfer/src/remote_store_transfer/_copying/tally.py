@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._values import Action, Failure, Totals, TransferReport
@@ -41,6 +41,9 @@ class Outcome(NamedTuple):
     retried: int = 0
     metadata_left_out: bool = False
     time_left_out: bool = False
+
+
+_DONE: Final = Outcome()
 
 
 class Tally:
@@ -83,7 +86,7 @@ class Tally:
     def passed(self, action: Action) -> bool:
         """Note an action that moves nothing; return False if it is another one."""
         if action.kind == "skip":
-            self.ended(action, Outcome())
+            self.ended(action, _DONE)
         elif action.kind == "conflict":
             self.ended(action, Outcome(Failure(action.path, "conflict", action.reason, "conflict")))
         else:

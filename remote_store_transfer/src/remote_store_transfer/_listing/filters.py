@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from remote_store import FileInfo
-from remote_store_transfer._listing.records import Seen, seen_of
+from remote_store_transfer._values import Version, version_seen
 
 if TYPE_CHECKING:
     from remote_store import GlobPattern
 
 __all__ = ["Filters"]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Filters:
@@ -47,7 +45,7 @@ class Filters:
         if newer is not None and newer.tzinfo is None:
             msg = "newer must be an aware time, such as datetime.now(UTC) - timedelta(days=1)"
             raise ValueError(msg)
-        self._newer = None if newer is None else (newer - _EPOCH) // timedelta(microseconds=1)
+        self._newer = newer
         self._min = 0 if min_size is None else min_size
         self._max = max_size
         if self._min < 0 or (max_size is not None and max_size < self._min):
@@ -56,17 +54,17 @@ class Filters:
 
     def accepts(self, path: str, file: FileInfo) -> bool:
         """Return True if everything lets a file pass whose relative path is *path*."""
-        return self.names(path) and self.takes(seen_of(file))
+        return self.names(path) and self.takes(version_seen(file))
 
     def names(self, path: str) -> bool:
         """Return True if the patterns let a path pass."""
         if self._include and not any(pattern.matches(path) for pattern in self._include):
             return False
-        return not any(pattern.matches(path) for pattern in self._exclude)
+        return not (self._exclude and any(pattern.matches(path) for pattern in self._exclude))
 
-    def takes(self, seen: Seen) -> bool:
+    def takes(self, seen: Version) -> bool:
         """Return True if time and size let a file of the source pass."""
-        size, time = seen[0], seen[1]
+        size, time = seen.size, seen.modified_at
         if self._newer is not None and (time is None or time <= self._newer):
             return False
         return size >= self._min and (self._max is None or size <= self._max)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from remote_store import Capability, NotFound
 from remote_store_transfer._failures import EXPECTED, reason_of, status_of
-from remote_store_transfer._listing.records import key_of, pack_file, seen_of
+from remote_store_transfer._listing.records import file_of, files
 from remote_store_transfer._listing.side import Gathered, Side
-from remote_store_transfer._listing.sorter import Sorter
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Failure
 
@@ -29,7 +28,7 @@ async def look_up(source: Side, target: Side, paths: tuple[str, ...]) -> tuple[G
             is taken to have none, and refuses when they are written.
         paths: Relative paths; ``""`` is the folder of a side itself, as a file.
     """
-    ours, theirs = Gathered(Sorter()), Gathered(Sorter())
+    ours, theirs = Gathered(files()), Gathered(files())
     asks = target.store.supports(Capability.METADATA)
     waiting = iter(paths)
 
@@ -49,8 +48,8 @@ async def look_up(source: Side, target: Side, paths: tuple[str, ...]) -> tuple[G
                     theirs.failures.append(_failure(path, error))
                     continue
                 else:
-                    theirs.files.add(pack_file(key_of(path), seen_of(there)))
-            ours.files.add(pack_file(key_of(path), seen_of(found)))
+                    theirs.files.add(file_of(path, there))
+            ours.files.add(file_of(path, found))
 
     async with task_group() as group:
         for _ in range(_ASKING):

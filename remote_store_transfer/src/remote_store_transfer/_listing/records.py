@@ -1,116 +1,84 @@
-"""Files and actions as byte strings whose order is the order of a plan."""
+"""What plans keep of files and actions: in which order, and what it takes of the memory."""
 
 from __future__ import annotations
 
-import marshal
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import sys
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
-from remote_store import UNKNOWN_TIME, FileInfo
-from remote_store_transfer._values import Action, Version
+from remote_store import FileInfo
+from remote_store_transfer._listing.sorter import Sorter
+from remote_store_transfer._values import Action, Version, version_seen
 
-if TYPE_CHECKING:
-    from remote_store import ContentDigest
+__all__ = ["File", "file_of", "files", "key_of", "path_of", "planned"]
 
-__all__ = [
-    "Seen",
-    "key_of",
-    "pack_action",
-    "pack_file",
-    "path_of",
-    "seen_of",
-    "split",
-    "unpack_action",
-    "version_seen",
-]
+#: A file of a side: the key of its path, and what was seen of it.
+File: TypeAlias = tuple[str, Version]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO: Final = timedelta(microseconds=1)
-#: Ends a key; no key has it, since no segment of a path is empty.
-_END: Final = b"\0\0"
-_LARGEST: Final = (1 << 63) - 1
-
-#: Size, time in microseconds or None, ETag, digest and user metadata of a file.
-Seen: TypeAlias = tuple[int, int | None, str | None, tuple[str, str] | None, dict[str, str] | None]
+# Bytes that are taken by objects without the texts in them.
+_FILE: Final = 64
+_VERSION: Final = 176
+_ACTION: Final = 96
+_DIGEST: Final = 192
 
 
-def key_of(path: str) -> bytes:
-    """Return a key that sorts a file directly before what lies below a folder of its name."""
-    return path.encode("utf-8", "surrogatepass").replace(b"/", b"\0")
+def key_of(path: str) -> str:
+    """
+    Return a key that sorts a file directly before what lies below a folder of its name.
+
+    No path has a NUL.
+    """
+    return path.replace("/", "\0")
 
 
-def path_of(key: bytes) -> str:
+def path_of(key: str) -> str:
     """Return the path of a key."""
-    return key.replace(b"\0", b"/").decode("utf-8", "surrogatepass")
+    return key.replace("\0", "/")
 
 
-def seen_of(info: FileInfo) -> Seen:
-    """Return what a listing told of a file, as plain values."""
-    time = info.modified_at
-    digest = info.digest
-    return (
-        info.size,
-        None if time == UNKNOWN_TIME else (time - _EPOCH) // _MICRO,
-        info.etag,
-        None if digest is None else (digest.algorithm, digest.value),
-        dict(info.metadata) if info.metadata else None,
-    )
+def file_of(path: str, info: FileInfo) -> File:
+    """Return the record of a file, whose path in the folder of its side is *path*."""
+    return key_of(path), version_seen(info)
 
 
-def pack_file(key: bytes, seen: Seen) -> bytes:
-    """Return the record of a file."""
-    return key + _END + marshal.dumps(seen)
+def files() -> Sorter[File]:
+    """Return a sorter of the files of a side."""
+    return Sorter(_key, _bytes_of_file)
 
 
-def split(record: bytes) -> tuple[bytes, Seen]:
-    """Return key and content of a file's record."""
-    key, _, rest = record.partition(_END)
-    seen: Seen = marshal.loads(rest)  # noqa: S302 - written by this process
-    return key, seen
+def planned(*, by_size: bool) -> Sorter[Action]:
+    """Return a sorter of actions: deletions last, the others by size or by name."""
+    order: Callable[[Action], tuple[bool, int, str]]
+    if by_size:
+        order = lambda a: (a.kind == "delete", -a.size, key_of(a.path))  # noqa: E731
+    else:
+        order = lambda a: (a.kind == "delete", 0, key_of(a.path))  # noqa: E731
+    return Sorter(order, _bytes_of_action)
 
 
-def version_seen(seen: Seen | None) -> Version | None:
-    """Return plain values as a version."""
-    if seen is None:
-        return None
-    size, time, etag, digest, metadata = seen
-    return Version(
-        size,
-        None if time is None else _EPOCH + timedelta(microseconds=time),
-        etag,
-        None if digest is None else _digest(*digest),
-        metadata,
-    )
+def _key(file: File) -> str:
+    return file[0]
 
 
-def _digest(algorithm: str, value: str) -> ContentDigest:
-    from remote_store import ContentDigest  # few listings tell digests
-
-    return ContentDigest(algorithm, value)
+def _bytes_of_file(file: File) -> int:
+    return _FILE + sys.getsizeof(file[0]) + _bytes_of(file[1])
 
 
-def pack_action(
-    kind: str,
-    key: bytes,
-    reason: str,
-    source: Seen | None,
-    target: Seen | None,
-    *,
-    by_size: bool,
-) -> bytes:
-    """Return the record of an action: deletions last, the others by size or by name."""
-    moves = kind in ("copy", "replace") and source is not None
-    size = source[0] if moves and source is not None else 0
-    rank = b"\1" if kind == "delete" else b"\0"
-    weight = (_LARGEST - size).to_bytes(8, "big") if by_size else b""
-    content: Any = (kind, size, reason, source, target)
-    return rank + weight + key + _END + marshal.dumps(content)
+def _bytes_of_action(action: Action) -> int:
+    size = _ACTION + sys.getsizeof(action.path)
+    for version in (action.source, action.target):
+        if version is not None:
+            size += _bytes_of(version)
+    return size
 
 
-def unpack_action(record: bytes, *, by_size: bool) -> Action:
-    """Return the action of a record."""
-    start = 9 if by_size else 1
-    end = record.index(_END, start)
-    kind, size, reason, source, target = marshal.loads(record[end + 2 :])  # noqa: S302
-    path = path_of(record[start:end])
-    return Action(kind, path, size, reason, version_seen(source), version_seen(target))
+def _bytes_of(version: Version) -> int:
+    size = _VERSION
+    if version.etag is not None:
+        size += sys.getsizeof(version.etag)
+    if version.digest is not None:
+        size += _DIGEST + sys.getsizeof(version.digest.value)
+    if version.metadata is not None:
+        size += sys.getsizeof(version.metadata)
+        size += sum(sys.getsizeof(text) for item in version.metadata.items() for text in item)
+    return size

@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from remote_store_transfer._listing.records import Seen
 from remote_store_transfer._values import Compare, Version
+
+if TYPE_CHECKING:
+    from remote_store import ContentDigest
 
 __all__ = [
     "DIGEST",
@@ -38,9 +40,6 @@ OURS: Final = frozenset((TIME, ETAG, DIGEST))
 
 #: Bytes that a store takes as user metadata.
 _ROOM: Final = 2048
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO: Final = timedelta(microseconds=1)
-_SECOND: Final = 1_000_000
 _SENT_IN_PARTS: Final = re.compile('"?[0-9a-f]{32}-[0-9]+"?')
 #: Time around that of a source in which the time of a target tells nothing.
 #: After it, the target may have been written before the source's last change:
@@ -77,33 +76,25 @@ class Rule(NamedTuple):
     one_store: bool
 
 
-def stamp(micros: int) -> str:
+def stamp(time: datetime) -> str:
     """Return a time as it is kept: ISO 8601, UTC, six digits of a second."""
-    time = _EPOCH + timedelta(microseconds=micros)
-    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _micros(text: str | None) -> int | None:
+def _kept_time(metadata: Mapping[str, str]) -> datetime | None:
+    text = metadata.get(TIME)
     if text is None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return None if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return None if time.tzinfo is None else (time - _EPOCH) // _MICRO
-
-
-def _original(seen: Seen) -> int | None:
-    """Return the time of a source: that of its own source, where it is a copy that tells."""
-    _, time, _, _, metadata = seen
-    first = _micros(metadata.get(TIME)) if metadata else None
-    return time if first is None else first  # which is 0 where tools set the same time for all
 
 
 def source_time(version: Version) -> datetime | None:
-    """Return the time that a copy of a version shall tell."""
-    micros = _micros(version.metadata.get(TIME)) if version.metadata else None
-    return version.modified_at if micros is None else _EPOCH + timedelta(microseconds=micros)
+    """Return the time that a copy of a version shall tell: if it is a copy, that of its source."""
+    return (_kept_time(version.metadata) if version.metadata else None) or version.modified_at
 
 
 def kept(
@@ -123,9 +114,9 @@ def kept(
     room = _ROOM - sum(len(k.encode()) + len(v.encode()) for k, v in result.items())
     time = source_time(version)
     facts = {
-        TIME: None if time is None else stamp((time - _EPOCH) // _MICRO),
+        TIME: None if time is None else stamp(time),
         ETAG: version.etag if version.etag is None or version.etag.isascii() else None,
-        DIGEST: version.digest and f"{version.digest.algorithm}:{version.digest.value}",
+        DIGEST: version.digest and _named(version.digest),
     }
     for key, value in facts.items():
         # What the user keeps comes first.
@@ -135,32 +126,32 @@ def kept(
     return result or None
 
 
-def judge(source: Seen, target: Seen, rule: Rule) -> Verdict:
+def judge(source: Version, target: Version, rule: Rule) -> Verdict:
     """Compare two files by what listings told of them."""
-    if source[0] != target[0]:
+    if source.size != target.size:
         return Verdict("different", "size")
     if rule.compare == "size":
         return Verdict("equal", "size")
-    ours, theirs = source[3], target[3]
-    if ours and theirs and ours[0] == theirs[0]:
-        return Verdict("equal" if ours == theirs else "different", "digest")
+    ours, theirs = source.digest, target.digest
+    if ours is not None and theirs is not None and ours.algorithm == theirs.algorithm:
+        return Verdict("equal" if ours.value == theirs.value else "different", "digest")
     if rule.compare == "content":
         return Verdict("read", "content")
-    if target[4]:
-        verdict = _by_record(source, target[4], rule)
+    if target.metadata:
+        verdict = _by_record(source, target.metadata, rule)
         if verdict is not None:
             return verdict
     elif rule.compare == "etag" and rule.records and not rule.restores:
         return Verdict("ask", "etag")
     verdict = _by_time(source, target, rule)
-    if rule.restores or not rule.records or target[4]:
+    if rule.restores or not rule.records or target.metadata:
         return verdict
     # A source may have a time that no clock has reached, and a target another clock.
     unsure = verdict.answer == "different" and not rule.one_store
     return Verdict("ask", verdict.by) if unsure or _began_before(source) else verdict
 
 
-def _began_before(seen: Seen) -> bool:
+def _began_before(seen: Version) -> bool:
     """
     Return True if a file may be younger than its time.
 
@@ -169,12 +160,12 @@ def _began_before(seen: Seen) -> bool:
     ETag that ends with the number of parts. Meanwhile a copy may have been made of
     the file that it replaced.
     """
-    return _SENT_IN_PARTS.fullmatch(seen[2] or "") is not None
+    return _SENT_IN_PARTS.fullmatch(seen.etag or "") is not None
 
 
-def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
+def judge_known(source: Version, target: Version, rule: Rule) -> Verdict:
     """As `judge`, once the target was asked: whatever it does not say now it does not know."""
-    verdict = _by_record(source, target[4] or {}, rule)
+    verdict = _by_record(source, target.metadata or {}, rule)
     if verdict is not None:
         return verdict
     verdict = _by_time(source, target, rule)
@@ -183,28 +174,32 @@ def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
     return Verdict("different", "written at the same moment, and nothing tells them apart")
 
 
-def _by_record(source: Seen, record: Mapping[str, str], rule: Rule) -> Verdict | None:
+def _by_record(source: Version, record: Mapping[str, str], rule: Rule) -> Verdict | None:
     etag, digest = record.get(ETAG), record.get(DIGEST)
-    if rule.compare == "etag" or source[1] is None:
-        if etag is not None and source[2] is not None:
-            return Verdict("equal" if etag == source[2] else "different", "etag")
-        if digest is not None and source[3] is not None:
-            return Verdict("equal" if digest == ":".join(source[3]) else "different", "digest")
-    time = _micros(record.get(TIME))
+    if rule.compare == "etag" or source.modified_at is None:
+        if etag is not None and source.etag is not None:
+            return Verdict("equal" if etag == source.etag else "different", "etag")
+        if digest is not None and source.digest is not None:
+            return Verdict("equal" if digest == _named(source.digest) else "different", "digest")
+    time = _kept_time(record)
     if time is not None:
-        return Verdict("equal" if time == _original(source) else "different", "time")
+        return Verdict("equal" if time == source_time(source) else "different", "time")
     return None
 
 
-def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
-    ours, theirs = source[1], target[1]
+def _named(digest: ContentDigest) -> str:
+    return f"{digest.algorithm}:{digest.value}"
+
+
+def _by_time(source: Version, target: Version, rule: Rule) -> Verdict:
+    ours, theirs = source.modified_at, target.modified_at
     if ours is None or theirs is None:
         return Verdict("different", "no time is known")
     if rule.restores:
-        return Verdict("equal" if theirs == _original(source) else "different", "time")
-    doubt = DOUBT // _MICRO
+        return Verdict("equal" if theirs == source_time(source) else "different", "time")
+    doubt = DOUBT
     if rule.one_store:  # one clock, in whose last tick both may have been written
-        doubt = 0 if ours % _SECOND or theirs % _SECOND else _SECOND
+        doubt = timedelta(0) if ours.microsecond or theirs.microsecond else timedelta(seconds=1)
     if theirs - ours >= doubt:
         return Verdict("equal", "time")
     if ours - theirs >= doubt:

@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
 
-from remote_store_transfer._listing.records import Seen, split
+from remote_store_transfer._listing.records import File, path_of
+from remote_store_transfer._values import Version
 
 __all__ = ["Pair", "join"]
 
+#: A path, and what was seen of it: in the source, None without a file there; in the target,
+#: likewise; and what keeps a new file from being written, ``""`` if nothing does.
+Pair: TypeAlias = tuple[str, Version | None, Version | None, str]
 
-class Pair(NamedTuple):
-    """
-    One path and what was seen of it.
-
-    Args:
-        key: See `key_of`.
-        source: None if the source has no file there.
-        target: None if the target has no file there.
-        obstacle: What keeps a new file from being written, ``""`` if nothing does.
-    """
-
-    key: bytes
-    source: Seen | None
-    target: Seen | None
-    obstacle: str = ""
+_END: Final = (None, None)
 
 
-class _Cursor:
-    """A sorted listing, and the entry that comes next."""
-
-    def __init__(self, records: Iterator[bytes]) -> None:
-        self._records = records
-        self.key: bytes | None = None
-        self.seen: Seen | None = None
-        self.advance()
-
-    def advance(self) -> None:
-        """Go on to the next key; a second entry of one key is passed over."""
-        last = self.key
-        for record in self._records:
-            self.key, self.seen = split(record)
-            if self.key != last:
-                return
-        self.key = self.seen = None
-
-    def is_below(self, key: bytes) -> bool:
-        """Return True if the next entry lies below a folder *key*."""
-        return self.key is not None and self.key.startswith(key + b"\0")
-
-
-def join(source: Iterator[bytes], target: Iterator[bytes]) -> Iterator[Pair]:
+def join(source: Iterable[File], target: Iterable[File]) -> Iterator[Pair]:
     """
     Yield each path of two sorted listings once.
 
@@ -58,26 +25,38 @@ def join(source: Iterator[bytes], target: Iterator[bytes]) -> Iterator[Pair]:
     path that only the source has. It is none where the source has both: an
     object store may.
     """
-    ours, theirs = _Cursor(source), _Cursor(target)
-    # The last file that only the target has: what would lie below it comes next.
-    barrier: bytes | None = None
-    while ours.key is not None or theirs.key is not None:
-        if ours.key == theirs.key:
-            assert ours.key is not None
-            yield Pair(ours.key, ours.seen, theirs.seen)
-            ours.advance()
-            theirs.advance()
-        elif theirs.key is None or (ours.key is not None and ours.key < theirs.key):
-            assert ours.key is not None
-            key, seen = ours.key, ours.seen
-            ours.advance()
+    ours, theirs = _each_once(source), _each_once(target)
+    key, seen = next(ours, _END)
+    other, there = next(theirs, _END)
+    # What lies below the last file that only the target has begins with it.
+    barrier: str | None = None
+    while key is not None or other is not None:
+        if key == other:
+            assert key is not None
+            yield path_of(key), seen, there, ""
+            key, seen = next(ours, _END)
+            other, there = next(theirs, _END)
+        elif other is None or (key is not None and key < other):
+            assert key is not None
+            path, file, below = path_of(key), seen, f"{key}\0"
+            behind = barrier is not None and key.startswith(barrier)
+            key, seen = next(ours, _END)
             obstacle = ""
-            if theirs.is_below(key) and not ours.is_below(key):
+            if other is not None and other.startswith(below) and not (key or "").startswith(below):
                 obstacle = "the target has a folder there"
-            elif barrier is not None and key.startswith(barrier + b"\0"):
+            elif behind:
                 obstacle = "the target has a file where a folder has to be"
-            yield Pair(key, seen, None, obstacle)
+            yield path, file, None, obstacle
         else:
-            barrier = theirs.key
-            yield Pair(theirs.key, None, theirs.seen)
-            theirs.advance()
+            barrier = f"{other}\0"
+            yield path_of(other), None, there, ""
+            other, there = next(theirs, _END)
+
+
+def _each_once(files: Iterable[File]) -> Iterator[File]:
+    """Yield the files, but a second one of a key."""
+    last = None
+    for file in files:
+        if file[0] != last:
+            last = file[0]
+            yield file

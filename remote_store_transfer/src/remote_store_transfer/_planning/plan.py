@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, get_args
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, get_args
 
 from remote_store import (
     Capability,
@@ -19,13 +20,7 @@ from remote_store.aio import AsyncStore
 from remote_store_transfer._failures import EXPECTED, reason_of
 from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._listing.look import look_up
-from remote_store_transfer._listing.records import (
-    Seen,
-    pack_action,
-    path_of,
-    seen_of,
-    unpack_action,
-)
+from remote_store_transfer._listing.records import planned
 from remote_store_transfer._listing.side import (
     DISK,
     Gathered,
@@ -35,14 +30,23 @@ from remote_store_transfer._listing.side import (
     normal,
     require,
 )
-from remote_store_transfer._listing.sorter import Sorter
 from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._planning.contents import same_content
 from remote_store_transfer._planning.equality import Rule, Verdict, judge, judge_known
-from remote_store_transfer._planning.join import Pair, join
+from remote_store_transfer._planning.join import join
 from remote_store_transfer._planning.overlap import refuse_overlap
 from remote_store_transfer._tasks import task_group
-from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
+from remote_store_transfer._values import (
+    Action,
+    Compare,
+    Failure,
+    Links,
+    Order,
+    Totals,
+    Version,
+    new_action,
+    version_seen,
+)
 
 if TYPE_CHECKING:
     from remote_store import GlobPattern
@@ -55,6 +59,9 @@ _ASKING: Final = 16
 _WAITING: Final = 256
 #: Pairs between two moments at which other tasks may run.
 _PULSE: Final = 256
+
+#: A path, and what was seen of it in the source and in the target.
+_Both: TypeAlias = tuple[str, Version, Version]
 
 
 class Plan:
@@ -108,10 +115,9 @@ class Plan:
         self._overwrite = overwrite
         self._filters = filters
         self._links: Links = links
-        self._by_size = order == "size"
         self._paths = paths
         self._compare_only = compare_only
-        self._actions = Sorter()
+        self._actions = planned(by_size=order == "size")
         self._counts: dict[str, int] = dict.fromkeys(
             ("copy", "replace", "skip", "delete", "conflict"), 0
         )
@@ -171,7 +177,7 @@ class Plan:
 
     def prepared(self) -> Iterator[Action]:
         """Return the actions of a plan that is prepared, for a program without a loop."""
-        return (unpack_action(record, by_size=self._by_size) for record in self._actions)
+        return iter(self._actions)
 
     def close(self) -> None:
         """Give the temporary file back; the plan cannot be used afterwards."""
@@ -238,38 +244,39 @@ class Plan:
         raise NotFound(msg, path=folder)
 
     async def _decide(self, source: Gathered, target: Gathered) -> None:
-        waiting: list[tuple[Pair, str]] = []
+        waiting: list[tuple[_Both, Verdict]] = []
         in_source = in_target = frozenset[str]()  # folders that may have what was not listed
         if self._compare_only:
             in_source, in_target = source.unlisted(), target.unlisted()
-        for count, pair in enumerate(join(iter(source.files), iter(target.files))):
+        for count, (path, ours, theirs, obstacle) in enumerate(join(source.files, target.files)):
             if count % _PULSE == _PULSE - 1:
                 await asyncio.sleep(0)
-            if pair.source is None:
-                if is_below(path_of(pair.key), in_source):
+            if ours is None:
+                if is_below(path, in_source) or not self._delete:
                     continue
-                if self._delete:
-                    await self._heed_link(path_of(pair.key), source.entered)
-                    await self._add("delete", pair, "the source has no such file")
-            elif not self._filters.takes(pair.source):
+                await self._heed_link(path, source.entered)
+                action = new_action("delete", path, 0, "the source has no such file", None, theirs)
+            elif not self._filters.takes(ours):
                 continue
-            elif pair.obstacle:
-                await self._add("conflict", pair, pair.obstacle)
-            elif pair.target is None:
-                if is_below(path_of(pair.key), in_target):
-                    continue
-                if target.left_out.links and await self._is_behind_link(path_of(pair.key)):
-                    await self._add_behind_link(pair)
-                else:
-                    await self._add("copy", pair, "new")
-            else:
-                verdict = judge(pair.source, pair.target, self._rule)
+            elif obstacle:
+                action = new_action("conflict", path, 0, obstacle, ours)
+            elif theirs is not None:
+                verdict = judge(ours, theirs, self._rule)
                 if verdict.answer in ("ask", "read"):
-                    waiting.append((pair, verdict.answer))
+                    waiting.append(((path, ours, theirs), verdict))
                     if len(waiting) >= _WAITING:
                         await self._settle(waiting)
-                else:
-                    await self._add_judged(pair, verdict)
+                    continue
+                action = self._judged(path, ours, theirs, verdict)
+            elif is_below(path, in_target):
+                continue
+            elif target.left_out.links and await self._is_behind_link(path):
+                await self._add_behind_link(path, ours)
+                continue
+            else:
+                action = _copy(path, ours)
+            if self._add(action):
+                await self._spill()
         await self._settle(waiting)
 
     async def _heed_link(self, path: str, entered: AbstractSet[str]) -> None:
@@ -295,85 +302,89 @@ class Plan:
             return False
         return await DISK.query(machine.stops_at_link, self.target.folder, path, frozenset[str]())
 
-    async def _add_behind_link(self, pair: Pair) -> None:
+    async def _add_behind_link(self, path: str, source: Version) -> None:
         """Decide about a file that a copy would be written to, though no listing shows it."""
-        assert pair.source is not None
-        path = path_of(pair.key)
         try:
-            there = seen_of(await self.target.store.get_file_info(self.target.at(path)))
+            there = version_seen(await self.target.store.get_file_info(self.target.at(path)))
         except NotFound:
-            await self._add("copy", pair, "new")
+            if self._add(_copy(path, source)):
+                await self._spill()
             return
         except EXPECTED as error:
             self._fail_comparison(path, error)
             return
-        verdict = judge(pair.source, there, self._rule)
-        pair = pair._replace(target=there)
-        if verdict.answer in ("ask", "read"):
-            await self._settle([(pair, verdict.answer)])
-        else:
-            await self._add_judged(pair, verdict)
+        await self._settle([((path, source, there), judge(source, there, self._rule))])
 
     def _fail_comparison(self, path: str, error: Exception) -> None:
         self._failures.append(Failure(path, "compare", reason_of(error), type(error).__name__))
 
-    async def _add(self, kind: str, pair: Pair, reason: str) -> None:
-        record = pack_action(
-            kind, pair.key, reason, pair.source, pair.target, by_size=self._by_size
-        )
-        self._counts[kind] += 1
-        if kind in ("copy", "replace") and pair.source is not None:
-            self._bytes += pair.source[0]
-        if self._actions.add(record):
-            await DISK.mutate(self._actions.spill)
+    def _add(self, action: Action) -> bool:
+        """Take an action; return True if `_spill` has to be called."""
+        self._counts[action.kind] += 1
+        self._bytes += action.size
+        return self._actions.add(action)
 
-    async def _add_judged(self, pair: Pair, verdict: Verdict) -> None:
+    async def _spill(self) -> None:
+        await DISK.mutate(self._actions.spill)
+
+    def _judged(self, path: str, source: Version, target: Version, verdict: Verdict) -> Action:
         if verdict.answer == "equal":
-            await self._add("skip", pair, f"equal: {verdict.by}")
-        elif self._overwrite:
-            await self._add("replace", pair, f"differs: {verdict.by}")
-        else:
-            await self._add("conflict", pair, f"exists and differs: {verdict.by}")
+            return new_action("skip", path, 0, _reason("equal", verdict.by), source, target)
+        if self._overwrite:
+            reason = _reason("differs", verdict.by)
+            return new_action("replace", path, source.size, reason, source, target)
+        reason = _reason("exists and differs", verdict.by)
+        return new_action("conflict", path, 0, reason, source, target)
 
-    async def _settle(self, waiting: list[tuple[Pair, str]]) -> None:
+    async def _settle(self, waiting: list[tuple[_Both, Verdict]]) -> None:
         """Decide what listings did not, several at a time."""
         pairs = iter(tuple(waiting))
         waiting.clear()
-        settled: list[tuple[Pair, Verdict]] = []
+        settled: list[tuple[_Both, Verdict]] = []
 
         async def work() -> None:
-            for pair, answer in pairs:
-                path = path_of(pair.key)
+            for both, listed in pairs:
+                verdict = listed
                 try:
-                    verdict = await (self._ask(pair) if answer == "ask" else self._read(path))
+                    if verdict.answer == "ask":
+                        verdict = await self._ask(*both)
+                    elif verdict.answer == "read":
+                        verdict = await self._read(both[0])
                 except EXPECTED as error:
-                    self._fail_comparison(path, error)
+                    self._fail_comparison(both[0], error)
                 else:
-                    settled.append((pair, verdict))
+                    settled.append((both, verdict))
 
         async with task_group() as group:
             for _ in range(_ASKING):
                 group.create_task(work())
-        for pair, verdict in settled:
-            await self._add_judged(pair, verdict)
+        for both, verdict in settled:
+            if self._add(self._judged(*both, verdict)):
+                await self._spill()
 
-    async def _ask(self, pair: Pair) -> Verdict:
+    async def _ask(self, path: str, source: Version, target: Version) -> Verdict:
         """Ask the target for what its listing did not tell."""
-        assert pair.source is not None
-        assert pair.target is not None
-        target: Seen = pair.target
         if self.target.store.supports(Capability.METADATA):
-            path = self.target.at(path_of(pair.key))
             try:
-                target = seen_of(await self.target.store.get_file_info(path))
+                target = version_seen(await self.target.store.get_file_info(self.target.at(path)))
             except NotFound:
                 return Verdict("different", "deleted meanwhile")
-        return judge_known(pair.source, target, self._rule)
+        return judge_known(source, target, self._rule)
 
     async def _read(self, path: str) -> Verdict:
         """Read both contents."""
         equal = await same_content(self.source, self.target, path)
         return Verdict("equal" if equal else "different", "content")
+
+
+def _copy(path: str, source: Version) -> Action:
+    return new_action("copy", path, source.size, "new", source)
+
+
+@functools.cache
+def _reason(what: str, by: str) -> str:
+    """Return what many actions have as their reason, as one object."""
+    return f"{what}: {by}"
 
 
 def plan(
