@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -14,6 +16,9 @@ import pytest
 import remote_store_cli
 from remote_store_cli._app import app
 from remote_store_cli._commands import Later
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli
 
 #: What no command on files of this machine has a use for.
 FOREIGN = {
@@ -82,6 +87,27 @@ def test_files_of_this_machine_need_no_more_than_that(tmp_path: Path, arguments:
     own = {f"remote_store_cli.{module.place.partition(':')[0]}"}
     # `find` shows files as `ls` does.
     assert others & loaded <= own | {"remote_store_cli._listing"}
+
+
+def test_listings_load_no_engine(tmp_path: Path) -> None:
+    """Nor do the removals of single files: nothing is transferred."""
+    (tmp_path / "f").write_bytes(b"content")
+
+    for arguments in (["ls", "-r", "."], ["tree", "."], ["info", "f"], ["rm", "f"]):
+        loaded, _ = loaded_by(tmp_path, *arguments)
+        assert "remote_store_local" in loaded
+        assert "remote_store_transfer" not in loaded
+
+
+def test_garbage_is_collected_as_soon_as_a_command_begins(cli: Cli) -> None:
+    """It is not while the program is loaded, which makes none."""
+    gc.disable()
+    try:
+        cli("completion", "bash")
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def rows() -> list[Later]:
