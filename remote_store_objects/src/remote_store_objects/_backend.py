@@ -16,7 +16,6 @@ from remote_store import (
     FileInfo,
     FolderEntry,
     FolderInfo,
-    InvalidPath,
     RemoteStoreError,
     ResolutionPlan,
     RetryPolicy,
@@ -462,18 +461,10 @@ class ObjectBackend(AsyncBackend):
         with self._loops.running() as session:
             if self._description.batch < 2:
                 raise cannot_delete_many(self.name)
-            errors: dict[str, RemoteStoreError] = {}
-            named: dict[str, str] = {}
-            wanted: dict[str, str | None] = {}
-            for path in paths:
-                try:
-                    key = self._keys.file(path)
-                except InvalidPath as error:
-                    errors[path] = error
-                    continue
-                etag = (if_match or {}).get(path)
-                match = gate_match(self.capabilities, etag, key, self.name)
-                named[key], wanted[key] = path, match.get("if_match")
+            named, errors = self._keys.files(paths)
+            wanted = {key: (if_match or {}).get(path) for key, path in named.items()}
+            for key, etag in wanted.items():
+                gate_match(self.capabilities, etag, key, self.name)
             operations = self.operations or await self.found_operations(session, None)
             found = await operations.delete_many(session, wanted, missing_ok=missing_ok)
             return errors | {named[key]: error for key, error in found.items()}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from attrs import frozen
-
-from remote_store import GlobPattern, InvalidPath, RemotePath, authoring
+from remote_store import GlobPattern, InvalidPath, RemotePath, RemoteStoreError, authoring
 from remote_store.authoring import LeftOut, is_key, is_reserved, known_path
 from remote_store_objects._protocol.description import Description
 
@@ -20,7 +18,6 @@ _log = logging.getLogger(__name__)
 Shown: TypeAlias = Callable[[str], RemotePath | None]
 
 
-@frozen
 class Keys:
     """
     Checks of what a caller gave, before any request.
@@ -29,7 +26,10 @@ class Keys:
         description: Of the service.
     """
 
-    description: Description
+    __slots__ = ("description",)
+
+    def __init__(self, description: Description) -> None:
+        self.description = description
 
     def folder(self, key: str) -> str:
         """Return the normal form of a key that may be the root; see `authoring.folder_key`."""
@@ -38,6 +38,17 @@ class Keys:
     def file(self, key: str) -> str:
         """Return the normal form of a key that must not be the root; see `authoring.file_key`."""
         return authoring.file_key(key, self.description.name)
+
+    def files(self, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, RemoteStoreError]]:
+        """Return what was given by its normal form, and the errors of what `file` refuses."""
+        given: dict[str, str] = {}
+        errors: dict[str, RemoteStoreError] = {}
+        for key in keys:
+            try:
+                given[self.file(key)] = key
+            except InvalidPath as error:
+                errors[key] = error
+        return given, errors
 
     def target(self, key: str) -> str:
         """
