@@ -51,12 +51,16 @@ SELDOM = [
 ]
 #: What a copy between two folders has no use for.
 ELSEWHERE = [
+    "csv",
+    "email",
     "hashlib",
+    "importlib.metadata",
     "json",
     "pickle",
     "random",
     "tempfile",
     "uuid",
+    "zipfile",
     "remote_store_transfer._cluster",
     "remote_store_transfer._files",
     "remote_store_transfer._progress",
@@ -65,13 +69,12 @@ ELSEWHERE = [
 ]
 COPY = """
 import asyncio
-from remote_store.aio import AsyncStore
-from remote_store_local import AsyncLocalBackend
+from remote_store.aio import open_store
 from remote_store_transfer.aio import copy_tree
 
 async def main():
-    async with AsyncStore(AsyncLocalBackend("source")) as source:
-        async with AsyncStore(AsyncLocalBackend("target")) as target:
+    async with open_store("local:source") as source:
+        async with open_store("local:target") as target:
             assert (await copy_tree(source, target)).copied == 1
 
 asyncio.run(main())
@@ -82,7 +85,7 @@ asyncio.run(main())
     ("program", "absent"),
     [
         ("import remote_store", ["asyncio", *SYNC, *SELDOM]),
-        ("import remote_store.aio", [*SYNC, *SELDOM]),
+        ("import remote_store.aio", ["remote_store._plugins.entry_points", *SYNC, *SELDOM]),
         (
             "import remote_store_local",
             ["ctypes", "json", "pathlib", "random", "urllib.parse", "remote_store_local._sync"],
@@ -224,8 +227,8 @@ def test_version_and_info() -> None:
 def test_uninstalled_plugin_names_the_install_line(run_python: Callable[..., str]) -> None:
     """Where a plugin of ours is not installed, every way to it says how to install it."""
     out = run_python(
-        "import importlib.metadata as m\n"
-        "m.distributions = lambda **kw: []\n"
+        "from remote_store._plugins import installed\n"
+        "installed._in_folders = lambda path: []\n"
         "import remote_store, remote_store.aio\n"
         "for attempt in (lambda: remote_store.load_backend('file'),\n"
         "                lambda: remote_store.aio.AsyncMemoryBackend,\n"

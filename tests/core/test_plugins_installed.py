@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 import textwrap
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from tests.core.plugins import BROKEN, GOOD, GROUP
+
+from remote_store._plugins import entry_points
 
 pytestmark = pytest.mark.slow
 
@@ -288,6 +293,62 @@ def test_a_hidden_version_of_a_distribution_offers_nothing(
     )
 
     assert out == "{'new'}\n"
+
+
+OTHERS = {
+    "archive": """
+import zipfile
+with zipfile.ZipFile("acme.zip", "w") as archive:
+    archive.write(info / "METADATA", f"{info.name}/METADATA")
+    archive.write(info / "entry_points.txt", f"{info.name}/entry_points.txt")
+sys.path.append("acme.zip")
+""",
+    "finder": """
+from importlib.metadata import Distribution, DistributionFinder
+class Finder(DistributionFinder):
+    def find_spec(self, *_):
+        return None
+    def find_distributions(self, context):
+        return [Distribution.at(info)] if context.name in (None, "acme-store") else []
+sys.meta_path.append(Finder())
+""",
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_distributions_outside_of_folders_are_found(
+    lay: Callable[..., Path], run_python: Callable[..., str], kind: str
+) -> None:
+    """What is in an archive or comes from a finder of its own is found, beside all others."""
+    info = next(lay("acme-store", "[remote_store.backends]\nacme = acme_store:X\n").iterdir())
+
+    out = run_python(
+        "import pathlib, sys\n"
+        f"info = pathlib.Path({str(info)!r})\n"
+        f"{OTHERS[kind]}\n"
+        "import remote_store\n"
+        "print([p.version for p in remote_store.list_backends() if p.name in ('acme', 'memory')])\n"
+    )
+
+    assert len(ast.literal_eval(out)) == 2
+
+
+def test_the_metadata_are_read_as_python_reads_them() -> None:
+    """Of what is installed here, our own reading tells the same as `importlib.metadata`."""
+    ours, problems = entry_points.scan(tuple(sys.path))
+    standard = {
+        (found.group, found.name, found.value, distribution.name, distribution.version)
+        for distribution in metadata.distributions()
+        for found in distribution.entry_points
+        if found.group.startswith("remote_store.")
+    }
+
+    assert {(e.group, e.name, e.value, p.distribution, p.version) for p, e in ours} == standard
+    assert len(standard) > 5
+    assert not problems
+    group = [e for _, e in ours if e.group == "remote_store.backends"]
+    theirs = metadata.entry_points(group="remote_store.backends")
+    assert {e.load() for e in group} == {e.load() for e in theirs}
 
 
 def test_a_panic_is_a_broken_plugin_and_an_interrupt_is_not(

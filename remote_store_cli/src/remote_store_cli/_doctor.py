@@ -22,6 +22,7 @@ from remote_store import (
 from remote_store._contract.members import MANDATORY
 
 # What is examined here is the core's own discovery, of all its groups.
+from remote_store._plugins.entry_points import EntryPoint
 from remote_store._plugins.loading import LISTENERS, import_plugin, list_plugins, unreadable
 from remote_store_cli._integrity import CORE, installed, other_owners
 from remote_store_cli._outcome import describe
@@ -182,7 +183,7 @@ def _broken_beside(group: str) -> list[str]:
         if plugin.blocked:
             continue
         try:
-            entry_point = metadata.EntryPoint(plugin.name, plugin.value, group)
+            entry_point = EntryPoint(plugin.name, plugin.value, group)
             loaded = import_plugin(plugin, entry_point)
             if group == LISTENERS:
                 register_plugin(loaded, plugin.name)

@@ -21,7 +21,6 @@ from remote_store._contract.versions import (
 )
 from remote_store._plugins.loading import LISTENERS as _LISTENERS
 from remote_store._plugins.loading import (
-    BackendPlugin,
     list_backends,
     load_backend,
     register_backend,
@@ -156,8 +155,9 @@ if TYPE_CHECKING:
         RetryPolicy,
         StoreProfile,
     )
+    from remote_store._plugins.entry_points import BackendPlugin
+    from remote_store._plugins.event import OperationEvent
     from remote_store._plugins.hooks import (
-        OperationEvent,
         hookimpl,
         register_plugin,
         unregister_plugin,
@@ -179,11 +179,12 @@ else:
         "AsyncBackendSyncAdapter": "remote_store._bridge.to_sync",
         "Backend": "remote_store._contract.backend",
         "BackendConfig": "remote_store._plugins.config",
+        "BackendPlugin": "remote_store._plugins.entry_points",
         "ContentDigest": "remote_store._types.content",
         "ContentHeaders": "remote_store._types.content",
         "FolderInfo": "remote_store._types.folder_info",
         "GlobPattern": "remote_store._types.glob",
-        "OperationEvent": "remote_store._plugins.hooks",
+        "OperationEvent": "remote_store._plugins.event",
         "Registry": "remote_store._store.open",
         "RegistryConfig": "remote_store._plugins.config",
         "ResolutionPlan": "remote_store._types.resolution",

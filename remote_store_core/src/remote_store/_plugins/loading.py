@@ -17,19 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from remote_store._plugins.entry_points import BackendPlugin, scan
 from remote_store._types.errors import PluginError
 from remote_store._types.secrets import declared_options, redact_url
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from remote_store._plugins.entry_points import BackendPlugin, EntryPoint
 
 __all__ = [
     "BACKENDS",
     "EXTRAS",
     "LISTENERS",
     "SYNC_BACKENDS",
-    "BackendPlugin",
     "find_class",
     "import_plugin",
     "install_line",
@@ -109,7 +107,7 @@ def list_plugins(group: str) -> list[BackendPlugin]:
 
 def unreadable() -> list[str]:
     """Return what is wrong with each distribution whose metadata cannot be read."""
-    return scan(tuple(sys.path))[1]
+    return _scanned()[1]
 
 
 def load_backend(name: str, *, sync: bool = False) -> type[Any]:
@@ -327,6 +325,8 @@ def _unknown(name: str) -> str:
 
 def _claims(name: str, groups: tuple[str, ...]) -> list[tuple[BackendPlugin, EntryPoint]]:
     """Return who serves *name* in the first of the groups where anybody does."""
+    from remote_store._plugins.entry_points import scan  # as in _scanned
+
     for _ in range(2):
         found = [[claim for claim in _entries(g) if claim[0].name == name] for g in groups]
         claims = [claim for group in found for claim in group]
@@ -364,9 +364,16 @@ def _names(variable: str) -> set[str] | None:
     return {part.strip().lower() for part in value.split(",") if part.strip()}
 
 
+def _scanned() -> tuple[list[tuple[BackendPlugin, EntryPoint]], list[str]]:
+    # A program that names its backend's class never comes here.
+    from remote_store._plugins.entry_points import scan
+
+    return scan(tuple(sys.path))
+
+
 def _entries(group: str) -> list[tuple[BackendPlugin, EntryPoint]]:
     allowed, denied = _names(ALLOW), _names(DENY) or set()
-    found = [claim for claim in scan(tuple(sys.path))[0] if claim[1].group == group]
+    found = [claim for claim in _scanned()[0] if claim[1].group == group]
     # A class that is not wanted is not to be had by another of its names.
     off = {plugin.value for plugin, _ in found if plugin.name in denied}
     return [
