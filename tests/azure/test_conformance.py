@@ -41,11 +41,12 @@ def test_our_targets_keep_the_contract(name: str, families: list[str], azurite: 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", ["azure:azurite", "azure:hns"])
 def test_they_copy_from_another_container(name: str, azurite: Azurite) -> None:
-    """By the service, without the content: nothing of it does not apply here."""
+    """By the service, without the content; all but copies of many in one call applies here."""
     kit = Kit()
     kit.register(conformance_targets)
     (target,) = find_targets(kit, name, {"azurite": azurite.connection_string})
     with Session(target, kit=kit) as session:
         run = session.run_all(choose(["ACROSS-*"]))
 
-    assert {r.clause.id: r.status for r in run.results if r.status is not Status.PASS} == {}
+    many = {f"ACROSS-{number:03}": Status.INAPPLICABLE for number in (10, 11, 12, 14)}
+    assert {r.clause.id: r.status for r in run.results if r.status is not Status.PASS} == many

@@ -39,11 +39,12 @@ def test_our_target_keeps_the_contract(families: list[str], moto: Moto) -> None:
 
 @pytest.mark.timeout(120)
 def test_it_copies_from_another_bucket(moto: Moto) -> None:
-    """By the service, without the content: nothing of it does not apply here."""
+    """By the service, without the content; all but copies of many in one call applies here."""
     kit = Kit()
     kit.register(conformance_targets)
     (target,) = find_targets(kit, "s3:moto", {"moto": moto.url})
     with Session(target, kit=kit) as session:
         run = session.run_all(choose(["ACROSS-*"]))
 
-    assert {r.clause.id: r.status for r in run.results if r.status is not Status.PASS} == {}
+    many = {f"ACROSS-{number:03}": Status.INAPPLICABLE for number in (10, 11, 12, 14)}
+    assert {r.clause.id: r.status for r in run.results if r.status is not Status.PASS} == many
