@@ -12,11 +12,9 @@ __all__ = ["WINDOWS", "refuse_device_names", "windows_refuses"]
 
 WINDOWS: Final = os.name == "nt"
 
-_DEVICE = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?",
-    re.IGNORECASE | re.DOTALL,
-)
-_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"|?*\\]')
+# Compiled when they are used, which is not on other systems.
+_DEVICE = r"(?is)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?"
+_FORBIDDEN = r'[\x00-\x1f<>:"|?*\\]'
 
 
 def windows_refuses(key: str) -> bool:
@@ -27,7 +25,7 @@ def windows_refuses(key: str) -> bool:
     trailing dot or space is dropped.
     """
     return any(
-        _FORBIDDEN.search(name) or name[-1] in ". " or _DEVICE.fullmatch(name)
+        re.search(_FORBIDDEN, name) or name[-1] in ". " or re.fullmatch(_DEVICE, name)
         for name in key.split("/")
     )
 

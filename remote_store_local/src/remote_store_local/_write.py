@@ -11,8 +11,6 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from attrs import define, field
-
 from remote_store import (
     PreconditionFailed,
     RemotePath,
@@ -32,12 +30,6 @@ T = TypeVar("T")
 _SMALL: Final = 1 << 16
 
 
-def _own(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if metadata is None else dict(metadata)
-
-
-# Nobody compares or prints one, and the methods for that would have to be made.
-@define(eq=False, repr=False)
 class Write:
     """
     What a write is to do, beside the bytes.
@@ -50,14 +42,19 @@ class Write:
         if_match: ETag of the version that may be replaced.
     """
 
-    overwrite: bool
-    atomic: bool
-    metadata: Mapping[str, str] | None = field(converter=_own)
-    if_match: str | None = None
+    __slots__ = ("atomic", "if_match", "metadata", "overwrite")
 
-    def __attrs_post_init__(self) -> None:
-        if self.if_match is not None:
-            self.overwrite = True
+    def __init__(
+        self,
+        overwrite: bool,
+        atomic: bool,
+        metadata: Mapping[str, str] | None,
+        if_match: str | None = None,
+    ) -> None:
+        self.overwrite = overwrite or if_match is not None
+        self.atomic = atomic
+        self.metadata = None if metadata is None else dict(metadata)
+        self.if_match = if_match
 
 
 @mapped

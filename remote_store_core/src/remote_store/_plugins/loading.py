@@ -67,7 +67,7 @@ EXTRAS: Final = {
     "AsyncAzureBackend": "azure",
 }
 
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
+_SCHEME: Final = r"[A-Za-z][A-Za-z0-9+.-]+"
 
 _registered: dict[str, type[Any]] = {}
 _listening: set[BackendPlugin] = set()
@@ -300,7 +300,7 @@ def register_backend(name: str, cls: type[Any]) -> None:
     if not isinstance(name, str) or not isinstance(cls, type):
         msg = f"register_backend takes a name and a class, got {name!r} and {cls!r}"
         raise TypeError(msg)
-    if not _SCHEME.fullmatch(name):
+    if not re.fullmatch(_SCHEME, name):
         msg = (
             "a backend name must be a URL scheme "
             f"(two or more letters, digits, '+', '-', '.'), got {name!r}"

@@ -12,11 +12,10 @@ from remote_store._types.secrets import Secret
 
 __all__ = ["resolve_env", "resolve_secrets"]
 
+# Patterns are compiled when they are used: few programs have a configuration.
 #: An escape, a secret's reference, or a variable; of a malformed one only its ``${``.
-_VARIABLE: Final = re.compile(
-    r"\$\$\{|\$\{secret:[^}]*|\$\{(?:([^{}:$]+)(?::-((?:(?!\$\{)[^}])*))?\})?"
-)
-_SECRET_REFERENCE: Final = re.compile(r"(\$?)\$\{secret:([^}]+)\}")
+_VARIABLE: Final = r"\$\$\{|\$\{secret:[^}]*|\$\{(?:([^{}:$]+)(?::-((?:(?!\$\{)[^}])*))?\})?"
+_REFERENCE: Final = r"(\$?)\$\{secret:([^}]+)\}"
 
 
 class _Verbatim(str):
@@ -57,7 +56,7 @@ def _resolve(data: Any, environ: Mapping[str, str], where: str) -> Any:
         return [_resolve(item, environ, f"{where}[{i}]") for i, item in enumerate(data)]
     if not isinstance(data, str) or isinstance(data, _Verbatim):
         return data
-    if (match := _SECRET_REFERENCE.fullmatch(data)) and match[1]:
+    if (match := re.fullmatch(_REFERENCE, data)) and match[1]:
         return data
     foreign = False
 
@@ -84,7 +83,7 @@ def _resolve(data: Any, environ: Mapping[str, str], where: str) -> Any:
             raise KeyError(msg)
         return value
 
-    text = _VARIABLE.sub(replaced, data)
+    text = re.sub(_VARIABLE, replaced, data)
     return _Verbatim(text) if foreign and "${" in text else text
 
 
@@ -104,7 +103,7 @@ def resolve_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
         text = value.reveal() if isinstance(value, Secret) else value
         if not isinstance(text, str) or isinstance(text, _Verbatim):
             continue
-        match = _SECRET_REFERENCE.fullmatch(text)
+        match = re.fullmatch(_REFERENCE, text)
         if match is None:
             continue
         escaped, reference = match.groups()

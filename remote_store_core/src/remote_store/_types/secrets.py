@@ -43,14 +43,15 @@ _ENDINGS: Final = (
 )
 _NAMES: Final = frozenset({"sig", "clientcertificate"})
 
+# Patterns are compiled when they are used, and kept by `re`: not each program shows a URL.
 _SCHEME: Final = r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://"
 #: Up to a URL within it, as in a query or in a list without blanks.
-_URL: Final = re.compile(rf"({_SCHEME})(?!/)((?:(?!{_SCHEME})\S)*)")
+_URL: Final = rf"({_SCHEME})(?!/)((?:(?!{_SCHEME})\S)*)"
 #: A host and a port: what stands before a path where there is no user.
-_HOST: Final = re.compile(r"(?:\[[^\]]*\]|[^:@]*)(?::\d*)?")
+_HOST: Final = r"(?:\[[^\]]*\]|[^:@]*)(?::\d*)?"
 #: What stands before a value in a query, a fragment or a connection string.
-_NAME: Final = re.compile(r"(?<![\w%.+-])([\w%.+-]+)=")
-_VALUE: Final = re.compile(r"[^&;#\s]*")
+_NAME: Final = r"(?<![\w%.+-])([\w%.+-]+)="
+_VALUE: Final = r"[^&;#\s]*"
 #: How often a text is unescaped to look for credentials in it.
 _LEVELS: Final = 4
 
@@ -244,7 +245,7 @@ def redact_url(text: str) -> str:
 
 
 def _redacted(text: str) -> str:
-    text = _URL.sub(_without_user, text)
+    text = re.sub(_URL, _without_user, text)
     end = 0
     parts = []
     for start, stop in _secret_values(text):
@@ -255,15 +256,16 @@ def _redacted(text: str) -> str:
 
 def _secret_values(text: str) -> Iterator[tuple[int, int]]:
     """Yield where a value begins and ends whose name is secret."""
+    names, values = re.compile(_NAME), re.compile(_VALUE)
     position = 0
-    while match := _NAME.search(text, position):
+    while match := names.search(text, position):
         position = match.end()
         name = match[1]
         if "%" in name:
             from urllib.parse import unquote
 
             name = unquote(name)
-        if is_secret_name(name) and (value := _VALUE.match(text, position)) and value[0]:
+        if is_secret_name(name) and (value := values.match(text, position)) and value[0]:
             yield value.span()
             position = value.end()
 
@@ -279,7 +281,7 @@ def _split_user(rest: str) -> tuple[str, str, str]:
     place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     if "@" in place:
         end = place.rindex("@")
-    elif not _HOST.fullmatch(place) and "@" in rest:
+    elif not re.fullmatch(_HOST, place) and "@" in rest:
         # No host looks like this: it is a password with a "/", "?" or "#" that was not escaped.
         end = rest.rindex("@")
     else:
@@ -293,7 +295,7 @@ def parts_to_hide(text: str) -> set[Secret]:
 
     found: set[str] = set()
     for _ in range(_LEVELS):
-        for match in _URL.finditer(text):
+        for match in re.finditer(_URL, text):
             user, at, _host = _split_user(match[2])
             if at:
                 found |= {user, *user.split(":", 1)}
