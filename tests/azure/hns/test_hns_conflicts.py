@@ -163,6 +163,30 @@ async def test_a_folder_that_goes_before_its_look(
     assert list(lake.files()) == ["d"]
 
 
+async def test_a_folder_that_goes_after_a_lost_answer(
+    lake: Lake, backend: AsyncAzureBackend
+) -> None:
+    """The first attempt may have written what the folder has replaced."""
+    lake.put("other", b"o")
+    await backend.exists("other")
+
+    sent: list[str] = []
+
+    async def before(request: Any) -> None:
+        sent.append(request.method)
+        if sent != ["PUT"]:
+            lake.remove("d")
+        if sent == ["PUT", "PUT"]:
+            lake.mkdir("d")
+
+    lake.transport.before = before
+    lake.emulator.fault("drop_after", nth=1)
+    with pytest.raises(PreconditionFailed, match="may have been written all the same") as caught:
+        await backend.write("d", b"x", overwrite=True)
+    assert (caught.value.path, caught.value.outcome_unknown) == ("d", True)
+    assert lake.files() == {"other": b"o"}
+
+
 async def test_a_source_that_goes_meanwhile(lake: Lake, backend: AsyncAzureBackend) -> None:
     """The answer is that to a destination below a file, yet the source is what is missing."""
     lake.put("f", b"f")
