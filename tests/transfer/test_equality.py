@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from remote_store import ContentDigest
+from remote_store_transfer._listing.records import Seen
 from remote_store_transfer._planning.equality import (
     DIGEST,
     ETAG,
@@ -32,8 +33,8 @@ def seen(
     etag: str | None = None,
     digest: ContentDigest | None = None,
     metadata: dict[str, str] | None = None,
-) -> Version:
-    return Version(size, None if time is None else moment(time), etag, digest, metadata)
+) -> Seen:
+    return "f", size, None if time is None else moment(time), etag, digest, metadata
 
 
 def moment(micros: int) -> datetime:
@@ -138,7 +139,7 @@ AT_T = stamp(moment(T))
         (seen(time=None, etag="y"), seen(metadata={ETAG: "x"}), rule("time"), "different"),
     ],
 )
-def test_verdicts(source: Version, target: Version, how: Rule, answer: str) -> None:
+def test_verdicts(source: Seen, target: Seen, how: Rule, answer: str) -> None:
     """Of files of one size, at both sides of each limit."""
     assert judge(source, target, how).answer == answer
 
@@ -152,7 +153,7 @@ def test_verdicts(source: Version, target: Version, how: Rule, answer: str) -> N
         (seen(time=T - 5_000_000), "different"),
     ],
 )
-def test_a_target_that_was_asked_is_not_asked_again(target: Version, answer: str) -> None:
+def test_a_target_that_was_asked_is_not_asked_again(target: Seen, answer: str) -> None:
     """In doubt it is copied once more."""
     assert judge_known(seen(), target, rule("time")).answer == answer
 

@@ -83,7 +83,8 @@ async def execute(
             the end. It must not block; what it raises ends the execution. On a
             cluster it moves with each batch.
         ended: Called after each action with its `Failure`, None where it went
-            well; not for actions that were withheld. As *progress* otherwise.
+            well; not for files that are equal, nor for actions that were
+            withheld. As *progress* otherwise.
         retries: How often a file is tried again whose source changed
             meanwhile, or whose store did not answer.
         metadata: Take user metadata and content headers along where both
@@ -143,7 +144,7 @@ async def execute(
             metadata=metadata,
         )
     try:
-        async with contextlib.aclosing(aiter(plan)) as actions, task_group() as group:
+        async with contextlib.aclosing(plan.to_do()) as actions, task_group() as group:
             telling = group.create_task(tally.keep_telling())
             phases = _Phases(actions)
             await crew.all(phases.moves())

@@ -57,7 +57,7 @@ class TreeOptions(TypedDict, total=False):
     max_bytes_in_flight: int
     #: Told how it goes on.
     progress: Watch | None
-    #: Told of each action that it is over.
+    #: Told of each action that does something that it is over.
     ended: EndWatch | None
     #: How often a file is tried again.
     retries: int

@@ -16,7 +16,7 @@ class Progress:
         path: The file that moved last.
         file_done: Its bytes that were read.
         file_size: Its bytes in all.
-        files_done: Actions that ended, well or not.
+        files_done: Actions that ended, well or not; files that are equal from the beginning.
         files: Actions in all.
         bytes_done: Bytes that were read of all files; what an attempt read
             that was repeated is taken back.

@@ -24,9 +24,9 @@ __all__ = [
     "TransferReport",
     "Version",
     "new_action",
+    "new_version",
     "same_version",
     "version_of",
-    "version_seen",
 ]
 
 #: What an action does to its path in the target.
@@ -39,8 +39,8 @@ Links: TypeAlias = Literal["report", "follow", "skip"]
 Order: TypeAlias = Literal["size", "name"]
 
 # The guard of a frozen class makes attrs store each field through object.__setattr__.
-# Plans make one object for each file of a side, and one for each action: those are
-# made of a subclass without the guard, and then become what they are.
+# Plans give out three of the objects below for each file: those are made of a subclass
+# without the guard, and then become what they are.
 _new = object.__new__
 
 
@@ -65,11 +65,6 @@ class Version:
     metadata: Mapping[str, str] | None = None
     headers: ContentHeaders | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Plans that do not fit the memory are pickled: half the time of what attrs would do.
-        fields = (self.size, self.modified_at, self.etag, self.digest, self.metadata, self.headers)
-        return Version, fields
-
 
 class _OpenVersion(Version):
     __slots__ = ()
@@ -79,24 +74,29 @@ class _OpenVersion(Version):
 
 
 def version_of(info: FileInfo) -> Version:
-    """Return what a question told of a file."""
+    """Return what a listing or a question told of a file."""
     time = None if info.modified_at == UNKNOWN_TIME else info.modified_at
     return Version(info.size, time, info.etag, info.digest, info.metadata or None, info.headers)
 
 
-def version_seen(info: FileInfo) -> Version:
-    """Return what a listing told of a file, except for headers, in a third of the usual time."""
+def new_version(
+    size: int,
+    modified_at: datetime | None,
+    etag: str | None,
+    digest: ContentDigest | None,
+    metadata: Mapping[str, str] | None,
+) -> Version:
+    """Return a version without headers in a third of the time of `Version`."""
     this: Any = _new(_OpenVersion)
-    this.size = info.size
-    time = info.modified_at
-    this.modified_at = None if time == UNKNOWN_TIME else time
-    this.etag = info.etag
-    this.digest = info.digest
-    this.metadata = dict(info.metadata) if info.metadata else None
+    this.size = size
+    this.modified_at = modified_at
+    this.etag = etag
+    this.digest = digest
+    this.metadata = metadata
     this.headers = None
     this.__class__ = Version
-    seen: Version = this
-    return seen
+    version: Version = this
+    return version
 
 
 def same_version(one: Version, other: Version) -> bool:
@@ -129,10 +129,6 @@ class Action:
     source: Version | None = None
     target: Version | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = (self.kind, self.path, self.size, self.reason, self.source, self.target)
-        return Action, fields
-
 
 class _OpenAction(Action):
     __slots__ = ()
@@ -148,7 +144,7 @@ def new_action(
     source: Version | None = None,
     target: Version | None = None,
 ) -> Action:
-    """Return an action in a third of the usual time."""
+    """Return an action in a third of the time of `Action`."""
     this: Any = _new(_OpenAction)
     this.kind = kind
     this.path = path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from remote_store_transfer._planning.plan import Plan
 from remote_store_transfer._values import Action, Failure, Totals, TransferReport
@@ -43,9 +43,6 @@ class Outcome(NamedTuple):
     time_left_out: bool = False
 
 
-_DONE: Final = Outcome()
-
-
 class Tally:
     """
     Adds up what becomes of the actions of a plan.
@@ -63,7 +60,7 @@ class Tally:
         self._plan = plan
         self._tell_end = ended
         self._start = start
-        self._counts: dict[str, int] = dict.fromkeys(("copy", "replace", "skip", "delete"), 0)
+        self._counts: dict[str, int] = dict.fromkeys(("copy", "replace", "delete"), 0)
         self._size = self._retried = self._withheld = 0
         self._metadata_left_out = self._times_left_out = 0
         self._failures = list(plan.failures)
@@ -85,12 +82,9 @@ class Tally:
 
     def passed(self, action: Action) -> bool:
         """Note an action that moves nothing; return False if it is another one."""
-        if action.kind == "skip":
-            self.ended(action, _DONE)
-        elif action.kind == "conflict":
-            self.ended(action, Outcome(Failure(action.path, "conflict", action.reason, "conflict")))
-        else:
+        if action.kind != "conflict":
             return False
+        self.ended(action, Outcome(Failure(action.path, "conflict", action.reason, "conflict")))
         return True
 
     def ended(self, action: Action, outcome: Outcome) -> None:
@@ -128,7 +122,7 @@ class Tally:
         return TransferReport(
             copied=self._counts["copy"],
             replaced=self._counts["replace"],
-            skipped=self._counts["skip"],
+            skipped=self._plan.totals.skip,
             deleted=self._counts["delete"],
             size=self._size,
             seconds=time.monotonic() - self._start,
@@ -155,7 +149,8 @@ class _Meter:
         self._start = start
         #: Something has moved since whoever watches was told.
         self._news = False
-        self._files = self._bytes = self._failed = 0
+        self._files = totals.skip  # over before it begins
+        self._bytes = self._failed = 0
         #: Bytes of the files in flight.
         self._open: dict[str, int] = {}
         self._at: tuple[str, int, int] = ("", 0, 0)

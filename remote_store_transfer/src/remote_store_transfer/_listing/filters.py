@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from remote_store import FileInfo
-from remote_store_transfer._values import Version, version_seen
+from remote_store_transfer._listing.records import Seen, seen_of
 
 if TYPE_CHECKING:
     from remote_store import GlobPattern
@@ -54,7 +54,7 @@ class Filters:
 
     def accepts(self, path: str, file: FileInfo) -> bool:
         """Return True if everything lets a file pass whose relative path is *path*."""
-        return self.names(path) and self.takes(version_seen(file))
+        return self.names(path) and self.takes(seen_of(path, file))
 
     def names(self, path: str) -> bool:
         """Return True if the patterns let a path pass."""
@@ -62,9 +62,9 @@ class Filters:
             return False
         return not (self._exclude and any(pattern.matches(path) for pattern in self._exclude))
 
-    def takes(self, seen: Version) -> bool:
+    def takes(self, seen: Seen) -> bool:
         """Return True if time and size let a file of the source pass."""
-        size, time = seen.size, seen.modified_at
+        size, time = seen[1], seen[2]
         if self._newer is not None and (time is None or time <= self._newer):
             return False
         return size >= self._min and (self._max is None or size <= self._max)

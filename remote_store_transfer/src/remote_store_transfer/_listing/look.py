@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remote_store import Capability, NotFound
 from remote_store_transfer._failures import EXPECTED, reason_of, status_of
-from remote_store_transfer._listing.records import file_of, files
+from remote_store_transfer._listing.records import files, seen_of
 from remote_store_transfer._listing.side import Gathered, Side
 from remote_store_transfer._tasks import task_group
 from remote_store_transfer._values import Failure
@@ -48,8 +48,8 @@ async def look_up(source: Side, target: Side, paths: tuple[str, ...]) -> tuple[G
                     theirs.failures.append(_failure(path, error))
                     continue
                 else:
-                    theirs.files.add(file_of(path, there))
-            ours.files.add(file_of(path, found))
+                    theirs.files.add(seen_of(path, there))
+            ours.files.add(seen_of(path, found))
 
     async with task_group() as group:
         for _ in range(_ASKING):

@@ -1,23 +1,50 @@
-"""What plans keep of files and actions: in which order, and what it takes of the memory."""
+"""
+What plans keep of files and actions: in which order, and what it takes of the memory.
+
+Plain tuples of plain values, however many there are, are nothing that Python's
+collector of garbage looks at again and again. Whoever iterates a plan gets
+`Action` objects, made one at a time.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from datetime import datetime
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from remote_store import FileInfo
+from remote_store import UNKNOWN_TIME, FileInfo
 from remote_store_transfer._listing.sorter import Sorter
-from remote_store_transfer._values import Action, Version, version_seen
+from remote_store_transfer._values import Action, Kind, Version, new_action, new_version
 
-__all__ = ["File", "file_of", "files", "key_of", "path_of", "planned"]
+if TYPE_CHECKING:
+    from remote_store import ContentDigest
 
-#: A file of a side: the key of its path, and what was seen of it.
-File: TypeAlias = tuple[str, Version]
+__all__ = [
+    "Planned",
+    "Seen",
+    "action_of",
+    "actions",
+    "files",
+    "is_skip",
+    "key_of",
+    "moved",
+    "path_of",
+    "planned",
+    "seen_of",
+]
+
+#: What was seen of a file: the key of its path; size, time, ETag, digest and user metadata.
+Seen: TypeAlias = tuple[
+    str, int, datetime | None, str | None, "ContentDigest | None", Mapping[str, str] | None
+]
+#: An action: what it is sorted by, which is a rank and the key of its path; its kind,
+#: its reason, and what was seen in the source and in the target, of which one is there.
+Planned: TypeAlias = tuple[int, str, Kind, str, Seen | None, Seen | None]
 
 # Bytes that are taken by objects without the texts in them.
-_FILE: Final = 64
-_VERSION: Final = 176
+_SEEN: Final = 192
 _ACTION: Final = 96
 _DIGEST: Final = 192
 
@@ -36,49 +63,85 @@ def path_of(key: str) -> str:
     return key.replace("\0", "/")
 
 
-def file_of(path: str, info: FileInfo) -> File:
-    """Return the record of a file, whose path in the folder of its side is *path*."""
-    return key_of(path), version_seen(info)
+def seen_of(path: str, info: FileInfo) -> Seen:
+    """
+    Return what was told of a file; headers are asked for when it is copied.
+
+    Args:
+        path: Its path in the folder of its side.
+        info: What was told.
+    """
+    time = info.modified_at
+    return (
+        key_of(path),
+        info.size,
+        None if time == UNKNOWN_TIME else time,
+        info.etag,
+        info.digest,
+        dict(info.metadata) if info.metadata else None,
+    )
 
 
-def files() -> Sorter[File]:
+def planned(
+    kind: Kind, reason: str, source: Seen | None, target: Seen | None, *, by_size: bool
+) -> Planned:
+    """Return the record of an action: deletions last, the others by size or by name."""
+    rank = 1 if kind == "delete" else -_moved(kind, source) if by_size else 0
+    file = source or target
+    assert file is not None
+    return rank, file[0], kind, reason, source, target
+
+
+def action_of(record: Planned) -> Action:
+    """Return the action of a record."""
+    _, key, kind, reason, source, target = record
+    return new_action(
+        kind, path_of(key), _moved(kind, source), reason, _version(source), _version(target)
+    )
+
+
+def is_skip(record: Planned) -> bool:
+    """Return True if a record is of an action that does nothing, since both files are equal."""
+    return record[2] == "skip"
+
+
+def moved(record: Planned) -> int:
+    """Return how many bytes an action moves."""
+    return _moved(record[2], record[4])
+
+
+def _moved(kind: Kind, source: Seen | None) -> int:
+    return source[1] if source is not None and kind in ("copy", "replace") else 0
+
+
+def _version(seen: Seen | None) -> Version | None:
+    return None if seen is None else new_version(*seen[1:])
+
+
+def files() -> Sorter[Seen]:
     """Return a sorter of the files of a side."""
-    return Sorter(_key, _bytes_of_file)
+    return Sorter(itemgetter(0), _bytes_of)
 
 
-def planned(*, by_size: bool) -> Sorter[Action]:
-    """Return a sorter of actions: deletions last, the others by size or by name."""
-    order: Callable[[Action], tuple[bool, int, str]]
-    if by_size:
-        order = lambda a: (a.kind == "delete", -a.size, key_of(a.path))  # noqa: E731
-    else:
-        order = lambda a: (a.kind == "delete", 0, key_of(a.path))  # noqa: E731
-    return Sorter(order, _bytes_of_action)
+def actions() -> Sorter[Planned]:
+    """Return a sorter of actions."""
+    return Sorter(itemgetter(0, 1), _bytes_of_action)
 
 
-def _key(file: File) -> str:
-    return file[0]
+def _bytes_of_action(record: Planned) -> int:
+    return _ACTION + _bytes_of(record[4]) + _bytes_of(record[5])
 
 
-def _bytes_of_file(file: File) -> int:
-    return _FILE + sys.getsizeof(file[0]) + _bytes_of(file[1])
-
-
-def _bytes_of_action(action: Action) -> int:
-    size = _ACTION + sys.getsizeof(action.path)
-    for version in (action.source, action.target):
-        if version is not None:
-            size += _bytes_of(version)
-    return size
-
-
-def _bytes_of(version: Version) -> int:
-    size = _VERSION
-    if version.etag is not None:
-        size += sys.getsizeof(version.etag)
-    if version.digest is not None:
-        size += _DIGEST + sys.getsizeof(version.digest.value)
-    if version.metadata is not None:
-        size += sys.getsizeof(version.metadata)
-        size += sum(sys.getsizeof(text) for item in version.metadata.items() for text in item)
+def _bytes_of(seen: Seen | None) -> int:
+    if seen is None:
+        return 0
+    key, _, _, etag, digest, metadata = seen
+    size = _SEEN + sys.getsizeof(key)
+    if etag is not None:
+        size += sys.getsizeof(etag)
+    if digest is not None:
+        size += _DIGEST + sys.getsizeof(digest.value)
+    if metadata is not None:
+        size += sys.getsizeof(metadata)
+        size += sum(sys.getsizeof(text) for item in metadata.items() for text in item)
     return size

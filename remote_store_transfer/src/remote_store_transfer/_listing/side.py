@@ -23,7 +23,7 @@ from remote_store.aio import AsyncStore
 from remote_store.aio.workers import WorkerPool
 from remote_store_transfer._failures import status_of
 from remote_store_transfer._listing.filters import Filters
-from remote_store_transfer._listing.records import File, file_of, files
+from remote_store_transfer._listing.records import Seen, files, seen_of
 from remote_store_transfer._listing.sorter import Sorter
 from remote_store_transfer._listing.this_machine import this_machine
 from remote_store_transfer._values import Failure, Links
@@ -80,7 +80,7 @@ class Gathered:
         entered: Links that were entered.
     """
 
-    files: Sorter[File]
+    files: Sorter[Seen]
     failures: list[Failure] = Factory(list)
     left_out: LeftOutCount = Factory(LeftOutCount)
     entered: set[str] = Factory(set)
@@ -130,7 +130,7 @@ async def gather(side: Side, filters: Filters, links: Links, name: str) -> Gathe
             async with contextlib.aclosing(listing):
                 async for info in listing:
                     path = side.relative(info.path.as_posix())
-                    if filters.names(path) and gathered.files.add(file_of(path, info)):
+                    if filters.names(path) and gathered.files.add(seen_of(path, info)):
                         await DISK.mutate(gathered.files.spill)
         except RemoteStoreError as error:
             gathered.failures += reasons(side, error, name)

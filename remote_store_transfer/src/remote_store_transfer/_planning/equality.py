@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
+from remote_store_transfer._listing.records import Seen
 from remote_store_transfer._values import Compare, Version
 
 if TYPE_CHECKING:
@@ -94,7 +95,11 @@ def _kept_time(metadata: Mapping[str, str]) -> datetime | None:
 
 def source_time(version: Version) -> datetime | None:
     """Return the time that a copy of a version shall tell: if it is a copy, that of its source."""
-    return (_kept_time(version.metadata) if version.metadata else None) or version.modified_at
+    return _original(version.modified_at, version.metadata)
+
+
+def _original(time: datetime | None, metadata: Mapping[str, str] | None) -> datetime | None:
+    return (_kept_time(metadata) if metadata else None) or time
 
 
 def kept(
@@ -126,32 +131,32 @@ def kept(
     return result or None
 
 
-def judge(source: Version, target: Version, rule: Rule) -> Verdict:
+def judge(source: Seen, target: Seen, rule: Rule) -> Verdict:
     """Compare two files by what listings told of them."""
-    if source.size != target.size:
+    if source[1] != target[1]:
         return Verdict("different", "size")
     if rule.compare == "size":
         return Verdict("equal", "size")
-    ours, theirs = source.digest, target.digest
+    ours, theirs = source[4], target[4]
     if ours is not None and theirs is not None and ours.algorithm == theirs.algorithm:
         return Verdict("equal" if ours.value == theirs.value else "different", "digest")
     if rule.compare == "content":
         return Verdict("read", "content")
-    if target.metadata:
-        verdict = _by_record(source, target.metadata, rule)
+    if target[5]:
+        verdict = _by_record(source, target[5], rule)
         if verdict is not None:
             return verdict
     elif rule.compare == "etag" and rule.records and not rule.restores:
         return Verdict("ask", "etag")
     verdict = _by_time(source, target, rule)
-    if rule.restores or not rule.records or target.metadata:
+    if rule.restores or not rule.records or target[5]:
         return verdict
     # A source may have a time that no clock has reached, and a target another clock.
     unsure = verdict.answer == "different" and not rule.one_store
     return Verdict("ask", verdict.by) if unsure or _began_before(source) else verdict
 
 
-def _began_before(seen: Version) -> bool:
+def _began_before(seen: Seen) -> bool:
     """
     Return True if a file may be younger than its time.
 
@@ -160,12 +165,12 @@ def _began_before(seen: Version) -> bool:
     ETag that ends with the number of parts. Meanwhile a copy may have been made of
     the file that it replaced.
     """
-    return _SENT_IN_PARTS.fullmatch(seen.etag or "") is not None
+    return _SENT_IN_PARTS.fullmatch(seen[3] or "") is not None
 
 
-def judge_known(source: Version, target: Version, rule: Rule) -> Verdict:
+def judge_known(source: Seen, target: Seen, rule: Rule) -> Verdict:
     """As `judge`, once the target was asked: whatever it does not say now it does not know."""
-    verdict = _by_record(source, target.metadata or {}, rule)
+    verdict = _by_record(source, target[5] or {}, rule)
     if verdict is not None:
         return verdict
     verdict = _by_time(source, target, rule)
@@ -174,16 +179,17 @@ def judge_known(source: Version, target: Version, rule: Rule) -> Verdict:
     return Verdict("different", "written at the same moment, and nothing tells them apart")
 
 
-def _by_record(source: Version, record: Mapping[str, str], rule: Rule) -> Verdict | None:
-    etag, digest = record.get(ETAG), record.get(DIGEST)
-    if rule.compare == "etag" or source.modified_at is None:
-        if etag is not None and source.etag is not None:
-            return Verdict("equal" if etag == source.etag else "different", "etag")
-        if digest is not None and source.digest is not None:
-            return Verdict("equal" if digest == _named(source.digest) else "different", "digest")
+def _by_record(source: Seen, record: Mapping[str, str], rule: Rule) -> Verdict | None:
+    _, _, at, tag, content, metadata = source
+    if rule.compare == "etag" or at is None:
+        etag, digest = record.get(ETAG), record.get(DIGEST)
+        if etag is not None and tag is not None:
+            return Verdict("equal" if etag == tag else "different", "etag")
+        if digest is not None and content is not None:
+            return Verdict("equal" if digest == _named(content) else "different", "digest")
     time = _kept_time(record)
     if time is not None:
-        return Verdict("equal" if time == source_time(source) else "different", "time")
+        return Verdict("equal" if time == _original(at, metadata) else "different", "time")
     return None
 
 
@@ -191,12 +197,12 @@ def _named(digest: ContentDigest) -> str:
     return f"{digest.algorithm}:{digest.value}"
 
 
-def _by_time(source: Version, target: Version, rule: Rule) -> Verdict:
-    ours, theirs = source.modified_at, target.modified_at
+def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
+    ours, theirs = source[2], target[2]
     if ours is None or theirs is None:
         return Verdict("different", "no time is known")
     if rule.restores:
-        return Verdict("equal" if theirs == source_time(source) else "different", "time")
+        return Verdict("equal" if theirs == _original(ours, source[5]) else "different", "time")
     doubt = DOUBT
     if rule.one_store:  # one clock, in whose last tick both may have been written
         doubt = timedelta(0) if ours.microsecond or theirs.microsecond else timedelta(seconds=1)

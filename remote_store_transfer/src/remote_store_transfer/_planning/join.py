@@ -3,57 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from remote_store_transfer._listing.records import File, path_of
-from remote_store_transfer._values import Version
+from remote_store_transfer._listing.records import Seen
 
 __all__ = ["Pair", "join"]
 
-#: A path, and what was seen of it: in the source, None without a file there; in the target,
-#: likewise; and what keeps a new file from being written, ``""`` if nothing does.
-Pair: TypeAlias = tuple[str, Version | None, Version | None, str]
-
-_END: Final = (None, None)
+#: What was seen of a key in the source, None without a file there; in the target, likewise;
+#: and what keeps a new file from being written, ``""`` if nothing does.
+Pair: TypeAlias = tuple[Seen | None, Seen | None, str]
 
 
-def join(source: Iterable[File], target: Iterable[File]) -> Iterator[Pair]:
+def join(source: Iterable[Seen], target: Iterable[Seen]) -> Iterator[Pair]:
     """
-    Yield each path of two sorted listings once.
+    Yield each key of two sorted listings once.
 
     A file where the other side has a folder of that name is an obstacle, on a
     path that only the source has. It is none where the source has both: an
     object store may.
     """
-    ours, theirs = _each_once(source), _each_once(target)
-    key, seen = next(ours, _END)
-    other, there = next(theirs, _END)
+    sources, targets = _each_once(source), _each_once(target)
+    ours, theirs = next(sources, None), next(targets, None)
     # What lies below the last file that only the target has begins with it.
     barrier: str | None = None
-    while key is not None or other is not None:
-        if key == other:
-            assert key is not None
-            yield path_of(key), seen, there, ""
-            key, seen = next(ours, _END)
-            other, there = next(theirs, _END)
-        elif other is None or (key is not None and key < other):
-            assert key is not None
-            path, file, below = path_of(key), seen, f"{key}\0"
-            behind = barrier is not None and key.startswith(barrier)
-            key, seen = next(ours, _END)
+    while ours is not None or theirs is not None:
+        if ours is not None and theirs is not None and ours[0] == theirs[0]:
+            yield ours, theirs, ""
+            ours, theirs = next(sources, None), next(targets, None)
+        elif theirs is None or (ours is not None and ours[0] < theirs[0]):
+            assert ours is not None
+            file, below = ours, f"{ours[0]}\0"
+            ours = next(sources, None)
             obstacle = ""
-            if other is not None and other.startswith(below) and not (key or "").startswith(below):
+            if _starts(theirs, below) and not _starts(ours, below):
                 obstacle = "the target has a folder there"
-            elif behind:
+            elif barrier is not None and below.startswith(barrier):
                 obstacle = "the target has a file where a folder has to be"
-            yield path, file, None, obstacle
+            yield file, None, obstacle
         else:
-            barrier = f"{other}\0"
-            yield path_of(other), None, there, ""
-            other, there = next(theirs, _END)
+            barrier = f"{theirs[0]}\0"
+            yield None, theirs, ""
+            theirs = next(targets, None)
 
 
-def _each_once(files: Iterable[File]) -> Iterator[File]:
+def _starts(file: Seen | None, below: str) -> bool:
+    return file is not None and file[0].startswith(below)
+
+
+def _each_once(files: Iterable[Seen]) -> Iterator[Seen]:
     """Yield the files, but a second one of a key."""
     last = None
     for file in files:

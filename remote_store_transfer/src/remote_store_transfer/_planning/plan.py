@@ -20,7 +20,16 @@ from remote_store.aio import AsyncStore
 from remote_store_transfer._failures import EXPECTED, reason_of
 from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._listing.look import look_up
-from remote_store_transfer._listing.records import planned
+from remote_store_transfer._listing.records import (
+    Seen,
+    action_of,
+    actions,
+    is_skip,
+    moved,
+    path_of,
+    planned,
+    seen_of,
+)
 from remote_store_transfer._listing.side import (
     DISK,
     Gathered,
@@ -40,12 +49,10 @@ from remote_store_transfer._values import (
     Action,
     Compare,
     Failure,
+    Kind,
     Links,
     Order,
     Totals,
-    Version,
-    new_action,
-    version_seen,
 )
 
 if TYPE_CHECKING:
@@ -60,8 +67,8 @@ _WAITING: Final = 256
 #: Pairs between two moments at which other tasks may run.
 _PULSE: Final = 256
 
-#: A path, and what was seen of it in the source and in the target.
-_Both: TypeAlias = tuple[str, Version, Version]
+#: A file as it was seen in the source and in the target, and what is known of the two.
+_Both: TypeAlias = tuple[Seen, Seen, Verdict]
 
 
 class Plan:
@@ -117,7 +124,8 @@ class Plan:
         self._links: Links = links
         self._paths = paths
         self._compare_only = compare_only
-        self._actions = planned(by_size=order == "size")
+        self._by_size = order == "size"
+        self._actions = actions()
         self._counts: dict[str, int] = dict.fromkeys(
             ("copy", "replace", "skip", "delete", "conflict"), 0
         )
@@ -175,9 +183,17 @@ class Plan:
                 await asyncio.sleep(0)
             yield action
 
+    async def to_do(self) -> AsyncGenerator[Action, None]:
+        """Yield the actions of a plan that is prepared, but those of files that are equal."""
+        for count, record in enumerate(self._actions):
+            if count % _PULSE == _PULSE - 1:
+                await asyncio.sleep(0)
+            if not is_skip(record):
+                yield action_of(record)
+
     def prepared(self) -> Iterator[Action]:
         """Return the actions of a plan that is prepared, for a program without a loop."""
-        return iter(self._actions)
+        return map(action_of, self._actions)
 
     def close(self) -> None:
         """Give the temporary file back; the plan cannot be used afterwards."""
@@ -244,38 +260,40 @@ class Plan:
         raise NotFound(msg, path=folder)
 
     async def _decide(self, source: Gathered, target: Gathered) -> None:
-        waiting: list[tuple[_Both, Verdict]] = []
+        waiting: list[_Both] = []
         in_source = in_target = frozenset[str]()  # folders that may have what was not listed
         if self._compare_only:
             in_source, in_target = source.unlisted(), target.unlisted()
-        for count, (path, ours, theirs, obstacle) in enumerate(join(source.files, target.files)):
+        for count, (ours, theirs, obstacle) in enumerate(join(source.files, target.files)):
             if count % _PULSE == _PULSE - 1:
                 await asyncio.sleep(0)
             if ours is None:
+                assert theirs is not None
+                path = path_of(theirs[0])
                 if is_below(path, in_source) or not self._delete:
                     continue
                 await self._heed_link(path, source.entered)
-                action = new_action("delete", path, 0, "the source has no such file", None, theirs)
+                full = self._add("delete", "the source has no such file", None, theirs)
             elif not self._filters.takes(ours):
                 continue
             elif obstacle:
-                action = new_action("conflict", path, 0, obstacle, ours)
+                full = self._add("conflict", obstacle, ours, None)
             elif theirs is not None:
                 verdict = judge(ours, theirs, self._rule)
                 if verdict.answer in ("ask", "read"):
-                    waiting.append(((path, ours, theirs), verdict))
+                    waiting.append((ours, theirs, verdict))
                     if len(waiting) >= _WAITING:
                         await self._settle(waiting)
                     continue
-                action = self._judged(path, ours, theirs, verdict)
-            elif is_below(path, in_target):
+                full = self._add_judged(ours, theirs, verdict)
+            elif in_target and is_below(path_of(ours[0]), in_target):
                 continue
-            elif target.left_out.links and await self._is_behind_link(path):
-                await self._add_behind_link(path, ours)
+            elif target.left_out.links and await self._is_behind_link(path_of(ours[0])):
+                await self._add_behind_link(ours)
                 continue
             else:
-                action = _copy(path, ours)
-            if self._add(action):
+                full = self._add("copy", "new", ours, None)
+            if full:
                 await self._spill()
         await self._settle(waiting)
 
@@ -302,83 +320,83 @@ class Plan:
             return False
         return await DISK.query(machine.stops_at_link, self.target.folder, path, frozenset[str]())
 
-    async def _add_behind_link(self, path: str, source: Version) -> None:
+    async def _add_behind_link(self, source: Seen) -> None:
         """Decide about a file that a copy would be written to, though no listing shows it."""
+        path = path_of(source[0])
         try:
-            there = version_seen(await self.target.store.get_file_info(self.target.at(path)))
+            there = seen_of(path, await self.target.store.get_file_info(self.target.at(path)))
         except NotFound:
-            if self._add(_copy(path, source)):
+            if self._add("copy", "new", source, None):
                 await self._spill()
             return
         except EXPECTED as error:
             self._fail_comparison(path, error)
             return
-        await self._settle([((path, source, there), judge(source, there, self._rule))])
+        await self._settle([(source, there, judge(source, there, self._rule))])
 
     def _fail_comparison(self, path: str, error: Exception) -> None:
         self._failures.append(Failure(path, "compare", reason_of(error), type(error).__name__))
 
-    def _add(self, action: Action) -> bool:
+    def _add(self, kind: Kind, reason: str, source: Seen | None, target: Seen | None) -> bool:
         """Take an action; return True if `_spill` has to be called."""
-        self._counts[action.kind] += 1
-        self._bytes += action.size
-        return self._actions.add(action)
+        record = planned(kind, reason, source, target, by_size=self._by_size)
+        self._counts[kind] += 1
+        self._bytes += moved(record)
+        return self._actions.add(record)
 
     async def _spill(self) -> None:
         await DISK.mutate(self._actions.spill)
 
-    def _judged(self, path: str, source: Version, target: Version, verdict: Verdict) -> Action:
+    def _add_judged(self, source: Seen, target: Seen, verdict: Verdict) -> bool:
+        kind: Kind
         if verdict.answer == "equal":
-            return new_action("skip", path, 0, _reason("equal", verdict.by), source, target)
-        if self._overwrite:
-            reason = _reason("differs", verdict.by)
-            return new_action("replace", path, source.size, reason, source, target)
-        reason = _reason("exists and differs", verdict.by)
-        return new_action("conflict", path, 0, reason, source, target)
+            kind, what = "skip", "equal"
+        elif self._overwrite:
+            kind, what = "replace", "differs"
+        else:
+            kind, what = "conflict", "exists and differs"
+        return self._add(kind, _reason(what, verdict.by), source, target)
 
-    async def _settle(self, waiting: list[tuple[_Both, Verdict]]) -> None:
+    async def _settle(self, waiting: list[_Both]) -> None:
         """Decide what listings did not, several at a time."""
-        pairs = iter(tuple(waiting))
+        files = iter(tuple(waiting))
         waiting.clear()
-        settled: list[tuple[_Both, Verdict]] = []
+        settled: list[_Both] = []
 
         async def work() -> None:
-            for both, listed in pairs:
-                verdict = listed
+            for source, target, listed in files:
+                verdict, path = listed, path_of(source[0])
                 try:
                     if verdict.answer == "ask":
-                        verdict = await self._ask(*both)
+                        verdict = await self._ask(path, source, target)
                     elif verdict.answer == "read":
-                        verdict = await self._read(both[0])
+                        verdict = await self._read(path)
                 except EXPECTED as error:
-                    self._fail_comparison(both[0], error)
+                    self._fail_comparison(path, error)
                 else:
-                    settled.append((both, verdict))
+                    settled.append((source, target, verdict))
 
         async with task_group() as group:
             for _ in range(_ASKING):
                 group.create_task(work())
-        for both, verdict in settled:
-            if self._add(self._judged(*both, verdict)):
+        for both in settled:
+            if self._add_judged(*both):
                 await self._spill()
 
-    async def _ask(self, path: str, source: Version, target: Version) -> Verdict:
+    async def _ask(self, path: str, source: Seen, target: Seen) -> Verdict:
         """Ask the target for what its listing did not tell."""
         if self.target.store.supports(Capability.METADATA):
             try:
-                target = version_seen(await self.target.store.get_file_info(self.target.at(path)))
+                info = await self.target.store.get_file_info(self.target.at(path))
             except NotFound:
                 return Verdict("different", "deleted meanwhile")
+            target = seen_of(path, info)
         return judge_known(source, target, self._rule)
 
     async def _read(self, path: str) -> Verdict:
         """Read both contents."""
         equal = await same_content(self.source, self.target, path)
         return Verdict("equal" if equal else "different", "content")
-
-
-def _copy(path: str, source: Version) -> Action:
-    return new_action("copy", path, source.size, "new", source)
 
 
 @functools.cache

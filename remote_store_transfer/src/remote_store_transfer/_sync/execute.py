@@ -67,7 +67,8 @@ def execute(
             the end. It must not block; what it raises ends the execution. On a
             cluster it moves with each batch.
         ended: Called after each action with its `Failure`, None where it went
-            well; not for actions that were withheld. As *progress* otherwise.
+            well; not for files that are equal, nor for actions that were
+            withheld. As *progress* otherwise.
         retries: How often a file is tried again whose source changed
             meanwhile, or whose store did not answer.
         metadata: Take user metadata and content headers along where both
