@@ -91,11 +91,13 @@ async def test_many_calls_in_one_job_are_not_one_long_call(wide: WorkerPool) -> 
         pool = await wide.mutate(lambda: wide._pool, calls=calls)
         assert pool is not None
         wide.close()
-        before = thread_pool._Look(0, None)
-        now = thread_pool._Look(pool._begun, None)
-        now._at = before._at + 0.02
-        now._used = before._used + 0.02  # it worked all the time
-        assert now.blocked(before) is blocked
+        assert (pool._begun, pool._going_on) == (calls, calls)
+        # Whether it begins after the first look, or goes on at that.
+        for first in (thread_pool._Look(0, 0, None), thread_pool._Look(calls, calls, None)):
+            now = thread_pool._Look(calls, calls, None)
+            now._at = first._at + 0.02
+            now._used = first._used + 0.02  # it worked all the time
+            assert now.blocked(first) is blocked
 
 
 class Held:

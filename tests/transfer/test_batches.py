@@ -224,7 +224,7 @@ async def test_batches_grow_while_they_are_short(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("time.monotonic", lambda: now)
     batch = Batches(_actions(*[1] * 5000), lambda _: False, lambda _: True)
     sizes = []
-    for seconds in (0.001,) * 7 + (0.01,) + (0.1,) * 6:
+    for seconds in (0.001,) * 7 + (0.005,) + (0.1,) * 6:
         count = len(await batch.next())
         sizes.append(count)
         with batch.timed(count):
@@ -232,5 +232,5 @@ async def test_batches_grow_while_they_are_short(monkeypatch: pytest.MonkeyPatch
     assert sizes == [8, 16, 32, 64, 128, 256, 256, 256, 256, 128, 64, 32, 16, 8]
     first, second = batch.timed(8), batch.timed(8)
     with first, second:
-        now += 0.007
+        now += 0.003
     assert len(await batch.next()) == 16

@@ -66,15 +66,16 @@ class _Seat:
 class _Look:
     """How far the calls of a pool have come, when, and after how much processor time."""
 
-    __slots__ = ("_at", "_begun", "_used")
+    __slots__ = ("_at", "_begun", "_going_on", "_used")
 
-    def __init__(self, begun: int, worker: _Seat | None) -> None:
+    def __init__(self, begun: int, going_on: int, worker: _Seat | None) -> None:
         if worker is not None and worker.clock is not None:
             # The system counts the time of a thread that runs up when it is asked for it,
             # and for the process it only adds up what is counted.
             with contextlib.suppress(OSError):  # the thread has ended
                 time.clock_gettime(worker.clock)
         self._begun = begun
+        self._going_on = going_on
         self._at = time.perf_counter()
         self._used = time.process_time()
 
@@ -87,7 +88,7 @@ class _Look:
         calls, passed = self._begun - before._begun, self._at - before._at
         if self._used - before._used < passed / 2 and (not calls or passed > _IDLE):
             return True
-        return passed > _LONG and calls * _SHORT < passed
+        return passed > _LONG and (calls + before._going_on) * _SHORT < passed
 
 
 class ThreadPool:
@@ -113,6 +114,7 @@ class ThreadPool:
         "__weakref__",
         "_begun",
         "_ended",
+        "_going_on",
         "_idle",
         "_jobs",
         "_lock",
@@ -146,8 +148,10 @@ class ThreadPool:
         self._width = 1
         #: Whether a thread watches or was called to.
         self._watched = False
-        #: Calls begun so far, who began the last one, and when one thread is tried again.
+        #: Calls begun so far, how many of them with the last job, who began that, and when
+        #: one thread is tried again.
         self._begun = 0
+        self._going_on = 0
         self._worker: _Seat | None = None
         self._narrow_at = 0
         _pools.add(self)
@@ -246,10 +250,10 @@ class ThreadPool:
 
     def _watch(self, seat: _Seat) -> Job | None:
         """Return a job when those that wait need threads; None once it counts as idle."""
-        before = _Look(self._begun, self._worker)
+        before = _Look(self._begun, self._going_on, self._worker)
         while True:
             time.sleep(_LOOK)
-            now = _Look(self._begun, self._worker)
+            now = _Look(self._begun, self._going_on, self._worker)
             with self._lock:
                 if not self._jobs:
                     self._watched = False
@@ -275,6 +279,7 @@ class ThreadPool:
         job = self._jobs.popleft()
         self._worker = seat
         self._begun += job.calls
+        self._going_on = job.calls
         if self._begun >= self._narrow_at and not self._ended:
             self._width = 1
         return job

@@ -18,8 +18,8 @@ _MOST: Final = 256
 _BYTES: Final = 4 << 20
 #: Seconds that a batch should take: enough that a hop to a thread does not count, and
 #: little enough that progress moves and no other task waits for the end.
-_SHORT: Final = 0.004
-_LONG: Final = 0.016
+_SHORT: Final = 0.002
+_LONG: Final = 0.008
 
 
 class Batches:
