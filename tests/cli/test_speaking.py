@@ -69,6 +69,50 @@ def test_wrong_usage_repeats_no_credential(cli: Cli) -> None:
     assert "hunter" not in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["cp", "a", "b", "--jobs={}"], "https://***@h/x"),
+        (["cp", "a", "b", "-rnj{}"], "https://***@h/x"),
+        (["cp", "a", "b", "--compare={}"], "https://***@h/x"),
+        (["cp", "-r", "a", "b", "--newer", "{}"], "https://***@h/x"),
+        (["cp", "-r", "a", "b", "--include", "{}/["], "https://***@h/x"),
+        (["cp", "a", "b", "--config", "{}"], "https://***@h/x"),
+        (["config", "init", "{}"], "https://***@h/x"),
+        (["signed-url", "a", "--expires", "{}"], "https://***@h/x"),
+        (["cp", "a", "b", "--jobs=account_key=hunter22=="], "'account_key=***'"),
+        (["backends", "account_key=a\nhunter22"], "(account_key=***)"),
+        (["account_key=\\hunter22"], "'account_key=***'"),
+        (["https://me:'\"hunter22@h/x"], "https://***@h/x"),
+    ],
+)
+@pytest.mark.parametrize("password", ["hunter22", "back\\hunter22"])
+def test_values_of_options_repeat_no_credential(
+    cli: Cli, arguments: list[str], shown: str, password: str
+) -> None:
+    """Nor where a message quotes it, with escapes or without the option that it is the value of."""
+    told = cli(*(word.format(f"https://me:{password}@h/x") for word in arguments), code=2)
+
+    assert shown in told.stderr
+    assert "hunter" not in told.stderr
+
+
+def test_a_name_that_looks_like_a_secret_is_shown(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a URL around it, `key=5` is a folder of a partitioned table."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key=5").mkdir()
+
+    assert "key=5 is a folder" in cli("rm", "key=5", code=2).stderr
+
+
+@pytest.mark.parametrize("jobs", ["10001", "9" * 30])
+def test_so_many_files_at_a_time_are_refused(cli: Cli, jobs: str) -> None:
+    """Each of them took memory, until the machine had none."""
+    assert "from 1 to 10000" in cli("cp", "a", "b", "--jobs", jobs, code=2).stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_is_plain_and_fits(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, command: list[str]

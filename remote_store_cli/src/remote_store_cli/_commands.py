@@ -6,6 +6,7 @@ import gc
 import importlib
 import inspect
 import itertools
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -51,6 +52,12 @@ def command(call: Callable[..., None]) -> Command:
     return Command(name, params=params, callback=callback, help=inspect.getdoc(call))
 
 
+def _cannot_start(error: Exception) -> SystemExit:
+    from remote_store_cli._integrity import cannot_start  # for this case only
+
+    return SystemExit(cannot_start(sys.argv[1:], error))
+
+
 class Later(click.Command):
     """
     What is known of a command before it is loaded.
@@ -78,9 +85,7 @@ class Later(click.Command):
         try:
             found = getattr(importlib.import_module(f"remote_store_cli.{module}"), name)
         except Exception as error:
-            from remote_store_cli._integrity import cannot_start  # for this case only
-
-            raise SystemExit(cannot_start(sys.argv[1:], error)) from error
+            raise _cannot_start(error) from error
         assert isinstance(found, click.Command)
         return found
 
@@ -118,14 +123,21 @@ class Root(Group):
 
 
 def _complain_of_usage(error: click.ClickException, given: Sequence[str]) -> None:
-    message = one_line(error.format_message()).removesuffix(".")
+    message = error.format_message()
     for word in given:  # what is too much, or is not understood, may hold a credential
-        if "://" in word:
+        # It is shown as it is, in quotes, or without the option that it is the value of.
+        url = "".join(word.partition("://")[1:])
+        message = message.replace(repr(url)[1:-1], url) if url else message
+        for text in (word, repr(word)[1:-1]):
+            for equals in re.finditer(r"=(?=.)", text, re.DOTALL):
+                message = message.replace(text[equals.start() :], "=***")
+    if "://" in message:
+        try:
             from remote_store import redact_url  # nothing else here needs the core
-
-            message = message.replace(word, redact_url(word))
-        elif "=" in word:
-            message = message.replace(word, f"{word.partition('=')[0]}=***")
+        except Exception as broken:
+            raise _cannot_start(broken) from broken
+        message = redact_url(message)
+    message = one_line(message).removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "remote-store"
     message = f"{message[:1].lower()}{message[1:]}; {path} --help tells what it takes"

@@ -8,12 +8,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final
 
-import click
-
 from remote_store_cli._commands import Group, command
 from remote_store_cli._console import remark
 from remote_store_cli._outcome import InvalidCommand, guarded
-from remote_store_cli._parameters import argument
+from remote_store_cli._parameters import FilePath, argument
 
 __all__ = ["config"]
 
@@ -53,7 +51,7 @@ backend = "disk"
 def init(
     file: Annotated[
         Path,
-        argument("FILE", type=click.Path(path_type=Path), help="Where to; '-' is standard output."),
+        argument("FILE", type=FilePath(), help="Where to; '-' is standard output."),
     ] = Path("stores.toml"),
 ) -> None:
     """Write a file of stores to begin with; one that exists is left alone."""

@@ -17,7 +17,7 @@ from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, run
 from remote_store_cli._output import emit, emit_json
-from remote_store_cli._parameters import AtLeast, argument, flag, option
+from remote_store_cli._parameters import Whole, argument, flag, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
@@ -124,7 +124,7 @@ def du(
         option(
             "--depth",
             "-d",
-            type=AtLeast(0),
+            type=Whole(0),
             metavar="N",
             help="Levels of folders to print; all if left out.",
         ),

@@ -15,7 +15,7 @@ from remote_store_cli._opening import OpenedPath, Opener, kind_of
 from remote_store_cli._options import JsonOutput, Links, LinksOption, Long
 from remote_store_cli._outcome import EXPECTED, run
 from remote_store_cli._output import emit, emit_json, emit_table
-from remote_store_cli._parameters import AtLeast, argument, flag, option
+from remote_store_cli._parameters import Whole, argument, flag, option
 from remote_store_cli._progress import Meter, showing
 from remote_store_cli._selection import Selection, Which
 from remote_store_cli._settings import Stores
@@ -195,7 +195,7 @@ def tree(
         option(
             "--depth",
             "-d",
-            type=AtLeast(1),
+            type=Whole(1),
             metavar="N",
             help="Levels to show; all if left out.",
         ),

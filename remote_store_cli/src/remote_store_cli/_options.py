@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import click
 from attrs import frozen
 
 from remote_store_cli._outcome import InvalidCommand
-from remote_store_cli._parameters import SAID, AtLeast, argument, flag, option
+from remote_store_cli._parameters import SAID, Whole, argument, flag, option
 
 __all__ = [
     "Checksum",
@@ -48,6 +48,9 @@ class Links(StrEnum):
     follow = "follow"
     skip = "skip"
 
+
+#: Each of them waits for its turn, and holds memory meanwhile.
+_MOST_JOBS: Final = 10_000
 
 Sources = Annotated[tuple[str, ...], argument("SRC", nargs=-1, help="Files or folders to take.")]
 Target = Annotated[
@@ -108,7 +111,7 @@ class Moving:
         bool, flag("--no-metadata", help="Leave user metadata and content headers behind.")
     ] = False
     jobs: Annotated[
-        int, option("--jobs", "-j", type=AtLeast(1), metavar="N", help="Files at a time.")
+        int, option("--jobs", "-j", type=Whole(1, _MOST_JOBS), metavar="N", help="Files at a time.")
     ] = 8
 
 

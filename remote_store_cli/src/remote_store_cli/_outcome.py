@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final, cast
 
-from remote_store import PluginError, RemoteStoreError
+from remote_store import PluginError, RemoteStoreError, redact_url
 from remote_store_cli._codes import FAILED, INTERRUPTED, PLUGIN, TERMINATED, UNREAD, USAGE
 from remote_store_cli._console import complain, names_left_out, redacted, showing_logs, tell_refused
 from remote_store_cli._output import drop, one_line, printable
@@ -64,7 +64,9 @@ def describe(error: BaseException) -> str:
 def reason_of(error: BaseException) -> str:
     """Return the message of an error alone, in one line and without secrets."""
     if isinstance(error, InvalidCommand):
-        return redacted(str(error))  # ours: a line break is one of a name
+        message = str(error)  # ours: a line break is one of a name
+        # What it repeats may be a URL that stands where none is understood.
+        return redacted(redact_url(message) if "://" in message else message)
     if isinstance(error, RemoteStoreError):
         message = str(error.args[0]) if error.args and error.args[0] else ""
         if error.path:  # a line break in a name is none of the message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 import attrs
@@ -14,8 +15,9 @@ __all__ = [
     "SAID",
     "STORES",
     "Argument",
-    "AtLeast",
+    "FilePath",
     "Option",
+    "Whole",
     "argument",
     "flag",
     "option",
@@ -44,15 +46,29 @@ class Option(click.Option):
         self.panel = panel
 
 
-class AtLeast(click.IntRange):
-    """A whole number that is not smaller than another."""
+class Whole(click.IntRange):
+    """A whole number that is not smaller than another, nor larger than one where there is one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number; fail in plain words."""
         try:
             return int(super().convert(value, param, ctx))
         except click.BadParameter:
-            self.fail(f"{value!r} is no whole number of at least {self.min}", param, ctx)
+            limits = f"of at least {self.min}" if self.max is None else f"from {self.min} to {self.max}"
+            self.fail(f"{value!r} is no whole number {limits}", param, ctx)
+
+
+class FilePath(click.Path):
+    """A file of this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; a URL is none, and would lose a slash by which its password is found."""
+        if "://" in str(value):
+            self.fail(f"{value} is a URL, and no file of this machine", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def argument(metavar: str, *, help: str, **more: Any) -> Any:  # noqa: A002

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import click
 from attrs import frozen
 
 from remote_store import RegistryConfig, Secret, resolve_env
 from remote_store_cli._console import hide
 from remote_store_cli._outcome import InvalidCommand, reason_of
-from remote_store_cli._parameters import STORES, option
+from remote_store_cli._parameters import STORES, FilePath, option
 
 __all__ = ["BackendOptions", "Stores", "read_config"]
 
@@ -27,7 +26,7 @@ class Stores:
         Path | None,
         option(
             "--config",
-            type=click.Path(path_type=Path),
+            type=FilePath(),
             envvar="REMOTE_STORE_CONFIG",
             help="TOML file with the stores that @NAME refers to.",
             metavar="FILE",
