@@ -196,6 +196,47 @@ def test_the_folder_is_deleted_meanwhile(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(os.listdir(roots.b / "f")) == ["2", "3"]
 
 
+def test_a_link_takes_the_place_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was copied is told all the same, and nothing is followed out of the root."""
+    roots = Roots(tmp_path)
+    pairs = roots.fill("1", "2")
+    (tmp_path / "out/deep").mkdir(parents=True)
+
+    def linking(*args: Any) -> WriteResult:
+        copied = copy_into(*args)
+        if args[1] == "1":
+            (roots.b / "new").rename(roots.b / "moved")
+            (roots.b / "new").symlink_to(tmp_path / "out")
+        return copied
+
+    monkeypatch.setattr(COPY_INTO, linking)
+
+    found = roots.copy([(src, f"new/deep/{dst}") for src, dst in pairs])
+
+    assert kinds(found) == [WriteResult] * 2
+    assert sorted(os.listdir(roots.b / "moved/deep")) == ["1", "2"]
+    assert os.listdir(tmp_path / "out/deep") == []
+
+
+def test_a_file_that_fails_after_a_link_took_the_folders_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told why it failed, and not that its folder cannot be removed."""
+    (tmp_path / "out/deep").mkdir(parents=True)
+    target = LocalBackend(tmp_path / "b")
+
+    def full(*_: object) -> None:
+        (tmp_path / "b/new").rename(tmp_path / "b/moved")
+        (tmp_path / "b/new").symlink_to(tmp_path / "out")
+        raise OSError(5, "the disk is broken")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(RemoteStoreError, match="the disk is broken"):
+        target.write("new/deep/1", b"1" * (1 << 20))
+
+
 def test_a_source_that_changes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of it arrives, and the others do."""
     roots = Roots(tmp_path)

@@ -87,6 +87,26 @@ async def test_move_and_copy(root: Path, events: list[str], policy: Any) -> None
     assert events == (expected if policy == "always" else ["publish"])
 
 
+async def test_copies_of_many_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file and its name; and the names of the folders that were made for them."""
+    source, target = (AsyncLocalBackend(root / name, fsync="always") for name in "st")
+    for name in ("1", "2"):
+        (root / "s" / name).write_bytes(b"x")
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    await target.copy_many_from(source, [("1", "a/b/1"), ("2", "a/b/2")])
+    one, two, above, a, b = (
+        (root / path).stat().st_ino for path in ("t/a/b/1", "t/a/b/2", "t", "t/a", "t/a/b")
+    )
+    assert synced == [one, above, a, b, two, b]
+
+
 async def test_unsynced_folder_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the folder cannot be synced the caller is told; the new file stays whole."""
     backend = AsyncLocalBackend(root)

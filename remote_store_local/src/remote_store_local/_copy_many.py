@@ -111,8 +111,7 @@ class _Folders:
         for folder in (self._source, self._destination):
             if folder is not None:
                 folder.close()
-        if self._created:  # those that are needed are not empty
-            remove_created(self._target.root, self._created)
+        remove_created(self._target.root, self._created)
 
     def copy(self, key: str, dst: str) -> WriteResult | RemoteStoreError | None:
         """
@@ -130,7 +129,8 @@ class _Folders:
         try:
             fd, found = self._open(key)
             temp_file = self._temp_file(dst, found)
-            return copy_into(self._files, key, fd, found, temp_file, self._target, self._stopped)
+            copied = copy_into(self._files, key, fd, found, temp_file, self._target, self._stopped)
+            self._created.clear()  # needed by now, and synced where that is wanted
         except BaseException as error:
             if temp_file is not None:
                 abandon(temp_file)
@@ -139,6 +139,8 @@ class _Folders:
             if isinstance(error, (OSError, RemoteStoreError)):
                 return None
             raise
+        else:
+            return copied
         finally:
             if fd >= 0:
                 close_quietly(fd)
@@ -174,4 +176,5 @@ class _Folders:
             like=like,
             look=False,
             folder=self._destination,
+            created=self._created,
         )

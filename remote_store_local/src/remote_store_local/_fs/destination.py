@@ -167,7 +167,7 @@ def remove_created(root: Root, created: list[str]) -> None:
         try:
             with root.open_folder(above) as folder:
                 folder.rmdir(name)
-        except OSError:
+        except (OSError, InvalidPath):  # not empty, or somebody else has put a link in its place
             return
     created.clear()
 

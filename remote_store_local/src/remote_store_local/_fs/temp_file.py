@@ -132,6 +132,8 @@ class TempFile:
         if_match: Version token of the file that it may replace; only with *overwrite*.
         folder: Folder of *key* where it is open already; it stays the caller's, and open
             as long as this is used.
+        created: Keys of folders that were created for this; gets those of further ones. They
+            are brought to the disk with the file, or removed if it is not published.
 
     Raises:
         InvalidPath, AlreadyExists, NotFound, OSError: See `open_destination`, `refuse_existing`.
@@ -157,6 +159,7 @@ class TempFile:
         look: bool = True,
         if_match: str | None = None,
         folder: OpenFolder | None = None,
+        created: list[str] | None = None,
     ) -> None:
         self.key = key
         self.written = 0
@@ -168,7 +171,7 @@ class TempFile:
         self._atomic = atomic
         self._like = like
         self._if_match = if_match
-        self._created: list[str] = []
+        self._created: list[str] = [] if created is None else created
         self._generation = os.urandom(16).hex()
         self._temporary = RESERVED_PREFIX + self._generation
         self._forks = _forks
