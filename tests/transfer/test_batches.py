@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -40,6 +41,12 @@ def below(path: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
+def eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the first batches be as large as those of files that take no time."""
+    monkeypatch.setattr(batches, "_FEWEST", 8)
+
+
+@pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return the sources of each call for many files."""
     calls: list[list[str]] = []
@@ -64,6 +71,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("eight")
 async def test_small_files_of_this_machine_take_few_calls(
     tmp_path: Path, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +109,7 @@ async def test_small_files_of_this_machine_take_few_calls(
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("eight")
 async def test_what_went_wrong_with_one_is_its_own_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +133,7 @@ async def test_what_went_wrong_with_one_is_its_own_failure(
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("eight")
 async def test_what_may_have_arrived_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +156,7 @@ async def test_what_may_have_arrived_is_not_tried_again(
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("eight")
 async def test_a_call_that_fails_is_the_failure_of_each_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +175,7 @@ async def test_a_call_that_fails_is_the_failure_of_each_file(
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("eight")
 async def test_who_refuses_is_asked_once(tmp_path: Path) -> None:
     """And each file is copied alone."""
     files(tmp_path / "a", {f"f{n}": b"1" for n in range(40)})
@@ -183,6 +195,7 @@ async def test_who_refuses_is_asked_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("eight")
 async def test_a_file_that_did_not_rest_waits_alone(tmp_path: Path, asked: list[list[str]]) -> None:
     """The others need not wait for it."""
     files(tmp_path / "a", {f"f{n}": b"1" for n in range(4)})
@@ -203,17 +216,26 @@ async def _taken(*sizes: int, fits: Callable[[Action], bool] = lambda _: True) -
     batch = Batches(_actions(*sizes), lambda action: action.size == 0, fits)
     taken = []
     while actions := await batch.next():
-        taken.append([action.path for action in actions])
+        with batch.timed(len(actions)):
+            taken.append([action.path for action in actions])
     return taken
 
 
 @pytest.mark.asyncio
-async def test_what_makes_a_batch() -> None:
-    """Eight that fit, or so many bytes. What is over is left out, what does not fit is alone."""
-    assert await _taken(*[1] * 10) == [list("01234567"), list("89")]
-    assert await _taken(1, 0, 1, 0) == [["0", "2"]]
-    assert await _taken(*[batches._BYTES // 2] * 5) == [["0", "1"], ["2", "3"], ["4"]]
-    assert await _taken(1, 9, 1, fits=lambda action: action.size != 9) == [["0"], ["1"], ["2"]]
+async def test_what_makes_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that fit, up to so many bytes. What is over is left out, what does not fit is alone."""
+    monkeypatch.setattr(batches, "_MOST", 4)
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    assert await _taken(*[1] * 9) == [["0"], ["1", "2"], list("3456"), ["7", "8"]]
+    assert await _taken(1, 0, 1, 0, 1) == [["0"], ["2", "4"]]
+    half = batches._BYTES // 2
+    assert await _taken(1, *[half] * 5) == [["0"], ["1", "2"], ["3", "4"], ["5"]]
+    assert await _taken(1, 1, 9, 1, fits=lambda action: action.size != 9) == [
+        ["0"],
+        ["1"],
+        ["2"],
+        ["3"],
+    ]
     assert await _taken(0, 0) == []
 
 
@@ -224,13 +246,31 @@ async def test_batches_grow_while_they_are_short(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("time.monotonic", lambda: now)
     batch = Batches(_actions(*[1] * 5000), lambda _: False, lambda _: True)
     sizes = []
-    for seconds in (0.001,) * 7 + (0.005,) + (0.1,) * 6:
+    for seconds in (0.001,) * 9 + (0.005,) + (0.1,) * 9:
         count = len(await batch.next())
         sizes.append(count)
         with batch.timed(count):
             now += seconds
-    assert sizes == [8, 16, 32, 64, 128, 256, 256, 256, 256, 128, 64, 32, 16, 8]
-    first, second = batch.timed(8), batch.timed(8)
+    assert sizes == [*(2**n for n in range(9)), 256, *(2**n for n in range(8, -1, -1))]
+    first, second = batch.timed(1), batch.timed(1)
     with first, second:
-        now += 0.003
-    assert len(await batch.next()) == 16
+        now += 0.0035
+    assert len(await batch.next()) == 2
+
+
+@pytest.mark.asyncio
+async def test_files_that_take_long_are_copied_side_by_side(tmp_path: Path) -> None:
+    """A few of them, too: each waits here until all of them are on their way."""
+    files(tmp_path / "a", {f"f{n}": b"1" for n in range(8)})
+    together = asyncio.Barrier(8)
+
+    class Waiting(AsyncLocalBackend):
+        async def read_bytes(self, path: str) -> bytes:
+            async with asyncio.timeout(20):
+                await together.wait()
+            return await super().read_bytes(path)
+
+    source = AsyncStore(Waiting(tmp_path / "a"))
+    report = await copy_tree(source, store(tmp_path / "b"))
+
+    assert (report.copied, report.failures) == (8, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -215,9 +216,12 @@ def test_a_sync_deletion_of_a_programs_own_is_not_gone_past() -> None:
 
 
 class Copies(AsyncMemoryBackend):
-    """Copies by itself."""
+    """Copies by itself, and notes it."""
+
+    asked = False
 
     async def copy_from(self, source: Any, src: str, dst: str, **_: Any) -> WriteResult | None:
+        self.asked = True
         return await self.write(dst, await source.read_bytes(src))
 
 
@@ -241,10 +245,16 @@ class Lower(AsyncStore):
     [(AsyncStore, AsyncStore, b"Abc"), (Upper, AsyncStore, b"ABC"), (AsyncStore, Lower, b"abc")],
 )
 async def test_what_a_program_does_to_content_is_not_gone_past(
-    of_source: type[AsyncStore], of_target: type[AsyncStore], arrives: bytes
+    of_source: type[AsyncStore],
+    of_target: type[AsyncStore],
+    arrives: bytes,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The storage copies by itself only what is stored as it is read and written."""
-    source, target = of_source(Copies()), of_target(Copies())
+    monkeypatch.setattr("remote_store_transfer._copying.copy.DOUBT", timedelta(0))
+    backend = Copies()
+    source, target = of_source(Copies()), of_target(backend)
     await AsyncStore.write(source, "a", b"Abc")
     await aio.copy_between(source, "a", target, "b")
     assert await AsyncStore.read_bytes(target, "b") == arrives
+    assert backend.asked is (arrives == b"Abc")

@@ -188,10 +188,10 @@ class _ThisProcess:
                     batch = await batches.next()
                 if not batch:
                     return
-                if len(batch) == 1:
-                    await self._do(batch[0])
-                else:
-                    with batches.timed(len(batch)):
+                with batches.timed(len(batch)):
+                    if len(batch) == 1:
+                        await self._do(batch[0])
+                    else:
                         await self._do_together(batch)
 
         async with contextlib.aclosing(actions), task_group() as group:

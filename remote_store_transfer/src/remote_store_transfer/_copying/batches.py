@@ -12,12 +12,12 @@ from remote_store_transfer._values import Action
 __all__ = ["Batches"]
 
 #: Files of the first batch, which is the smallest, and of the largest.
-_FEWEST: Final = 8
+_FEWEST: Final = 1
 _MOST: Final = 256
 #: Bytes of a batch.
 _BYTES: Final = 4 << 20
-#: Seconds that a batch should take: enough that a hop to a thread does not count, and
-#: little enough that progress moves and no other task waits for the end.
+#: Seconds that a batch should take: enough that a hop to a thread does not count, and little
+#: enough that progress moves, and that at the end no task has long to wait for another one.
 _SHORT: Final = 0.002
 _LONG: Final = 0.008
 
@@ -25,6 +25,9 @@ _LONG: Final = 0.008
 class Batches:
     """
     Takes actions in batches.
+
+    The first ones are of one action: where each takes long, as in a network, they are faster
+    side by side than together.
 
     Args:
         actions: Where from.
