@@ -252,6 +252,14 @@ async def test_batches_grow_while_they_are_short(monkeypatch: pytest.MonkeyPatch
         with batch.timed(count):
             now += seconds
     assert sizes == [*(2**n for n in range(9)), 256, *(2**n for n in range(8, -1, -1))]
+    with batch.timed(1):
+        now += 0.0005
+    assert len(await batch.next()) == 2
+    with batch.timed(1):  # a large one beside batches of small ones
+        now += 1
+    assert len(await batch.next()) == 2
+    with batch.timed(2):
+        now += 1
     first, second = batch.timed(1), batch.timed(1)
     with first, second:
         now += 0.0035

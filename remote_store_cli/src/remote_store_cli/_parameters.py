@@ -54,7 +54,9 @@ class Whole(click.IntRange):
         try:
             return int(super().convert(value, param, ctx))
         except click.BadParameter:
-            limits = f"of at least {self.min}" if self.max is None else f"from {self.min} to {self.max}"
+            limits = (
+                f"of at least {self.min}" if self.max is None else f"from {self.min} to {self.max}"
+            )
             self.fail(f"{value!r} is no whole number {limits}", param, ctx)
 
 

@@ -82,5 +82,5 @@ class Batches:
         seconds = (time.monotonic() - start) / beside
         if seconds < _SHORT and count == self._count:
             self._count = min(2 * count, _MOST)
-        elif seconds > _LONG:
+        elif seconds > _LONG and count > self._count // 2:  # not for one that is large, alone
             self._count = max(self._count // 2, _FEWEST)
