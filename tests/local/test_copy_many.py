@@ -279,17 +279,24 @@ def test_what_may_have_arrived_is_not_tried_again(
     assert sorted(os.listdir(roots.b)) == ["1", "2"]
 
 
-def test_it_refuses_other_classes(tmp_path: Path) -> None:
-    """Before anything is done: a class that is made from ours may give another content."""
+def test_it_refuses_who_may_have_another_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is done: a class made from ours, or an object with reading of its own."""
 
     class Other(LocalBackend):
         pass
 
     roots = Roots(tmp_path)
     pairs = roots.fill("1")
+    reads, writes = LocalBackend(roots.a), LocalBackend(roots.b)
+    monkeypatch.setattr(reads, "read_bytes", lambda _: b"another")
+    monkeypatch.setattr(writes, "write", lambda *_, **__: None)
     for source, target in (
         (Other(roots.a), roots.target),
         (roots.source, Other(roots.b)),
+        (reads, roots.target),
+        (roots.source, writes),
     ):
         with pytest.raises(CapabilityNotSupported) as caught:
             target.copy_many_from(source, pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast, get_args
 
 from remote_store import (
     Capability,
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Rooted"]
 
 T = TypeVar("T")
+
+#: What reads and writes: an object may have been given another one, as by a program that counts.
+_CONTENT: Final = frozenset(
+    {"read", "read_bytes", "read_range", "read_seekable", "write", "write_atomic", "open_atomic"}
+)
 
 
 class Rooted:
@@ -176,14 +181,14 @@ class Rooted:
         Args:
             other: The backend.
             cls: The class of both. One that is made from it may give another
-                content than its files have.
+                content than its files have, and so may an object with methods of its own.
             refusal: Returns the error for want of such files, told why.
 
         Raises:
             CapabilityNotSupported: There are none.
         """
-        if type(self) is not cls or type(other) is not cls:
-            why = "it is no folder of this machine"
+        if not (isinstance(other, cls) and _is_plain(self, cls) and _is_plain(other, cls)):
+            why = "it is no folder of this machine whose files are read and written as they are"
             raise refusal(why)
         theirs = other._files  # noqa: SLF001 - of the same class
         if theirs.keeps_metadata and not self._files.keeps_metadata:
@@ -213,3 +218,7 @@ class Rooted:
             f"backend {self._NAME!r} does not expose native handle {type_hint!r}, only pathlib.Path"
         )
         raise CapabilityNotSupported(msg, backend=self._NAME, capability="unwrap")
+
+
+def _is_plain(backend: object, cls: type) -> bool:
+    return type(backend) is cls and _CONTENT.isdisjoint(vars(backend))
