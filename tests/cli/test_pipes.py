@@ -95,6 +95,27 @@ def test_a_full_disk_is_an_error(installed: Installed, tmp_path: Path, env: dict
     assert err.count("\n") == 1
 
 
+@BUFFERED
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["cp", "--help"], ["completion", "bash"], ["config"]]
+)
+def test_what_click_prints_ends_as_what_commands_print(
+    installed: Installed, tmp_path: Path, arguments: list[str], env: dict[str, str]
+) -> None:
+    """No traceback for a full disk, and 141 where nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with open(writing, "wb") as unread, Path("/dev/full").open("wb") as full:
+        ends = [
+            installed.run(*arguments, cwd=tmp_path, stdout=out, env=env) for out in (unread, full)
+        ]
+
+    assert [code for code, _, _ in ends] == [141, 1]
+    assert ends[0][2] == ""
+    assert ends[1][2] == "error: this cannot be printed: No space left on device\n"
+
+
 @pytest.mark.parametrize("stderr", ["full", "unread"])
 def test_what_nobody_reads_of_failures_stops_no_copy(
     installed: Installed, tmp_path: Path, stderr: str

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import inspect
 import itertools
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import click
 
-from remote_store_cli._codes import INTERRUPTED
+from remote_store_cli._codes import FAILED, INTERRUPTED, UNREAD
 from remote_store_cli._console import complain, speak_json
 from remote_store_cli._help import help_page
-from remote_store_cli._output import one_line
+from remote_store_cli._output import drop, one_line
 from remote_store_cli._parameters import taking
 
 __all__ = ["Command", "Group", "Later", "Root", "command"]
@@ -98,6 +99,16 @@ class Root(Group):
         found = super().get_command(ctx, cmd_name)
         return found.load() if isinstance(found, Later) else found
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Understand the arguments; some of them print something, and end the program."""
+        with _printing():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what was asked for."""
+        with _printing():
+            return super().invoke(ctx)
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """
         Run a command; wrong usage is an error of one line, as any other.
@@ -112,7 +123,8 @@ class Root(Group):
         except click.Abort:
             sys.exit(INTERRUPTED)
         except click.exceptions.NoArgsIsHelpError as error:
-            sys.stdout.write(f"{error.format_message()}\n")
+            with _printing():
+                sys.stdout.write(f"{error.format_message()}\n")
             sys.exit(error.exit_code)
         except click.ClickException as error:
             _complain_of_usage(error, given)
@@ -120,6 +132,28 @@ class Root(Group):
         finally:
             speak_json(False)
         sys.exit(0)
+
+
+@contextlib.contextmanager
+def _printing() -> Generator[None, None, None]:
+    """
+    Print all that is to be printed; where that fails, end as a command does.
+
+    Raises:
+        SystemExit: It failed. Click, which has another exit code for that, sees none of it.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        drop(sys.stdout)
+        raise SystemExit(UNREAD) from None
+    except OSError as error:
+        complain(f"this cannot be printed: {error.strerror}", type=type(error).__name__)
+        drop(sys.stdout)
+        raise SystemExit(FAILED) from error
 
 
 def _complain_of_usage(error: click.ClickException, given: Sequence[str]) -> None:
