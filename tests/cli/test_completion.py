@@ -52,6 +52,7 @@ def test_remote_paths(cli: Cli, servers: Servers, tmp_path: Path) -> None:
         "//s/in/ab/",
     ]
     assert words(cli, f"cp x --config {config} @r") == ["@rep/"]
+    assert words(cli, f"cp x --config={config} @r") == ["@rep/"]
     assert words(cli, f"cp x --config {config} @rep/") == []  # its variable is not set
     assert words(cli, "cp ./x") == words(cli, "cp shared://s") == []
 

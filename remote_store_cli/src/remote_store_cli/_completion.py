@@ -133,6 +133,7 @@ def _candidates(root: click.Context, before: list[str], word: str) -> Iterator[s
             command = command.get_command(root, name) or command
     if isinstance(command, click.Group):
         yield from (name for name, one in command.commands.items() if not one.hidden)
+    before = [part for one in before for part in (one.split("=", 1) if one[:2] == "--" else [one])]
     options = {text: p for p in command.params for text in (*p.opts, *p.secondary_opts)}
     if word.startswith("-"):
         yield from (text for text in options if text.startswith("-"))

@@ -12,9 +12,10 @@ import click
 
 __all__ = ["default_of", "help_page", "names_of", "usage_of"]
 
-#: Columns of the help at most, and where its texts begin at most.
+#: Columns of the help at most, where its texts begin at most, and their columns at least.
 _WIDEST: Final = 100
 _START: Final = 26
+_LEAST: Final = 20
 
 
 def help_page(command: click.Command, context: click.Context) -> str:
@@ -47,7 +48,7 @@ def help_page(command: click.Command, context: click.Context) -> str:
             aligned = f"    {names}" if names.startswith("--") else names
             sections.setdefault(panel, []).append((aligned, f"{option.help}{_more(option)}"))
     longest = max((len(name) for rows in sections.values() for name, _ in rows), default=0)
-    start = min(longest + 4, _START)
+    start = min(longest + 4, _START, max(width - _LEAST, 4))
     for heading, rows in sections.items():
         lines += ["", _bold(f"{heading}:")]
         for name, text in rows:
@@ -84,7 +85,7 @@ def _more(option: click.Option) -> str:
 
 
 def _row(name: str, text: str, start: int, width: int) -> list[str]:
-    lines = textwrap.wrap(text, max(width - start, 20), break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(text, max(width - start, _LEAST), break_on_hyphens=False) or [""]
     indented = [" " * start + line for line in lines]
     if len(name) + 4 > start:
         return [f"  {_bold(name)}", *indented]
