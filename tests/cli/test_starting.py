@@ -150,20 +150,40 @@ def test_the_table_has_every_command() -> None:
     assert defined == {id(command) for command in (*loaded, *below)}
 
 
-def test_a_module_that_cannot_be_imported_is_explained(tmp_path: Path) -> None:
-    """One line and the exit code of plugins, also where the command is loaded late."""
-    (tmp_path / "remote_store").mkdir()
-    (tmp_path / "remote_store" / "__init__.py").write_text("raise ImportError('half of it')\n")
+def without(module: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line where a module cannot be imported."""
+    (folder / module).mkdir(exist_ok=True)
+    (folder / module / "__init__.py").write_text("raise ImportError('half of it')\n")
     code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
         "import remote_store_cli; remote_store_cli.main()"
     )
+    command = [sys.executable, "-P", "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-c", code, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    broken = run("ls", "x")
+def test_a_module_that_cannot_be_imported_is_explained(tmp_path: Path) -> None:
+    """One line and the exit code of plugins, also where the command is loaded late."""
+    broken = without("remote_store", tmp_path, "ls", "x")
+
     assert (broken.returncode, broken.stderr.count("\n")) == (3, 1)
     assert "remote-store cannot start (ImportError: half of it)" in broken.stderr
-    assert run("--help").returncode == 0
+    assert without("remote_store", tmp_path, "--help").returncode == 0
+
+
+@pytest.mark.parametrize("module", ["remote_store_transfer", "rich", "pluggy"])
+def test_doctor_finds_what_only_some_commands_need(tmp_path: Path, module: str) -> None:
+    """The others run without it, and the error of those that need it says: ask doctor."""
+    found = without(module, tmp_path, "doctor")
+
+    assert (found.returncode, found.stderr) == (3, "")
+    assert "ImportError: half of it" in found.stdout
+    assert without(module, tmp_path, "ls", str(tmp_path)).returncode == 0
+
+
+def test_what_a_command_loads_late_is_explained(tmp_path: Path) -> None:
+    """Such as the engine's filters, which a listing without one does not need."""
+    broken = without("remote_store_transfer", tmp_path, "ls", str(tmp_path), "--newer", "7d")
+
+    assert (broken.returncode, broken.stderr.count("\n")) == (3, 1)
+    assert "remote-store cannot start (ImportError: half of it)" in broken.stderr

@@ -27,11 +27,19 @@ class Command(click.Command):
     """A command."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Do what was asked for; everything that it needs is loaded."""
+        """
+        Do what was asked for; what most runs of it need is loaded.
+
+        Raises:
+            SystemExit: What this one needs cannot be imported, which was said.
+        """
         if not gc.isenabled():  # as the program begins
             gc.freeze()
             gc.enable()
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except ImportError as error:
+            raise _cannot_start(error) from error
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help."""
@@ -93,6 +101,17 @@ class Later(click.Command):
 
 class Root(Group):
     """The group of all commands, each of which is loaded when it is asked for."""
+
+    def load(self) -> None:
+        """
+        Import all commands.
+
+        Raises:
+            SystemExit: What one of them needs cannot be imported, which was said.
+        """
+        for found in self.commands.values():
+            if isinstance(found, Later):
+                found.load()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, or None."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
+
 from remote_store import Capability, CapabilitySet, PluginError, list_backends, load_backend
 from remote_store_cli._codes import PLUGIN
-from remote_store_cli._commands import command
+from remote_store_cli._commands import Root, command
 from remote_store_cli._console import complain
 from remote_store_cli._opening import Opener
 from remote_store_cli._options import JsonOutput
@@ -110,8 +112,13 @@ def capabilities(
 @command
 def doctor(as_json: JsonOutput = False) -> None:
     """Check the installation: what is broken, clashes or is missing, and how to repair it."""
+    import rich.progress  # noqa: F401 - to see that the only thing loaded so late is there
+
     from remote_store_cli._doctor import examine  # reads every distribution's metadata
 
+    root = click.get_current_context().find_root().command
+    assert isinstance(root, Root)
+    root.load()
     with guarded():
         findings = examine()
         with unread():  # the exit code counts also where the output is not read
