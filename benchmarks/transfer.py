@@ -1,14 +1,18 @@
 """
 Transfers: time beside rclone, memory, and what they ask of services.
 
-Three parts, each of which can be run alone::
+Four parts, each of which can be run alone::
 
-    python -P benchmarks/transfer.py [local] [memory] [requests] [--files 10000] [--rounds 5]
+    python -P benchmarks/transfer.py [local] [plan] [memory] [requests] [--files 10000] [--rounds 5]
 
 ``local``: many small files from folder to folder by ``remote-store cp -r``, a first and
 a second run, in turns with ``rclone copy`` where there is one (Debian has it). Seconds of
 the clock, and of the processor, which other programs on the machine hurt less; each
 figure is the median of its rounds.
+
+``plan``: seconds of the processor, in this process, for what comes before the first byte,
+and for a whole second run, between folders and between stores in memory; the least of
+``--rounds``.
 
 ``memory``: by how much the peak of a process grows that plans and skips n files on both
 sides, for n up to ``--largest``.
@@ -43,10 +47,15 @@ from benchmarks.columns import Counter  # noqa: E402
 from tests.azure import azurite  # noqa: E402
 from tests.s3 import moto  # noqa: E402
 
-PARTS: Final = ("local", "memory", "requests")
+from remote_store.aio import AsyncStore  # noqa: E402
+from remote_store_local import AsyncLocalBackend  # noqa: E402
+from remote_store_memory import AsyncMemoryBackend  # noqa: E402
+from remote_store_transfer.aio import copy_tree, plan  # noqa: E402
+
+PARTS: Final = ("local", "plan", "memory", "requests")
 OURS: Final = (sys.executable, "-P", "-m", "remote_store_cli", "cp", "-r")
-#: An installed program has its bytecode.
-ENVIRONMENT: Final = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+#: An installed program has its bytecode, whatever this shell wants.
+ENVIRONMENT: Final = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 #: Lines of HTTP requests, and what is a listing among them.
 REQUEST: Final = re.compile(rb"(GET|PUT|HEAD|POST|DELETE|PATCH) (\S+) HTTP/1\.1\r\n")
 LISTING: Final = re.compile(rb"[?&](comp=list|list-type=2|resource=filesystem)\b")
@@ -136,12 +145,55 @@ def local(files: int, rounds: int) -> None:
             print(f"{run:6} {what:9} {shown}" + (f"  ratio {ratio:.2f}" if ratio else ""))
 
 
+def plans(files: int, rounds: int) -> None:
+    """Print what a listing, the plan of a first run, and a second run take."""
+    with tempfile.TemporaryDirectory(prefix="transfer-") as name:
+        fill(Path(name) / "source", files, 1000)
+        print(f"{files:,} files, seconds of the processor, and microseconds for each file")
+        for kind in ("folders", "memory"):
+            for what, least in asyncio.run(_plans(Path(name), kind, rounds)).items():
+                print(f"{kind:8} {what:18} {least:6.3f} s  {least / files * 1e6:5.1f}")
+
+
+async def _plans(folder: Path, kind: str, rounds: int) -> dict[str, float]:
+    def store(name: str) -> AsyncStore:
+        folders = kind == "folders"
+        return AsyncStore(AsyncLocalBackend(folder / name) if folders else AsyncMemoryBackend())
+
+    source, target, nothing = (store(name) for name in ("source", "target", "nothing"))
+    if kind == "memory":
+        await copy_tree(AsyncStore(AsyncLocalBackend(folder / "source")), source)
+    await copy_tree(source, target)
+
+    async def listing() -> None:
+        async for _ in source.list_files("", recursive=True):
+            pass
+
+    async def first() -> None:
+        async with plan(source, nothing) as actions:
+            await actions.prepare()
+
+    async def second() -> None:
+        assert (await copy_tree(source, target)).ok
+
+    least = {}
+    cases = {"listing, one side": listing, "plan of a first": first, "second run": second}
+    for what, act in cases.items():
+        taken = []
+        for _ in range(rounds):
+            began = time.process_time()
+            await act()
+            taken.append(time.process_time() - began)
+        least[what] = min(taken)
+    return least
+
+
 def memory(largest: int) -> None:
     """Print the growth of the peak for more and more files."""
     count = 1000
     while count <= largest:
         command = [sys.executable, "-P", "-c", PEAK, str(count)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT)
         print(f"{count:10,} files on each side: {int(done.stdout) / 1024:6.1f} MiB")
         count *= 10
 
@@ -235,7 +287,7 @@ def requests() -> None:
                 ("back", f"{url}/x", f"{name}/{service}"),
                 ("back 2nd", f"{url}/x", f"{name}/{service}"),
             ):
-                subprocess.run([*OURS, "-q", froms, to, *given], check=True)
+                subprocess.run([*OURS, "-q", froms, to, *given], check=True, env=ENVIRONMENT)
                 print(f"{service:12} {run:8} {proxy.take()}")
 
 
@@ -252,6 +304,8 @@ def main() -> None:
     parts = given.parts or PARTS
     if "local" in parts:
         local(given.files, given.rounds)
+    if "plan" in parts:
+        plans(given.files, given.rounds)
     if "memory" in parts:
         memory(given.largest)
     if "requests" in parts:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from attrs import NOTHING, evolve, fields, frozen
+from attrs import NOTHING, astuple, evolve, fields, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from remote_store import (
@@ -28,6 +28,7 @@ from remote_store import (
     ResolutionPlan,
     WriteResult,
 )
+from remote_store.authoring import known_file
 
 PATH = RemotePath("a/b.txt")
 NOW = datetime(2024, 5, 6, 7, 8, tzinfo=UTC)
@@ -39,6 +40,7 @@ MODELS = [
     ContentDigest("md5", "00ff"),
     WriteResult(PATH, 3, "native", ContentDigest("md5", "00"), "e", "v", NOW, {"k": "v"}),
     ResolutionPlan("kind", "backend", "key", "native", {"d": 1}),
+    known_file("a/b.txt", "b.txt", 3, NOW),
 ]
 
 
@@ -141,6 +143,16 @@ def test_defaults_are_not_shared() -> None:
     one.extra["x"] = 1
     assert two.extra == {}
     assert FileInfo(PATH, "b", 0, NOW).extra == {}
+
+
+def test_a_known_file_is_what_the_constructor_makes() -> None:
+    """In each field, of which none is shared with another one."""
+    made, other = (known_file("a/b.txt", "b.txt", 3, NOW) for _ in range(2))
+    usual = FileInfo(PATH, "b.txt", 3, NOW)
+
+    assert type(made) is FileInfo
+    assert astuple(usual, recurse=False) == astuple(made, recurse=False)
+    assert made.extra is not other.extra
 
 
 @pytest.mark.parametrize("model", MODELS[:3], ids=lambda m: type(m).__name__)

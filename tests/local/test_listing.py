@@ -7,6 +7,8 @@ import errno
 import itertools
 import logging
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,55 @@ async def test_pages_on_demand(
     assert next(looked) <= 300
 
 
+async def test_pages_of_two_listings_take_turns(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that look at files wake each other in vain, so one makes its page first."""
+    fill(root, *(f"{folder}/{n}" for folder in "ab" for n in range(600)))
+    monkeypatch.setattr(_list, "_PATIENCE", 10)
+    looked: list[str] = []
+    look = _list.FolderWalk._look
+
+    def noting(self: Any, folder: Any, key: str, *args: Any) -> Any:
+        looked.append(key[0])
+        time.sleep(0)
+        return look(self, folder, key, *args)
+
+    monkeypatch.setattr(_list.FolderWalk, "_look", noting)
+
+    found = await asyncio.gather(*(keys(backend.list_files(folder)) for folder in "ab"))
+
+    assert [len(names) for names in found] == [600, 600]
+    assert len(list(itertools.groupby(looked))) <= 6  # pages of 256
+
+
+async def test_a_listing_that_gets_no_answer_holds_up_no_other(
+    backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network file system that is gone."""
+    fill(root, "dead/f", "alive/f")
+    go = threading.Event()
+    entered = threading.Event()
+    look = _list.FolderWalk._look
+
+    def stuck(self: Any, folder: Any, key: str, *args: Any) -> Any:
+        if key == "dead/f":
+            entered.set()
+            assert go.wait(10)
+        return look(self, folder, key, *args)
+
+    monkeypatch.setattr(_list.FolderWalk, "_look", stuck)
+    dead = asyncio.create_task(keys(backend.list_files("dead")))
+    await asyncio.to_thread(entered.wait, 10)
+
+    try:
+        assert await keys(backend.list_files("alive")) == ["alive/f"]
+        assert not dead.done()
+    finally:
+        go.set()
+    assert await dead == ["dead/f"]
+
+
 @pytest.mark.parametrize("count", [0, 1, 300])
 async def test_abandoned_listings(backend: AsyncLocalBackend, root: Path, count: int) -> None:
     """LIST-010: closing a listing early leaves no descriptor and no task."""
@@ -127,8 +178,6 @@ async def test_cancelled_listing(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cancelled listing is left at once, and its thread closes what it holds."""
-    import threading
-
     (root / "f").touch()
     await backend.exists("")
     before = sorted(os.listdir("/proc/self/fd"))
@@ -230,8 +279,6 @@ async def test_cancelled_folder_info_stops(
     backend: AsyncLocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cancelled sum is left at once, and its thread gives up soon afterwards."""
-    import threading
-
     for n in range(50):
         (root / f"f{n}").touch()
     entered, go = threading.Event(), threading.Event()

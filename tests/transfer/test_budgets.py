@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.transfer.conftest import Make, contents, fill, watched
 
+from remote_store.aio.workers import WorkerPool
+from remote_store_transfer._planning import plan as plan_module
 from remote_store_transfer.aio import sync_tree
 
 FILES = {f"d{i % 7}/f{i}": b"x" * i for i in range(60)}
@@ -58,6 +61,36 @@ async def test_a_second_run_only_lists(local: Make, tmp_path: Path) -> None:
 
     assert (await sync_tree(source, target, delete=True)).skipped == 60
     assert watched(source).calls == watched(target).calls == {"list_files": 1}
+
+
+@pytest.mark.asyncio
+async def test_a_second_run_goes_to_a_thread_for_pages_only(
+    local: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no action is made of what is skipped, whoever watches."""
+    for i in range(600):
+        (tmp_path / "a" / f"d{i % 3}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / f"d{i % 3}" / f"f{i}").touch()
+    source, target = local("a"), local("b")
+    await sync_tree(source, target)
+    hops: list[object] = []
+    made: list[object] = []
+    put = WorkerPool._put
+
+    def counting(pool: WorkerPool, job: Any) -> None:
+        hops.append(job)
+        put(pool, job)
+
+    monkeypatch.setattr(WorkerPool, "_put", counting)
+    monkeypatch.setattr(plan_module, "action_of", made.append)
+
+    report = await sync_tree(
+        source, target, delete=True, progress=lambda _: None, ended=lambda *_: None
+    )
+
+    assert report.skipped == 600
+    assert len(hops) == 6  # of 256 entries
+    assert made == []
 
 
 MANY = """

@@ -104,7 +104,7 @@ def test_what_is_made_the_fast_way_is_as_any_other() -> None:
     time, digest = datetime(2026, 1, 1, tzinfo=UTC), ContentDigest("md5", "aa")
     info = FileInfo(RemotePath("a"), "a", 3, time, digest, "e", "text/plain", {"k": "v"})
     bare = FileInfo(RemotePath("a"), "a", 4, UNKNOWN_TIME)
-    record = planned("replace", "why", seen_of("d/a", info), seen_of("d/a", bare), by_size=True)
+    record = planned("replace", 3, "why", seen_of("d/a", info), seen_of("d/a", bare), by_size=True)
     action = action_of(record)
 
     seen = Version(3, time, "e", digest, {"k": "v"})
@@ -123,19 +123,19 @@ def test_deletions_come_last_and_large_files_first() -> None:
     def seen(path: str, size: int) -> Seen:
         return key_of(path), size, None, None, None, None
 
-    given: list[tuple[Kind, Seen | None, Seen | None]] = [
-        ("delete", None, seen("a", 2)),
-        ("skip", seen("b", 2), seen("b", 2)),
-        ("copy", seen("c/x", 1), None),
-        ("copy", seen("c-", 1), None),
-        ("replace", seen("d", 2), seen("d", 1)),
-        ("conflict", seen("e", 2), None),
+    given: list[tuple[Kind, int, Seen | None, Seen | None]] = [
+        ("delete", 0, None, seen("a", 2)),
+        ("skip", 0, seen("b", 2), seen("b", 2)),
+        ("copy", 1, seen("c/x", 1), None),
+        ("copy", 1, seen("c-", 1), None),
+        ("replace", 2, seen("d", 2), seen("d", 1)),
+        ("conflict", 0, seen("e", 2), None),
     ]
     found = []
     for by_size in (True, False):
         sorter = actions()
-        for kind, source, target in reversed(given):
-            sorter.add(planned(kind, "", source, target, by_size=by_size))
+        for kind, size, source, target in reversed(given):
+            sorter.add(planned(kind, size, "", source, target, by_size=by_size))
         found.append([(action.path, action.size) for action in map(action_of, sorter)])
 
     assert [("d", 2), ("c/x", 1), ("c-", 1), ("b", 0), ("e", 0), ("a", 0)] == found[0]
@@ -147,7 +147,7 @@ def test_what_is_kept_is_nothing_for_the_collector() -> None:
     info = FileInfo(RemotePath("d/a"), "a", 3, datetime.now(UTC), None, "e")
     file = seen_of("d/a", info)
     gc.collect(0)
-    action = planned("skip", "equal: time", file, file, by_size=True)
+    action = planned("skip", 0, "equal: time", file, file, by_size=True)
     gc.collect(0)
 
     assert not gc.is_tracked(file)

@@ -40,6 +40,7 @@ from remote_store._contract.standard_errors import (
     other_version,
     source_is_folder,
 )
+from remote_store._types.models import known_file
 from remote_store._types.path import known_path
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "is_key",
     "is_reserved",
     "key_text",
+    "known_file",
     "known_path",
     "no_real_folders",
     "not_found",

@@ -15,8 +15,9 @@ import itertools
 import logging
 import os
 import stat
+import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from remote_store import (
     UNKNOWN_TIME,
@@ -32,6 +33,7 @@ from remote_store.authoring import (
     is_a_file,
     is_key,
     is_reserved,
+    known_file,
     known_path,
 )
 from remote_store_local._errors import CollectedErrors, mapped
@@ -49,6 +51,15 @@ __all__ = ["FolderWalk", "PageReader", "folder_info", "glob", "list_entries"]
 T = TypeVar("T")
 
 _log = logging.getLogger("remote_store_local")
+
+#: Held by the listing that makes a page. Each look at a file lets the interpreter's lock
+#: go, and threads that do so at the same time wake each other in vain: two listings
+#: took twice the processor time of one after the other.
+_turn: Final = threading.Lock()
+#: Seconds to wait for it, after which a listing goes on without: a page from memory takes
+#: one or two thousandths. A slow disk serves listings at the same time, and a listing that
+#: gets no answer, or whose program was forked, holds up no other.
+_PATIENCE = 0.003
 
 
 class FolderWalk:
@@ -157,7 +168,7 @@ class FolderWalk:
         try:
             found = folder.stat(entry.name)
             if is_file and stat.S_ISREG(found.st_mode):
-                return FileInfo(known_path(key), entry.name, found.st_size, modified_at(found))
+                return known_file(key, entry.name, found.st_size, modified_at(found))
             is_link = stat.S_ISLNK(found.st_mode)
             if is_link:
                 with self._root.resolve(key) as resolved:
@@ -177,7 +188,7 @@ class FolderWalk:
             self._left_out.link(goes_down and self._enters(key))
             return FolderEntry(known_path(key), entry.name, is_link) if self._folders else None
         if stat.S_ISREG(found.st_mode) and (is_file or self._wants is None or self._wants(key)):
-            return FileInfo(known_path(key), entry.name, found.st_size, modified_at(found))
+            return known_file(key, entry.name, found.st_size, modified_at(found))
         return None
 
 
@@ -284,6 +295,7 @@ class PageReader(Generic[T]):
             if self._error is not None:
                 raise self._error
             if usable:
+                alone = _turn.acquire(timeout=_PATIENCE)
                 try:
                     page.extend(itertools.islice(self._items, count))
                 except Exception as error:
@@ -291,6 +303,9 @@ class PageReader(Generic[T]):
                         raise
                     self._error = error
                     return page
+                finally:
+                    if alone:
+                        _turn.release()
             self.ended = len(page) < count
             return page
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkab
 
 from attrs import Factory, field, frozen
 
-from remote_store._types.path import RemotePath
+from remote_store._types.path import RemotePath, known_path
 
 if TYPE_CHECKING:
     from remote_store._types.content import ContentDigest, ContentHeaders
@@ -24,6 +24,7 @@ __all__ = [
     "FolderEntry",
     "PathEntry",
     "WriteResult",
+    "known_file",
 ]
 
 #: The `FileInfo.modified_at` of a file whose time the backend does not know.
@@ -50,6 +51,7 @@ class PathEntry(Protocol):
 # every hot operation returns store their fields as objects of a subclass without
 # the guard (`_OpenFileInfo`, `_OpenWriteResult`), and then become what they are.
 _set = object.__setattr__
+_new = object.__new__
 
 
 @frozen(init=False)
@@ -123,6 +125,28 @@ class _OpenFileInfo(FileInfo):
     __setattr__ = _set
     # Both or none: the interpreter keeps them in one slot of the type.
     __delattr__ = object.__delattr__
+
+
+def known_file(key: str, name: str, size: int, modified_at: datetime) -> FileInfo:
+    """
+    Return a `FileInfo` of what most listings tell, in half the time of its constructor.
+
+    Args:
+        key: Known to be in normal form, as for `known_path`.
+        name: Its last segment.
+        size: Bytes.
+        modified_at: Aware UTC time, or `UNKNOWN_TIME`.
+    """
+    this: Any = _new(_OpenFileInfo)
+    this.path = known_path(key)
+    this.name = name
+    this.size = size
+    this.modified_at = modified_at
+    this.digest = this.etag = this.content_type = this.metadata = this.headers = None
+    this.extra = {}
+    this.__class__ = FileInfo
+    info: FileInfo = this
+    return info
 
 
 @frozen

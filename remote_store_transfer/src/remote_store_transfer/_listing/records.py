@@ -29,7 +29,6 @@ __all__ = [
     "files",
     "is_skip",
     "key_of",
-    "moved",
     "path_of",
     "planned",
     "seen_of",
@@ -40,12 +39,13 @@ Seen: TypeAlias = tuple[
     str, int, datetime | None, str | None, "ContentDigest | None", Mapping[str, str] | None
 ]
 #: An action: what it is sorted by, which is a rank and the key of its path; its kind,
-#: its reason, and what was seen in the source and in the target, of which one is there.
-Planned: TypeAlias = tuple[int, str, Kind, str, Seen | None, Seen | None]
+#: the bytes to move, the reason; and what was seen in the source and in the target, of
+#: which one is there.
+Planned: TypeAlias = tuple[int, str, Kind, int, str, Seen | None, Seen | None]
 
 # Bytes that are taken by objects without the texts in them.
 _SEEN: Final = 192
-_ACTION: Final = 96
+_ACTION: Final = 104
 _DIGEST: Final = 192
 
 
@@ -83,35 +83,24 @@ def seen_of(path: str, info: FileInfo) -> Seen:
 
 
 def planned(
-    kind: Kind, reason: str, source: Seen | None, target: Seen | None, *, by_size: bool
+    kind: Kind, size: int, reason: str, source: Seen | None, target: Seen | None, *, by_size: bool
 ) -> Planned:
     """Return the record of an action: deletions last, the others by size or by name."""
-    rank = 1 if kind == "delete" else -_moved(kind, source) if by_size else 0
     file = source or target
     assert file is not None
-    return rank, file[0], kind, reason, source, target
+    rank = 1 if kind == "delete" else -size if by_size else 0
+    return rank, file[0], kind, size, reason, source, target
 
 
 def action_of(record: Planned) -> Action:
     """Return the action of a record."""
-    _, key, kind, reason, source, target = record
-    return new_action(
-        kind, path_of(key), _moved(kind, source), reason, _version(source), _version(target)
-    )
+    _, key, kind, size, reason, source, target = record
+    return new_action(kind, path_of(key), size, reason, _version(source), _version(target))
 
 
 def is_skip(record: Planned) -> bool:
     """Return True if a record is of an action that does nothing, since both files are equal."""
     return record[2] == "skip"
-
-
-def moved(record: Planned) -> int:
-    """Return how many bytes an action moves."""
-    return _moved(record[2], record[4])
-
-
-def _moved(kind: Kind, source: Seen | None) -> int:
-    return source[1] if source is not None and kind in ("copy", "replace") else 0
 
 
 def _version(seen: Seen | None) -> Version | None:
@@ -129,7 +118,7 @@ def actions() -> Sorter[Planned]:
 
 
 def _bytes_of_action(record: Planned) -> int:
-    return _ACTION + _bytes_of(record[4]) + _bytes_of(record[5])
+    return _ACTION + _bytes_of(record[5]) + _bytes_of(record[6])
 
 
 def _bytes_of(seen: Seen | None) -> int:

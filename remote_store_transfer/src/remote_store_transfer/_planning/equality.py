@@ -60,6 +60,10 @@ class Verdict(NamedTuple):
     by: str
 
 
+_SAME_TIME: Final = Verdict("equal", "time")
+_OTHER_TIME: Final = Verdict("different", "time")
+
+
 class Rule(NamedTuple):
     """
     How to compare.
@@ -189,7 +193,7 @@ def _by_record(source: Seen, record: Mapping[str, str], rule: Rule) -> Verdict |
             return Verdict("equal" if digest == _named(content) else "different", "digest")
     time = _kept_time(record)
     if time is not None:
-        return Verdict("equal" if time == _original(at, metadata) else "different", "time")
+        return _SAME_TIME if time == _original(at, metadata) else _OTHER_TIME
     return None
 
 
@@ -202,12 +206,12 @@ def _by_time(source: Seen, target: Seen, rule: Rule) -> Verdict:
     if ours is None or theirs is None:
         return Verdict("different", "no time is known")
     if rule.restores:
-        return Verdict("equal" if theirs == _original(ours, source[5]) else "different", "time")
+        return _SAME_TIME if theirs == _original(ours, source[5]) else _OTHER_TIME
     doubt = DOUBT
     if rule.one_store:  # one clock, in whose last tick both may have been written
         doubt = timedelta(0) if ours.microsecond or theirs.microsecond else timedelta(seconds=1)
     if theirs - ours >= doubt:
-        return Verdict("equal", "time")
+        return _SAME_TIME
     if ours - theirs >= doubt:
-        return Verdict("different", "time")
+        return _OTHER_TIME
     return Verdict("ask", "time")

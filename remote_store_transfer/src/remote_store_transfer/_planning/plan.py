@@ -25,7 +25,6 @@ from remote_store_transfer._listing.records import (
     action_of,
     actions,
     is_skip,
-    moved,
     path_of,
     planned,
     seen_of,
@@ -339,10 +338,10 @@ class Plan:
 
     def _add(self, kind: Kind, reason: str, source: Seen | None, target: Seen | None) -> bool:
         """Take an action; return True if `_spill` has to be called."""
-        record = planned(kind, reason, source, target, by_size=self._by_size)
+        size = source[1] if source is not None and kind in ("copy", "replace") else 0
         self._counts[kind] += 1
-        self._bytes += moved(record)
-        return self._actions.add(record)
+        self._bytes += size
+        return self._actions.add(planned(kind, size, reason, source, target, by_size=self._by_size))
 
     async def _spill(self) -> None:
         await DISK.mutate(self._actions.spill)
