@@ -57,6 +57,13 @@ def test_remote_paths(cli: Cli, servers: Servers, tmp_path: Path) -> None:
     assert words(cli, "cp ./x") == words(cli, "cp shared://s") == []
 
 
+def test_no_variable_asks_click_to_complete(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its scripts evaluate what they are told, and one word in the environment ended each run."""
+    monkeypatch.setenv("_REMOTE_STORE_COMPLETE", "bash_source")
+
+    assert cli("completion", "bash").stdout.startswith("_remote_store()")
+
+
 def test_a_store_that_fails_offers_nothing(cli: Cli) -> None:
     """A key press is no place for errors."""
     result = cli("__complete", "remote-store ls nonesuch://x/", "")

@@ -138,7 +138,8 @@ class Root(Group):
         given = list(sys.argv[1:] if args is None else args)
         speak_json("--json" in itertools.takewhile(lambda word: word != "--", given))
         try:
-            super().main(args, *rest, **{**options, "standalone_mode": False})
+            # Without a variable that asks for click's own completion: see `completion`.
+            super().main(args, *rest, **{**options, "standalone_mode": False, "complete_var": ""})
         except click.Abort:
             sys.exit(INTERRUPTED)
         except click.exceptions.NoArgsIsHelpError as error:
