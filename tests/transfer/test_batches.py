@@ -216,7 +216,7 @@ async def _taken(*sizes: int, fits: Callable[[Action], bool] = lambda _: True) -
     batch = Batches(_actions(*sizes), lambda action: action.size == 0, fits)
     taken = []
     while actions := await batch.next():
-        with batch.timed(len(actions)):
+        async with batch.turn(len(actions)):
             taken.append([action.path for action in actions])
     return taken
 
@@ -249,21 +249,41 @@ async def test_batches_grow_while_they_are_short(monkeypatch: pytest.MonkeyPatch
     for seconds in (0.001,) * 9 + (0.005,) + (0.1,) * 9:
         count = len(await batch.next())
         sizes.append(count)
-        with batch.timed(count):
+        async with batch.turn(count):
             now += seconds
     assert sizes == [*(2**n for n in range(9)), 256, *(2**n for n in range(8, -1, -1))]
-    with batch.timed(1):
+    async with batch.turn(1):
         now += 0.0005
     assert len(await batch.next()) == 2
-    with batch.timed(1):  # a large one beside batches of small ones
+    async with batch.turn(1):  # a large one beside batches of small ones
         now += 1
     assert len(await batch.next()) == 2
-    with batch.timed(2):
+    async with batch.turn(2):
         now += 1
-    first, second = batch.timed(1), batch.timed(1)
-    with first, second:
+    first, second = batch.turn(1), batch.turn(1)
+    async with first, second:
         now += 0.0035
     assert len(await batch.next()) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seconds", [0.001, 0.1])
+async def test_quick_batches_take_turns(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Where no storage is waited for; one file does not wait, and slow batches go side by side."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    batch = Batches(_actions(), lambda _: False, lambda _: True)
+    async with batch.turn(50):
+        now += seconds
+    async with batch.turn(50), batch.turn(1):
+        other = batch.turn(50)
+        entering = asyncio.ensure_future(anext(other.gen))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert entering.done() is (seconds == 0.1)
+    await entering
+    with pytest.raises(StopAsyncIteration):
+        await anext(other.gen)
 
 
 @pytest.mark.asyncio

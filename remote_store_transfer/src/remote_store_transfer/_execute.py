@@ -188,7 +188,7 @@ class _ThisProcess:
                     batch = await batches.next()
                 if not batch:
                     return
-                with batches.timed(len(batch)):
+                async with batches.turn(len(batch)):
                     if len(batch) == 1:
                         await self._do(batch[0])
                     else:

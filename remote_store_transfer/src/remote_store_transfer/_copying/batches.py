@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from remote_store_transfer._values import Action
@@ -20,6 +21,9 @@ _BYTES: Final = 4 << 20
 #: enough that progress moves, and that at the end no task has long to wait for another one.
 _SHORT: Final = 0.002
 _LONG: Final = 0.008
+#: Seconds for each file in which batches take turns: the storage does not wait, and two
+#: threads would only take the interpreter's lock from each other.
+_QUICK: Final = 0.0002
 
 
 class Batches:
@@ -47,6 +51,8 @@ class Batches:
         self._held: Action | None = None
         self._count = _FEWEST
         self._running = 0
+        self._turn = asyncio.Lock()
+        self._quick = False
 
     async def next(self) -> list[Action]:
         """Return the next batch, empty at the end; never called twice at a time."""
@@ -69,17 +75,20 @@ class Batches:
             batch.append(action)
         return batch
 
-    @contextlib.contextmanager
-    def timed(self, count: int) -> Generator[None, None, None]:
-        """Choose the size of further batches by the time that one takes."""
-        self._running += 1
-        # Of those that run at the same time each waits for the others, more or less.
-        start, beside = time.monotonic(), self._running
-        try:
-            yield
-        finally:
-            self._running -= 1
-        seconds = (time.monotonic() - start) / beside
+    @contextlib.asynccontextmanager
+    async def turn(self, count: int) -> AsyncGenerator[None, None]:
+        """Wait for the turn of a batch; its time tells what further ones should be."""
+        turn = self._turn if self._quick and count > 1 else contextlib.nullcontext()
+        async with turn:
+            self._running += 1
+            # Of those that run at the same time each waits for the others, more or less.
+            start, beside = time.monotonic(), self._running
+            try:
+                yield
+            finally:
+                self._running -= 1
+            seconds = (time.monotonic() - start) / beside
+        self._quick = seconds < _QUICK * count
         if seconds < _SHORT and count == self._count:
             self._count = min(2 * count, _MOST)
         elif seconds > _LONG and count > self._count // 2:  # not for one that is large, alone
