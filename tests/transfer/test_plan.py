@@ -398,7 +398,7 @@ async def test_a_plan_that_spills_is_the_same_plan(
 
     async with plan(source, target, delete=True) as actions:
         spilled = [a async for a in actions]
-        assert actions._actions.runs > 10
+        assert actions._decided.actions.runs > 10
 
     assert spilled == whole
     assert len(whole) == 201

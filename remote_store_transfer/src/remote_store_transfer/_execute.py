@@ -75,7 +75,8 @@ async def execute(
         worker_source: How the workers of *on* open the source; None if it
             can travel.
         worker_target: How they open the target.
-        concurrency: Files in flight; on a cluster for each thread of a worker.
+        concurrency: Files in flight, or batches of small ones that a storage copies
+            together; on a cluster for each thread of a worker.
         max_bytes_in_flight: Bytes of files in flight, of which a large file
             counts for 8 MiB at most, since it is streamed; on a cluster for
             each thread of a worker.

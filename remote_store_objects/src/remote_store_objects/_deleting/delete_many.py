@@ -37,7 +37,7 @@ async def delete_many(
     Delete files; each has the result that `delete` has.
 
     Args:
-        session: To ask.
+        session: To ask; its service has batches.
         wanted: Keys, each with the version that may be deleted; None for
             whichever is there.
         missing_ok: A missing file is no error.
@@ -48,11 +48,8 @@ async def delete_many(
     Raises:
         CapabilityNotSupported: Nothing can be done in batches; nothing was done.
     """
-    limits = session.description
-    if limits.batch < 2:
-        raise cannot_delete_many(session.name)
     named = [key for key, etag in wanted.items() if _may_be_in_a_batch(session, key, etag)]
-    if not limits.batch_tells:
+    if not session.description.batch_tells:
         named = await _present(session, named)
     if len(named) < 2:
         raise cannot_delete_many(session.name)

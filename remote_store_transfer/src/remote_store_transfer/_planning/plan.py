@@ -1,73 +1,34 @@
-"""A plan: both sides listed once, joined, and kept as actions in the order of their execution."""
+"""A plan: both sides listed once, and what is to be done in the order of its execution."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from datetime import datetime
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Self, get_args
 
-from remote_store import (
-    Capability,
-    InvalidPath,
-    NotFound,
-    RemotePath,
-)
+from remote_store import Capability, InvalidPath, NotFound, RemotePath
 from remote_store.aio import AsyncStore
-from remote_store_transfer._failures import EXPECTED, reason_of
 from remote_store_transfer._listing.filters import Filters
 from remote_store_transfer._listing.look import look_up
-from remote_store_transfer._listing.records import (
-    Seen,
-    action_of,
-    actions,
-    is_skip,
-    path_of,
-    planned,
-    seen_of,
-)
-from remote_store_transfer._listing.side import (
-    DISK,
-    Gathered,
-    Side,
-    gather,
-    is_below,
-    normal,
-    require,
-)
+from remote_store_transfer._listing.records import action_of, is_skip
+from remote_store_transfer._listing.side import DISK, Gathered, Side, gather, normal, require
 from remote_store_transfer._listing.this_machine import this_machine
-from remote_store_transfer._planning.contents import same_content
-from remote_store_transfer._planning.equality import Rule, Verdict, judge, judge_known
-from remote_store_transfer._planning.join import join
+from remote_store_transfer._planning.decisions import Decisions
+from remote_store_transfer._planning.equality import Rule
 from remote_store_transfer._planning.overlap import refuse_overlap
 from remote_store_transfer._tasks import task_group
-from remote_store_transfer._values import (
-    Action,
-    Compare,
-    Failure,
-    Kind,
-    Links,
-    Order,
-    Totals,
-)
+from remote_store_transfer._values import Action, Compare, Failure, Links, Order, Totals
 
 if TYPE_CHECKING:
     from remote_store import GlobPattern
 
 __all__ = ["Plan", "plan"]
 
-#: Questions and comparisons of contents at a time.
-_ASKING: Final = 16
-#: Pairs that wait for them.
-_WAITING: Final = 256
-#: Pairs between two moments at which other tasks may run.
+#: Actions between two moments at which other tasks may run.
 _PULSE: Final = 256
-
-#: A file as it was seen in the source and in the target, and what is known of the two.
-_Both: TypeAlias = tuple[Seen, Seen, Verdict]
 
 
 class Plan:
@@ -111,43 +72,54 @@ class Plan:
         self.source = source
         self.target = target
         self.one_store = source.store == target.store
-        self._rule = Rule(
-            compare,
-            this_machine(target.store) is not None,
-            target.store.supports(Capability.USER_METADATA),
-            self.one_store,
-        )
-        self._delete = delete
-        self._overwrite = overwrite
         self._filters = filters
         self._links: Links = links
         self._paths = paths
-        self._compare_only = compare_only
-        self._by_size = order == "size"
-        self._actions = actions()
-        self._counts: dict[str, int] = dict.fromkeys(
-            ("copy", "replace", "skip", "delete", "conflict"), 0
+        self._anew = partial(
+            Decisions,
+            source,
+            target,
+            rule=Rule(
+                compare,
+                this_machine(target.store) is not None,
+                target.store.supports(Capability.USER_METADATA),
+                self.one_store,
+            ),
+            delete=delete,
+            overwrite=overwrite,
+            filters=filters,
+            links=links,
+            by_size=order == "size",
+            compare_only=compare_only,
         )
-        self._bytes = 0
-        self._failures: list[Failure] = []
+        self._decided = self._anew()
         self._ready = self._closed = False
         self._preparing = asyncio.Lock()
-        #: Links to folders, or out of the source, that were not followed.
-        self.links_left_out = 0
-        #: Whether a listing met names that no path can have.
-        self.names_left_out = False
-        #: Whether deletions have to be withheld, since the source may have more than was listed.
-        self.source_incomplete = False
 
     @property
     def totals(self) -> Totals:
         """The sums of all actions; of those that are decided while it is being prepared."""
-        return Totals(size=self._bytes, **self._counts)
+        return self._decided.totals
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What could not be listed or compared."""
-        return tuple(self._failures)
+        return tuple(self._decided.failures)
+
+    @property
+    def links_left_out(self) -> int:
+        """Links to folders, or out of the source, that were not followed."""
+        return self._decided.links_left_out
+
+    @property
+    def names_left_out(self) -> bool:
+        """Whether a listing met names that no path can have."""
+        return self._decided.names_left_out
+
+    @property
+    def source_incomplete(self) -> bool:
+        """Whether deletions have to be withheld: the source may have more than was listed."""
+        return self._decided.source_incomplete
 
     async def prepare(self) -> Self:
         """
@@ -184,7 +156,7 @@ class Plan:
 
     async def to_do(self) -> AsyncGenerator[Action, None]:
         """Yield the actions of a plan that is prepared, but those of files that are equal."""
-        for count, record in enumerate(self._actions):
+        for count, record in enumerate(self._decided.actions):
             if count % _PULSE == _PULSE - 1:
                 await asyncio.sleep(0)
             if not is_skip(record):
@@ -192,12 +164,12 @@ class Plan:
 
     def prepared(self) -> Iterator[Action]:
         """Return the actions of a plan that is prepared, for a program without a loop."""
-        return map(action_of, self._actions)
+        return map(action_of, self._decided.actions)
 
     def close(self) -> None:
         """Give the temporary file back; the plan cannot be used afterwards."""
         self._closed = True
-        self._actions.close()
+        self._decided.actions.close()
 
     async def aclose(self) -> None:
         """As `close`."""
@@ -217,14 +189,12 @@ class Plan:
     async def _prepare(self) -> None:
         source, target = await self._gather()
         # What a call before decided that was cancelled is decided again.
-        self._actions.close()
-        self._counts = dict.fromkeys(self._counts, 0)
-        self._bytes = 0
+        self._decided.actions.close()
+        self._decided = self._anew()
         try:
             if self._paths is None and not len(source.files) and not source.failures:
                 await self._refuse_absent_source()
-            self._note(source, target)
-            await self._decide(source, target)
+            await self._decided.decide(source, target)
         finally:
             source.files.close()
             target.files.close()
@@ -237,16 +207,6 @@ class Plan:
             theirs = group.create_task(gather(self.target, self._filters, "report", "target"))
         return ours.result(), theirs.result()
 
-    def _note(self, source: Gathered, target: Gathered) -> None:
-        self._failures = [*source.failures, *target.failures]
-        self.links_left_out = source.left_out.links
-        self.names_left_out = source.left_out.names or target.left_out.names
-        # What a link leads to may be what the target has.
-        linked = bool(source.left_out.links) and self._links == "report"
-        self.source_incomplete = bool(source.failures) or linked
-        if self._links == "skip":
-            self.links_left_out = 0
-
     async def _refuse_absent_source(self) -> None:
         """Tell an empty folder from none: a name that was misspelt must not delete a target."""
         store, folder = self.source.store, self.source.folder
@@ -257,151 +217,6 @@ class Plan:
             raise InvalidPath(msg, path=folder)
         msg = f"the source folder {folder!r} does not exist, or has no files"
         raise NotFound(msg, path=folder)
-
-    async def _decide(self, source: Gathered, target: Gathered) -> None:
-        waiting: list[_Both] = []
-        in_source = in_target = frozenset[str]()  # folders that may have what was not listed
-        if self._compare_only:
-            in_source, in_target = source.unlisted(), target.unlisted()
-        for count, (ours, theirs, obstacle) in enumerate(join(source.files, target.files)):
-            if count % _PULSE == _PULSE - 1:
-                await asyncio.sleep(0)
-            if ours is None:
-                assert theirs is not None
-                path = path_of(theirs[0])
-                if is_below(path, in_source) or not self._delete:
-                    continue
-                await self._heed_link(path, source.entered)
-                full = self._add("delete", "the source has no such file", None, theirs)
-            elif not self._filters.takes(ours):
-                continue
-            elif obstacle:
-                full = self._add("conflict", obstacle, ours, None)
-            elif theirs is not None:
-                verdict = judge(ours, theirs, self._rule)
-                if verdict.answer in ("ask", "read"):
-                    waiting.append((ours, theirs, verdict))
-                    if len(waiting) >= _WAITING:
-                        await self._settle(waiting)
-                    continue
-                full = self._add_judged(ours, theirs, verdict)
-            elif in_target and is_below(path_of(ours[0]), in_target):
-                continue
-            elif target.left_out.links and await self._is_behind_link(path_of(ours[0])):
-                await self._add_behind_link(ours)
-                continue
-            else:
-                full = self._add("copy", "new", ours, None)
-            if full:
-                await self._spill()
-        await self._settle(waiting)
-
-    async def _heed_link(self, path: str, entered: AbstractSet[str]) -> None:
-        """
-        Withhold deletions if the source may have a file behind a link that was not entered.
-
-        A listing need not tell of all links, such as one that leads nowhere
-        at this moment. What would get lost by that is looked at here again.
-        """
-        if self._links == "skip" or self.source_incomplete:
-            return
-        machine = this_machine(self.source.store)
-        if machine is None:
-            return
-        if await DISK.query(machine.stops_at_link, self.source.folder, path, entered):
-            self.source_incomplete = True
-            self.links_left_out = max(self.links_left_out, 1)
-
-    async def _is_behind_link(self, path: str) -> bool:
-        """Return True if the target leads to a file by a link, which its listing did not enter."""
-        machine = this_machine(self.target.store)
-        if machine is None:
-            return False
-        return await DISK.query(machine.stops_at_link, self.target.folder, path, frozenset[str]())
-
-    async def _add_behind_link(self, source: Seen) -> None:
-        """Decide about a file that a copy would be written to, though no listing shows it."""
-        path = path_of(source[0])
-        try:
-            there = seen_of(path, await self.target.store.get_file_info(self.target.at(path)))
-        except NotFound:
-            if self._add("copy", "new", source, None):
-                await self._spill()
-            return
-        except EXPECTED as error:
-            self._fail_comparison(path, error)
-            return
-        await self._settle([(source, there, judge(source, there, self._rule))])
-
-    def _fail_comparison(self, path: str, error: Exception) -> None:
-        self._failures.append(Failure(path, "compare", reason_of(error), type(error).__name__))
-
-    def _add(self, kind: Kind, reason: str, source: Seen | None, target: Seen | None) -> bool:
-        """Take an action; return True if `_spill` has to be called."""
-        size = source[1] if source is not None and kind in ("copy", "replace") else 0
-        self._counts[kind] += 1
-        self._bytes += size
-        return self._actions.add(planned(kind, size, reason, source, target, by_size=self._by_size))
-
-    async def _spill(self) -> None:
-        await DISK.mutate(self._actions.spill)
-
-    def _add_judged(self, source: Seen, target: Seen, verdict: Verdict) -> bool:
-        kind: Kind
-        if verdict.answer == "equal":
-            kind, what = "skip", "equal"
-        elif self._overwrite:
-            kind, what = "replace", "differs"
-        else:
-            kind, what = "conflict", "exists and differs"
-        return self._add(kind, _reason(what, verdict.by), source, target)
-
-    async def _settle(self, waiting: list[_Both]) -> None:
-        """Decide what listings did not, several at a time."""
-        files = iter(tuple(waiting))
-        waiting.clear()
-        settled: list[_Both] = []
-
-        async def work() -> None:
-            for source, target, listed in files:
-                verdict, path = listed, path_of(source[0])
-                try:
-                    if verdict.answer == "ask":
-                        verdict = await self._ask(path, source, target)
-                    elif verdict.answer == "read":
-                        verdict = await self._read(path)
-                except EXPECTED as error:
-                    self._fail_comparison(path, error)
-                else:
-                    settled.append((source, target, verdict))
-
-        async with task_group() as group:
-            for _ in range(_ASKING):
-                group.create_task(work())
-        for both in settled:
-            if self._add_judged(*both):
-                await self._spill()
-
-    async def _ask(self, path: str, source: Seen, target: Seen) -> Verdict:
-        """Ask the target for what its listing did not tell."""
-        if self.target.store.supports(Capability.METADATA):
-            try:
-                info = await self.target.store.get_file_info(self.target.at(path))
-            except NotFound:
-                return Verdict("different", "deleted meanwhile")
-            target = seen_of(path, info)
-        return judge_known(source, target, self._rule)
-
-    async def _read(self, path: str) -> Verdict:
-        """Read both contents."""
-        equal = await same_content(self.source, self.target, path)
-        return Verdict("equal" if equal else "different", "content")
-
-
-@functools.cache
-def _reason(what: str, by: str) -> str:
-    """Return what many actions have as their reason, as one object."""
-    return f"{what}: {by}"
 
 
 def plan(
